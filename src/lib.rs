@@ -7,5 +7,6 @@ pub mod log;
 mod migrate_diff;
 pub mod pipeline;
 mod records;
+mod schemas;
 mod signals;
 mod systemd;

@@ -11,6 +11,7 @@ mod reload;
 pub use reload::{ReloadError, ReloadOutcome, Reloaded};
 
 use crate::admin::{History, PipelineState, Server, ShownConfig};
+use crate::schemas;
 use base::Destination;
 use base::stop::Stop;
 use configuration::{Config, ShowRecords};
@@ -22,6 +23,7 @@ use engine::watchdog::{self, WatchdogInputs};
 use engine::{DeadLetterContext, EngineContext, ProbeDelays, Request, Routing};
 use influx::{Client, ClientError, Delays, Dialing, Observer, Writer, WriterOptions};
 use reload::Reloading;
+use schema_registry::{Registry, RegistryError};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::mpsc::Sender;
@@ -55,6 +57,8 @@ pub enum PipelineError {
     Threads(#[from] io::Error),
     #[error(transparent)]
     Client(#[from] ClientError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     #[error(transparent)]
     Consumer(#[from] ConsumerError),
     #[error(transparent)]
@@ -149,7 +153,8 @@ impl Pipeline {
             .thread_name("writer")
             .enable_all()
             .build()?;
-        let routing = Arc::new(config.routing());
+        let registry = registry(config, runtime.handle())?;
+        let routing = Arc::new(schemas::routing_with(config, registry.as_ref()));
         let lanes = routing.lanes() * config.kafka.consumers;
         let delays = delays_of(options.delays, lanes);
         let writer = Writer::new(
@@ -187,6 +192,7 @@ impl Pipeline {
             lags: Arc::clone(&lags),
             started: SystemTime::now(),
             shown_config: RwLock::new(Arc::new(shown_config)),
+            registry: RwLock::new(registry),
             history: History::default(),
         });
         let admin = start_admin(config, &state, &context.runtime);
@@ -282,6 +288,11 @@ impl Pipeline {
 pub fn writer(config: &Config, observer: Arc<dyn Observer>) -> Result<Arc<Writer>, ClientError> {
     let options = writer_options(config, Delays::default());
     Ok(Writer::new(client(config, Dialing::default())?, &config.influx, options, observer))
+}
+
+/// The schema registry of a configuration.
+fn registry(config: &Config, runtime: &Handle) -> Result<Option<Registry>, RegistryError> {
+    config.schema_registry.as_ref().map(|settings| Registry::new(settings, runtime.clone())).transpose()
 }
 
 /// Makes a client that reads a token or password file again when the server refuses the login.

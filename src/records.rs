@@ -2,13 +2,16 @@
 
 use line_protocol::input::{Found, RawLine};
 use mapping::decode::Scanner;
-use mapping::{Compression, Format};
+use mapping::{Compression, Format, Rules, Schemas};
+use std::sync::Arc;
 
 /// The records of a file. JSON: one a line, or a value that spans lines; a line that is not JSON is a record.
-/// A binary format: one value after another; bytes that are no value are one record to the end of the file.
+/// A binary format: one value after another, each with the frame of a schema registry if it has one; bytes that are no value are one
+/// record to the end of the file.
 /// CSV: an empty line ends a record. A single value: one a line. Line protocol: one a line, except comments. A file that begins like a compressed value is one record.
 pub struct Records<'a> {
     format: Format,
+    first_value: FirstValue<'a>,
     scanner: Scanner<'a>,
     bytes: &'a [u8],
     at: usize,
@@ -16,6 +19,9 @@ pub struct Records<'a> {
     /// The parts of a line of line protocol, which nobody reads.
     parts: RawLine,
 }
+
+/// The length of the first value of a binary format; none if there is no complete value.
+type FirstValue<'a> = Box<dyn Fn(&[u8]) -> Option<usize> + 'a>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InputRecord<'a> {
@@ -26,7 +32,24 @@ pub struct InputRecord<'a> {
 
 impl<'a> Records<'a> {
     pub fn new(bytes: &'a [u8], format: Format) -> Self {
-        Self { format, scanner: Scanner::new(bytes), bytes, at: 0, line: 1, parts: RawLine::default() }
+        Self::with(bytes, format, Box::new(move |bytes| format.first_value(bytes)))
+    }
+
+    /// The records of a file in the format of these rules. `schemas`: the schemas of framed values.
+    pub fn by_rules(bytes: &'a [u8], rules: &'a Rules, schemas: Option<&'a Arc<dyn Schemas>>) -> Self {
+        Self::with(bytes, rules.format, Box::new(move |bytes| rules.first_value(schemas, bytes)))
+    }
+
+    fn with(bytes: &'a [u8], format: Format, first_value: FirstValue<'a>) -> Self {
+        Self {
+            format,
+            first_value,
+            scanner: Scanner::new(bytes),
+            bytes,
+            at: 0,
+            line: 1,
+            parts: RawLine::default(),
+        }
     }
 
     /// End of the line at `at`, before its newline.
@@ -103,7 +126,7 @@ impl<'a> Iterator for Records<'a> {
         }
         if self.format.is_binary() {
             let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
-            let bytes = rest.get(..self.format.first_value(rest).unwrap_or(rest.len()))?;
+            let bytes = rest.get(..(self.first_value)(rest).unwrap_or(rest.len()))?;
             let line = self.line;
             self.at += bytes.len();
             self.line += 1;

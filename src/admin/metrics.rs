@@ -151,6 +151,22 @@ pub const METRICS: &[Metric] = &[
     )
     .in_status("/not_stored/filtered"),
     counter(
+        "schema_requests_total",
+        &["result"],
+        "Schemas that were asked of the schema registry, by result: \"ok\", \"unknown\" for an id that it does not know, \"failed\" for no usable answer.",
+        |from, to| {
+            if let Some(counts) = from.pipeline.registry().map(|registry| registry.counts()) {
+                to.each([("ok", counts.ok), ("unknown", counts.unknown), ("failed", counts.failed)].into_iter());
+            }
+        },
+    ),
+    gauge("schemas", &[], "Schemas of the schema registry that are kept, at most 1,000.", |from, to| {
+        to.add_known(&[], from.pipeline.registry().map(|registry| registry.counts().schemas));
+    }),
+    gauge("schema_memory_bytes", &[], "Memory of the kept schemas, at most 64 MiB.", |from, to| {
+        to.add_known(&[], from.pipeline.registry().map(|registry| registry.counts().memory));
+    }),
+    counter(
         "rejected_total",
         &["reason"],
         "Records, or elements of records, that cannot become a point, by reason.",

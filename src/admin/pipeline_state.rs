@@ -8,6 +8,7 @@ use engine::Routing;
 use engine::batch::Budget;
 use engine::telemetry::{Counters, Heartbeats, Lags};
 use influx::Writer;
+use schema_registry::Registry;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -22,6 +23,8 @@ pub struct PipelineState {
     pub started: SystemTime,
     /// Replaced by a reload.
     pub shown_config: RwLock<Arc<ShownConfig>>,
+    /// Replaced by a reload that changes it.
+    pub registry: RwLock<Option<Registry>>,
     pub history: History,
 }
 
@@ -32,6 +35,15 @@ impl PipelineState {
 
     pub fn set_shown_config(&self, config: ShownConfig) {
         *self.shown_config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    /// The schema registry, if one is configured.
+    pub fn registry(&self) -> Option<Registry> {
+        self.registry.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set_registry(&self, registry: Option<Registry>) {
+        *self.registry.write().unwrap_or_else(PoisonError::into_inner) = registry;
     }
 
     /// The present values of the counters.

@@ -49,6 +49,7 @@ pub(super) fn pipeline(url: &str) -> Arc<PipelineState> {
     let connection = Connection::new(url.parse().unwrap());
     let client = Client::new(&connection).unwrap();
     Arc::new(PipelineState {
+        registry: std::sync::RwLock::default(),
         counters: Arc::default(),
         writer: Writer::new(client, &connection, OPTIONS, Arc::new(LogObserver)),
         budget: Budget::new(1_000),

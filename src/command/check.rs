@@ -56,14 +56,17 @@ fn check_to(
     }
 }
 
-/// Validates the files of `[kafka.tls]` and `[influx.tls]` by creating clients, which do not connect.
+/// Validates the files of `[kafka.tls]`, `[schema_registry]` and `[influx.tls]` by creating clients, which do not connect.
 fn client_error(config: &Config) -> Option<String> {
     let has_tls = config.kafka.properties.iter().any(|(name, _)| name.starts_with("ssl."));
     let kafka = has_tls.then(|| properties(&config.kafka, ClientKind::Unconnected).create::<BaseConsumer>());
     if let Some(Err(error)) = kafka {
         return Some(client_words(&error));
     }
-    Client::new(&config.influx).err().map(|error| error.to_string())
+    let registry =
+        config.schema_registry.as_ref().and_then(|settings| schema_registry::Client::new(settings).err());
+    let influx = || Client::new(&config.influx).err().map(|error| error.to_string());
+    registry.map(|error| error.to_string()).or_else(influx)
 }
 
 fn show_content(loaded: &Loaded, out: &mut impl Write, err: &mut impl Write) -> io::Result<()> {

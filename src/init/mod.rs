@@ -28,6 +28,17 @@ pub use propose::propose;
 pub use shape::Shape;
 pub use trial::Trial;
 
+use mapping::{Frame, SchemaId};
+use std::collections::BTreeSet;
+
+/// The schemas of records that have the frame of a schema registry and are no JSON behind it; none if most records have none.
+pub fn framed(sample: &Sample) -> Option<BTreeSet<SchemaId>> {
+    let values = || sample.records.iter().filter_map(|record| record.value.as_deref());
+    let is_json = |frame: &Frame<'_>| matches!(frame.content.trim_ascii_start().first(), Some(b'{' | b'['));
+    let frames: Vec<Frame<'_>> = values().filter_map(Frame::of).filter(|frame| !is_json(frame)).collect();
+    (frames.len() * 2 > values().count()).then(|| frames.iter().map(|frame| frame.schema).collect())
+}
+
 /// Sampled records of one topic, ordered by time.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {

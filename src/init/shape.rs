@@ -3,7 +3,7 @@
 use super::SampledRecord;
 use super::key::Segment;
 use mapping::decode::{Query, Scanner, SyntaxError, Token, select};
-use mapping::{Csv, Format, Rules};
+use mapping::{Csv, Format, Frame, Rules};
 use std::ops::Range;
 
 /// The objects of records that become points.
@@ -26,7 +26,8 @@ impl Shape {
         }
         // `value_compression` recognises the compression of text by itself.
         let text: Vec<_> = values().map(mapping::unpacked).collect();
-        let values = || text.iter().map(|value| &**value);
+        // Serializers of JSON Schema write a registry's frame, which the mapping skips.
+        let values = || text.iter().map(|value| Frame::of(value).map_or(&**value, |frame| frame.content));
         if values().filter(|value| mapping::is_line_protocol(value)).count() * 2 > values().count() {
             return Self { format: Format::Influx, csv, query: None };
         }

@@ -1,7 +1,10 @@
 //! Reload of a running pipeline: the group members stay, and everything after them is replaced.
 
-use super::{DestinationChecks, Pipeline, client, dead_letter_context, delays_of, limits, writer_options};
+use super::{
+    DestinationChecks, Pipeline, client, dead_letter_context, delays_of, limits, registry, writer_options,
+};
 use crate::admin::ShownConfig;
+use crate::schemas;
 use base::Destination;
 use configuration::{Changes, Config, NeedsRestart};
 use engine::dead_letter::DeadLetterError;
@@ -10,6 +13,7 @@ use engine::{
     blocked_topic,
 };
 use influx::{ClientError, Writer};
+use schema_registry::{Registry, RegistryError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
@@ -31,6 +35,8 @@ pub enum ReloadError {
     Destinations { wanted: usize, max: usize },
     #[error(transparent)]
     Client(#[from] ClientError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     #[error(transparent)]
     DeadLetter(#[from] DeadLetterError),
 }
@@ -142,7 +148,8 @@ impl Pipeline {
     /// The context of the data threads under a new configuration. Changes nothing if it fails.
     fn context_for(&self, config: &Config) -> Result<EngineContext, ReloadError> {
         let lanes_max = self.lanes_max.max(DESTINATIONS_WITH_LANES);
-        let routing = Arc::new(config.routing().within(lanes_max));
+        let registry = self.registry_for(config)?;
+        let routing = Arc::new(schemas::routing_with(config, registry.as_ref()).within(lanes_max));
         if routing.lanes() > lanes_max {
             let wanted = routing.destinations().len();
             return Err(ReloadError::Destinations { wanted, max: lanes_max });
@@ -152,6 +159,7 @@ impl Pipeline {
         let lanes = routing.lanes() * config.kafka.consumers;
         let options = writer_options(config, delays_of(self.delays, lanes));
         self.context.budget.set_max(config.batch.memory_max);
+        self.state.set_registry(registry);
         Ok(EngineContext {
             dead_letters,
             routing,
@@ -161,6 +169,14 @@ impl Pipeline {
             seed: self.context.seed.wrapping_mul(31),
             ..self.context.clone()
         })
+    }
+
+    /// The schema registry under a new configuration. An unchanged one stays, with the schemas that it has read.
+    fn registry_for(&self, config: &Config) -> Result<Option<Registry>, RegistryError> {
+        if self.config.schema_registry_stays(config) {
+            return Ok(self.state.registry());
+        }
+        registry(config, &self.context.runtime)
     }
 
     /// Dead letters under a new configuration. An unchanged topic or file stays open, because only one writer may have it open.

@@ -5,9 +5,13 @@ use base::record::Record;
 use engine::batch::{Batch, Budget};
 use engine::offset_tracker::{AssignmentId, BatchId, OffsetTracker};
 use line_protocol::LineBuffer;
-use mapping::Mapper;
+use mapping::{
+    Format, Globs, KeySelector, Lookup, Mapper, RecordLimits, Rules, Schema, SchemaId, SchemaLanguage,
+    SchemaText, Schemas, TimeFormat, TimeRule, zone_by_name,
+};
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 const HEAD: &str = "[kafka]\nbrokers = [\"localhost:9092\"]\ntopics = [\"testtopic\"]\n[[mapping]]";
@@ -136,6 +140,58 @@ fn cbor_of_known_shape_allocates_nothing() {
         let mut path = DataPath::new(mapper);
         assert_eq!((path.allocations(others, records), path.rejected), (0, 0), "{kind}");
     }
+}
+
+/// Schemas of a registry, which knows one.
+#[derive(Debug)]
+struct OneSchema(Schema);
+
+impl Schemas for OneSchema {
+    fn find(&self, _: SchemaId) -> Lookup {
+        Lookup::Ready(self.0.clone())
+    }
+
+    fn has_answered(&self, _: SchemaId, _: Instant) -> bool {
+        true
+    }
+}
+
+#[test]
+fn avro_of_known_shape_allocates_nothing() {
+    for kind in Kind::ALL {
+        let (mapper, records) = kind.avro();
+        let (others, records) = records.split_at(RECORDS / 2);
+        let mut path = DataPath::new(mapper);
+        assert_eq!((path.allocations(others, records), path.rejected), (0, 0), "{kind}");
+    }
+    let fields = r#"{"name":"h","type":"string"},{"name":"t","type":{"type":"long","logicalType":"timestamp-millis"}},
+        {"name":"v","type":["null","double"]},{"name":"d","type":{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}},
+        {"name":"a","type":{"type":"array","items":"int"}},{"name":"b","type":"bytes"}"#;
+    let text = format!(r#"{{"type":"record","name":"R","fields":[{fields}]}}"#);
+    let schema =
+        SchemaText { language: SchemaLanguage::Avro, text, references: Vec::new() }.compile().unwrap();
+    let rules = Rules {
+        format: Format::Avro,
+        tag_keys: Globs::compile(&["h"]).unwrap(),
+        time: Some(TimeRule::new(
+            KeySelector::Flattened("t".to_owned()),
+            TimeFormat::Timestamp,
+            zone_by_name("UTC").unwrap(),
+        )),
+        ..Rules::default()
+    };
+    let limits = RecordLimits { record_bytes_max: 1_000_000, lines_bytes_max: 1_000_000 };
+    // Two schemas with the same fields, one after the other, as while a schema evolves.
+    let record = |id: u8| {
+        let value =
+            [&b"\0\0\0\0"[..], &[id], b"\x02x\x80\xC8\xAF\x02\x02", &0.5_f64.to_le_bytes(), b"\x04\x04\xd2"];
+        [&value.concat()[..], b"\x04\x02\x04\x00", b"\x02y"].concat()
+    };
+    let records: Vec<_> = (0..50).map(|number| record(number % 2)).collect();
+    let (others, records) = records.split_at(25);
+    let mapper = Mapper::new(Arc::new(rules), "t", limits).with_schemas(Some(Arc::new(OneSchema(schema))));
+    let mut path = DataPath::new(mapper);
+    assert_eq!((path.allocations(others, records), path.rejected), (0, 0));
 }
 
 #[test]

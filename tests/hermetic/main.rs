@@ -47,6 +47,8 @@ mod given;
 mod names;
 #[path = "../bench/micro/records.rs"]
 mod records;
+#[path = "../support/schema_server.rs"]
+mod schema_server;
 #[path = "../support/second_reader.rs"]
 mod second_reader;
 #[path = "../support/seed.rs"]

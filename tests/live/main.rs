@@ -47,6 +47,7 @@ mod refusals;
 mod reload;
 mod restarts;
 mod salvage;
+mod schema_registry;
 mod security;
 mod server_limits;
 mod soak;

@@ -7,7 +7,7 @@ export LC_ALL=C
 stack_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache_dir=${XDG_CACHE_HOME:-$HOME/.cache}/kafka-influx-bridge # built programs: kept
 run_dir=$cache_dir/run                                        # data, logs, pid files: removed by `down`
-all_servers=(kafka kafka3 influx2 influx1 victoria victoria2 questdb)
+all_servers=(kafka kafka3 influx2 influx1 victoria victoria2 questdb registry)
 
 # shellcheck source=tests/stack/settings.sh
 . "$stack_dir/settings.sh"

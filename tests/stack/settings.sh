@@ -6,6 +6,8 @@ kafka_version=4.1.0
 influx2_version=2.7.12
 questdb_version=9.3.4
 victoria2_version=1.151.0
+registry_version=2.6.13.Final
+serializers_version=2.16.1 # of Confluent's Python client
 telegraf_version=1.37.2 # tests/loss, tests/bench and one live test want it
 
 # Uncommon ports, so that no server of the developer's own is in the way, and below 32768, where Linux begins to hand out
@@ -18,9 +20,12 @@ influx1_auth_port=${BRIDGE_STACK_INFLUX1_AUTH_PORT:-27187}
 victoria_port=${BRIDGE_STACK_VICTORIA_PORT:-27428}
 victoria2_port=${BRIDGE_STACK_VICTORIA2_PORT:-27429}
 questdb_port=${BRIDGE_STACK_QUESTDB_PORT:-27900}
+registry_port=${BRIDGE_STACK_REGISTRY_PORT:-27081}
 
 kafka_libs=$cache_dir/kafka-$kafka_version/libs
 kafka3_brokers=127.0.0.1:$kafka3_port,127.0.0.1:$((kafka3_port + 1)),127.0.0.1:$((kafka3_port + 2))
+
+registry_jar=$cache_dir/registry-$registry_version/apicurio-registry-app-$registry_version-runner.jar
 
 questdb_jar=$cache_dir/questdb-$questdb_version/questdb-$questdb_version.jar
 

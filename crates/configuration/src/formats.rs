@@ -2,7 +2,9 @@
 
 use super::keys::{self, VALUE_COMPRESSIONS};
 use super::section::{Section, Text};
-use mapping::{Compression, Csv, Format, Header, Rules};
+use mapping::{Compression, Csv, Format, Header, Rules, Schema, SchemaLanguage, SchemaText};
+use std::fs::File;
+use std::io::Read as _;
 use toml::de::DeValue;
 
 /// Text of `header` that means the first row of each record.
@@ -34,6 +36,9 @@ const INFLUX_KEYS: [&str; 22] = [
     // The table has a warning of its own.
     "csv",
 ];
+
+/// Longest file of a schema. A larger file is a wrong path.
+const SCHEMA_BYTES_MAX: u64 = 4 << 20;
 
 /// Refuses keys that have no meaning in a format without objects.
 pub fn check_keys(section: Section<'_>, format: Format) {
@@ -121,6 +126,38 @@ pub fn compression(section: Section<'_>, format: Format) -> Compression {
         );
     }
     compression
+}
+
+/// The schema in the file of `schema`.
+pub fn schema(section: Section<'_>, format: Format) -> Option<Schema> {
+    let name = section.text("schema")?;
+    if format == Format::Influx {
+        // Reported with the other keys that have no meaning there.
+        return None;
+    }
+    if !format.has_schema() {
+        let message = format!(
+            "`schema` has no meaning with format = {:?}, whose values need none: leave it out",
+            format.name()
+        );
+        section.refuse(&name, message);
+        return None;
+    }
+    let path = section.file("schema")?;
+    let refuse = |why: String| {
+        section.refuse(&name, format!("`schema`: {} can't be used: {why}", path.display()));
+    };
+    let mut text = String::new();
+    let read = File::open(&path).and_then(|file| file.take(SCHEMA_BYTES_MAX + 1).read_to_string(&mut text));
+    match read {
+        Ok(bytes) if bytes as u64 > SCHEMA_BYTES_MAX => refuse("it is larger than 4 MiB".to_owned()),
+        Err(error) => refuse(error.to_string()),
+        Ok(_) => {
+            let text = SchemaText { language: SchemaLanguage::Avro, text, references: Vec::new() };
+            return text.compile().map_err(|error| refuse(error.to_string())).ok();
+        }
+    }
+    None
 }
 
 pub fn csv(section: Section<'_>, format: Format) -> Csv {

@@ -7,7 +7,7 @@
 use super::LogFormat;
 use super::reload_comparisons::{
     client_differs, destinations_differ, excluded_topic_differs, file_size_differs, influx_differs,
-    mappings_differ, topics_differ,
+    mappings_differ, schema_registry_differs, topics_differ,
 };
 use super::schema::{Bounds, Differs, Key, Kind, Reload, Table, Value, fill, words};
 use Kind::{
@@ -59,13 +59,14 @@ pub const LEVELS: [(&str, Level); 5] = [
 
 pub const LOG_FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 
-pub static TABLES: [&Table; 13] = [
+pub static TABLES: [&Table; 14] = [
     &TOP,
     &KAFKA,
     &KAFKA_TLS,
     &KAFKA_SASL,
     &MAPPING,
     &MAPPING_CSV,
+    &SCHEMA_REGISTRY,
     &INFLUX,
     &INFLUX_TLS,
     &BATCH,
@@ -87,7 +88,17 @@ pub static TOP: Table = Table {
         Default("\"8s\""),
         "How long a stop may take to settle what was read. Keep it below the time after which the process is killed (Docker: 10 s).",
     )],
-    tables: &["kafka", "mapping", "influx", "batch", "reject", "dead_letter", "admin", "log"],
+    tables: &[
+        "kafka",
+        "mapping",
+        "schema_registry",
+        "influx",
+        "batch",
+        "reject",
+        "dead_letter",
+        "admin",
+        "log",
+    ],
     reload: &[live("shutdown_max", |old, new| old.shutdown_max != new.shutdown_max)],
 };
 
@@ -237,7 +248,13 @@ pub static MAPPING: Table = Table {
             "format",
             Word(&words(&FORMATS)),
             Default("\"json\""),
-            "\"json\": an object or an array of objects. \"json_lines\": several values, in lines or one after another. \"influx\": line protocol, as Telegraf's Kafka output writes it by default. \"msgpack\", \"cbor\": one value or several in succession. \"csv\": rows, see [mapping.csv]. \"value\": one number or text, which becomes the field \"value\".",
+            "\"json\": an object or an array of objects. \"json_lines\": several values, in lines or one after another. \"influx\": line protocol, as Telegraf's Kafka output writes it by default. \"msgpack\", \"cbor\": one value or several in succession. \"avro\": one value, see schema. \"csv\": rows, see [mapping.csv]. \"value\": one number or text, which becomes the field \"value\".",
+        ),
+        Key::new(
+            "schema",
+            File,
+            Example("\"metric.avsc\""),
+            "For format = \"avro\": file with the schema of values that have no frame. Without it values have the frame of a schema registry.",
         ),
         Key::new(
             "value_compression",
@@ -388,7 +405,7 @@ pub static MAPPING: Table = Table {
             "time_format",
             Text,
             Example("\"unix_ms\""),
-            "\"unix\" (seconds), \"unix_ms\", \"unix_us\", \"unix_ns\", \"rfc3339\" or a strptime pattern such as \"%Y-%m-%d %H:%M:%S\"; or text around one of the numbers, as in \"/Date({unix_ms})/\". Not needed where time_key has a timestamp of MessagePack or CBOR.",
+            "\"unix\" (seconds), \"unix_ms\", \"unix_us\", \"unix_ns\", \"rfc3339\" or a strptime pattern such as \"%Y-%m-%d %H:%M:%S\"; or text around one of the numbers, as in \"/Date({unix_ms})/\". Not needed where time_key has a timestamp of MessagePack or CBOR, or a time of a logical type of Avro.",
         ),
         Key::new(
             "timezone",
@@ -459,6 +476,47 @@ pub static MAPPING_CSV: Table = Table {
     ],
     tables: &[],
     reload: &[],
+};
+
+pub static SCHEMA_REGISTRY: Table = Table {
+    name: "schema_registry",
+    text: "For framed records. A registry with Confluent's API: Confluent, Karapace, Redpanda, or Apicurio below /apis/ccompat/v7.",
+    keys: &[
+        Key::new("url", TextOrTexts, Example("\"http://localhost:8081\""), "Address of the registry."),
+        Key::new(
+            "urls",
+            TextOrTexts,
+            Example("[\"http://a:8081\", \"http://b:8081\"]"),
+            "Several addresses of one registry, instead of url. The first that works is used.",
+        ),
+        Key::new("username", Text, Example("\"bridge\""), "User, where a login is needed."),
+        Key::new("password", Secret, Example("\"${REGISTRY_PASSWORD}\""), "Password of the user."),
+        Key::new(
+            "token",
+            Secret,
+            Example("\"${file:registry.token}\""),
+            "Bearer token, instead of username. A token of a file is read again when the registry refuses it.",
+        ),
+        Key::new("ca_file", File, Example("\"ca.pem\""), "Certificates to trust besides the system's."),
+        Key::new(
+            "cert_file",
+            File,
+            Example("\"client.pem\""),
+            "Client certificate, for registries that ask for one.",
+        ),
+        Key::new("key_file", File, Example("\"client.key\""), "Private key of cert_file."),
+        Key::new(
+            "unknown_id_max",
+            Kind::Duration(Bounds::new(
+                Duration::from_secs(1)..=Duration::from_hours(24 * 7),
+                "a topic with an unknown schema id waits this long",
+            )),
+            Default("\"10m\""),
+            "How long a topic waits for a schema id that the registry does not know. Then its records are rejected, if the registry knows other ids of the topic.",
+        ),
+    ],
+    tables: &[],
+    reload: &[live("schema_registry", schema_registry_differs)],
 };
 
 pub static INFLUX: Table = Table {

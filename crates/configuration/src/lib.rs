@@ -50,6 +50,7 @@ mod reshape;
 mod rules;
 mod scalars;
 mod schema;
+mod schema_registry;
 mod section;
 mod security;
 mod service;
@@ -88,6 +89,8 @@ pub struct Config {
     pub kafka: Settings,
     /// At least one. The first mapping whose topics match the record's topic is used.
     pub mappings: Vec<Mapping>,
+    /// None: no schema registry is configured.
+    pub schema_registry: Option<::schema_registry::Settings>,
     pub influx: Connection,
     /// Most destinations, where some belong to topics.
     pub destinations_max: usize,
@@ -107,6 +110,11 @@ impl Config {
         let of_mappings = self.mappings.iter().filter_map(|mapping| mapping.topics.as_ref());
         let of_mappings = of_mappings.flat_map(|topics| &topics.names);
         self.kafka.topics.names.iter().chain(of_mappings)
+    }
+
+    /// Whether a process can keep its client of the schema registry under `new`.
+    pub fn schema_registry_stays(&self, new: &Self) -> bool {
+        !reload_comparisons::schema_registry_differs(self, new)
     }
 
     /// The mapping and destination of each topic.

@@ -6,7 +6,9 @@ use super::report::{ConfigErrors, Problem};
 use super::section::Section;
 use super::source::{Source, Span};
 use super::syntax::Repeated;
-use super::{Config, dead_letter, influx, kafka, keys, mapping, mask, service, summary, syntax};
+use super::{
+    Config, dead_letter, influx, kafka, keys, mapping, mask, schema_registry, service, summary, syntax,
+};
 use engine::dead_letter::Store;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -190,6 +192,7 @@ fn read_content(context: &Context<'_>, table: &DeTable<'_>) -> Option<(Config, V
     let top = Section::top(context, &keys::TOP, table);
     let mut kafka = kafka::read(top);
     let influx = influx::read(top);
+    let schema_registry = schema_registry::read(top);
     let mappings = mapping::read_all(top, influx.as_ref(), kafka.as_ref());
     let batch = service::batch(top);
     let reject = dead_letter::reject(top);
@@ -207,6 +210,7 @@ fn read_content(context: &Context<'_>, table: &DeTable<'_>) -> Option<(Config, V
     let config = Config {
         kafka: kafka?.kafka,
         mappings,
+        schema_registry,
         influx: influx.connection?,
         destinations_max: influx.destinations_max,
         batch,

@@ -44,6 +44,7 @@ pub fn read_all(
         }
         read.push(MappingRead { section, topics, rules });
     }
+    check_schemas(top, &read);
     if topics_are_read {
         check_reach(&read, kafka);
     }
@@ -90,6 +91,32 @@ fn warn_of_unsigned_integers(mapping: &MappingRead<'_>) {
             "InfluxDB 1 has no unsigned integers and refuses points that have one: write \"int\" or \"float\" instead of \"uint\", \
              unless another server takes these points",
         );
+    }
+}
+
+/// Checks that each mapping with schemas has one source of them, and that a registry is used.
+fn check_schemas(top: Section<'_>, read: &[MappingRead<'_>]) {
+    let has_registry = top.has("schema_registry");
+    let with_schemas = || read.iter().filter(|mapping| mapping.rules.format.has_schema());
+    for mapping in with_schemas() {
+        let (section, format) = (mapping.section, mapping.rules.format.name());
+        if !section.has("schema") && !has_registry {
+            let message = format!(
+                "values of format = {format:?} need a schema: name its file with `schema`, or add [schema_registry] if they have the frame of a registry"
+            );
+            section.context.missing(Some(&section.span("format")), keys::MAPPING.name, "schema", message);
+        }
+    }
+    if !has_registry || with_schemas().any(|mapping| !mapping.section.has("schema")) {
+        return;
+    }
+    let span = top.span("schema_registry");
+    match with_schemas().next() {
+        Some(mapping) => mapping.section.error(
+            "schema",
+            "`schema` is for values without the frame of a schema registry, and [schema_registry] for those with it: remove one of them",
+        ),
+        None => top.context.warning(&span, "no [[mapping]] has `format = \"avro\"`, so nothing of this is used"),
     }
 }
 

@@ -4,6 +4,7 @@ use super::Config;
 use engine::Mapping;
 use engine::dead_letter::Store;
 use kafka::oauth_token::Oauth;
+use schema_registry::Settings;
 
 pub fn mappings_differ(old: &Config, new: &Config) -> bool {
     let part = |mapping: &Mapping| (mapping.topics.clone(), mapping.rules.clone());
@@ -19,6 +20,14 @@ pub fn destinations_differ(old: &Config, new: &Config) -> bool {
 pub fn influx_differs(old: &Config, new: &Config) -> bool {
     let tls = &new.influx.tls;
     old.influx != new.influx || [&tls.ca_file, &tls.cert_file, &tls.key_file].into_iter().any(Option::is_some)
+}
+
+/// Certificate files may have new content, as those of InfluxDB may.
+pub fn schema_registry_differs(old: &Config, new: &Config) -> bool {
+    let has_files = |settings: &Settings| {
+        [&settings.ca_file, &settings.cert_file, &settings.key_file].into_iter().any(Option::is_some)
+    };
+    old.schema_registry != new.schema_registry || new.schema_registry.as_ref().is_some_and(has_files)
 }
 
 /// The file stays open, with the size it was opened for.

@@ -26,6 +26,7 @@ pub fn read(section: Section<'_>) -> Rules {
     let rules = Rules {
         format,
         csv: formats::csv(section, format),
+        schema: formats::schema(section, format),
         compression: formats::compression(section, format),
         parse_json: globs(section, "parse_json").unwrap_or_default(),
         query: query(section).unwrap_or(default.query),

@@ -199,6 +199,12 @@ fn extensions(section: Section<'_>) -> Vec<(String, String)> {
     pairs.into_iter().map(|(name, value)| (name.value, value.value)).collect()
 }
 
+/// The readable files of `ca_file`, `cert_file` and `key_file`.
+pub fn client_files(section: Section<'_>) -> [Option<PathBuf>; 3] {
+    check_pair(section);
+    ["ca_file", "cert_file", "key_file"].map(|key| section.file(key))
+}
+
 /// Files of `[influx.tls]`.
 pub struct TlsFiles {
     pub ca_file: Option<PathBuf>,
@@ -208,16 +214,11 @@ pub struct TlsFiles {
 }
 
 pub fn tls_files(section: Section<'_>) -> TlsFiles {
-    check_pair(section);
+    let [ca_file, cert_file, key_file] = client_files(section);
     // Certificates are verified by default; a wrong value is reported as an error.
     let verify = section.flag("verify").unwrap_or(true);
     if !verify {
         section.context.warning(&section.span("verify"), UNVERIFIED);
     }
-    TlsFiles {
-        ca_file: section.file("ca_file"),
-        cert_file: section.file("cert_file"),
-        key_file: section.file("key_file"),
-        verify,
-    }
+    TlsFiles { ca_file, cert_file, key_file, verify }
 }

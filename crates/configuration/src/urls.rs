@@ -5,6 +5,18 @@ use reqwest::Url;
 
 /// The addresses of the database: one or several.
 pub fn read(section: Section<'_>) -> Option<Vec<Url>> {
+    read_addresses(section, "where InfluxDB listens, such as url = \"http://localhost:8086\"", address)
+}
+
+/// The addresses of a schema registry: one or several.
+pub fn of_registry(section: Section<'_>) -> Option<Vec<Url>> {
+    let why = "where the schema registry listens, such as url = \"http://localhost:8081\"";
+    read_addresses(section, why, registry_address)
+}
+
+type Check = fn(&str) -> Result<Url, String>;
+
+fn read_addresses(section: Section<'_>, why: &str, check: Check) -> Option<Vec<Url>> {
     let key = match (section.has("url"), section.has("urls")) {
         (true, true) => {
             section.error("urls", "`url` and `urls` are both set: keep one of them");
@@ -13,7 +25,7 @@ pub fn read(section: Section<'_>) -> Option<Vec<Url>> {
         (false, true) => "urls",
         (true, false) => "url",
         (false, false) => {
-            section.missing("url", "where InfluxDB listens, such as url = \"http://localhost:8086\"");
+            section.missing("url", why);
             return None;
         }
     };
@@ -21,12 +33,12 @@ pub fn read(section: Section<'_>) -> Option<Vec<Url>> {
     if texts.is_empty() {
         section.error(key, format!("`{key}` is an empty list: name at least one address"));
     }
-    let checked: Vec<Option<Url>> = texts.iter().map(|text| checked(section, text)).collect();
+    let checked: Vec<Option<Url>> = texts.iter().map(|text| checked(section, text, check)).collect();
     checked.into_iter().collect::<Option<Vec<_>>>().filter(|urls| !urls.is_empty())
 }
 
-fn checked(section: Section<'_>, text: &Text) -> Option<Url> {
-    address(&text.value)
+fn checked(section: Section<'_>, text: &Text, check: Check) -> Option<Url> {
+    check(&text.value)
         .map_err(|why| {
             let shown = if text.value.contains('@') { "the address" } else { text.shown() };
             section.refuse(text, format!("{shown}: {why}"));
@@ -55,7 +67,30 @@ pub fn endpoint(section: Section<'_>, text: &Text) -> Option<Url> {
     None
 }
 
+fn registry_address(text: &str) -> Result<Url, String> {
+    let url = plain_address(text, "http://localhost:8081")?;
+    let without_slash = text.trim().trim_end_matches('/');
+    for path in ["/schemas/ids", "/schemas", "/subjects"] {
+        if let Some(base) = without_slash.strip_suffix(path) {
+            return Err(format!("the bridge adds {path} itself: write {base:?}"));
+        }
+    }
+    Ok(url)
+}
+
 fn address(text: &str) -> Result<Url, String> {
+    let url = plain_address(text, "http://localhost:8086")?;
+    let without_slash = text.trim().trim_end_matches('/');
+    for path in ["/api/v2/write", "/write", "/api/v2", "/query"] {
+        if let Some(base) = without_slash.strip_suffix(path) {
+            return Err(format!("the bridge adds {path} itself: write {base:?}"));
+        }
+    }
+    Ok(url)
+}
+
+/// An address with neither login nor query. `example`: an address in messages.
+fn plain_address(text: &str, example: &str) -> Result<Url, String> {
     let without_slash = text.trim().trim_end_matches('/');
     let url = Url::parse(without_slash).ok().filter(Url::has_host);
     let is_http = |url: &Url| matches!(url.scheme(), "http" | "https");
@@ -65,7 +100,7 @@ fn address(text: &str) -> Result<Url, String> {
             Ok(_) if !text.contains('@') && !text.starts_with("http") => {
                 format!("an address begins with http:// or https://; is it \"http://{bare}\"?")
             }
-            _ => "this is not an address such as \"http://localhost:8086\"".to_owned(),
+            _ => format!("this is not an address such as {example:?}"),
         });
     };
     if !url.username().is_empty() || url.password().is_some() {
@@ -74,12 +109,7 @@ fn address(text: &str) -> Result<Url, String> {
         );
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err("the address ends before \"?\" and \"#\": the keys of [influx] say the rest".to_owned());
-    }
-    for path in ["/api/v2/write", "/write", "/api/v2", "/query"] {
-        if let Some(base) = without_slash.strip_suffix(path) {
-            return Err(format!("the bridge adds {path} itself: write {base:?}"));
-        }
+        return Err("the address ends before \"?\" and \"#\": other keys say the rest".to_owned());
     }
     Ok(url)
 }

@@ -276,7 +276,9 @@ fn at_end(Leftover { undecided, blocked }: Leftover, context: &EngineContext) ->
 
 /// Whether a topic is blocked: then fetched records are unsettled, and a run until the end has not reached the end.
 fn is_a_topic_blocked(context: &EngineContext) -> bool {
-    context.writer.alarms().iter().any(|alarm| blocked_topic(alarm).is_some())
+    // A wait for a schema may be too short for an alarm.
+    let waits = context.routing.schemas().is_some_and(|schemas| schemas.waiting_topics() > 0);
+    waits || context.writer.alarms().iter().any(|alarm| blocked_topic(alarm).is_some())
 }
 
 /// Reason why the bridge itself waits.

@@ -284,7 +284,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
             Some(CloseReason::Full)
         } else if lane.due(limits).is_some_and(|due| due <= now) {
             Some(CloseReason::Age)
-        } else if at_once || draining {
+        } else if at_once || draining || lane.flush_early {
             Some(CloseReason::End)
         } else {
             (!self.settings.budget.has_room()).then_some(CloseReason::Memory)

@@ -31,6 +31,8 @@ pub struct Lane<Q> {
     has_waited: bool,
     /// Time until which a batch that waited for an answer is filled to its size, although it is old enough to be closed.
     fill_until: Option<Instant>,
+    /// Whether the open batch is closed as soon as it can be.
+    pub flush_early: bool,
     closed: mpsc::Sender<Batch>,
 }
 
@@ -66,6 +68,7 @@ impl<Q> Lane<Q> {
             sizes,
             has_waited: false,
             fill_until: None,
+            flush_early: false,
             closed,
         }
     }
@@ -107,7 +110,7 @@ impl<Q> Lane<Q> {
         let batch = std::mem::replace(&mut self.open, next);
         self.in_flight.clone_from(&batch.assignments);
         self.in_flight_bytes = batch.bytes();
-        (self.has_waited, self.fill_until) = (false, None);
+        (self.has_waited, self.fill_until, self.flush_early) = (false, None, false);
         match self.closed.try_send(batch) {
             Ok(()) => true,
             // Otherwise the batch would never settle, and the lane would stop silently.

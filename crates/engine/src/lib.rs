@@ -48,6 +48,7 @@ mod record_log;
 mod refused_letters;
 mod reject_limiter;
 mod sampled_times;
+mod schema_wait;
 #[cfg(test)]
 mod simulation;
 pub mod telemetry;
@@ -61,6 +62,7 @@ pub use record_log::remedy_without_fields;
 pub use refused_letters::DeadLetterContext;
 pub use reject_limiter::{ProbeDelays, blocked_topic};
 pub use sampled_times::{DoubtKind, SampledTimes, TimeDoubt, time_of};
+pub use schema_wait::SchemaSource;
 pub use topic_destination::{MappingDestination, NoDestination, TopicDestination};
 pub use topic_routing::{DESTINATIONS_WITH_LANES, Mapping, Routing};
 

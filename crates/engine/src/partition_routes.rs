@@ -2,6 +2,7 @@
 
 use crate::offset_tracker::AssignmentId;
 use crate::reject_limiter::{ProbeDelays, RejectLimiter};
+use crate::schema_wait::SchemaWait;
 use crate::time_check::TimeCheck;
 use crate::topic_destination::NoDestination;
 use crate::topic_routing::{LaneKey, Routing};
@@ -42,6 +43,25 @@ pub struct Topic {
     pub drops: Drops,
     pub times: TimeCheck,
     pub limiter: RejectLimiter,
+    pub schema_wait: SchemaWait,
+}
+
+impl Topic {
+    /// Whether the topic is neither blocked nor probed.
+    pub fn is_open(&self) -> bool {
+        self.limiter.is_open() && !self.schema_wait.is_waiting()
+    }
+
+    /// Whether the topic's records are left unsettled now, so that fetching them is of no use.
+    pub fn is_blocked(&self) -> bool {
+        self.limiter.is_blocked() || self.schema_wait.is_waiting()
+    }
+
+    /// Why the topic is blocked or probed: the cause, and a text. None for an open topic.
+    pub fn block_reason(&self) -> Option<(&'static str, String)> {
+        let by_limiter = || self.limiter.block_reason().map(|(cause, why)| (cause, why.to_owned()));
+        self.schema_wait.reason().or_else(by_limiter)
+    }
 }
 
 /// The partitions assigned to one consumer, and their topics.
@@ -132,7 +152,7 @@ impl Routes {
     /// Indexes of the topics that are blocked or probed.
     pub fn not_open(&self) -> Vec<usize> {
         let topics = self.topics.iter().enumerate();
-        topics.filter(|(_, topic)| !topic.limiter.is_open()).map(|(index, _)| index).collect()
+        topics.filter(|(_, topic)| !topic.is_open()).map(|(index, _)| index).collect()
     }
 
     /// Forgets the partition of an assignment.
@@ -198,8 +218,7 @@ impl Routes {
 
     /// Assigned partitions whose records are left unsettled now.
     pub fn blocked_partitions(&self) -> Vec<TopicPartition> {
-        let is_blocked =
-            |route: &Route| self.topics.get(route.topic).is_some_and(|topic| topic.limiter.is_blocked());
+        let is_blocked = |route: &Route| self.topics.get(route.topic).is_some_and(Topic::is_blocked);
         self.assigned.iter().filter(|(_, route)| is_blocked(route)).map(|(at, _)| at.clone()).collect()
     }
 
@@ -208,7 +227,7 @@ impl Routes {
             return index;
         }
         let rules = self.routing.rules_of(name);
-        let mapper = rules.map(|rules| Mapper::new(Arc::clone(rules), name, self.limits));
+        let mapper = self.routing.mapper_of(name, self.limits);
         let destination = self.routing.destination_of(name);
         let limiter = RejectLimiter::new(self.routing.reject_rate_max, self.probes);
         let limiter = if self.blocked_before.contains(name) { limiter.after_block() } else { limiter };
@@ -222,6 +241,7 @@ impl Routes {
             drops: Drops::default(),
             times: TimeCheck::new(rules.and_then(|rules| rules.time_rule())),
             limiter,
+            schema_wait: SchemaWait::new(self.routing.schemas().cloned()),
         };
         if let Some(index) = self.reusable_entry() {
             *self.topic_mut(index) = topic;

@@ -21,7 +21,7 @@ use base::alarm::AlarmRegistry;
 use base::record::{OwnedHeaders, Record};
 use base::text::printable;
 use kafka::{Delivery, PartitionRef};
-use mapping::{Mapped, Rejection};
+use mapping::{Mapped, Mapper, Rejection};
 use rdkafka::error::RDKafkaErrorCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -104,6 +104,11 @@ impl RecordHandler {
         let RoutedRecord { route: Route { assignment, topic: index, .. }, record, now, .. } = routed;
         let (assignment, offset, time_ns) = (*assignment, record.offset, record.time.kafka_ns());
         let topic = self.routes.topic_mut(*index);
+        if topic.schema_wait.is_waiting() {
+            topic.schema_wait.left_unsettled(record.value);
+            self.tracker.leave_unsettled(assignment, offset, time_ns);
+            return;
+        }
         if topic.limiter.admit() == Admission::Unsettled {
             self.tracker.leave_unsettled(assignment, offset, time_ns);
             return;
@@ -119,6 +124,13 @@ impl RecordHandler {
             Some(mapper) => mapper.map(record, &mut batch.lines),
             None => Mapped::rejected_whole(Rejection::NoMapping),
         };
+        if let Some(missing) = mapped.missing_schema() {
+            let known = topic.mapper.as_ref().and_then(Mapper::last_schema);
+            if topic.schema_wait.begin(missing, (record.partition, offset), known, *now) {
+                self.tracker.leave_unsettled(assignment, offset, time_ns);
+                return;
+            }
+        }
         if mapped.lines > 0 && topic.limiter.has_point(*now) {
             self.settle_undecided(*index);
         }
@@ -333,8 +345,10 @@ impl RecordHandler {
             let topic = self.routes.topic_mut(index);
             if is_assigned {
                 topic.limiter.alarm(&topic.name, &self.alarms, now);
+                topic.schema_wait.alarm(&topic.name, &self.alarms, now);
             } else {
                 topic.limiter.forget_alarm();
+                topic.schema_wait.forget_alarm();
             }
         }
     }

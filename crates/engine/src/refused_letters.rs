@@ -13,7 +13,7 @@ use base::alarm::{AlarmGuard, AlarmRegistry, FailureReport, Scope};
 use base::record::{Record, RecordTime, borrowed};
 use influx::{Backoff, Delays, Delivered, Lines};
 use line_protocol::LineBuffer;
-use mapping::{Mapper, REJECTED_ELEMENTS_MAX, RecordLimits};
+use mapping::{REJECTED_ELEMENTS_MAX, RecordLimits};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -179,8 +179,7 @@ impl LaneDeadLetters {
 
     /// The elements that the refused lines came from. None: the record at this offset now gives other lines.
     fn elements(&self, refused: &RefusedRecord, original: &Original, lines: &Lines) -> Option<Vec<usize>> {
-        let rules = self.context.routing.rules_of(&refused.at.topic)?;
-        let mut mapper = Mapper::new(Arc::clone(rules), &refused.at.topic, self.context.record_limits);
+        let mut mapper = self.context.routing.mapper_of(&refused.at.topic, self.context.record_limits)?;
         let headers = borrowed(&original.headers);
         let record = Record {
             partition: refused.at.partition,

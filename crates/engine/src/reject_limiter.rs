@@ -364,6 +364,17 @@ impl RejectLimiter {
         }
     }
 
+    /// Records that the topic is read again from its first unsettled record, as it is after a wait for a schema. The undecided records and
+    /// those of a probe are counted again then.
+    pub fn read_again(&mut self, now: Instant) {
+        if let Some(first) = &mut self.first {
+            first.rejected = 0;
+        }
+        if let State::Probing { probe, .. } = &mut self.state {
+            *probe = Probe { since: now, sent: 0, failed: 0 };
+        }
+    }
+
     /// Replaces the state of a blocked or probed topic; an open topic stays open.
     fn replace_state(&mut self, next: impl FnOnce(Block) -> State) {
         match std::mem::replace(&mut self.state, State::Open) {

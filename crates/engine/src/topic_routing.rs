@@ -1,9 +1,10 @@
 //! Routing by configuration: topic to mapping, mapping to destination, destination to lanes.
 
+use crate::schema_wait::SchemaSource;
 use crate::topic_destination::{MappingDestination, NoDestination};
 use base::Destination;
 use kafka::Topics;
-use mapping::Rules;
+use mapping::{Mapper, RecordLimits, Rules};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Lanes of one destination, each with one request in flight. Two keep a loopback database busy; each costs queues of its own.
@@ -44,6 +45,8 @@ pub struct Routing {
     /// `reject.rate_max`.
     pub(crate) reject_rate_max: f64,
     pub(crate) lanes_per_destination: usize,
+    /// None without a schema registry.
+    schemas: Option<SchemaSource>,
 }
 
 /// Identifies a lane: the index of its destination, and which of the destination's lanes it is.
@@ -75,8 +78,20 @@ impl Routing {
             nowhere: Arc::new(nowhere),
             reject_rate_max,
             lanes_per_destination: 1,
+            schemas: None,
         };
         routing.with_destinations_max(DESTINATIONS_MAX)
+    }
+
+    /// Reads the schemas of records from this source.
+    #[must_use]
+    pub fn with_schemas(self, schemas: Option<SchemaSource>) -> Self {
+        Self { schemas, ..self }
+    }
+
+    /// The source of schemas; none without a schema registry.
+    pub fn schemas(&self) -> Option<&SchemaSource> {
+        self.schemas.as_ref()
     }
 
     /// Sets the most destinations, where some belong to topics.
@@ -130,6 +145,13 @@ impl Routing {
             return Arc::clone(&self.nowhere);
         }
         self.read(|known| Arc::clone(&known[index]))
+    }
+
+    /// A mapper for the records of a topic; none if no mapping matches.
+    pub fn mapper_of(&self, topic: &str, limits: RecordLimits) -> Option<Mapper> {
+        let rules = self.rules_of(topic)?;
+        let schemas = self.schemas.as_ref().map(SchemaSource::schemas);
+        Some(Mapper::new(Arc::clone(rules), topic, limits).with_schemas(schemas))
     }
 
     /// The rules of the first mapping that matches.

@@ -61,6 +61,7 @@ mod replacements;
 mod reshape;
 mod rules;
 mod scalar;
+mod schemas;
 mod selector;
 mod template;
 mod time;
@@ -68,19 +69,23 @@ mod time;
 pub use compression::{Compression, unpacked};
 pub use field_type::FieldType;
 pub use first_drops::{FIRST_DROPS_MAX, FirstDrop};
-pub use formats::Format;
+pub use formats::{
+    AvroSchema, AvroSchemaError, Beginning, Format, Frame, Reference, Schema, SchemaError, SchemaId,
+    SchemaLanguage, SchemaText,
+};
 pub use globs::{GlobError, Globs};
 pub use go_layout::to_time_format;
 pub use key_table::KeyTable;
 pub use mapped::{Mapped, REJECTED_ELEMENTS_MAX};
 pub use mapper::{Mapper, RecordLimits, is_line_protocol};
-pub use rejection::{Drop, Drops, Reason, Rejection};
+pub use rejection::{Drop, Drops, MissingSchema, Reason, Rejection, SchemaFailure};
 pub use rename::{Rename, RenameError};
 pub use replacements::{Replacement, Replacements};
 pub use reshape::{Pivot, PivotList, Reshape, Zip};
 pub use rules::{
     Csv, DistinctTimes, Header, Integers, Precision, Rules, TimeRule, TimeSource, TopicPatterns,
 };
+pub use schemas::{Lookup, Schemas};
 pub use selector::KeySelector;
 pub use template::{Part, Template, TemplateError};
 pub use time::{TimeError, TimeFormat, TimeFormatError, TimeRange, zone_by_name, zone_names};

@@ -1,6 +1,7 @@
 //! The result of mapping a record.
 
-use super::rejection::{Reason, Rejection};
+use super::formats::SchemaId;
+use super::rejection::{MissingSchema, Reason, Rejection};
 
 /// Most rejected elements that a dead letter or a log names; further ones are only counted.
 pub const REJECTED_ELEMENTS_MAX: usize = 100;
@@ -34,6 +35,16 @@ impl Mapped {
 
     pub fn has_rejected(&self) -> bool {
         !self.rejected.is_empty()
+    }
+
+    /// The schema that the record lacks, and why, if it can become points once the schema is there.
+    pub fn missing_schema(&self) -> Option<(SchemaId, &MissingSchema)> {
+        match self.rejected.first() {
+            Some((None, Rejection::SchemaMissing { id, why })) if *why != MissingSchema::NoRegistry => {
+                Some((*id, why))
+            }
+            _ => None,
+        }
     }
 
     /// The result of a record that is rejected as a whole.

@@ -7,7 +7,7 @@ use super::constants::{Constants, Sources, TimeText};
 use super::element::Element;
 use super::element_parser::{ElementParser, Knowledge};
 use super::first_drops::{FirstDrop, FirstDrops};
-use super::formats::{FormatReader, JsonText, KEPT_BYTES_MAX};
+use super::formats::{FormatReader, Frame, JsonText, KEPT_BYTES_MAX, SchemaId, TimeMark};
 use super::interned_keys::{InternedKeys, KeyId};
 use super::key_tree::{KeyTree, NodeId};
 use super::line::{CopiedFieldError, LineContext, LineLayout, LineValues};
@@ -17,7 +17,8 @@ use super::record_shape::{Facts, RecordShapes};
 use super::rejection::{Drop, Drops, Rejection};
 use super::reshape::{self, Losses, ParsedJson, Reshaper, Shaped, TextRef};
 use super::scalar::{Scalar, Texts};
-use super::{Format, KeySelector, Rules, TimeError, TimeFormat, distinct};
+use super::schemas::{SchemaCache, Schemas};
+use super::{Format, KeySelector, Rules, TimeError, TimeFormat, distinct, time};
 use crate::decode::{Query, Scanner, Source, Syntax, SyntaxError, Token};
 use base::record::{Record, RecordTime};
 use influx::InfluxWork;
@@ -40,6 +41,7 @@ pub struct Mapper {
     /// The selectors whose values stand outside of elements.
     outside_selectors: Vec<KeySelector>,
     shapes: RecordShapes,
+    schemas: SchemaCache,
     work: Work,
     reported: Reported,
     /// What `parse_json`, `pivot`, `zip` and `explode` dropped.
@@ -127,11 +129,22 @@ impl Mapper {
             outside,
             outside_selectors,
             shapes,
+            schemas: SchemaCache::default(),
             work,
             reported: Reported::default(),
             losses: Losses::default(),
             trace: None,
         }
+    }
+
+    /// Reads values by schemas of this source, where the rules have none.
+    pub fn with_schemas(self, source: Option<Arc<dyn Schemas>>) -> Self {
+        Self { schemas: SchemaCache::new(source), ..self }
+    }
+
+    /// The id of the schema that the last value was read with.
+    pub fn last_schema(&self) -> Option<SchemaId> {
+        self.schemas.last()
     }
 
     /// Takes the number of dropped values since the last call, by reason.
@@ -247,15 +260,24 @@ impl Mapper {
     ) -> Result<(), Rejection> {
         let format = self.rules.format;
         if format == Format::Influx {
+            if let Some(Frame { schema, .. }) = Frame::of(value) {
+                return Err(Rejection::Framed { schema, format: format.name() });
+            }
             return self.map_influx(value, record, lines, mapped);
         }
         if format.is_json() {
+            // Serializers of JSON Schema write the frame. The text behind it needs no schema.
+            let value = Frame::of(value).map_or(value, |frame| frame.content);
             let result = self.map_json(value, None, record, lines, mapped);
             return result.map_err(|rejection| rejection.with_excerpt(value, format));
         }
         // Moved out of `self`, which is borrowed mutably while the text is read.
         let mut reader = std::mem::take(&mut self.work.reader);
-        let result = reader.read(&self.rules, value, self.limits.lines_bytes_max).and_then(|()| {
+        let read = self
+            .schemas
+            .of_value(&self.rules, value)
+            .and_then(|(schema, value)| reader.read(&self.rules, value, schema, self.limits.lines_bytes_max));
+        let result = read.and_then(|()| {
             self.report_dropped(&reader.json);
             self.map_json(&reader.json.bytes, Some(&reader.json), record, lines, mapped)
         });
@@ -755,14 +777,14 @@ impl Rules {
             return self.kafka_time(index, pass);
         };
         let origin = pass.origin(index);
-        let mut is_timestamp = false;
+        let mut mark = None;
         let text = match &input.text {
             TimeText::Values(sources) => {
                 let is_there = |scalar: &Scalar| sources.len() == 1 || !scalar.is_empty_text();
                 let found =
                     sources.iter().find_map(|from| values.value(*from, setting.outside).filter(is_there));
                 let scalar = found.ok_or_else(|| Rejection::TimeMissing(rule.shown()))?;
-                is_timestamp = pass.is_timestamp(scalar);
+                mark = pass.time_mark(scalar);
                 scalar.decode(&setting.texts, scratch)
             }
             TimeText::Template(template) if values.render(template, setting, scratch) => scratch.as_slice(),
@@ -770,10 +792,12 @@ impl Rules {
                 return Err(Rejection::TimePartMissing(rule.shown()));
             }
         };
-        let format = if is_timestamp { &TimeFormat::Timestamp } else { &rule.format };
-        let read = match format {
-            TimeFormat::Timestamp if !is_timestamp => Err(TimeError::Unreadable(NO_TIMESTAMP.to_owned())),
-            format => format.to_ns(text, &rule.zone),
+        let read = match (mark, &rule.format) {
+            (Some(TimeMark { unit_ns, is_local, .. }), _) => {
+                time::count_to_ns(text, unit_ns, Some(&rule.zone).filter(|_| is_local))
+            }
+            (None, TimeFormat::Timestamp) => Err(TimeError::Unreadable(NO_TIMESTAMP.to_owned())),
+            (None, format) => format.to_ns(text, &rule.zone),
         };
         let refuse = |key: String, text: &[u8], why| {
             let text = String::from_utf8_lossy(text).chars().take(100).collect();
@@ -782,7 +806,8 @@ impl Rules {
         let check = |ns| self.times.check(ns).map(|()| ns);
         let Some(nanos) = input.nanos.and_then(|from| values.value(from, setting.outside)) else {
             let ns = read.and_then(check).map_err(|why| refuse(rule.shown(), text, why))?;
-            let room = || format.room_ns(ns);
+            let room =
+                || mark.map_or_else(|| rule.format.room_ns(ns), |mark| time::room_of_unit(ns, mark.unit_ns));
             return Ok(Some(distinct::record_time(
                 ns,
                 room,
@@ -812,9 +837,9 @@ struct Pass<'p, 'r> {
     topic: distinct::TopicDigits,
     /// The record's JSON text, or its line protocol, is that of records in `texts`.
     texts: Texts<'p>,
-    /// Positions of timestamps of the record's format, in the record's text and in that of a rearranged element.
-    timestamps: &'p [usize],
-    element_timestamps: &'p [usize],
+    /// Times of the record's format, in the record's text and in that of a rearranged element.
+    timestamps: &'p [TimeMark],
+    element_timestamps: &'p [TimeMark],
     /// The record's text before `parse_json`, where the record's format made it.
     json: Option<&'p JsonText>,
     parsed: Option<&'p ParsedJson>,
@@ -840,14 +865,14 @@ impl Pass<'_, '_> {
         self.json?.bad_row(start)
     }
 
-    /// Whether a scalar is a timestamp of the record's format.
-    fn is_timestamp(&self, scalar: Scalar) -> bool {
-        let timestamps = match scalar.source {
+    /// The mark of a scalar that is a time of the record's format.
+    fn time_mark(&self, scalar: Scalar) -> Option<TimeMark> {
+        let marks = match scalar.source {
             Source::Record => self.timestamps,
             Source::Element => self.element_timestamps,
-            Source::Values | Source::Outside => return false,
+            Source::Values | Source::Outside => return None,
         };
-        timestamps.binary_search(&scalar.start()).is_ok()
+        TimeMark::find(marks, scalar.start())
     }
 }
 

@@ -1,10 +1,12 @@
 //! Reasons why a record or an element can't become a point, and why a value of a point is dropped.
 
-use super::{Format, TimeError};
+use super::formats::{Beginning, Format, SchemaId};
+use super::time::TimeError;
 use crate::decode::{Syntax, SyntaxError};
 use base::text::{counted, printable, printable_bytes};
 use line_protocol::reader::{LineError, Reason as LineReason};
 use std::fmt;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Reason of a rejection. The text ends in a remedy where one exists.
@@ -32,6 +34,27 @@ pub enum Rejection {
         "its rows become more than {bytes_max} bytes with the names of their columns, half of `batch.memory_max`: let the producer send fewer rows in a record"
     )]
     RowsTooLarge { bytes_max: usize },
+    #[error("it does not fit {}: {why} at byte {at}{}", schema_name(*.schema), looks_like(*.looks))]
+    Unfit { schema: Option<SchemaId>, why: &'static str, at: usize, looks: Beginning },
+    #[error(
+        "it does not begin with the frame of a schema registry (0x00 and a schema id of four bytes): {0}"
+    )]
+    Unframed(Beginning),
+    #[error(
+        "it begins with the frame of a schema registry (schema {schema}), which values of format = {format:?} do not have: set `format` to that of the \
+         registry's serializer (\"avro\", or \"json\" for JSON Schema)"
+    )]
+    Framed { schema: SchemaId, format: &'static str },
+    #[error("{}", missing_schema(*.id, .why))]
+    SchemaMissing { id: SchemaId, why: MissingSchema },
+    #[error(
+        "its schema {id} can't be used: {why}: register a new version of the schema, or give the topic the right `format`"
+    )]
+    SchemaUnusable { id: SchemaId, why: Arc<str> },
+    #[error(
+        "it becomes more than {bytes_max} bytes with the names of its fields, half of `batch.memory_max`: let the producer send less in a record"
+    )]
+    TextTooLarge { bytes_max: usize },
     #[error("it is nested too deeply: {0}")]
     TooDeep(SyntaxError),
     #[error("its row has {}, and `columns` names {columns}: name each column", counted(*values, "value"))]
@@ -78,6 +101,50 @@ pub enum Rejection {
     NoMapping,
 }
 
+/// Reason why a schema is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MissingSchema {
+    /// No schema registry is configured.
+    NoRegistry,
+    /// The registry has not answered yet.
+    Awaited,
+    /// The registry can't be asked, or its answer does not count. The failure says why, and what to do.
+    Failed(Arc<SchemaFailure>),
+    /// The registry has no schema with this id.
+    Unknown,
+}
+
+/// Failure of a schema registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaFailure {
+    pub why: String,
+    pub remedy: String,
+}
+
+fn missing_schema(id: SchemaId, why: &MissingSchema) -> String {
+    match why {
+        MissingSchema::NoRegistry => format!(
+            "it begins with the frame of a schema registry (schema {id}), and no registry is configured: add [schema_registry] with its `url`"
+        ),
+        MissingSchema::Awaited => format!("the schema registry has not answered yet what its schema {id} is"),
+        MissingSchema::Failed(failure) => {
+            format!("its schema {id} can't be read: {}: {}", failure.why, failure.remedy)
+        }
+        MissingSchema::Unknown => format!(
+            "the schema registry has no schema {id}: correct `url` of [schema_registry], or register the schema again under its id"
+        ),
+    }
+}
+
+/// What the beginning of a value shows, behind another message.
+fn looks_like(looks: Beginning) -> String {
+    if looks == Beginning::Other { String::new() } else { format!("; {looks}") }
+}
+
+fn schema_name(id: Option<SchemaId>) -> String {
+    id.map_or_else(|| "its `schema`".to_owned(), |id| format!("its schema {id}"))
+}
+
 /// Kinds of rejection, as they are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
@@ -92,10 +159,12 @@ pub enum Reason {
     Measurement,
     TooLong,
     NoMapping,
+    /// Its schema is unknown or can't be used.
+    Schema,
 }
 
 impl Reason {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Empty,
         Self::TooLarge,
         Self::Undecodable,
@@ -106,6 +175,7 @@ impl Reason {
         Self::Measurement,
         Self::TooLong,
         Self::NoMapping,
+        Self::Schema,
     ];
 
     /// The name in logs and metrics.
@@ -121,6 +191,7 @@ impl Reason {
             Self::Measurement => "measurement",
             Self::TooLong => "too_long",
             Self::NoMapping => "no_mapping",
+            Self::Schema => "schema",
         }
     }
 }
@@ -133,13 +204,18 @@ impl Rejection {
             | Self::UnpackedTooLarge { .. }
             | Self::LinesTooLarge { .. }
             | Self::RowsTooLarge { .. }
-            | Self::ExplodedTooLarge { .. } => Reason::TooLarge,
+            | Self::ExplodedTooLarge { .. }
+            | Self::TextTooLarge { .. } => Reason::TooLarge,
             Self::BadLine { error: LineError { reason: LineReason::TimeRange, .. }, .. } => Reason::Time,
             Self::Undecodable(_)
             | Self::Unreadable { .. }
             | Self::Row { .. }
             | Self::OpenQuote { .. }
-            | Self::BadLine { .. } => Reason::Undecodable,
+            | Self::BadLine { .. }
+            | Self::Unfit { .. }
+            | Self::Unframed(_)
+            | Self::Framed { .. } => Reason::Undecodable,
+            Self::SchemaMissing { .. } | Self::SchemaUnusable { .. } => Reason::Schema,
             Self::TooDeep(_) => Reason::TooDeep,
             Self::NotAnObject(_) => Reason::NotAnObject,
             Self::LongRow { .. } | Self::Lengths { .. } => Reason::Shape,
@@ -185,6 +261,11 @@ fn line_remedy(error: &LineError) -> &'static str {
 }
 
 impl Rejection {
+    /// The rejection of a value that has no frame.
+    pub(super) fn unframed(value: &[u8]) -> Self {
+        Self::Unframed(Beginning::of(value))
+    }
+
     /// The text without any content of the record.
     pub fn without_values(&self) -> String {
         match self {

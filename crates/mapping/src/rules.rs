@@ -1,5 +1,6 @@
 //! The rules of one `[[mapping]]`, checked and compiled.
 
+use super::formats::Schema;
 use super::{
     Compression, FieldType, Format, Globs, KeySelector, KeyTable, Part, Rename, Replacements, Reshape,
     Template, TimeFormat, TimeRange,
@@ -14,6 +15,8 @@ use regex::Regex;
 pub struct Rules {
     pub format: Format,
     pub csv: Csv,
+    /// The schema of unframed values. None: values have the frame of a schema registry.
+    pub schema: Option<Schema>,
     pub compression: Compression,
     /// Keys of strings that hold JSON, flattened from the record's root.
     pub parse_json: Globs,
@@ -231,6 +234,7 @@ impl Default for Rules {
         Self {
             format: Format::Json,
             csv: Csv::default(),
+            schema: None,
             compression: Compression::Auto,
             parse_json: Globs::default(),
             query: Query::Whole,

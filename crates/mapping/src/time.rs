@@ -198,6 +198,24 @@ fn unix_within(text: &str) -> Result<TimeFormat, TimeFormatError> {
     }
 }
 
+/// Reads a number that counts units since 1970. `zone`: the zone of a date and time of day that has none.
+pub(crate) fn count_to_ns(text: &[u8], unit_ns: i64, zone: Option<&TimeZone>) -> Result<i64, TimeError> {
+    let count = decimal::scaled(text, 0).map_err(|_| TimeError::OutOfRange)?;
+    let ns = in_range(i128::from(count) * i128::from(unit_ns))?;
+    let Some(zone) = zone else { return Ok(ns) };
+    let local = Timestamp::from_nanosecond(ns.into()).map(|time| TimeZone::UTC.to_datetime(time));
+    let time = local.ok().and_then(|local| in_zone(local, zone)).ok_or(TimeError::OutOfRange)?;
+    in_range(time.as_nanosecond())
+}
+
+/// Like [`TimeFormat::room_ns`], for times of a format's own that count this unit. A date has the room of a millisecond, not of a day.
+pub(crate) fn room_of_unit(time_ns: i64, unit_ns: i64) -> i64 {
+    match unit_ns {
+        1_000 | 1_000_000 => TimeFormat::Unix { unit_ns }.room_ns(time_ns),
+        _ => TimeFormat::Timestamp.room_ns(time_ns),
+    }
+}
+
 /// A zone from the built-in database.
 #[must_use]
 pub fn zone_by_name(name: &str) -> Option<TimeZone> {

@@ -3,6 +3,7 @@
 use super::report::Line;
 use base::suggest::nearest;
 use base::text::counted;
+use engine::SchemaSource;
 use mapping::decode::{Scanner, SyntaxError, Token, find, select};
 use mapping::{Format, Globs, KeySelector, Rules};
 use std::collections::BTreeSet;
@@ -23,7 +24,13 @@ pub struct SeenKeys {
 
 impl SeenKeys {
     /// Looks through a record. One that is no JSON is the mapper's to tell of.
-    pub fn add(&mut self, rules: &Rules, value: &[u8], headers: &[(&str, &[u8])]) {
+    pub fn add(
+        &mut self,
+        rules: &Rules,
+        schemas: Option<&SchemaSource>,
+        value: &[u8],
+        headers: &[(&str, &[u8])],
+    ) {
         self.headers.extend(headers.iter().map(|(name, _)| (*name).to_owned()));
         if rules.format == Format::Influx {
             // The mapping names no key of a line that is certain to be there.
@@ -31,7 +38,8 @@ impl SeenKeys {
             return;
         }
         // The mapper rejects a record of another format and reports why.
-        let json = rules.to_json(value).unwrap_or_default();
+        let schemas = schemas.map(SchemaSource::schemas);
+        let json = rules.to_json_with(schemas.as_ref(), value).unwrap_or_default();
         let documents: Vec<&[u8]> =
             if rules.format.has_lines() { json.split(|byte| *byte == b'\n').collect() } else { vec![&json] };
         let mut is_read = false;
@@ -193,7 +201,7 @@ mod tests {
     fn warns_of_keys_that_no_record_has() {
         let f = |mapping: &str, record: &str, want: &[&str]| {
             let (rules, mut seen) = (rules(mapping), SeenKeys::default());
-            seen.add(&rules, record.as_bytes(), &[("Trace-Id", b"1")]);
+            seen.add(&rules, None, record.as_bytes(), &[("Trace-Id", b"1")]);
             let lines: Vec<String> = seen.judge(&rules, "t").iter().map(ToString::to_string).collect();
             let want: Vec<String> = want.iter().map(|want| format!("warn    t: {want}")).collect();
             assert_eq!(lines, want, "{mapping}");

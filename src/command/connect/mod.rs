@@ -1,7 +1,7 @@
-//! `check --connect`: checks that Kafka and InfluxDB match the configuration. The checks change nothing on the servers.
+//! `check --connect`: checks that Kafka, the schema registry and InfluxDB match the configuration. The checks change nothing on the servers.
 //!
 //! ```text
-//! brokers (reach) -> topics -> group and offsets -> sampled records (keys, times, clock) -> influx (clock)
+//! brokers (reach) -> topics -> group and offsets -> sampled records (keys, times, clock) -> registry -> influx (clock)
 //!                                                              each line: report
 //! ```
 
@@ -14,6 +14,7 @@ mod kafka;
 mod keys;
 mod offsets;
 mod reach;
+mod registry;
 mod report;
 mod sampled;
 mod topics;
@@ -42,6 +43,7 @@ pub fn connect(config: &Config, out: &mut impl Write, style: Style) -> io::Resul
             Err(error) => Line::failed("dead-letter file", error.to_string()),
         })?;
     }
+    registry::check(config, &sampled, &mut report)?;
     influx::check(config, &sampled, &mut report)?;
     Ok(report.tally())
 }

@@ -4,6 +4,7 @@ use super::clock;
 use super::keys::SeenKeys;
 use super::offsets::Oldest;
 use super::report::{Line, some_of};
+use crate::schemas;
 use base::Destination;
 use base::record::{OwnedHeaders, Record, RecordTime, borrowed};
 use base::text::counted;
@@ -13,7 +14,7 @@ use engine::offset_tracker::OffsetTracker;
 use engine::{DoubtKind, NoDestination, Routing, SampledTimes, TimeDoubt, time_of};
 use kafka::headers_of;
 use line_protocol::LineBuffer;
-use mapping::{Drop, Mapper, Reason};
+use mapping::{Drop, Frame, Mapper, Reason, SchemaId};
 use rdkafka::message::{BorrowedMessage, Message};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
@@ -22,6 +23,8 @@ use std::time::SystemTime;
 const TIMES_MAX: usize = 100_000;
 /// Bytes of lines that are compared for each destination. 2,000 records of common size produce less.
 const COMPARED_BYTES_MAX: usize = 16 << 20;
+/// Most schemas that are checked.
+const SCHEMAS_MAX: usize = 100;
 
 /// Results of mapping the sampled records.
 pub struct Sampled<'c> {
@@ -32,6 +35,8 @@ pub struct Sampled<'c> {
     keys: Vec<SeenKeys>,
     times: BTreeMap<Destination, Times>,
     lines: BTreeMap<Destination, Lines>,
+    /// Schema ids of framed records, each with a topic that has it.
+    schemas: BTreeMap<SchemaId, String>,
 }
 
 /// The sampled lines of one destination.
@@ -80,15 +85,16 @@ struct Results {
 impl<'c> Sampled<'c> {
     pub fn new(config: &'c Config) -> Self {
         let keys = config.mappings.iter().map(|_| SeenKeys::default()).collect();
-        let (routing, topics) = (config.routing(), BTreeMap::new());
-        Self { config, routing, topics, keys, times: BTreeMap::new(), lines: BTreeMap::new() }
+        // A registry without a client is reported with the registry.
+        let routing = schemas::routing(config).unwrap_or_else(|_| config.routing());
+        let (topics, schemas) = (BTreeMap::new(), BTreeMap::new());
+        Self { config, routing, topics, keys, times: BTreeMap::new(), lines: BTreeMap::new(), schemas }
     }
 
     /// Adds a topic, which stays in the report if no record arrives.
     pub fn add_topic(&mut self, topic: &str) {
         let mapping = self.config.mappings.iter().position(|mapping| mapping.is_match(topic));
-        let rules = self.routing.rules_of(topic).cloned();
-        let mapper = rules.map(|rules| Mapper::new(rules, topic, self.config.record_limits()));
+        let mapper = self.routing.mapper_of(topic, self.config.record_limits());
         let destination = mapping.and_then(|mapping| self.config.mappings.get(mapping));
         let destination = destination.map(|mapping| mapping.destination.of(topic));
         let of = TopicSample { mapper, mapping, destination, ..TopicSample::default() };
@@ -134,6 +140,11 @@ impl<'c> Sampled<'c> {
         fixed.map(|mapping| mapping.destination.unfilled()).chain(of_topics).collect()
     }
 
+    /// The schema ids of framed records, each with a topic that has it.
+    pub fn schemas(&self) -> impl Iterator<Item = (SchemaId, &str)> {
+        self.schemas.iter().map(|(id, topic)| (*id, topic.as_str()))
+    }
+
     pub fn times(&self, destination: &Destination) -> Option<&Times> {
         self.times.get(destination)
     }
@@ -155,6 +166,11 @@ impl<'c> Sampled<'c> {
             value: message.payload(),
             headers: &headers,
         };
+        let has_frame = mapping_of.rules.format.has_schema() && mapping_of.rules.schema.is_none();
+        let frame = record.value.filter(|_| has_frame).and_then(Frame::of);
+        if let Some(frame) = frame.filter(|_| self.schemas.len() < SCHEMAS_MAX) {
+            self.schemas.entry(frame.schema).or_insert_with(|| message.topic().to_owned());
+        }
         let mut lines = LineBuffer::default();
         let outcome = mapper.map(&record, &mut lines);
         // A topic without a destination is reported once, and writes no line.
@@ -173,7 +189,7 @@ impl<'c> Sampled<'c> {
             of.times.add_record(&rule, &record, points, &outcome, || place(message));
         }
         if let (Some(keys), Some(value)) = (self.keys.get_mut(mapping), record.value) {
-            keys.add(&mapping_of.rules, value, &headers);
+            keys.add(&mapping_of.rules, self.routing.schemas(), value, &headers);
         }
         let results = &mut of.results;
         results.records += 1;

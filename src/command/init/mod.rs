@@ -6,7 +6,7 @@ mod sampling;
 
 use super::exit::{CONNECTION_FAILED, WRONG};
 use super::terminal::Bar;
-use crate::init::{Sample, SampledRecord, Trial, propose};
+use crate::init::{Sample, SampledRecord, Trial, framed, propose};
 use crate::records::{InputRecord, Records};
 use base::text::{grouped, printable};
 use compose::{Composed, SampledTopics, Source};
@@ -102,6 +102,11 @@ pub(super) enum InitError {
     Topic { topic: String, why: String },
     #[error("{place}: no JSON object found, and only objects become points")]
     NoObjects { place: String },
+    #[error(
+        "{place}: the records have the frame of a schema registry ({schemas}), and only its schemas show their keys: write format = \"avro\" into \
+         [[mapping]] and the registry's `url` into [schema_registry]; `map --live 10` then shows the points"
+    )]
+    Framed { place: String, schemas: String },
     #[error("nothing is written, because the resulting file would have errors:\n{0}")]
     Wrong(ConfigErrors),
 }
@@ -113,7 +118,8 @@ impl InitError {
             | Self::NoTopics { .. }
             | Self::Empty { .. }
             | Self::Topic { .. }
-            | Self::NoObjects { .. } => CONNECTION_FAILED,
+            | Self::NoObjects { .. }
+            | Self::Framed { .. } => CONNECTION_FAILED,
             _ => WRONG,
         }
     }
@@ -212,12 +218,23 @@ fn file(path: &Path, options: &InitOptions) -> Result<SampledTopics, InitError> 
     let sample = Sample { topic, is_file: true, records };
     let shown = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
     let place = printable(&shown, 200);
-    let proposal = propose(&sample, now_ns()).ok_or_else(|| InitError::NoObjects {
-        place: format!("the {} records of {place}", grouped(sample.records.len() as u64)),
+    let proposal = propose(&sample, now_ns()).ok_or_else(|| {
+        without_objects(&sample, format!("the {} records of {place}", grouped(sample.records.len() as u64)))
     })?;
     let mut found = SampledTopics { place, topic_is_unknown: named.is_none(), ..SampledTopics::default() };
     found.add(sample, proposal);
     Ok(found)
+}
+
+/// The error for records without an object.
+fn without_objects(sample: &Sample, place: String) -> InitError {
+    /// Ids that the message names.
+    const NAMED_MAX: usize = 5;
+    let Some(ids) = framed(sample) else { return InitError::NoObjects { place } };
+    let named: Vec<String> = ids.iter().take(NAMED_MAX).map(ToString::to_string).collect();
+    let word = if ids.len() == 1 { "schema" } else { "schemas" };
+    let more = if ids.len() > NAMED_MAX { " and others" } else { "" };
+    InitError::Framed { place, schemas: format!("{word} {}{more}", named.join(", ")) }
 }
 
 /// Overwrites an existing file only with `force`, even if the file appeared after the first check.

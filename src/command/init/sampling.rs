@@ -2,7 +2,7 @@
 
 use super::compose::SampledTopics;
 use super::connection::Connection;
-use super::{InitError, InitOptions, now_ns, print};
+use super::{InitError, InitOptions, now_ns, print, without_objects};
 use crate::command::terminal::Bar;
 use crate::init::{Observation, Sample, SampledRecord, Shape, propose, why_no_metrics};
 use base::suggest::with_nearest;
@@ -223,7 +223,7 @@ impl Reading<'_> {
                 grouped(sampled),
                 topic()
             );
-            return Err(InitError::NoObjects { place });
+            return Err(without_objects(&sample, place));
         };
         found.kept += of.records();
         found.add(sample, proposal);
@@ -288,6 +288,7 @@ fn short(error: &InitError) -> String {
     match error {
         InitError::Empty { .. } => "empty".to_owned(),
         InitError::NoObjects { .. } => "no JSON objects".to_owned(),
+        InitError::Framed { schemas, .. } => format!("records of a schema registry: {schemas}"),
         other => other.to_string(),
     }
 }

@@ -1,14 +1,16 @@
 //! Maps records, and reports rejections and warnings.
 
 use crate::records::Records;
+use crate::schemas;
 use base::record::{Record, RecordTime};
 use base::suggest::with_nearest;
 use base::text::{counted, printable};
 use configuration::Config;
 use engine::batch::CollisionSample;
-use engine::remedy_without_fields;
+use engine::{SchemaSource, remedy_without_fields};
 use line_protocol::LineBuffer;
-use mapping::{Format, Mapper, Reason};
+use mapping::{Mapper, Reason, Rules, Schemas};
+use schema_registry::RegistryError;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -29,6 +31,8 @@ pub(super) enum MapError {
     Input { path: String, source: io::Error },
     #[error("the topic {topic} can't be read: {why} (`check --connect` shows details)")]
     Topic { topic: String, why: String },
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     #[error("the lines can't be written: {0}")]
     Output(#[from] io::Error),
 }
@@ -38,7 +42,9 @@ pub(super) struct DryRun {
     mapper: Mapper,
     /// The mapping's `query`, as text.
     query: String,
-    format: Format,
+    rules: Arc<Rules>,
+    /// None without a schema registry.
+    schemas: Option<Arc<dyn Schemas>>,
     time: RecordTime,
     /// Offset of the next record: its number in the input.
     offset: i64,
@@ -60,14 +66,15 @@ pub(super) struct DryRun {
 
 impl DryRun {
     pub(super) fn new(config: &Config, topic: &str, timestamp: Option<i64>) -> Result<Self, MapError> {
-        let routing = config.routing();
+        let routing = schemas::routing(config)?;
         let rules = routing.rules_of(topic).ok_or_else(|| {
             MapError::NoMapping(with_nearest(topic, config.topic_names().map(String::as_str)))
         })?;
         Ok(Self {
             query: rules.query.to_string(),
-            format: rules.format,
-            mapper: Mapper::new(Arc::clone(rules), topic, config.record_limits()),
+            rules: Arc::clone(rules),
+            schemas: routing.schemas().map(SchemaSource::schemas),
+            mapper: routing.mapper_of(topic, config.record_limits()).ok_or(MapError::NoTopic)?,
             time: timestamp.map_or(RecordTime::Omitted, RecordTime::At),
             offset: 0,
             rejected: 0,
@@ -97,7 +104,8 @@ impl DryRun {
 
     fn input(&mut self, name: &str, bytes: &[u8]) -> Result<(), MapError> {
         let mut out = io::BufWriter::new(io::stdout().lock());
-        for input in Records::new(bytes, self.format) {
+        let (rules, schemas) = (Arc::clone(&self.rules), self.schemas.clone());
+        for input in Records::by_rules(bytes, &rules, schemas.as_ref()) {
             let (value, headers) = (Some(input.bytes), [].as_slice());
             let record =
                 Record { partition: 0, offset: self.offset, time: self.time, key: None, value, headers };

@@ -59,8 +59,8 @@ pub struct Closed {
 }
 
 impl Batches {
-    pub fn new(config: &Config) -> Self {
-        let routing = config.routing();
+    /// `routing`: that of the configuration, with the schemas of its registry.
+    pub fn new(config: &Config, routing: Routing) -> Self {
         let open = Vec::new();
         Self {
             routing,
@@ -76,11 +76,7 @@ impl Batches {
     pub fn take(&mut self, letter: &Letter, name: impl FnOnce() -> String) -> MappedLetter {
         let (routing, limits) = (&self.routing, self.limits);
         let mapper = self.mappers.entry(Arc::clone(&letter.topic)).or_insert_with(|| {
-            let rules = routing.rules_of(&letter.topic)?;
-            Some((
-                Mapper::new(Arc::clone(rules), &letter.topic, limits),
-                routing.destination_of(&letter.topic),
-            ))
+            Some((routing.mapper_of(&letter.topic, limits)?, routing.destination_of(&letter.topic)))
         });
         let Some((mapper, destination)) = mapper else {
             return MappedLetter::rejected(&[(None, Rejection::NoMapping)]);
@@ -189,7 +185,8 @@ mod tests {
             [[mapping]]\ntopics = 'a'\nstrict = false\nheader_tags = ['site']\nkey_tag = 'key'\n\
             [[mapping]]\ntopics = 'b'\ndatabase = 'other'\n\
             [influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'\n[batch]\nlines_max = 3\n";
-        Batches::new(&configuration::parse(Path::new("bridge.toml"), text, &|_| None).unwrap().config)
+        let config = configuration::parse(Path::new("bridge.toml"), text, &|_| None).unwrap().config;
+        Batches::new(&config, config.routing())
     }
 
     fn letter(topic: &str, offset: i64, value: &str) -> Letter {

@@ -7,6 +7,7 @@ mod tally;
 use super::exit::{FAILED, NOT_ALL_STORED, WRONG};
 use super::terminal::Bar;
 use crate::pipeline;
+use crate::schemas;
 use crate::signals::Signals;
 use base::text::printable;
 use batches::{Batches, Closed};
@@ -14,6 +15,7 @@ use configuration::Config;
 use engine::dead_letter::Store;
 use engine::dead_letter::{FoundLetter, LetterEntry, LetterReader, NextLetter, ReadingError};
 use influx::{ClientError, LaneWriter, LogObserver};
+use schema_registry::RegistryError;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -48,6 +50,8 @@ enum ReplayError {
     LetterReader(#[from] ReadingError),
     #[error(transparent)]
     Client(#[from] ClientError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     #[error("threads can't be started: {0}")]
     Threads(#[source] io::Error),
     #[error("the lines can't be shown: {0}")]
@@ -96,7 +100,7 @@ fn run(options: &ReplayOptions) -> Result<Tally, ReplayError> {
         let writer = pipeline::writer(&config, Arc::new(LogObserver))?;
         Outlet::Influx(Box::new(writer.lane(fastrand::u64(..))))
     };
-    let batches = Batches::new(&config);
+    let batches = Batches::new(&config, schemas::routing(&config)?);
     let mut replay = Replay { batches, outlet, runtime, signals, bar, tally: Tally::default() };
     let result = replay.all(&mut reading);
     let tally = replay.finish(&source, options.dry_run);

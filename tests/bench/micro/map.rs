@@ -29,6 +29,12 @@ fn cbor(bencher: Bencher<'_, '_>, kind: Kind) {
 }
 
 #[divan::bench(args = Kind::ALL, sample_size = BATCH as u32)]
+fn avro(bencher: Bencher<'_, '_>, kind: Kind) {
+    let (mapper, records) = kind.avro();
+    map_records(bencher, mapper, &records);
+}
+
+#[divan::bench(args = Kind::ALL, sample_size = BATCH as u32)]
 fn influx_copied(bencher: Bencher<'_, '_>, kind: Kind) {
     let (mapper, records) = kind.influx("");
     map_records(bencher, mapper, &records);

@@ -1,9 +1,13 @@
 //! Seeded records of the two kinds for which speed is published, and their mappings.
 
+#[path = "avro.rs"]
+mod avro;
+
 use base::record::{Record, RecordTime};
+use configuration::Config;
 use fastrand::Rng;
 use line_protocol::LineBuffer;
-use mapping::Mapper;
+use mapping::{Format, Mapper, Rules, SchemaLanguage, SchemaText};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -94,6 +98,25 @@ impl Kind {
         }
         let lines = (0..lines.lines()).map(|line| lines.line(line).unwrap().to_vec());
         (mapper(&INFLUX.join(keys)), lines.collect())
+    }
+
+    /// A mapper of Avro by the schema of a file, and the records of known shape in this format.
+    pub fn avro(self) -> (Mapper, Vec<Vec<u8>>) {
+        let values: Vec<Json> = self.values().collect();
+        let of = avro::Type::of(&values.iter().collect::<Vec<_>>());
+        let text =
+            SchemaText { language: SchemaLanguage::Avro, text: of.schema(&mut 0), references: Vec::new() };
+        let config = config(self.config());
+        let topic = &config.kafka.topics.names[0];
+        let rules = Rules::clone(config.routing().rules_of(topic).unwrap());
+        let rules = Rules { format: Format::Avro, schema: Some(text.compile().unwrap()), ..rules };
+        let record = |json: &Json| {
+            let mut out = Vec::new();
+            of.push(json, &mut out);
+            out
+        };
+        let mapper = Mapper::new(Arc::new(rules), topic, config.record_limits());
+        (mapper, values.iter().map(record).collect())
     }
 
     fn binary(self, format: &str, markers: &Markers) -> (Mapper, Vec<Vec<u8>>) {
@@ -188,12 +211,16 @@ impl fmt::Display for Shape {
 }
 
 /// The mapper of the data thread for the first topic of a `bridge.toml`.
-pub fn mapper(config: &str) -> Mapper {
-    let env = |_: &str| Some("a-secret".to_owned());
-    let config = configuration::parse(Path::new("bridge.toml"), config, &env).unwrap().config;
+pub fn mapper(text: &str) -> Mapper {
+    let config = config(text);
     let (routing, topic) = (config.routing(), &config.kafka.topics.names[0]);
     let rules = routing.rules_of(topic).unwrap();
     Mapper::new(Arc::clone(rules), topic, config.record_limits())
+}
+
+fn config(text: &str) -> Config {
+    let env = |_: &str| Some("a-secret".to_owned());
+    configuration::parse(Path::new("bridge.toml"), text, &env).unwrap().config
 }
 
 /// The record with this offset, as delivered by Kafka.

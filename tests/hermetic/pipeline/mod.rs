@@ -15,5 +15,6 @@ mod offsets;
 mod outage;
 mod reject_limit;
 mod reload;
+mod schemas;
 mod slow_answers;
 mod until_end;

@@ -81,6 +81,11 @@ impl Live {
         Http::new(&variable("QUESTDB_URL"), None)
     }
 
+    /// The address of the schema registry's API.
+    pub fn registry(&self) -> String {
+        variable("REGISTRY_URL")
+    }
+
     pub fn victoria(&self) -> Http {
         Http::new(&variable("VICTORIA_URL"), None)
     }

@@ -208,7 +208,7 @@ fn unknown_tables() {
     f("[bach]", "did you mean [batch]?");
     f(
         "[something]",
-        "there are [kafka], [[mapping]], [influx], [batch], [reject], [dead_letter], [admin], [log]",
+        "there are [kafka], [[mapping]], [schema_registry], [influx], [batch], [reject], [dead_letter], [admin], [log]",
     );
     f("[batch.more]", "unknown table [batch.more]: [batch] has no tables inside");
     f("[mapping]", "write [[mapping]] with double brackets");

@@ -78,8 +78,9 @@ fn is_of(api: &str, table: &str, line: &str) -> bool {
     let of_tokens = ["token", "token_endpoint", "client_id", "client_secret", "scope", "extensions"];
     let is_token = table == "kafka.sasl" && of_tokens.contains(&key);
     let is_other_api = is_destination && !apis.contains(&api);
-    // `time` replaces `time_key`.
-    !(table == "mapping" && key == "time") && key != "urls" && !is_token && !is_other_letter && !is_other_api
+    // `time` replaces `time_key`, `schema` belongs to a format without a default, and a registry takes a token instead of a user.
+    let is_other = matches!((table, key), ("mapping", "time" | "schema") | ("schema_registry", "token"));
+    key != "urls" && !is_other && !is_token && !is_other_letter && !is_other_api
 }
 
 #[test]
@@ -118,7 +119,7 @@ fn the_defaults_of_the_reference_are_the_defaults() {
     let with_defaults = uncommented(|table, line| {
         has_default(line)
             && !table.ends_with("tls")
-            && !matches!(table, "dead_letter" | "mapping.csv")
+            && !matches!(table, "dead_letter" | "mapping.csv" | "schema_registry")
             && !matches!(key(line), Some("create_database" | "no_sync"))
     });
     let with_defaults = with_defaults.replace("\"fetch.wait.max.ms\"", "# \"fetch.wait.max.ms\"");

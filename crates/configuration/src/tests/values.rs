@@ -574,3 +574,72 @@ fn line_protocol_has_names_types_and_times_of_its_own() {
     let warned: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
     assert!(warned.concat().contains("without `format = \"influx\"` it has no effect"), "{warned:?}");
 }
+
+/// A file with this schema, in a folder of its own, and the configuration with these lines beside it.
+fn with_schema(schema: &str, lines: &str) -> Result<Loaded, String> {
+    let folder = std::env::temp_dir().join(format!("schema-{}-{:x}", std::process::id(), fastrand::u64(..)));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("m.avsc"), schema).unwrap();
+    let loaded =
+        parse(&folder.join("bridge.toml"), &format!("{SMALL}\n{lines}\n"), &|_| Some("v".to_owned()));
+    std::fs::remove_dir_all(&folder).unwrap();
+    loaded.map_err(|errors| errors.to_string().replace(&format!("{}/", folder.display()), ""))
+}
+
+#[test]
+fn avro_has_one_source_of_schemas() {
+    const REGISTRY: &str = "[schema_registry]\nurl = 'http://localhost:8081/'";
+    let f = |lines: &str, want: Option<&str>| match (with_schema("\"int\"", lines), want) {
+        (Ok(_), None) => {}
+        (Err(errors), Some(want)) => assert!(errors.contains(want), "{lines}: {errors}"),
+        (got, want) => panic!("{lines}: {got:?}, not {want:?}"),
+    };
+    f("[[mapping]]\nformat = 'avro'\nschema = 'm.avsc'", None);
+    f(&format!("[[mapping]]\nformat = 'avro'\n{REGISTRY}"), None);
+    f(
+        "[[mapping]]\nformat = 'avro'",
+        Some("values of format = \"avro\" need a schema: name its file with `schema`"),
+    );
+    f(
+        &format!("[[mapping]]\nformat = 'avro'\nschema = 'm.avsc'\n{REGISTRY}"),
+        Some("`schema` is for values without the frame of a schema registry"),
+    );
+    // Each mapping has its own source.
+    let both = "[[mapping]]\ntopics = 'a'\nformat = 'avro'\nschema = 'm.avsc'\n[[mapping]]\nformat = 'avro'";
+    f(&format!("{both}\n{REGISTRY}"), None);
+    f("[[mapping]]\nschema = 'm.avsc'", Some("`schema` has no meaning with format = \"json\""));
+    f("[[mapping]]\nformat = 'avro'\nschema = 'other.avsc'", Some("`schema`: other.avsc can't be read"));
+    let no_schema = with_schema("{}", "[[mapping]]\nformat = 'avro'\nschema = 'm.avsc'").unwrap_err();
+    assert!(
+        no_schema
+            .contains("m.avsc can't be used: it is not an Avro schema: a type \"object\" has no \"type\""),
+        "{no_schema}"
+    );
+    let unused = with_schema("\"int\"", REGISTRY).unwrap().warnings;
+    assert!(unused[0].to_string().contains("no [[mapping]] has `format = \"avro\"`"), "{unused:?}");
+}
+
+#[test]
+fn the_schema_registry_has_addresses_and_a_login() {
+    let read = |lines: &str| {
+        let lines = format!("[[mapping]]\nformat = 'avro'\n[schema_registry]\n{lines}");
+        let loaded = with_schema("\"int\"", &lines)?;
+        Ok::<_, String>(loaded.config.schema_registry.unwrap())
+    };
+    let settings =
+        read("urls = ['http://a:8081', 'https://b/apis/ccompat/v7/']\nunknown_id_max = '1h'").unwrap();
+    assert_eq!(settings.shown(), "http://a:8081/, https://b/apis/ccompat/v7");
+    assert_eq!((settings.unknown_id_max.as_secs(), &settings.credential), (3_600, &base::Credential::None));
+    let basic = read("url = 'http://a'\nusername = 'u'\npassword = '${P}'").unwrap();
+    assert!(matches!(&basic.credential, base::Credential::Basic { username, .. } if username == "u"));
+    let f = |lines: &str, want: &str| {
+        let errors = read(lines).unwrap_err();
+        assert!(errors.contains(want), "{lines}: {errors}");
+    };
+    f("", "[schema_registry] has no `url`: where the schema registry listens");
+    f("url = 'http://a/subjects'", "the bridge adds /subjects itself: write \"http://a\"");
+    f("url = 'localhost:8081'", "is it \"http://localhost:8081\"?");
+    f("url = 'http://a'\nusername = 'u'", "`username` needs it");
+    f("url = 'http://a'\nusername = 'u'\npassword = 'p'\ntoken = 't'", "`token` and `username` are both set");
+    f("url = 'http://a'\ncert_file = 'm.avsc'", "key_file");
+}

@@ -13,10 +13,18 @@ use std::time::Instant;
 #[derive(Debug)]
 pub struct ResumableTopic {
     topic: usize,
-    how: Resumption,
+    how: Reopening,
     pub name: Arc<str>,
     /// The assigned partitions, each with the range of its fetched and unsettled records.
     pub partitions: Vec<(TopicPartition, Option<Unsettled>)>,
+}
+
+/// How a blocked topic opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reopening {
+    Limiter(Resumption),
+    /// Its wait for a schema is over.
+    Schema,
 }
 
 /// Records that are uncommitted when a data thread ends, although they were read.
@@ -46,25 +54,38 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     pub fn lift_blocks(&mut self) -> usize {
         let topics = self.handler.routes.not_open();
         for topic in &topics {
-            self.handler.routes.topic_mut(*topic).limiter.lift();
+            let topic = self.handler.routes.topic_mut(*topic);
+            topic.limiter.lift();
+            topic.schema_wait.lift();
         }
         topics.len()
     }
 
-    /// Blocked topics that may resume now: the probe is due or has passed, or the block was lifted, and none of their records is open or
+    /// Blocked topics that may resume now: the probe is due or has passed, the block was lifted, or a schema is there, and none of their records is open or
     /// in flight.
     pub fn resumable_topics(&mut self, now: Instant) -> Vec<ResumableTopic> {
         let Self { lanes, handler, .. } = self;
         let mut all = Vec::new();
         for topic in handler.routes.not_open() {
             let assigned = handler.routes.assigned_of(topic);
+            if handler.routes.topic_mut(topic).schema_wait.is_waiting() {
+                // A short wait for a schema must not last as long as a batch is open.
+                for lane in lanes.iter_mut() {
+                    lane.flush_early |= assigned.iter().any(|(_, assignment)| lane.carries(*assignment));
+                }
+            }
             let is_open = |assignment: AssignmentId| lanes.iter().any(|lane| lane.carries(assignment));
             if assigned.is_empty() || assigned.iter().any(|(_, assignment)| is_open(*assignment)) {
                 continue;
             }
             let entry = handler.routes.topic_mut(topic);
-            entry.limiter.end_failed_probe(now);
-            let Some(how) = entry.limiter.resumption(now) else { continue };
+            let how = if entry.schema_wait.is_waiting() {
+                entry.schema_wait.is_over(now).then_some(Reopening::Schema)
+            } else {
+                entry.limiter.end_failed_probe(now);
+                entry.limiter.resumption(now).map(Reopening::Limiter)
+            };
+            let Some(how) = how else { continue };
             let name = Arc::clone(&entry.name);
             let unsettled = |(at, assignment): (TopicPartition, AssignmentId)| {
                 (at, handler.tracker.unsettled(assignment))
@@ -98,12 +119,23 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
                 again.iter().any(|at| at.partition == partition && at.topic == topic)
             });
         }
-        handler.routes.topic_mut(resumable.topic).limiter.resume(resumable.how, now);
+        let topic = handler.routes.topic_mut(resumable.topic);
+        match resumable.how {
+            Reopening::Limiter(how) => topic.limiter.resume(how, now),
+            Reopening::Schema => {
+                topic.schema_wait.end(now);
+                topic.limiter.read_again(now);
+            }
+        }
     }
 
     /// Keeps a topic blocked for a while, because its partitions can't be sought back now.
     pub fn postpone(&mut self, resumable: &ResumableTopic, now: Instant) {
-        self.handler.routes.topic_mut(resumable.topic).limiter.postpone(now);
+        let topic = self.handler.routes.topic_mut(resumable.topic);
+        match resumable.how {
+            Reopening::Limiter(_) => topic.limiter.postpone(now),
+            Reopening::Schema => topic.schema_wait.postpone(now),
+        }
     }
 
     /// The records that are read and not settled. Call this when nothing is open or in flight.
@@ -113,8 +145,8 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
             let assigned = routes.assigned_of(index);
             assigned.iter().find(|(_, assignment)| tracker.unsettled(*assignment).is_some())?;
             let topic = routes.topic(index)?;
-            let (cause, why) = topic.limiter.block_reason()?;
-            Some(BlockedTopic { topic: topic.name.to_string(), cause, why: why.to_owned() })
+            let (cause, why) = topic.block_reason()?;
+            Some(BlockedTopic { topic: topic.name.to_string(), cause, why })
         });
         Leftover { undecided: tracker.times().map(|(_, times)| times.undecided).sum(), blocked }
     }

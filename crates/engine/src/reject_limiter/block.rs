@@ -1,5 +1,6 @@
 //! The alarm of a blocked topic: cause, reason and remedy.
 
+use crate::schema_wait::{REGISTRY_FAILED, SCHEMA_UNKNOWN};
 use crate::topic_destination::NoDestination;
 use base::alarm::{Alarm, AlarmGuard, AlarmRegistry, BEFORE_RECORD_TEXT, FailureReport, Scope};
 use influx::Cause;
@@ -22,7 +23,8 @@ const TRIED_AGAIN: &str =
 pub fn blocked_topic(alarm: &Alarm) -> Option<&str> {
     match &alarm.scope {
         Scope::Topic(topic)
-            if [REJECT_RATE, NO_DESTINATION, Cause::ServerLimit.name()].contains(&alarm.cause) =>
+            if [REJECT_RATE, NO_DESTINATION, Cause::ServerLimit.name(), REGISTRY_FAILED, SCHEMA_UNKNOWN]
+                .contains(&alarm.cause) =>
         {
             Some(topic)
         }

@@ -310,7 +310,7 @@ mod tests {
 
     fn text(hex: &str) -> JsonText {
         let mut reader = FormatReader::default();
-        reader.read(&rules(), &bytes(hex), usize::MAX).unwrap();
+        reader.read(&rules(), &bytes(hex), None, usize::MAX).unwrap();
         reader.json
     }
 
@@ -390,7 +390,7 @@ mod tests {
         let f = |hex: &str, want: &str| {
             let text = text(&format!("82 01 {hex}"));
             assert_eq!(text.bytes, format!("[1,{want}]\n").into_bytes(), "{hex}");
-            assert_eq!(text.timestamps, [3], "{hex}");
+            assert_eq!(text.timestamps.iter().map(|mark| mark.position).collect::<Vec<_>>(), [3], "{hex}");
         };
         f("c0 74 323031332d30332d32315432303a30343a30305a", "1363896240000000000");
         f("c1 1a 514b67b0", "1363896240000000000");

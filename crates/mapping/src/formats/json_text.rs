@@ -15,8 +15,8 @@ const KEY_SHOWN_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct JsonText {
     pub bytes: Vec<u8>,
-    /// Positions of numbers that are timestamps, in nanoseconds since 1970, ascending.
-    pub timestamps: Vec<usize>,
+    /// Numbers that are times, in the order of the text.
+    pub timestamps: Vec<TimeMark>,
     /// Number of values that JSON can't hold.
     pub drops: Drops,
     /// The first of these values, each with the position of its flattened key in `dropped_keys`. Bounded, since a record can have
@@ -27,6 +27,31 @@ pub(crate) struct JsonText {
     pub bad_rows: Vec<BadRow>,
     /// Number of the header's columns, which bad rows do not have.
     pub columns: usize,
+}
+
+/// A number that is a time of the record's format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimeMark {
+    /// Position of the number in the text.
+    pub position: u32,
+    /// Whether it is a date and time of day without a zone.
+    pub is_local: bool,
+    /// Unit of the number, which counts from 1970.
+    pub unit_ns: i64,
+}
+
+impl TimeMark {
+    /// The mark of the number at a position, if it is a time. The marks are ascending.
+    pub fn find(marks: &[Self], position: usize) -> Option<Self> {
+        let found = marks.binary_search_by_key(&position, |mark| mark.position as usize).ok()?;
+        marks.get(found).copied()
+    }
+
+    /// The mark of the same number at another position.
+    pub fn moved_to(self, position: usize) -> Self {
+        // Text with larger positions is rejected.
+        Self { position: position as u32, ..self }
+    }
 }
 
 /// A row of CSV that becomes no object; its line in the text is null. Small, because a record can consist of such rows.
@@ -57,7 +82,9 @@ pub(super) enum PathSegment {
 impl JsonText {
     /// Allocated memory in bytes of the buffers that grow with a record.
     pub fn memory(&self) -> usize {
-        self.bytes.capacity() + self.bad_rows.capacity() * size_of::<BadRow>()
+        self.bytes.capacity()
+            + self.bad_rows.capacity() * size_of::<BadRow>()
+            + self.timestamps.capacity() * size_of::<TimeMark>()
     }
 
     pub fn clear(&mut self) {
@@ -97,10 +124,17 @@ impl JsonText {
         }
     }
 
-    /// Appends a number that is a time of the record's format.
+    /// Appends a number that is a time in nanoseconds since 1970.
     pub(super) fn push_timestamp(&mut self, ns: i128) {
-        self.timestamps.push(self.bytes.len());
-        self.push_integer(ns);
+        self.push_time(ns, 1, false);
+    }
+
+    /// Appends a number that is a time of the record's format.
+    pub(super) fn push_time(&mut self, number: impl itoa::Integer, unit_ns: i64, is_local: bool) {
+        // Text with larger positions is rejected.
+        let position = self.bytes.len() as u32;
+        self.timestamps.push(TimeMark { position, is_local, unit_ns });
+        self.push_integer(number);
     }
 
     /// Appends a part of a string, which stands between quotes, with JSON's escapes. Bytes that are not UTF-8 stay, as in JSON

@@ -3,16 +3,24 @@
 //! A new format is a file beside this one, an entry in [`Format`], and its call in [`FormatReader`]. Rules, record shapes, `init` and
 //! `map` need no change.
 
+mod avro;
+mod avro_schema;
 mod cbor;
 mod cell;
 mod csv;
+mod frame;
 mod input;
 mod json_text;
 mod msgpack;
 mod reader;
+mod schema;
 
-pub(crate) use json_text::JsonText;
-pub(crate) use reader::{FormatReader, KEPT_BYTES_MAX};
+pub use avro_schema::{AvroSchema, AvroSchemaError};
+pub use frame::{Beginning, Frame, SchemaId};
+pub(crate) use json_text::{JsonText, TimeMark};
+pub(crate) use reader::{FormatReader, KEPT_BYTES_MAX, first_value};
+pub(crate) use schema::SchemaUse;
+pub use schema::{Reference, Schema, SchemaError, SchemaLanguage, SchemaText};
 
 /// How a record's value is laid out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +36,8 @@ pub enum Format {
     Msgpack,
     /// CBOR: an object, an array of objects, or several of them one after another.
     Cbor,
+    /// Avro: one value, by the schema of the configuration or of a schema registry.
+    Avro,
     /// Rows of text; each becomes an object with the columns' names as keys.
     Csv,
     /// One number or text, which becomes an object with the key "value".
@@ -86,6 +96,8 @@ const MSGPACK: Description = Description {
 
 const CBOR: Description = Description { name: "cbor", title: "CBOR", ..MSGPACK };
 
+const AVRO: Description = Description { name: "avro", title: "Avro", has_lines: false, ..MSGPACK };
+
 const CSV: Description = Description {
     name: "csv",
     title: "CSV",
@@ -100,8 +112,16 @@ const VALUE: Description =
     Description { name: "value", title: "a single value", content: Content::Text, ..JSON };
 
 impl Format {
-    pub const ALL: [Self; 7] =
-        [Self::Json, Self::JsonLines, Self::Influx, Self::Msgpack, Self::Cbor, Self::Csv, Self::Value];
+    pub const ALL: [Self; 8] = [
+        Self::Json,
+        Self::JsonLines,
+        Self::Influx,
+        Self::Msgpack,
+        Self::Cbor,
+        Self::Avro,
+        Self::Csv,
+        Self::Value,
+    ];
 
     const fn description(self) -> Description {
         match self {
@@ -110,6 +130,7 @@ impl Format {
             Self::Influx => INFLUX,
             Self::Msgpack => MSGPACK,
             Self::Cbor => CBOR,
+            Self::Avro => AVRO,
             Self::Csv => CSV,
             Self::Value => VALUE,
         }
@@ -143,6 +164,12 @@ impl Format {
     #[must_use]
     pub const fn is_binary(self) -> bool {
         matches!(self.description().content, Content::Binary)
+    }
+
+    /// Whether values are read with a schema, of the configuration or of a schema registry.
+    #[must_use]
+    pub const fn has_schema(self) -> bool {
+        matches!(self, Self::Avro)
     }
 
     /// Whether a record's value is JSON text.

@@ -241,10 +241,10 @@ mod tests {
     fn timestamps_are_nanoseconds() {
         let f = |bytes: &[u8], want: &str| {
             let mut reader = FormatReader::default();
-            reader.read(&rules(), bytes, usize::MAX).unwrap();
+            reader.read(&rules(), bytes, None, usize::MAX).unwrap();
             let text = reader.json;
             assert_eq!(text.bytes, format!("[1,{want}]\n").into_bytes());
-            assert_eq!(text.timestamps, [3]);
+            assert_eq!(text.timestamps.iter().map(|mark| mark.position).collect::<Vec<_>>(), [3]);
         };
         f(&[0x92, 1, 0xD6, 0xFF, 0, 0, 0, 2], "2000000000");
         let both = (5_u64 << 34 | 0x3_0000_0000).to_be_bytes();
@@ -261,7 +261,7 @@ mod tests {
         let inner = [&[0x93, 0xC4, 1, 9, 0xCA][..], &f32::NAN.to_be_bytes(), &[0xD4, 7, 7]].concat();
         let bytes = [&[0x81, 0xA1, b'a', 0x81, 0xA1, b'b'][..], &inner].concat();
         let mut reader = FormatReader::default();
-        reader.read(&rules(), &bytes, usize::MAX).unwrap();
+        reader.read(&rules(), &bytes, None, usize::MAX).unwrap();
         let text = reader.json;
         assert_eq!(text.bytes, b"{\"a\":{\"b\":[null,null,null]}}\n");
         let dropped: Vec<_> =
@@ -275,7 +275,7 @@ mod tests {
         let key = [&[0x81, 0xDB, 0, 0, 0x80, 0][..], &b"k".repeat(0x8000), &[0xDC, 0x80, 0]].concat();
         let bytes = [&key[..], &[0xC4, 0].repeat(0x8000)].concat();
         let mut reader = FormatReader::default();
-        reader.read(&rules(), &bytes, usize::MAX).unwrap();
+        reader.read(&rules(), &bytes, None, usize::MAX).unwrap();
         let text = reader.json;
         assert_eq!(text.drops.iter().collect::<Vec<_>>(), [(Drop::Binary, 0x8000)]);
         assert_eq!(text.dropped.len(), FIRST_DROPS_MAX);

@@ -1,8 +1,11 @@
 //! Reads a record's value in its format, and writes it as JSON text.
 
+use super::avro;
 use super::csv::Table;
+use super::frame::{Beginning, Frame};
 use super::input::Input;
 use super::json_text::JsonText;
+use super::schema::{Schema, SchemaUse};
 use super::{Format, cbor, cell, msgpack};
 use crate::compression;
 use crate::rejection::Rejection;
@@ -24,11 +27,27 @@ pub(crate) struct FormatReader {
 }
 
 impl FormatReader {
-    /// Reads a record's value. `bytes_max` bounds text in which the record's bytes are repeated, as the names of columns are.
-    pub fn read(&mut self, rules: &Rules, value: &[u8], bytes_max: usize) -> Result<(), Rejection> {
+    /// Reads a record's value, without the frame that its schema is found by. `bytes_max` bounds text in which the record's bytes are
+    /// repeated, as the names of columns are.
+    pub fn read(
+        &mut self,
+        rules: &Rules,
+        value: &[u8],
+        schema: Option<SchemaUse<'_>>,
+        bytes_max: usize,
+    ) -> Result<(), Rejection> {
         self.clear();
         let json = &mut self.json;
+        if !(rules.format.has_schema() || rules.format.is_json())
+            && let Some(Frame { schema, .. }) = Frame::of(value)
+        {
+            return Err(Rejection::Framed { schema, format: rules.format.name() });
+        }
         match rules.format {
+            Format::Avro => {
+                let schema = schema.ok_or_else(|| Rejection::Unframed(Beginning::of(value)))?;
+                read_avro(value, schema, json, bytes_max)?;
+            }
             // The mapper reads lines of line protocol without JSON text.
             Format::Json | Format::JsonLines | Format::Influx => {}
             Format::Msgpack => read_values(rules.format, msgpack::transcode, value, json)?,
@@ -70,13 +89,45 @@ fn read_values(
     Ok(())
 }
 
+/// Reads one value of Avro, and nothing behind it.
+fn read_avro(
+    value: &[u8],
+    SchemaUse { id, schema }: SchemaUse<'_>,
+    json: &mut JsonText,
+    bytes_max: usize,
+) -> Result<(), Rejection> {
+    let Schema::Avro(schema) = schema;
+    let mut input = Input::new(value, avro::TITLE);
+    let read = avro::transcode(&mut input, schema, json, bytes_max).and_then(|()| match input.is_at_end() {
+        true => Ok(()),
+        false => Err(input.unreadable("bytes behind the value", input.position())),
+    });
+    read.map_err(|rejection| match rejection {
+        Rejection::Unreadable { why, at, .. } => {
+            let frame = if id.is_some() { Frame::BYTES } else { 0 };
+            let looks = if id.is_some() { Beginning::Other } else { Beginning::of(value) };
+            Rejection::Unfit { schema: id, why, at: at + frame, looks }
+        }
+        other => other,
+    })
+}
+
+/// The length of the first value that is read with a schema; none if there is no complete value.
+pub(crate) fn first_value(bytes: &[u8], SchemaUse { schema, .. }: SchemaUse<'_>) -> Option<usize> {
+    let Schema::Avro(schema) = schema;
+    let mut input = Input::new(bytes, avro::TITLE);
+    avro::transcode(&mut input, schema, &mut JsonText::default(), compression::BYTES_MAX).ok()?;
+    // A value without bytes would never end.
+    Some(input.position()).filter(|position| *position > 0)
+}
+
 impl Format {
     /// The function that reads a value whose bytes alone show its types and its end.
     const fn transcode(self) -> Option<Transcode> {
         match self {
             Self::Msgpack => Some(msgpack::transcode),
             Self::Cbor => Some(cbor::transcode),
-            Self::Json | Self::JsonLines | Self::Influx | Self::Csv | Self::Value => None,
+            Self::Json | Self::JsonLines | Self::Influx | Self::Avro | Self::Csv | Self::Value => None,
         }
     }
 
@@ -122,17 +173,26 @@ impl Format {
 }
 
 impl Rules {
-    /// The JSON text of a record's value, without a mapper's reused buffers. Empty for line protocol.
+    /// The JSON text of a record's value, without a mapper's reused buffers. Empty for line protocol. Schemas of a registry are not known
+    /// here.
     ///
     /// # Errors
     /// When the value does not have the format of these rules. JSON is not checked.
     pub fn to_json<'v>(&self, value: &'v [u8]) -> Result<Cow<'v, [u8]>, Rejection> {
         let value = compression::unpacked_as(self.compression, self.format, value)?;
         if self.format.is_json() {
-            return Ok(value);
+            let framed = Frame::of(&value).map_or(0, |_| Frame::BYTES);
+            return Ok(match value {
+                Cow::Borrowed(value) => Cow::Borrowed(value.get(framed..).unwrap_or_default()),
+                Cow::Owned(mut value) => {
+                    value.drain(..framed);
+                    Cow::Owned(value)
+                }
+            });
         }
         let mut reader = FormatReader::default();
-        reader.read(self, &value, compression::BYTES_MAX)?;
+        let schema = self.schema.as_ref().map(|schema| SchemaUse { id: None, schema });
+        reader.read(self, &value, schema, compression::BYTES_MAX)?;
         Ok(Cow::Owned(reader.json.bytes))
     }
 }

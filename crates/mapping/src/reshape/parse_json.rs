@@ -4,6 +4,7 @@ use super::text::TextRef;
 use super::{Losses, SOURCE};
 use crate::Globs;
 use crate::decode::{Scanner, SyntaxError, Text, Token};
+use crate::formats::TimeMark;
 use crate::rejection::Drop;
 
 /// Most strings that may hold one another; further ones stay strings.
@@ -13,8 +14,8 @@ const NESTED_MAX: usize = 4;
 #[derive(Debug, Default)]
 pub(crate) struct ParsedJson {
     pub bytes: Vec<u8>,
-    /// Positions of numbers that are timestamps of the record's format, ascending.
-    pub timestamps: Vec<usize>,
+    /// Numbers that are times of the record's format, in the order of the text.
+    pub timestamps: Vec<TimeMark>,
     /// The start of each line in `bytes`, with its start in the text before.
     pub lines: Vec<(usize, usize)>,
     flattened: Vec<u8>,
@@ -61,7 +62,7 @@ impl ParsedJson {
                 self.flattened.clear();
                 if self.value(keys, &text, &mut line, Place { depth: 0, nested: 0 }, losses).is_err() {
                     self.bytes.truncate(to);
-                    while self.timestamps.pop_if(|position| *position >= to).is_some() {}
+                    while self.timestamps.pop_if(|mark| mark.position as usize >= to).is_some() {}
                     self.bytes.extend_from_slice(text.bytes.get(from..end).unwrap_or_default());
                     break;
                 }
@@ -134,8 +135,10 @@ impl ParsedJson {
                 self.held(keys, text, held, place, losses)?;
             }
             _ => {
-                if place.nested == 0 && text.timestamps.binary_search(&start).is_ok() {
-                    self.timestamps.push(self.bytes.len());
+                if place.nested == 0
+                    && let Some(mark) = TimeMark::find(text.timestamps, start)
+                {
+                    self.timestamps.push(mark.moved_to(self.bytes.len()));
                 }
                 self.bytes.extend_from_slice(scanner.since(start));
             }
@@ -197,7 +200,7 @@ impl ParsedJson {
     pub fn allocated(&self) -> usize {
         let decoded: usize = self.decoded.iter().map(Vec::capacity).sum();
         self.bytes.capacity()
-            + self.timestamps.capacity() * size_of::<usize>()
+            + self.timestamps.capacity() * size_of::<TimeMark>()
             + self.lines.capacity() * size_of::<(usize, usize)>()
             + self.flattened.capacity()
             + self.scratch.capacity()

@@ -2,14 +2,15 @@
 
 use super::SOURCE;
 use crate::decode::{Scanner, Source, SyntaxError, Token};
+use crate::formats::TimeMark;
 use std::ops::Range;
 
 /// Text that an option writes. The buffer is reused from element to element.
 #[derive(Debug, Default)]
 pub(crate) struct ElementText {
     bytes: Vec<u8>,
-    /// Positions of numbers that are timestamps of the record's format, ascending.
-    timestamps: Vec<usize>,
+    /// Numbers that are times of the record's format, in the order of the text.
+    timestamps: Vec<TimeMark>,
 }
 
 /// An element: a range of a text.
@@ -18,7 +19,7 @@ pub(crate) struct TextRef<'t> {
     /// The text up to the element's end.
     pub bytes: &'t [u8],
     pub start: usize,
-    pub timestamps: &'t [usize],
+    pub timestamps: &'t [TimeMark],
     pub utf8: bool,
     pub source: Source,
 }
@@ -69,15 +70,16 @@ impl ElementText {
     /// Copies a range of another text with its marks.
     #[expect(clippy::indexing_slicing, reason = "a broken invariant must not turn a value into an empty one")]
     pub fn copy(&mut self, from: &TextRef<'_>, range: Range<usize>) {
-        let first = from.timestamps.partition_point(|position| *position < range.start);
+        let first = from.timestamps.partition_point(|mark| (mark.position as usize) < range.start);
         let marks = from.timestamps.get(first..).unwrap_or_default().iter();
-        let marks = marks.take_while(|position| **position < range.end);
-        self.timestamps.extend(marks.map(|position| position - range.start + self.bytes.len()));
+        let marks = marks.take_while(|mark| (mark.position as usize) < range.end);
+        let start = self.bytes.len();
+        self.timestamps.extend(marks.map(|mark| mark.moved_to(mark.position as usize - range.start + start)));
         self.bytes.extend_from_slice(&from.bytes[range]);
     }
 
     /// Allocated memory in bytes.
     pub fn allocated(&self) -> usize {
-        self.bytes.capacity() + self.timestamps.capacity() * size_of::<usize>()
+        self.bytes.capacity() + self.timestamps.capacity() * size_of::<TimeMark>()
     }
 }

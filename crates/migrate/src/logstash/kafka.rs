@@ -124,7 +124,7 @@ fn records(options: &mut Options<'_, Value>, input: &Plugin, notes: &mut Notes) 
 const COMMITS: &str = "the bridge commits offsets of stored records only, by itself";
 const TUNING: &str = "it is not needed: the bridge bounds its own prefetch";
 const SESSION: &str = "the bridge has its own values, which fit its polling; [kafka.librdkafka] sets others";
-const REGISTRY: &str = "the bridge uses no schema registry: it reads JSON";
+const REGISTRY: &str = "write the registry into [schema_registry], and format = \"avro\" into [[mapping]]";
 const BY_FORMAT: &str = "`format` of [[mapping]] sets the format of records";
 
 const WITHOUT_COUNTERPART: &[(&str, &str)] = &[

@@ -3,7 +3,7 @@
 use super::super::{Bridge, Machine};
 use super::conf::{Conf, Options, Plugin};
 use super::report::Report;
-use super::rules::Rules;
+use super::rules::{Registry, Rules};
 use super::{INPUT, agent, kafka, output};
 use configuration::draft::{Draft, Table};
 
@@ -135,6 +135,7 @@ fn bridge(
         let own: &[_] = if shared.is_some() { &[] } else { &flow.destination };
         tables.push(flow.rules.table(has_many.then_some(flow.topics.as_slice()), own, report));
     }
+    tables.extend(registry(&group.flows, report).as_ref().map(Registry::table));
     match group.output {
         Some(output) => tables.extend(output::tables(output, shared.unwrap_or_default(), report)),
         None => tables.push(no_output(report)),
@@ -142,6 +143,17 @@ fn bridge(
     tables.extend(agent::tables(&conf.agent, group.output.map(|output| &output.options), report));
     let fill_in = std::mem::take(&mut report.fill_in);
     Bridge { draft: Draft { comments: head(&inputs, of, &fill_in), tables }, fill_in }
+}
+
+/// The schema registry of the flows. A bridge has one.
+fn registry(flows: &[Flow<'_>], report: &mut Report) -> Option<Registry> {
+    let mut registries = flows.iter().filter_map(|flow| Some((flow, flow.rules.registry.as_ref()?)));
+    let (_, first) = registries.next()?;
+    for (flow, _) in registries.filter(|(_, registry)| *registry != first) {
+        let why = "a bridge has one schema registry: give this input a bridge of its own";
+        report.notes.add(flow.options.note("avro_schema_registry", why));
+    }
+    Some(first.clone())
 }
 
 /// The destination of the flows, if all have the same.

@@ -6,7 +6,7 @@ use super::filters::{Filter, Subject, Takes};
 use super::processors::apply_renames;
 use super::report::Report;
 use super::rules::Rules;
-use super::{csv, influx, json, json_v2, msgpack};
+use super::{avro, csv, influx, json, json_v2, msgpack};
 use crate::Machine;
 
 /// Telegraf's default measurement.
@@ -25,6 +25,9 @@ impl Rules {
             Some("json") => json::read(input, &mut rules),
             Some("json_v2") => json_v2::read(input, &mut rules),
             Some("msgpack") => msgpack::read(input, &mut rules),
+            Some("avro") if input.text("avro_format").is_none_or(|format| format == "binary") => {
+                avro::read(input, &mut rules);
+            }
             Some("csv") => csv::read(input, &mut rules),
             Some("value") => csv::read_value(input, &mut rules),
             Some(xpath @ ("xpath_json" | "xpath_msgpack")) => {

@@ -1,6 +1,7 @@
 //! Migrates `inputs.kafka_consumer` to `[kafka]`, `[kafka.tls]` and `[kafka.sasl]`.
 
 use super::amounts;
+use super::avro;
 use super::conf::Options;
 use super::csv;
 use super::influx;
@@ -212,8 +213,10 @@ pub fn tables(inputs: &[&Options], topics: &[String], group_suffix: &str, report
 
 /// Reports unknown options.
 pub fn report_unread(input: &Options, report: &mut Report) {
-    if !matches!(input.text("data_format").as_deref(), Some("json" | "json_v2" | "msgpack" | "csv" | "value"))
-    {
+    if !matches!(
+        input.text("data_format").as_deref(),
+        Some("json" | "json_v2" | "msgpack" | "avro" | "csv" | "value")
+    ) {
         // This input stays in Telegraf and may have options of another format.
         return;
     }
@@ -222,6 +225,7 @@ pub fn report_unread(input: &Options, report: &mut Report) {
         .chain(&CONNECTION)
         .chain(&SILENT)
         .chain(&OF_JSON)
+        .chain(&avro::OPTIONS)
         .chain(&csv::OPTIONS)
         .chain(&influx::OPTIONS)
         .chain(&NAMES_AND_FILTERS)

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! conf (files, lines) -> kafka            [kafka] and its security     --+
-//!   |                 -> input -> influx, json, json_v2, msgpack, csv, filters -> rules  [[mapping]]  --+-> bridges: one for each Kafka and server
+//!   |                 -> input -> influx, json, json_v2, msgpack, avro, csv, filters -> rules  [[mapping]]  --+-> bridges: one for each Kafka and server
 //!   variables         -> output, agent    [influx], [batch], [log]     --+
 //! ```
 
 mod agent;
 mod amounts;
+mod avro;
 mod bridges;
 mod conf;
 mod csv;

@@ -12,6 +12,9 @@ use toml::Value;
 pub struct Rules {
     /// None for JSON.
     pub format: Option<&'static str>,
+    /// File with the schema.
+    pub schema: Option<String>,
+    pub registry: Option<Registry>,
     /// Settings of CSV.
     pub csv: Option<toml::Table>,
     pub query: Option<String>,
@@ -40,6 +43,24 @@ pub struct Rules {
     pub notes: Vec<Note>,
     /// Values that the user has to fill in.
     pub fill_in: Vec<String>,
+}
+
+/// The schema registry of a mapping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registry {
+    pub url: String,
+    pub username: Option<String>,
+}
+
+impl Registry {
+    pub fn table(&self) -> Table {
+        let mut table = Table::new("[schema_registry]");
+        table.set("url", self.url.clone());
+        if let Some(username) = &self.username {
+            table.set("username", username.clone()).set("password", "${REGISTRY_PASSWORD}");
+        }
+        table
+    }
 }
 
 /// Options of every plugin that name or filter its points.
@@ -142,6 +163,7 @@ impl Rules {
         if let Some(format) = self.format {
             self.set(&mut table, "format", format);
         }
+        self.set_text(&mut table, "schema", self.schema.as_ref());
         if let Some(csv) = &self.csv {
             self.set(&mut table, "csv", csv.clone());
         }

@@ -1,0 +1,584 @@
+use crate::formats::{AvroSchema, Format, FormatReader, Schema};
+use crate::{
+    Drop, KeySelector, Lookup, Mapper, MissingSchema, RecordLimits, Rejection, Rules, Schemas, TimeFormat,
+    TimeRule, seed,
+};
+use apache_avro::types::Value as Avro;
+use base::record::{Record, RecordTime};
+use line_protocol::LineBuffer;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+fn schema(text: &str) -> Schema {
+    Schema::Avro(Arc::new(AvroSchema::compile(text, []).unwrap_or_else(|error| panic!("{text}: {error}"))))
+}
+
+fn rules(text: &str) -> Rules {
+    Rules { format: Format::Avro, schema: Some(schema(text)), ..Rules::default() }
+}
+
+fn json(text: &str, bytes: &[u8]) -> Result<String, String> {
+    let json = rules(text).to_json(bytes).map_err(|why| why.to_string())?.into_owned();
+    Ok(String::from_utf8(json).unwrap())
+}
+
+fn record(fields: &str) -> String {
+    format!(r#"{{"type":"record","name":"R","fields":[{fields}]}}"#)
+}
+
+#[test]
+fn writes_each_type_as_json() {
+    let f = |text: &str, bytes: &[u8], want: &str| {
+        assert_eq!(json(text, bytes).as_deref(), Ok(want), "{text} {bytes:x?}");
+    };
+    f(r#""null""#, b"", "null");
+    f(r#""boolean""#, b"\x01", "true");
+    f(r#""boolean""#, b"\x00", "false");
+    f(r#""int""#, b"\x01", "-1");
+    f(r#""int""#, b"\x80\x01", "64");
+    f(r#""long""#, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "-9223372036854775808");
+    f(r#""long""#, b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01", "9223372036854775807");
+    f(r#""float""#, &0.1_f32.to_le_bytes(), "0.1");
+    f(r#""double""#, &3.0_f64.to_le_bytes(), "3.0");
+    f(r#""bytes""#, b"\x02x", "null");
+    f(r#""string""#, b"\x06a\"\n", r#""a\"\u000a""#);
+    f(r#"{"type":"fixed","name":"F","size":2}"#, b"xy", "null");
+    f(r#"{"type":"enum","name":"E","symbols":["ON","OFF"]}"#, b"\x02", r#""OFF""#);
+    f(r#"{"type":"array","items":"int"}"#, b"\x04\x02\x04\x02\x06\x00", "[1,2,3]");
+    // A block with its size in bytes.
+    f(r#"{"type":"array","items":"int"}"#, b"\x03\x04\x02\x04\x00", "[1,2]");
+    f(r#"{"type":"array","items":"int"}"#, b"\x00", "[]");
+    f(r#"{"type":"map","values":"int"}"#, b"\x04\x02a\x02\x02b\x04\x00", r#"{"a":1,"b":2}"#);
+    f(r#"{"type":"map","values":"int"}"#, b"\x00", "{}");
+    f(r#"["null","int"]"#, b"\x00", "null");
+    f(r#"["null","int"]"#, b"\x02\x0e", "7");
+    f(&record(""), b"", "{}");
+    let nested = record(
+        r#"{"name":"a","type":"int"},{"name":"in","type":{"type":"record","name":"I","fields":[{"name":"b","type":["null","string"]}]}}"#,
+    );
+    f(&nested, b"\x02\x02\x02x", r#"{"a":1,"in":{"b":"x"}}"#);
+}
+
+#[test]
+fn logical_types_are_numbers_and_text() {
+    let f = |kind: &str, logical: &str, bytes: &[u8], want: &str| {
+        let text = format!(r#"{{{kind},"logicalType":{logical}}}"#);
+        assert_eq!(json(&text, bytes).as_deref(), Ok(want), "{text}");
+    };
+    let (long, int, bytes) = (r#""type":"long""#, r#""type":"int""#, r#""type":"bytes""#);
+    f(long, r#""timestamp-millis""#, b"\x02", "1");
+    f(long, r#""time-micros""#, b"\x02", "1");
+    f(int, r#""date""#, b"\x02", "1");
+    f(int, r#""time-millis""#, b"\x02", "1");
+    f(bytes, r#""decimal","precision":4,"scale":2"#, b"\x04\x04\xd2", "12.34");
+    f(bytes, r#""decimal","precision":4,"scale":2"#, b"\x02\xff", "-0.01");
+    f(bytes, r#""decimal","precision":4,"scale":2"#, b"\x00", "0.00");
+    f(bytes, r#""decimal","precision":4"#, b"\x04\xfb\x2e", "-1234");
+    f(bytes, r#""big-decimal""#, b"\x08\x04\x04\xd2\x04", "12.34");
+    let fixed = |size: usize| format!(r#""type":"fixed","name":"F","size":{size}"#);
+    f(
+        &fixed(20),
+        r#""decimal","precision":40,"scale":1"#,
+        &[[0xFF; 19].as_slice(), &[0xFE]].concat(),
+        "-0.2",
+    );
+    let uuid = [0x12, 0x3e, 0x45, 0x67, 0xe8, 0x9b, 0x12, 0xd3, 0xa4, 0x56, 0x42, 0x66, 0x14, 0x17, 0x40, 0];
+    f(&fixed(16), r#""uuid""#, &uuid, r#""123e4567-e89b-12d3-a456-426614174000""#);
+    f(r#""type":"string""#, r#""uuid""#, b"\x02x", r#""x""#);
+    f(&fixed(12), r#""duration""#, &[0; 12], "null");
+    // Logical types that are unknown, or that the type cannot have, are ignored.
+    f(long, r#""date""#, b"\x02", "1");
+    f(r#""type":"string""#, r#""timestamp-millis""#, b"\x02x", r#""x""#);
+    f(bytes, r#""decimal","precision":4,"scale":-1"#, b"\x02\xff", "null");
+    // More than 16 bytes.
+    f(bytes, r#""decimal","precision":99"#, &[[34].as_slice(), &[1; 17]].concat(), "null");
+}
+
+#[test]
+fn names_refer_to_types_within_their_namespaces() {
+    let f =
+        |text: &str, bytes: &[u8], want: &str| assert_eq!(json(text, bytes).as_deref(), Ok(want), "{text}");
+    // A list, and a tree by the full name.
+    let list = r#"{"type":"record","name":"L","namespace":"a.b","fields":[{"name":"v","type":"int"},{"name":"n","type":["null","L"]}]}"#;
+    f(list, b"\x02\x02\x04\x00", r#"{"v":1,"n":{"v":2,"n":null}}"#);
+    f(&list.replace("\"L\"]", "\"a.b.L\"]"), b"\x02\x00", r#"{"v":1,"n":null}"#);
+    let twice = record(
+        r#"{"name":"x","type":{"type":"fixed","name":"p.D","size":1,"logicalType":"decimal","precision":2,"scale":1}},
+           {"name":"y","type":"p.D"},{"name":"z","type":{"type":"p.D"}}"#,
+    );
+    f(&twice, b"\x01\x02\x03", r#"{"x":0.1,"y":0.2,"z":0.3}"#);
+    // Names that Java's generated classes have, and others that the specification forbids.
+    f(
+        r#"{"type":"record","name":"a.B$C","fields":[{"name":"x-y \"z\"","type":"int"}]}"#,
+        b"\x02",
+        r#"{"x-y \"z\"":1}"#,
+    );
+    let host =
+        r#"{"type":"record","name":"Host","namespace":"a","fields":[{"name":"name","type":"string"}]}"#;
+    let cpu = r#"{"type":"record","name":"Cpu","namespace":"a","fields":[{"name":"host","type":"Host"},{"name":"v","type":"int"}]}"#;
+    let all = r#"["a.Cpu","a.Host"]"#;
+    let compiled = Schema::Avro(Arc::new(AvroSchema::compile(all, [host, cpu]).unwrap()));
+    let rules = Rules { schema: Some(compiled), ..rules(r#""null""#) };
+    assert_eq!(*rules.to_json(b"\x00\x02h\x02").unwrap(), *br#"{"host":{"name":"h"},"v":1}"#);
+}
+
+#[test]
+fn a_text_that_is_no_schema_is_refused_with_the_reason() {
+    let f = |text: &str, want: &str| {
+        let error = AvroSchema::compile(text, []).unwrap_err().to_string();
+        assert_eq!(error, want, "{text}");
+    };
+    f("", "it is not JSON: EOF while parsing a value at line 1 column 0");
+    f("1", "1 is no type");
+    f("{}", "a type \"object\" has no \"type\"");
+    f(r#""long int""#, "the type long int is not defined");
+    f(r#"{"type":"record","name":"R"}"#, "a type \"record\" has no \"fields\"");
+    f(r#"{"type":"record","fields":[]}"#, "a type \"record\" has no \"name\"");
+    f(r#"{"type":"enum","name":"E"}"#, "a type \"enum\" has no \"symbols\"");
+    f(r#"{"type":"enum","name":"E","symbols":[1]}"#, "1 is no type");
+    f(r#"{"type":"fixed","name":"E","size":-1}"#, "a type \"fixed\" has no \"size\"");
+    f(r#"{"type":"array"}"#, "a type \"array\" has no \"items\"");
+    f(
+        r#"[{"type":"fixed","name":"E","size":1},{"type":"fixed","name":"E","size":1}]"#,
+        "the type E is defined twice",
+    );
+    let deep = format!("{}\"int\"{}", "[".repeat(1_000), "]".repeat(1_000));
+    assert!(AvroSchema::compile(&deep, []).unwrap_err().to_string().contains("recursion limit"));
+    let many = format!("[{}\"int\"]", "\"int\",".repeat(100_000));
+    f(&many, "it has more than 100000 types");
+}
+
+#[test]
+fn a_value_that_does_not_fit_is_rejected_with_its_position() {
+    let f = |text: &str, bytes: &[u8], want: &str| {
+        assert_eq!(
+            json(text, bytes),
+            Err(format!("it does not fit its `schema`: {want}")),
+            "{text} {bytes:x?}"
+        );
+    };
+    f(r#""boolean""#, b"\x02", "a boolean that is neither 0 nor 1 at byte 0");
+    f(r#""int""#, b"\x80\x80\x80\x80\x10", "an int of more than 32 bits at byte 0");
+    f(r#""long""#, &[0xFF; 11], "an integer of more than 64 bits at byte 0");
+    f(r#""long""#, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", "an integer of more than 64 bits at byte 0");
+    f(r#""long""#, b"\xff", "the value is cut off at byte 1");
+    f(r#""long""#, b"\x02\x02", "bytes behind the value at byte 1");
+    f(r#""string""#, b"\x01", "a negative length at byte 0");
+    f(r#""string""#, b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01x", "the value is cut off at byte 11");
+    f(r#"{"type":"fixed","name":"F","size":18446744073709551615}"#, b"x", "the value is cut off at byte 1");
+    f(
+        r#"{"type":"enum","name":"E","symbols":["A"]}"#,
+        b"\x02",
+        "a symbol that the enum does not have at byte 0",
+    );
+    f(
+        r#"{"type":"enum","name":"E","symbols":["A"]}"#,
+        b"\x01",
+        "a symbol that the enum does not have at byte 0",
+    );
+    f(r#"["null"]"#, b"\x02", "a branch that the union does not have at byte 0");
+    f(r#"["null"]"#, b"\x01", "a branch that the union does not have at byte 0");
+    f(
+        r#"{"type":"bytes","logicalType":"big-decimal"}"#,
+        b"\x08\x02\x01\x00\x00",
+        "a decimal that is shorter than its bytes at byte 0",
+    );
+    let container = json(r#""boolean""#, b"Obj\x01").unwrap_err();
+    assert!(container.contains("at byte 0; it begins like an Avro container file"), "{container}");
+    let frame = json(&record(r#"{"name":"a","type":"int"}"#), b"\0\0\0\0\x07\x02").unwrap_err();
+    assert!(frame.contains("; it begins like the frame of a schema registry: leave `schema` out"), "{frame}");
+}
+
+#[test]
+fn claimed_lengths_and_depths_are_bounded() {
+    let huge = b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01";
+    let nulls = rules(r#"{"type":"array","items":"null"}"#);
+    let mut reader = FormatReader::default();
+    let mut read = |rules: &Rules, bytes: &[u8]| {
+        let schema = rules.schema.as_ref().map(|schema| crate::formats::SchemaUse { id: None, schema });
+        reader.read(rules, bytes, schema, 1_000).unwrap_err()
+    };
+    assert_eq!(read(&nulls, huge), Rejection::TextTooLarge { bytes_max: 1_000 });
+    // The count of a block may be the smallest number.
+    let smallest = [&[0xFF; 9][..], &[1, 0]].concat();
+    assert_eq!(read(&nulls, &smallest), Rejection::TextTooLarge { bytes_max: 1_000 });
+    let wide = record(r#"{"name":"a_long_name_of_a_field","type":"null"},{"name":"b","type":"null"}"#);
+    let empty = rules(&format!(r#"{{"type":"array","items":{wide}}}"#));
+    assert_eq!(read(&empty, huge), Rejection::TextTooLarge { bytes_max: 1_000 });
+    let within = rules(&record(r#"{"name":"r","type":"R"}"#));
+    assert!(matches!(read(&within, b""), Rejection::TooDeep(_)));
+    let list = rules(&record(r#"{"name":"n","type":["null","R"]}"#));
+    assert!(matches!(read(&list, &[2; 1_000_000]), Rejection::TooDeep(_)));
+    let arrays = rules(&record(r#"{"name":"n","type":{"type":"array","items":"R"}}"#));
+    assert!(matches!(read(&arrays, &[2; 1_000_000]), Rejection::TooDeep(_)));
+}
+
+#[test]
+fn dropped_values_are_named_by_their_flattened_keys() {
+    let text = record(
+        r#"{"name":"a","type":"bytes"},{"name":"m","type":{"type":"map","values":{"type":"array","items":["null","double"]}}}"#,
+    );
+    let rules = rules(&text);
+    let mut reader = FormatReader::default();
+    let schema = rules.schema.as_ref().map(|schema| crate::formats::SchemaUse { id: None, schema });
+    let bytes = [&b"\x02x\x02\x04k\"\x04\x00\x02"[..], &f64::NAN.to_le_bytes(), b"\0\0"].concat();
+    reader.read(&rules, &bytes, schema, 1_000).unwrap();
+    assert_eq!(reader.json.bytes, br#"{"a":null,"m":{"k\"":[null,null]}}"#);
+    let dropped: Vec<(Drop, &[u8])> = reader
+        .json
+        .dropped
+        .iter()
+        .map(|(drop, key)| (*drop, &reader.json.dropped_keys[key.clone()]))
+        .collect();
+    let want: [(Drop, &[u8]); 2] = [(Drop::Binary, b"a"), (Drop::NotFinite, b"m_k\\\"_1")];
+    assert_eq!(dropped, want);
+}
+
+fn line(rules: Rules, value: &[u8]) -> Result<String, String> {
+    let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 };
+    mapped(&mut Mapper::new(Arc::new(rules), "t", limits), value)
+}
+
+fn mapped(mapper: &mut Mapper, value: &[u8]) -> Result<String, String> {
+    let mut lines = LineBuffer::default();
+    let (value, time) = (Some(value), RecordTime::At(7));
+    let record = Record { partition: 0, offset: 0, time, key: None, value, headers: &[] };
+    match mapper.map(&record, &mut lines).rejected.first() {
+        Some((_, why)) => Err(why.to_string()),
+        None => Ok(String::from_utf8(lines.text().to_vec()).unwrap()),
+    }
+}
+
+#[test]
+fn times_of_logical_types_need_no_time_format() {
+    let f = |kind: &str, zone: &str, bytes: &[u8], want: &str| {
+        let text = record(&format!(r#"{{"name":"v","type":"int"}},{{"name":"t","type":["null",{kind}]}}"#));
+        let key = KeySelector::Flattened("t".to_owned());
+        for format in [TimeFormat::Timestamp, TimeFormat::Rfc3339] {
+            let time = Some(TimeRule::new(key.clone(), format, crate::zone_by_name(zone).unwrap()));
+            let value = [b"\x02\x02", bytes].concat();
+            assert_eq!(
+                line(Rules { time, ..rules(&text) }, &value),
+                Ok(format!("t v=1 {want}\n")),
+                "{kind} {zone}"
+            );
+        }
+    };
+    let long = |logical: &str| format!(r#"{{"type":"long","logicalType":"{logical}"}}"#);
+    f(&long("timestamp-millis"), "Asia/Seoul", b"\x04", "2000000");
+    f(&long("timestamp-micros"), "Asia/Seoul", b"\x04", "2000");
+    f(&long("timestamp-nanos"), "Asia/Seoul", b"\x04", "2");
+    f(&long("timestamp-millis"), "UTC", b"\x03", "-2000000");
+    // Nine hours before, by the clocks of Seoul.
+    f(&long("local-timestamp-millis"), "Asia/Seoul", b"\x04", "-32399998000000");
+    f(&long("local-timestamp-micros"), "UTC", b"\x04", "2000");
+    f(&long("local-timestamp-nanos"), "UTC", b"\x04", "2");
+    f(r#"{"type":"int","logicalType":"date"}"#, "UTC", b"\x04", "172800000000000");
+    f(r#"{"type":"int","logicalType":"date"}"#, "Asia/Seoul", b"\x04", "140400000000000");
+}
+
+#[test]
+fn a_time_elsewhere_is_an_integer_in_its_unit() {
+    let text = record(r#"{"name":"t","type":{"type":"long","logicalType":"timestamp-millis"}}"#);
+    let rules = Rules { integers: crate::Integers::Int, ..rules(&text) };
+    let got = line(rules, b"\x04").unwrap();
+    assert!(got.starts_with("t t=2i "), "{got}");
+}
+
+#[test]
+fn a_time_out_of_range_and_a_plain_number_are_rejected() {
+    let time = |text: &str, bytes: &[u8]| {
+        let rule = TimeRule::new(
+            KeySelector::Flattened("t".to_owned()),
+            TimeFormat::Timestamp,
+            jiff::tz::TimeZone::UTC,
+        );
+        line(Rules { time: Some(rule), ..rules(text) }, bytes).unwrap_err()
+    };
+    let fields = |kind: &str| record(&format!(r#"{{"name":"v","type":"int"}},{{"name":"t","type":{kind}}}"#));
+    let largest = b"\x02\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01";
+    let out = time(&fields(r#"{"type":"long","logicalType":"timestamp-millis"}"#), largest);
+    assert!(out.contains("it lies outside what InfluxDB can store"), "{out}");
+    let plain = time(&fields("\"long\""), b"\x02\x04");
+    assert!(plain.contains("other times need a `time_format`"), "{plain}");
+}
+
+/// Schemas by id, and how often they were asked for.
+#[derive(Debug, Default)]
+struct Known(HashMap<u32, Lookup>, std::sync::atomic::AtomicU64);
+
+impl Schemas for Known {
+    fn find(&self, id: u32) -> Lookup {
+        self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.0.get(&id).cloned().unwrap_or(Lookup::Missing(MissingSchema::Unknown))
+    }
+
+    fn has_answered(&self, _: u32, _: Instant) -> bool {
+        false
+    }
+}
+
+#[test]
+fn framed_values_are_read_by_the_schema_of_their_id() {
+    let one = schema(&record(r#"{"name":"a","type":"int"}"#));
+    let two = schema(&record(r#"{"name":"a","type":"int"},{"name":"b","type":"double"}"#));
+    let known = [
+        (1, Lookup::Ready(one)),
+        (2, Lookup::Ready(two)),
+        (3, Lookup::Unusable("it is a JSON schema".into())),
+        (4, Lookup::Missing(MissingSchema::Awaited)),
+    ];
+    let source = Arc::new(Known(known.into(), 0.into()));
+    let rules = Arc::new(Rules {
+        format: Format::Avro,
+        distinct_times: crate::DistinctTimes::Never,
+        ..Rules::default()
+    });
+    let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 };
+    let mut mapper = Mapper::new(Arc::clone(&rules), "t", limits).with_schemas(Some(source.clone()));
+    let framed = |id: u32, value: &[u8]| [&[0][..], &id.to_be_bytes(), value].concat();
+    let mut f = |value: &[u8], want: Result<&str, &str>| {
+        let got = mapped(&mut mapper, value);
+        assert_eq!(got.as_deref().map_err(String::as_str), want, "{value:x?}");
+    };
+    f(&framed(1, b"\x02"), Ok("t a=1 7\n"));
+    f(&framed(1, b"\x04"), Ok("t a=2 7\n"));
+    // A new version of the schema, and records of the old one behind it.
+    let second = framed(2, &[&b"\x04"[..], &0.5_f64.to_le_bytes()].concat());
+    f(&second, Ok("t a=2,b=0.5 7\n"));
+    f(&framed(1, b"\x06"), Ok("t a=3 7\n"));
+    f(&framed(1, b"\x02\x02"), Err("it does not fit its schema 1: bytes behind the value at byte 6"));
+    f(
+        &framed(3, b"\x02"),
+        Err(
+            "its schema 3 can't be used: it is a JSON schema: register a new version of the schema, or give the topic the right `format`",
+        ),
+    );
+    f(&framed(4, b"\x02"), Err("the schema registry has not answered yet what its schema 4 is"));
+    f(
+        &framed(5, b"\x02"),
+        Err(
+            "the schema registry has no schema 5: correct `url` of [schema_registry], or register the schema again under its id",
+        ),
+    );
+    f(
+        b"{\"a\":1}",
+        Err(
+            "it does not begin with the frame of a schema registry (0x00 and a schema id of four bytes): it begins like JSON, which `format = \"json\"` reads",
+        ),
+    );
+    assert_eq!(source.1.load(std::sync::atomic::Ordering::Relaxed), 6, "a run of one schema asks once");
+    let without = mapped(&mut Mapper::new(rules, "t", limits), &framed(9, b"")).unwrap_err();
+    assert!(without.contains("no registry is configured: add [schema_registry]"), "{without}");
+}
+
+#[test]
+fn json_behind_a_frame_is_read_and_other_formats_name_the_frame() {
+    for format in [Format::Json, Format::JsonLines] {
+        let rules = Rules { format, distinct_times: crate::DistinctTimes::Never, ..Rules::default() };
+        assert_eq!(line(rules.clone(), b"\0\0\0\0\x07{\"a\":1}").as_deref(), Ok("t a=1 7\n"));
+        assert_eq!(*rules.to_json(b"\0\0\0\0\x07{\"a\":1}").unwrap(), *b"{\"a\":1}");
+    }
+    for format in [Format::Influx, Format::Msgpack, Format::Cbor, Format::Csv, Format::Value] {
+        let why = line(Rules { format, strict: false, ..Rules::default() }, b"\0\0\0\0\x07\x81\xa1a\x01")
+            .unwrap_err();
+        let want = format!(
+            "it begins with the frame of a schema registry (schema 7), which values of format = {:?}",
+            format.name()
+        );
+        assert!(why.starts_with(&want), "{why}");
+    }
+}
+
+/// A random schema as JSON text. Named types get new names from `names`.
+fn random_schema(random: &mut fastrand::Rng, depth: usize, names: &mut usize) -> serde_json::Value {
+    use serde_json::json;
+    let mut name = || {
+        *names += 1;
+        format!("N{names}")
+    };
+    let last = if depth < 4 { 21 } else { 16 };
+    match random.usize(0..=last) {
+        0 => json!("null"),
+        1 => json!("boolean"),
+        2 => json!("int"),
+        3 => json!("long"),
+        4 => json!("float"),
+        5 => json!("double"),
+        6 => json!("bytes"),
+        7 => json!("string"),
+        8 => json!({"type": "fixed", "name": name(), "size": random.usize(1..5)}),
+        9 => json!({"type": "enum", "name": name(), "symbols": ["A", "B", "C"]}),
+        10 => json!({"type": "long", "logicalType": "timestamp-millis"}),
+        11 => json!({"type": "long", "logicalType": "local-timestamp-micros"}),
+        12 => json!({"type": "int", "logicalType": "date"}),
+        13 => json!({"type": "string", "logicalType": "uuid"}),
+        14 => {
+            json!({"type": "bytes", "logicalType": "decimal", "precision": 30, "scale": random.usize(0..4)})
+        }
+        15 => json!({"type": "int", "logicalType": "time-millis"}),
+        16 => json!({"type": "long", "logicalType": "timestamp-nanos"}),
+        17 => json!({"type": "array", "items": random_schema(random, depth + 1, names)}),
+        18 => json!({"type": "map", "values": random_schema(random, depth + 1, names)}),
+        19 => {
+            let branch = loop {
+                let branch = random_schema(random, depth + 1, names);
+                if branch != json!("null") && !branch.is_array() {
+                    break branch;
+                }
+            };
+            json!(["null", branch])
+        }
+        _ => {
+            let record = name();
+            let fields: Vec<_> = (0..random.usize(0..6))
+                .map(|field| json!({"name": format!("f{field}"), "type": random_schema(random, depth + 1, names)}))
+                .collect();
+            json!({"type": "record", "name": record, "fields": fields})
+        }
+    }
+}
+
+/// A random value of a schema, and the JSON text that it is to become.
+fn random_value(random: &mut fastrand::Rng, schema: &apache_avro::Schema) -> (Avro, String) {
+    use apache_avro::Schema as Of;
+    let long = |random: &mut fastrand::Rng| random.i64(..) >> random.u32(0..64);
+    match schema {
+        Of::Null => (Avro::Null, "null".to_owned()),
+        Of::Boolean => {
+            let value = random.bool();
+            (Avro::Boolean(value), value.to_string())
+        }
+        Of::Int => {
+            let value = long(random) as i32;
+            (Avro::Int(value), value.to_string())
+        }
+        Of::Long => {
+            let value = long(random);
+            (Avro::Long(value), value.to_string())
+        }
+        Of::Float => {
+            let value = f32::from_bits(random.u32(..));
+            let text = if value.is_finite() {
+                zmij::Buffer::new().format(value).to_owned()
+            } else {
+                "null".to_owned()
+            };
+            (Avro::Float(value), text)
+        }
+        Of::Double => {
+            let value = f64::from_bits(random.u64(..));
+            let text = if value.is_finite() {
+                zmij::Buffer::new().format(value).to_owned()
+            } else {
+                "null".to_owned()
+            };
+            (Avro::Double(value), text)
+        }
+        Of::Bytes => (Avro::Bytes(vec![0; random.usize(0..5)]), "null".to_owned()),
+        Of::String => {
+            let value: String = (0..random.usize(0..8))
+                .map(|_| random.choice(['a', '"', '\\', '온', '\n']).unwrap())
+                .collect();
+            let text = serde_json::Value::from(value.as_str()).to_string().replace("\\n", "\\u000a");
+            (Avro::String(value), text)
+        }
+        Of::Fixed(fixed) => (Avro::Fixed(fixed.size, vec![7; fixed.size]), "null".to_owned()),
+        Of::Enum(symbols) => {
+            let index = random.usize(0..symbols.symbols.len());
+            (
+                Avro::Enum(index as u32, symbols.symbols[index].clone()),
+                format!("{:?}", symbols.symbols[index]),
+            )
+        }
+        Of::TimestampMillis => {
+            let value = long(random);
+            (Avro::TimestampMillis(value), value.to_string())
+        }
+        Of::TimestampNanos => {
+            let value = long(random);
+            (Avro::TimestampNanos(value), value.to_string())
+        }
+        Of::LocalTimestampMicros => {
+            let value = long(random);
+            (Avro::LocalTimestampMicros(value), value.to_string())
+        }
+        Of::Date => {
+            let value = long(random) as i32;
+            (Avro::Date(value), value.to_string())
+        }
+        Of::TimeMillis => {
+            let value = long(random) as i32;
+            (Avro::TimeMillis(value), value.to_string())
+        }
+        Of::Uuid => {
+            let text = "123e4567-e89b-12d3-a456-426614174000";
+            (Avro::Uuid(text.parse().unwrap()), format!("{text:?}"))
+        }
+        Of::Decimal(decimal) => {
+            let value = i128::from(long(random)) * i128::from(random.u32(1..1_000_000));
+            let digits = format!("{:0>1$}", value.unsigned_abs(), decimal.scale + 1);
+            let (whole, fraction) = digits.split_at(digits.len() - decimal.scale);
+            let point = if decimal.scale > 0 { "." } else { "" };
+            let sign = if value < 0 { "-" } else { "" };
+            (Avro::Decimal(value.to_be_bytes().into()), format!("{sign}{whole}{point}{fraction}"))
+        }
+        Of::Array(array) => {
+            let values: Vec<_> =
+                (0..random.usize(0..4)).map(|_| random_value(random, &array.items)).collect();
+            let (values, texts): (Vec<_>, Vec<_>) = values.into_iter().unzip();
+            (Avro::Array(values), format!("[{}]", texts.join(",")))
+        }
+        Of::Map(map) => {
+            // One entry, since the order is not defined.
+            let (value, text) = random_value(random, &map.types);
+            (Avro::Map([("k".to_owned(), value)].into()), format!("{{\"k\":{text}}}"))
+        }
+        Of::Union(union) => {
+            let index = random.usize(0..union.variants().len());
+            let (value, text) = random_value(random, &union.variants()[index]);
+            (Avro::Union(index as u32, Box::new(value)), text)
+        }
+        Of::Record(record) => {
+            let fields: Vec<_> = record
+                .fields
+                .iter()
+                .map(|field| {
+                    let (value, text) = random_value(random, &field.schema);
+                    ((field.name.clone(), value), format!("{:?}:{text}", field.name))
+                })
+                .collect();
+            let (values, texts): (Vec<_>, Vec<_>) = fields.into_iter().unzip();
+            (Avro::Record(values), format!("{{{}}}", texts.join(",")))
+        }
+        other => unreachable!("{other:?}"),
+    }
+}
+
+/// What the crate `apache-avro` writes is read as the same values.
+#[test]
+fn reads_what_another_implementation_writes() {
+    const VARIABLE: &str = "AVRO_SEED";
+    let seed = seed::given_or_random(
+        VARIABLE,
+        "cargo test -p kafka-influx-bridge-mapping reads_what_another_implementation_writes",
+    );
+    let mut random = fastrand::Rng::with_seed(seed);
+    for _ in 0..300 {
+        let text = random_schema(&mut random, 0, &mut 0).to_string();
+        let other = apache_avro::Schema::parse_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let rules = rules(&text);
+        for _ in 0..10 {
+            let (value, want) = random_value(&mut random, &other);
+            let bytes =
+                apache_avro::to_avro_datum(&other, value).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let got = rules.to_json(&bytes).unwrap_or_else(|why| panic!("{text} {bytes:x?}: {why}"));
+            assert_eq!(String::from_utf8_lossy(&got), want, "{text} {bytes:x?}");
+            // Cut off anywhere, it is rejected or another value, and never a panic.
+            for end in 0..bytes.len() {
+                let _any = rules.to_json(&bytes[..end]);
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Schemas of records: the seam between mappers, which need them, and the client of a schema registry, which reads them.
+//!
+//! A mapper never waits: if a schema is not there, it rejects the record with [`Rejection::SchemaMissing`], and the caller decides what that
+//! means. `run` blocks the topic and reads the record again; commands that read files ask a source that waits itself.
+
+use super::compression;
+use super::formats::{Format, FormatReader, Frame, Schema, SchemaId, SchemaUse, first_value};
+use super::rejection::{MissingSchema, Rejection};
+use super::rules::Rules;
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The answer of a source of schemas.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    Ready(Schema),
+    /// The registry has it, but no value can be read with it. The text says why.
+    Unusable(Arc<str>),
+    /// It is not there. A source that reads it from a registry has begun to, and tries again while it is asked for.
+    Missing(MissingSchema),
+}
+
+/// A source of schemas by id. It answers at once.
+pub trait Schemas: fmt::Debug + Send + Sync {
+    fn find(&self, id: SchemaId) -> Lookup;
+
+    /// Whether the registry has answered with this schema after `since`. If it has not, it is asked.
+    fn has_answered(&self, id: SchemaId, since: Instant) -> bool;
+}
+
+impl Rules {
+    /// Like [`Rules::to_json`], with the schemas of framed values.
+    ///
+    /// # Errors
+    /// When the value does not have the format of these rules, or its schema is missing.
+    pub fn to_json_with<'v>(
+        &self,
+        source: Option<&Arc<dyn Schemas>>,
+        value: &'v [u8],
+    ) -> Result<Cow<'v, [u8]>, Rejection> {
+        if !self.format.has_schema() {
+            return self.to_json(value);
+        }
+        let value = compression::unpacked_as(self.compression, self.format, value)?;
+        let (mut cache, mut reader) = (SchemaCache::new(source.cloned()), FormatReader::default());
+        let (schema, content) = cache.of_value(self, &value)?;
+        reader.read(self, content, schema, compression::BYTES_MAX)?;
+        Ok(Cow::Owned(reader.json.bytes))
+    }
+
+    /// The length of the first value of a file that holds values one directly after another, each with its frame if it has one. None: the
+    /// format is no binary one, the schema is missing, or there is no complete value.
+    #[must_use]
+    pub fn first_value(&self, source: Option<&Arc<dyn Schemas>>, bytes: &[u8]) -> Option<usize> {
+        if !self.format.has_schema() {
+            return self.format.first_value(bytes);
+        }
+        let mut cache = SchemaCache::new(source.cloned());
+        let (schema, content) = cache.of_value(self, bytes).ok()?;
+        Some(bytes.len() - content.len() + first_value(content, schema?)?)
+    }
+}
+
+/// The source of a mapper's schemas, with the last schema: a topic has one most of the time, and asking the source takes a lock.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SchemaCache {
+    source: Option<Arc<dyn Schemas>>,
+    last: Option<(SchemaId, Schema)>,
+}
+
+impl SchemaCache {
+    pub fn new(source: Option<Arc<dyn Schemas>>) -> Self {
+        Self { source, last: None }
+    }
+
+    /// The id by which the last schema was found.
+    pub fn last(&self) -> Option<SchemaId> {
+        self.last.as_ref().map(|(id, _)| *id)
+    }
+
+    /// The schema of a value, and the value without its frame. None: the format needs no schema.
+    pub fn of_value<'s, 'v>(
+        &'s mut self,
+        rules: &'s Rules,
+        value: &'v [u8],
+    ) -> Result<(Option<SchemaUse<'s>>, &'v [u8]), Rejection> {
+        match (rules.format, &rules.schema) {
+            // The first byte of an unframed value may be that of a frame.
+            (Format::Avro, Some(schema)) => Ok((Some(SchemaUse { id: None, schema }), value)),
+            (Format::Avro, None) => {
+                let frame = Frame::of(value).ok_or_else(|| Rejection::unframed(value))?;
+                let schema = self.get(frame.schema)?;
+                Ok((Some(SchemaUse { id: Some(frame.schema), schema }), frame.content))
+            }
+            _ => Ok((None, value)),
+        }
+    }
+
+    fn get(&mut self, id: SchemaId) -> Result<&Schema, Rejection> {
+        // Taken out, because a found schema takes its place. A missing one does not: records of the last schema may follow.
+        let (id, schema) = match self.last.take() {
+            Some(last) if last.0 == id => last,
+            last => match self.find(id) {
+                Ok(schema) => (id, schema),
+                Err(rejection) => {
+                    self.last = last;
+                    return Err(rejection);
+                }
+            },
+        };
+        Ok(&self.last.insert((id, schema)).1)
+    }
+
+    fn find(&self, id: SchemaId) -> Result<Schema, Rejection> {
+        let missing = |why| Rejection::SchemaMissing { id, why };
+        let source = self.source.as_ref().ok_or_else(|| missing(MissingSchema::NoRegistry))?;
+        match source.find(id) {
+            Lookup::Ready(schema) => Ok(schema),
+            Lookup::Unusable(why) => Err(Rejection::SchemaUnusable { id, why }),
+            Lookup::Missing(why) => Err(missing(why)),
+        }
+    }
+}

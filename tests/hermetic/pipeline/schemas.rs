@@ -1,0 +1,130 @@
+//! Records with the frame of a schema registry: blocked topics, evolution, unknown ids.
+
+use crate::schema_server::SchemaServer;
+use crate::support::{Bridge, Cluster, Setup, Sink, wait_until};
+use base::alarm::{Alarm, Scope};
+use mapping::Reason;
+
+const ONE: &str =
+    r#"{"type":"record","name":"R","fields":[{"name":"id","type":"string"},{"name":"v","type":"int"}]}"#;
+const TWO: &str =
+    r#"{"type":"record","name":"R","fields":[{"name":"v","type":"double"},{"name":"id","type":"string"}]}"#;
+
+/// A record of the schema [`ONE`], with an id of one digit.
+fn one(schema: u32, id: usize) -> Vec<u8> {
+    let text = format!("{id:04}");
+    [&[0][..], &schema.to_be_bytes(), &[8], text.as_bytes(), &[2]].concat()
+}
+
+/// A record of the schema [`TWO`].
+fn two(schema: u32, id: usize) -> Vec<u8> {
+    let text = format!("{id:04}");
+    [&[0][..], &schema.to_be_bytes(), &0.5_f64.to_le_bytes(), &[8], text.as_bytes()].concat()
+}
+
+fn setup(cluster: &Cluster, sink: &Sink, server: &SchemaServer, topics: &str, keys: &str) -> Setup {
+    Setup::new(cluster, sink, topics)
+        .mapping("topics = ['t']\nformat = 'avro'\ntag_keys = ['id']\nmeasurement = 'm'")
+        .mapping("tag_keys = ['id']\nmeasurement = 'm'")
+        .top(&format!("[schema_registry]\nurl = '{}'\n{keys}", server.address))
+}
+
+fn alarm(bridge: &Bridge, cause: &str) -> Option<Alarm> {
+    let is_topic = |alarm: &Alarm| alarm.scope == Scope::Topic("t".to_owned()) && alarm.cause == cause;
+    bridge.0.writer.alarms().into_iter().find(is_topic)
+}
+
+fn ids(count: usize) -> Vec<String> {
+    (0..count).map(|id| format!("{id:04}")).collect()
+}
+
+#[test]
+fn a_new_version_of_a_schema_needs_nothing() {
+    let (cluster, sink, server) = (Cluster::with_topic("t", 2), Sink::start(), SchemaServer::start());
+    server.schema("/schemas/ids/1", ONE, "[]");
+    server.schema("/schemas/ids/2", TWO, "[]");
+    cluster.produce("t", 0, (0..500).map(|id| one(1, id)));
+    cluster.produce("t", 1, (500..1_000).map(|id| if id % 2 == 0 { one(1, id) } else { two(2, id) }));
+    setup(&cluster, &sink, &server, "'t'", "").start_until_end().wait_for_end();
+    assert_eq!(sink.ids("main"), ids(1_000));
+    assert_eq!(cluster.committed("t", 2), [Some(500), Some(500)]);
+    assert_eq!(server.requests.try_iter().count(), 2, "each schema is read once");
+}
+
+#[test]
+fn a_topic_waits_while_the_registry_is_down_and_others_flow() {
+    let (cluster, sink, server) = (Cluster::with_topic("t", 1), Sink::start(), SchemaServer::start());
+    cluster.create_topic("json", 1);
+    server.schema("/schemas/ids/1", ONE, "[]");
+    server.is_down(true);
+    cluster.produce("t", 0, (0..300).map(|id| one(1, id)));
+    let bridge = setup(&cluster, &sink, &server, "['t', 'json']", "").start();
+    wait_until("the alarm is raised", || alarm(&bridge, "schema_registry").is_some());
+    let raised = alarm(&bridge, "schema_registry").unwrap();
+    let needs = "the record at offset 0 of partition 0 needs schema 1: the schema registry at";
+    assert!(
+        raised.blocks && raised.why.starts_with(needs) && raised.why.contains("does not answer"),
+        "{raised:?}"
+    );
+    cluster.produce("json", 0, (300..400).map(|id| format!("{{\"id\":\"{id:04}\",\"v\":1}}")));
+    wait_until("the other topic is stored", || sink.points("main").len() == 100);
+    assert_eq!(cluster.committed("t", 1), [None]);
+    server.is_down(false);
+    wait_until("the topic flows", || sink.points("main").len() == 400);
+    assert_eq!(sink.ids("main"), ids(400));
+    wait_until("the alarm ends", || alarm(&bridge, "schema_registry").is_none());
+    wait_until("all is committed", || cluster.committed("t", 1) == [Some(300)]);
+    bridge.stop();
+    assert_eq!(sink.ids("main"), ids(400));
+}
+
+#[test]
+fn an_id_that_is_registered_later_loses_nothing() {
+    let (cluster, sink, server) = (Cluster::with_topic("t", 1), Sink::start(), SchemaServer::start());
+    server.schema("/schemas/ids/1", ONE, "[]");
+    cluster.produce("t", 0, (0..10).map(|id| one(1, id)).chain((10..20).map(|id| two(2, id))));
+    cluster.produce("t", 0, (20..30).map(|id| one(1, id)));
+    let bridge = setup(&cluster, &sink, &server, "'t'", "").start();
+    wait_until("the alarm is raised", || alarm(&bridge, "schema_unknown").is_some());
+    let raised = alarm(&bridge, "schema_unknown").unwrap();
+    assert!(raised.why.starts_with("the record at offset 10 of partition 0 needs schema 2"), "{raised:?}");
+    wait_until("what came before is committed", || cluster.committed("t", 1) == [Some(10)]);
+    server.schema("/schemas/ids/2", TWO, "[]");
+    wait_until("all is committed", || cluster.committed("t", 1) == [Some(30)]);
+    bridge.stop();
+    assert_eq!(sink.ids("main"), ids(30));
+}
+
+#[test]
+fn an_unknown_id_is_rejected_after_its_time_and_the_rest_is_stored() {
+    let (cluster, sink, server) = (Cluster::with_topic("t", 1), Sink::start(), SchemaServer::start());
+    server.schema("/schemas/ids/1", ONE, "[]");
+    let records = (0..200).map(|id| if id == 50 || id == 60 { two(id as u32, id) } else { one(1, id) });
+    cluster.produce("t", 0, records);
+    let bridge = setup(&cluster, &sink, &server, "'t'", "unknown_id_max = '1s'").start();
+    wait_until("all is committed", || cluster.committed("t", 1) == [Some(200)]);
+    assert_eq!(bridge.rejected(Reason::Schema), 2);
+    bridge.stop();
+    let stored: Vec<String> = ids(200).into_iter().filter(|id| id != "0050" && id != "0060").collect();
+    assert_eq!(sink.ids("main"), stored);
+}
+
+#[test]
+fn without_another_schema_of_the_topic_an_unknown_id_is_never_rejected() {
+    let (cluster, sink, server) = (Cluster::with_topic("t", 1), Sink::start(), SchemaServer::start());
+    cluster.produce("t", 0, (0..200).map(|id| one(1, id)));
+    let setup = setup(&cluster, &sink, &server, "'t'", "unknown_id_max = '1s'");
+    let bridge = setup.start();
+    wait_until("the alarm is raised", || alarm(&bridge, "schema_unknown").is_some());
+    // Longer than the time after which the id would be rejected.
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!((bridge.rejected(Reason::Schema), cluster.committed("t", 1)), (0, vec![None]));
+    bridge.stop();
+    // The right registry.
+    let right = SchemaServer::start();
+    right.schema("/schemas/ids/1", ONE, "[]");
+    let bridge = Setup::start_text(&setup.text().replace(&server.address, &right.address));
+    wait_until("all is stored", || sink.points("main").len() == 200);
+    bridge.stop();
+    assert_eq!(sink.ids("main"), ids(200));
+}
