@@ -134,7 +134,14 @@ impl Rejection {
             | Self::LinesTooLarge { .. }
             | Self::RowsTooLarge { .. }
             | Self::ExplodedTooLarge { .. } => Reason::TooLarge,
-            Self::BadLine { error: LineError { reason: LineReason::TimeRange, .. }, .. } => Reason::Time,
+            Self::TimeMissing(_)
+            | Self::TimePartMissing(_)
+            | Self::Time { .. }
+            | Self::LineTime { .. }
+            | Self::BadLine { error: LineError { reason: LineReason::TimeRange, .. }, .. }
+            | Self::KafkaTime(_)
+            | Self::KafkaTimeMissing
+            | Self::KafkaTimeOutOfRange(_) => Reason::Time,
             Self::Undecodable(_)
             | Self::Unreadable { .. }
             | Self::Row { .. }
@@ -143,13 +150,6 @@ impl Rejection {
             Self::TooDeep(_) => Reason::TooDeep,
             Self::NotAnObject(_) => Reason::NotAnObject,
             Self::LongRow { .. } | Self::Lengths { .. } => Reason::Shape,
-            Self::TimeMissing(_)
-            | Self::TimePartMissing(_)
-            | Self::Time { .. }
-            | Self::LineTime { .. }
-            | Self::KafkaTime(_)
-            | Self::KafkaTimeMissing
-            | Self::KafkaTimeOutOfRange(_) => Reason::Time,
             Self::Comment(_) | Self::MeasurementMissing => Reason::Measurement,
             Self::KeyTooLong { .. } | Self::StringTooLong { .. } => Reason::TooLong,
             Self::NoMapping => Reason::NoMapping,
