@@ -206,7 +206,14 @@ impl Rejection {
             | Self::RowsTooLarge { .. }
             | Self::ExplodedTooLarge { .. }
             | Self::TextTooLarge { .. } => Reason::TooLarge,
-            Self::BadLine { error: LineError { reason: LineReason::TimeRange, .. }, .. } => Reason::Time,
+            Self::TimeMissing(_)
+            | Self::TimePartMissing(_)
+            | Self::Time { .. }
+            | Self::LineTime { .. }
+            | Self::BadLine { error: LineError { reason: LineReason::TimeRange, .. }, .. }
+            | Self::KafkaTime(_)
+            | Self::KafkaTimeMissing
+            | Self::KafkaTimeOutOfRange(_) => Reason::Time,
             Self::Undecodable(_)
             | Self::Unreadable { .. }
             | Self::Row { .. }
@@ -219,13 +226,6 @@ impl Rejection {
             Self::TooDeep(_) => Reason::TooDeep,
             Self::NotAnObject(_) => Reason::NotAnObject,
             Self::LongRow { .. } | Self::Lengths { .. } => Reason::Shape,
-            Self::TimeMissing(_)
-            | Self::TimePartMissing(_)
-            | Self::Time { .. }
-            | Self::LineTime { .. }
-            | Self::KafkaTime(_)
-            | Self::KafkaTimeMissing
-            | Self::KafkaTimeOutOfRange(_) => Reason::Time,
             Self::Comment(_) | Self::MeasurementMissing => Reason::Measurement,
             Self::KeyTooLong { .. } | Self::StringTooLong { .. } => Reason::TooLong,
             Self::NoMapping => Reason::NoMapping,

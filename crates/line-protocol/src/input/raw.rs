@@ -3,6 +3,7 @@
 use super::Span;
 use crate::reader::value::{self, Spelling};
 use crate::reader::{LineError, Reason, Value};
+use crate::runs;
 
 /// The parts of one line, with their escapes. The memory is reused from line to line.
 #[derive(Debug, Default)]
@@ -99,6 +100,13 @@ impl Cursor<'_> {
         memchr::memchr(b'\n', rest).map_or(self.text.len(), |length| self.at + length + 1)
     }
 
+    /// Skips bytes that have no meaning in a name, and returns their number.
+    fn skip_plain(&mut self) -> usize {
+        let plain = runs::name(self.text.get(self.at..).unwrap_or_default());
+        self.at += plain;
+        plain
+    }
+
     fn skip_whitespace(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | 0)) {
             self.at += 1;
@@ -140,7 +148,12 @@ impl Cursor<'_> {
     fn name(&mut self, stops: &[u8]) -> Span {
         let start = self.at;
         let mut is_escaped = false;
-        while !self.is_at_end() {
+        loop {
+            let plain = self.skip_plain();
+            is_escaped &= plain == 0;
+            if self.is_at_end() {
+                break;
+            }
             let byte = self.peek().unwrap_or_default();
             if stops.contains(&byte) && !is_escaped {
                 break;
@@ -191,7 +204,13 @@ impl Cursor<'_> {
     fn field_key(&mut self) -> Result<Span, LineError> {
         let start = self.at;
         let mut backslashes = 0_usize;
-        while !self.is_at_end() {
+        loop {
+            if self.skip_plain() > 0 {
+                backslashes = 0;
+            }
+            if self.is_at_end() {
+                break;
+            }
             let byte = self.peek().unwrap_or_default();
             if matches!(byte, b'=' | b',' | b' ') {
                 if backslashes == 0 {
@@ -227,6 +246,7 @@ impl Cursor<'_> {
 
     fn plain_value(&mut self) -> Result<RawValue, LineError> {
         let (start, mut end) = (self.at, Cursor { at: self.at, ..*self });
+        end.skip_plain();
         while !end.is_at_end() && !matches!(end.peek(), Some(b',' | b' ')) {
             end.at += 1;
         }

@@ -522,11 +522,11 @@ mod tests {
         };
         let mut map = || {
             let mut lines = LineBuffer::default();
-            let mapped = mapper.map(&record, &mut lines);
+            let became = mapper.map(&record, &mut lines);
             let texts =
                 (0..lines.lines()).map(|line| String::from_utf8(lines.line(line).unwrap().to_vec()).unwrap());
             let why = |(element, why): &(Option<usize>, Rejection)| format!("{element:?} {why}");
-            (texts.collect(), mapped.rejected.iter().map(why).collect())
+            (texts.collect(), became.rejected.iter().map(why).collect())
         };
         let first = map();
         assert_eq!(map(), first);
@@ -714,8 +714,8 @@ mod tests {
         let record = Record { partition: 0, offset: 7, time, key: None, value, headers: &[] };
         let mut lines = LineBuffer::default();
         assert_eq!(mapper.map_and_trace(&record, &mut lines), [0, 2, 4]);
-        let mapped = mapper.map(&record, &mut lines);
-        assert_eq!((mapped.lines, mapped.filtered, mapped.elements), (3, 1, 5));
+        let became = mapper.map(&record, &mut lines);
+        assert_eq!((became.lines, became.filtered, became.elements), (3, 1, 5));
     }
 
     #[test]
