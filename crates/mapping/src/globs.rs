@@ -177,7 +177,9 @@ fn alternatives_at(chars: &[char], mut at: usize, in_braces: bool) -> (Vec<Vec<P
             '}' if in_braces => break,
             other => one(other),
         };
-        texts.iter_mut().for_each(|text| text.push(piece.clone()));
+        for text in &mut texts {
+            text.push(piece.clone());
+        }
     }
     done.append(&mut texts);
     (done, at)
