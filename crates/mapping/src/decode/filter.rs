@@ -26,8 +26,8 @@ impl Filter {
         if !matches!(query.segments.as_slice(), [Segment::Selector(Selector::Filter(_))]) {
             return Err(wrong("it is more than one filter".to_owned()));
         }
-        let relative = Test::RelQuery(query.segments);
-        Ok(Self { test: FilterAtom::test(relative, false), text: text.to_owned() })
+        let condition = FilterAtom::test(Test::RelQuery(query.segments), false);
+        Ok(Self { test: condition, text: text.to_owned() })
     }
 
     /// The text in the configuration.
