@@ -129,8 +129,6 @@ impl Plan {
     #[inline(always)]
     pub fn use_of(&self, token: Token<'_>, scalar: Scalar) -> ScalarUse {
         match self.role {
-            // The value was copied.
-            Role::Time => ScalarUse::Nothing,
             // InfluxDB has no empty tags: the tag is treated as missing.
             Role::Tag(_) if scalar.is_empty_text() => ScalarUse::Nothing,
             Role::Tag(key) => ScalarUse::Tag(key),
@@ -140,7 +138,8 @@ impl Plan {
                 Err(Drop::String) if self.copies.is_any() => ScalarUse::Nothing,
                 Err(drop) => ScalarUse::Dropped(drop),
             },
-            Role::Excluded => ScalarUse::Nothing,
+            // The value of a time was copied.
+            Role::Time | Role::Excluded => ScalarUse::Nothing,
             Role::Reserved => ScalarUse::Dropped(Drop::ReservedKey),
         }
     }

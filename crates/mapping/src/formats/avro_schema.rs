@@ -356,5 +356,5 @@ fn full_name(name: &str, namespace: &str) -> String {
 }
 
 fn shown(value: &Value) -> String {
-    printable(&value.to_string(), SHOWN_MAX).to_string()
+    printable(&value.to_string(), SHOWN_MAX)
 }

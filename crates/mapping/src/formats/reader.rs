@@ -98,9 +98,12 @@ fn read_avro(
 ) -> Result<(), Rejection> {
     let Schema::Avro(schema) = schema;
     let mut input = Input::new(value, avro::TITLE);
-    let read = avro::transcode(&mut input, schema, json, bytes_max).and_then(|()| match input.is_at_end() {
-        true => Ok(()),
-        false => Err(input.unreadable("bytes behind the value", input.position())),
+    let read = avro::transcode(&mut input, schema, json, bytes_max).and_then(|()| {
+        if input.is_at_end() {
+            Ok(())
+        } else {
+            Err(input.unreadable("bytes behind the value", input.position()))
+        }
     });
     read.map_err(|rejection| match rejection {
         Rejection::Unreadable { why, at, .. } => {
