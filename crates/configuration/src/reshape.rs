@@ -43,17 +43,15 @@ fn distinct(section: Section<'_>, key: &str) -> Vec<String> {
 
 fn filter(section: Section<'_>) -> Option<Filter> {
     let text = section.text("where")?;
-    match Filter::parse(&text.value) {
-        Ok(filter) => Some(filter),
-        Err(_) => {
-            let message = format!(
-                "{:?} is no filter of RFC 9535: write a condition such as \"@.ok == true && @.q >= 192\", with \"@\" for the element",
-                text.shown()
-            );
-            section.refuse(&text, message);
-            None
-        }
+    let filter = Filter::parse(&text.value).ok();
+    if filter.is_none() {
+        let message = format!(
+            "{:?} is no filter of RFC 9535: write a condition such as \"@.ok == true && @.q >= 192\", with \"@\" for the element",
+            text.shown()
+        );
+        section.refuse(&text, message);
     }
+    filter
 }
 
 /// One table of a list of tables.

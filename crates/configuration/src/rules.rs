@@ -326,15 +326,12 @@ fn types(section: Section<'_>) -> KeyTable<FieldType> {
     let (mut names, mut entries) = (Vec::new(), Vec::new());
     for (name, word) in pairs(section, "types") {
         let words: Vec<&str> = TYPES.iter().map(|(word, _)| *word).collect();
-        match TYPES.iter().find(|(known, _)| *known == word.value) {
-            Some((_, meant)) => {
-                entries.push((name.value.clone(), *meant));
-                names.push(name);
-            }
-            None => {
-                let message = unknown_word("types", word.shown(), &words);
-                section.refuse(&word, message.replacen("`types`", &format!("`types.{}`", name.shown()), 1));
-            }
+        if let Some((_, meant)) = TYPES.iter().find(|(known, _)| *known == word.value) {
+            entries.push((name.value.clone(), *meant));
+            names.push(name);
+        } else {
+            let message = unknown_word("types", word.shown(), &words);
+            section.refuse(&word, message.replacen("`types`", &format!("`types.{}`", name.shown()), 1));
         }
     }
     let types = KeyTable::compile(entries).map_err(|error| refuse_glob(section, &names, &error));
@@ -345,8 +342,8 @@ fn types(section: Section<'_>) -> KeyTable<FieldType> {
 
 /// Reads the tables of `values`: under a flattened key or glob, the texts that become other values.
 fn values(section: Section<'_>) -> Replacements {
-    let Some(value) = section.value("values") else { return Replacements::default() };
     const WANTED: &str = "a table of tables, such as { state = { ON = 1, OFF = 0, unavailable = \"\" } }";
+    let Some(value) = section.value("values") else { return Replacements::default() };
     let DeValue::Table(tables) = value.get_ref() else {
         section.wrong_kind(value, "values", WANTED);
         return Replacements::default();

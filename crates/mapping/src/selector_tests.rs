@@ -414,7 +414,7 @@ fn ancestors_are_those_of_the_normalized_path() {
             match found.val() {
                 Value::Object(_) => wanted.push(path),
                 Value::Array(items) => {
-                    wanted.extend((0..items.len()).map(|index| [&*path, &[Step::Index(index)]].concat()))
+                    wanted.extend((0..items.len()).map(|index| [&*path, &[Step::Index(index)]].concat()));
                 }
                 _ => {}
             }

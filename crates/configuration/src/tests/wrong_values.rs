@@ -122,6 +122,7 @@ fn wrong_values_of_kafka() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one line for each wrong value")]
 fn wrong_values_of_mappings() {
     let f = |lines: &str, want: &str| one("mapping", lines, want);
     f("format = 'ndjson'", "did you mean \"json_lines\"?");

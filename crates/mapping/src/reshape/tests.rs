@@ -8,21 +8,21 @@ use std::sync::Arc;
 fn outcome(rules: &Rules, value: &[u8]) -> (String, Vec<(Drop, u64)>) {
     let limits = RecordLimits { record_bytes_max: 100_000, lines_bytes_max: 10_000 };
     let mut mapper = Mapper::new(Arc::new(rules.clone()), "t", limits);
-    let mut outcomes = Vec::new();
+    let mut found = Vec::new();
     for offset in 0..3 {
         let (time, value) = (RecordTime::Omitted, Some(value));
         let record = Record { partition: 0, offset, time, key: None, value, headers: &[] };
         let mut lines = LineBuffer::default();
-        let mapped = mapper.map(&record, &mut lines);
+        let result = mapper.map(&record, &mut lines);
         let mut texts: Vec<_> = (0..lines.lines())
             .map(|line| String::from_utf8_lossy(lines.line(line).unwrap()).into_owned())
             .collect();
-        texts.extend(std::iter::repeat_n("filtered".to_owned(), mapped.filtered));
-        texts.extend(mapped.rejected.iter().map(|(_, rejection)| rejection.to_string()));
-        outcomes.push((texts.join("; "), mapper.take_drops().iter().collect()));
+        texts.extend(std::iter::repeat_n("filtered".to_owned(), result.filtered));
+        texts.extend(result.rejected.iter().map(|(_, rejection)| rejection.to_string()));
+        found.push((texts.join("; "), mapper.take_drops().iter().collect()));
     }
-    assert!(outcomes[0] == outcomes[1] && outcomes[0] == outcomes[2], "{outcomes:?}");
-    outcomes.remove(0)
+    assert!(found[0] == found[1] && found[0] == found[2], "{found:?}");
+    found.remove(0)
 }
 
 fn check(rules: &Rules, value: &str, want: &str, drops: &[(Drop, u64)]) {
@@ -84,7 +84,7 @@ fn a_selected_list_is_one_element() {
     let reshape = Reshape { pivot: vec![pivot("@", "n", &["v"])], ..Reshape::default() };
     let rules = rules(reshape);
     check(&rules, r#"[{"n":"a","v":1},{"n":"b","v":2}]"#, "t a=1,b=2", &[]);
-    check(&rules, r#"[]"#, "filtered", &[]);
+    check(&rules, "[]", "filtered", &[]);
     check(&rules, r#"{"x":1}"#, "t x=1", &[]);
     let rules = Rules { query: Query::parse("$.lists[*]").unwrap(), ..rules };
     check(&rules, r#"{"lists":[[{"n":"a","v":1}],[{"n":"a","v":2}]]}"#, "t a=1; t a=2", &[]);
