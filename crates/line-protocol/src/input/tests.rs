@@ -188,8 +188,8 @@ fn other_lines_are_not_plain() {
 
 #[test]
 fn repeated_keys_are_found_among_many() {
-    let fields: Vec<String> = (0..KEYS).map(|n| format!("field_{n}=1")).collect();
     const KEYS: usize = 400;
+    let fields: Vec<String> = (0..KEYS).map(|n| format!("field_{n}=1")).collect();
     let mut reader = PlainReader::default();
     let line = format!("m {}", fields.join(","));
     assert!(reader.read(line.as_bytes(), 0).is_some());
