@@ -58,9 +58,10 @@ impl SchemaServer {
     /// Closes connections without an answer from now on, or answers again.
     pub fn is_down(&self, is_down: bool) {
         let mut responses = self.responses.lock().unwrap();
-        match is_down {
-            true => drop(responses.insert(DOWN.to_owned(), (0, String::new()))),
-            false => drop(responses.remove(DOWN)),
+        if is_down {
+            responses.insert(DOWN.to_owned(), (0, String::new()));
+        } else {
+            responses.remove(DOWN);
         }
     }
 
