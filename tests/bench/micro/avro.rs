@@ -15,21 +15,21 @@ pub enum Type {
 fn elements(json: &Json) -> &[Json] {
     match json {
         Json::Array(elements) => elements,
-        _ => panic!("records of a kind have one structure"),
+        _ => unreachable!("records of a kind have one structure"),
     }
 }
 
 fn members(json: &Json) -> &[(String, Json)] {
     match json {
         Json::Object(members) => members,
-        _ => panic!("records of a kind have one structure"),
+        _ => unreachable!("records of a kind have one structure"),
     }
 }
 
 fn scalar(json: &Json) -> &str {
     match json {
         Json::Scalar(text) => text,
-        _ => panic!("records of a kind have one structure"),
+        _ => unreachable!("records of a kind have one structure"),
     }
 }
 
@@ -92,7 +92,9 @@ impl Type {
                 if !elements.is_empty() {
                     push_long(elements.len() as u64, out);
                 }
-                elements.iter().for_each(|element| items.push(element, out));
+                for element in elements {
+                    items.push(element, out);
+                }
                 push_long(0, out);
             }
             Self::Object(fields) => {
