@@ -2,6 +2,7 @@
 
 use super::mask::is_secret_name;
 use super::section::Section;
+use super::security::not_built;
 use super::source::Span;
 use base::secret::Secret;
 use base::suggest::nearest;
@@ -134,6 +135,11 @@ fn property(kafka: Section<'_>, key: &Span, name: &str, value: &Spanned<DeValue<
             kafka.context.error(key, format!("librdkafka has no property {name:?}{}", advise(name)));
             None
         }
+        Some(Refusal::NotBuilt) if kafka.context.has_kafka_tls => Some(property),
+        Some(Refusal::NotBuilt) => {
+            kafka.context.error(&value.span(), not_built(name));
+            None
+        }
         Some(Refusal::BadValue(why)) => {
             let is_secret =
                 is_secret_name(name) || value.get_ref().as_str().is_some_and(|v| v.contains("${"));
@@ -147,6 +153,8 @@ fn property(kafka: Section<'_>, key: &Span, name: &str, value: &Spanned<DeValue<
 enum Refusal {
     UnknownName,
     BadValue(String),
+    /// The property or value needs OpenSSL, which this build does not have.
+    NotBuilt,
 }
 
 /// librdkafka's verdict on one property. No client is created.
@@ -155,6 +163,9 @@ fn refusal(name: &str, value: &str) -> Option<Refusal> {
         Ok(_) => None,
         Err(KafkaError::ClientConfig(rdkafka::types::RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
             Some(Refusal::UnknownName)
+        }
+        Err(KafkaError::ClientConfig(_, why, ..)) if why.contains("OpenSSL not available at build time") => {
+            Some(Refusal::NotBuilt)
         }
         Err(KafkaError::ClientConfig(_, why, ..)) => {
             Some(Refusal::BadValue(format!("librdkafka says: {why}")))

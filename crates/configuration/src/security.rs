@@ -105,7 +105,7 @@ fn sasl_properties(section: Section<'_>, ca_file: Option<PathBuf>) -> (Propertie
 }
 
 /// The refusal of a key for which librdkafka needs OpenSSL.
-fn not_built(what: &str) -> String {
+pub fn not_built(what: &str) -> String {
     format!("{what} wants the feature `kafka-tls`, which this build does not have: {TLS_REMEDY}")
 }
 

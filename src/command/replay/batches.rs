@@ -23,10 +23,13 @@ pub struct Batches {
     lines_max: usize,
     bytes_max: usize,
     /// Mapper and destination of each topic, if a mapping matches.
-    mappers: HashMap<Arc<str>, Option<(Mapper, Result<usize, NoDestination>)>>,
+    mappers: HashMap<Arc<str>, Option<TopicMapper>>,
     /// Indexed by the number of the destination.
     open: Vec<Open>,
 }
+
+/// Mapper of a topic, with the number of its destination.
+type TopicMapper = (Mapper, Result<usize, NoDestination>);
 
 #[derive(Default)]
 struct Open {
