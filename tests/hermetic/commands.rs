@@ -604,7 +604,7 @@ fn map_of_a_file_reports_records_without_a_point() {
             "no point: 1 object has no field, such as r.jsonl:3. `run` would commit such records without a point. If they should become \
              points, add their keys to `string_fields`",
             "no point: 1 object has no field, such as r.jsonl:2. `run` would commit such records without a point. If they should become \
-             points, look at `query`, `include` and `exclude`",
+             points, look at `query`, `where`, `include` and `exclude`",
             "dropped or changed: 1 values under state",
         ],
     );

@@ -132,7 +132,7 @@ pub fn remedy_without_fields(drops: &Drops) -> &'static str {
         "add their keys to `string_fields` instead of `number_fields` in the topic's [[mapping]]: their values are strings that are no \
          numbers"
     } else {
-        "look at `query`, `include` and `exclude` of the topic's [[mapping]]: no field is left"
+        "look at `query`, `where`, `include` and `exclude` of the topic's [[mapping]]: no field is left"
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Mapped {
     /// Number of elements without a field. A record without elements counts as one: a tombstone, or a record in which the query
     /// selects nothing.
     pub filtered: usize,
+    /// The part of `filtered` for which `where` does not hold.
+    pub left_out: usize,
     /// Whether the query selected nothing, in the record or in one of its lines.
     pub selected_nothing: bool,
     /// Number of elements, whatever became of them.

@@ -179,7 +179,7 @@ impl Mapper {
         mapped.elements = (lines.lines() - mark.lines + mapped.filtered) as u64 + rejections;
         if rejected {
             lines.truncate(mark);
-            mapped.filtered = 0;
+            (mapped.filtered, mapped.left_out) = (0, 0);
         }
         mapped.lines = lines.lines() - mark.lines;
         if mapped.lines == 0 && mapped.filtered == 0 && !mapped.has_rejected() {
@@ -534,7 +534,10 @@ impl Mapper {
         let result = reshaper.shape(&rules.reshape, element, bytes_max, &mut losses, |shaped| {
             match shaped {
                 Shaped::Object(text) => return self.map_shaped(text, depth, pass),
-                Shaped::Filtered => pass.mapped.filtered += 1,
+                Shaped::Filtered => {
+                    pass.mapped.filtered += 1;
+                    pass.mapped.left_out += 1;
+                }
                 Shaped::Rejected(rejection) => pass.reject(rejection),
             }
             pass.index += 1;

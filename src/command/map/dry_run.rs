@@ -61,6 +61,8 @@ pub(super) struct DryRun {
     dropped: BTreeMap<&'static str, (u64, Vec<String>)>,
     /// Records in which `query` selected nothing, or nothing in one of their lines.
     without_selection: u64,
+    /// Elements that `where` left out.
+    left_out: usize,
     records: u64,
 }
 
@@ -85,6 +87,7 @@ impl DryRun {
             collisions: CollisionSample::default(),
             dropped: BTreeMap::new(),
             without_selection: 0,
+            left_out: 0,
             records: 0,
         })
     }
@@ -129,6 +132,8 @@ impl DryRun {
         self.collisions.add(&lines);
         self.records += 1;
         self.without_selection += u64::from(outcome.selected_nothing);
+        self.left_out += outcome.left_out;
+        let without_field = outcome.filtered - outcome.left_out;
         if outcome.has_rejected() {
             self.rejected += 1;
             // Keeps standard output in step with standard error.
@@ -145,10 +150,10 @@ impl DryRun {
         let drops = self.mapper.take_drops();
         if record.value.is_none() {
             self.tombstones += 1;
-        } else if outcome.filtered > 0 && !outcome.selected_nothing {
+        } else if without_field > 0 && !outcome.selected_nothing {
             let new = || (0, place());
             let left_out = self.without_fields.entry(remedy_without_fields(&drops)).or_insert_with(new);
-            left_out.0 += outcome.filtered as u64;
+            left_out.0 += without_field as u64;
         }
         for (drop, count) in drops.iter() {
             self.dropped.entry(drop.remedy()).or_default().0 += count;
@@ -180,7 +185,10 @@ impl DryRun {
 
     /// Whether a record, or a part of one, became no line.
     fn has_left_out(&self) -> bool {
-        self.rejected > 0 || self.without_selection > 0 || !self.without_fields.is_empty()
+        self.rejected > 0
+            || self.without_selection > 0
+            || self.left_out > 0
+            || !self.without_fields.is_empty()
     }
 
     /// Reports elements without fields, dropped values, records in which `query` selected nothing, and points that overwrite others,
@@ -190,7 +198,7 @@ impl DryRun {
             eprintln!("{line}");
         }
         self.report_dropped();
-        if let Some(warning) = self.empty_selections() {
+        for warning in self.empty_selections().into_iter().chain(self.nothing_left()) {
             eprintln!("{warning}");
         }
         if let Some(warning) = self.collisions.warning() {
@@ -213,6 +221,17 @@ impl DryRun {
             "selected nothing: `query` = {:?} found no object in {of}. `run` would commit such records without a point: \
              correct `query` in [[mapping]], or remove it to map whole records",
             self.query
+        ))
+    }
+
+    /// A warning if `where` left out all elements, because `run` commits such records without a point.
+    fn nothing_left(&self) -> Option<String> {
+        let filter = self.rules.reshape.filter.as_ref().filter(|_| self.lines == 0 && self.left_out > 0)?;
+        let objects = counted(self.left_out as u64, "object");
+        Some(format!(
+            "nothing left: `where` = {:?} does not hold for {objects}, and no line is left. `run` would commit such records without \
+             a point: correct `where` in [[mapping]], or remove it to map all objects",
+            filter.text()
         ))
     }
 
@@ -297,7 +316,7 @@ mod tests {
             "exclude = ['v']",
             &[POINT],
             "1 record became 0 lines",
-            &["look at `query`, `include` and `exclude`"],
+            &["look at `query`, `where`, `include` and `exclude`"],
         );
         f("number_fields = ['state']", &[TEXT], "1 record became 0 lines", &["instead of `number_fields`"]);
         // A part of a record.
@@ -308,6 +327,24 @@ mod tests {
             &["1 object has no field, such as f:1."],
         );
         f("", &["no", "5", "no"], "3 records became 0 lines; rejected: undecodable 2, not_an_object 1", &[]);
+    }
+
+    #[test]
+    fn a_filter_that_leaves_nothing_is_named_with_the_number_of_objects() {
+        const OUT: &str = r#"{"i":[{"q":0,"v":1},{"q":1,"v":1}]}"#;
+        let f = |records: &[&str], want: Option<&str>| {
+            let run = run("query = '$.i'\nwhere = '@.q > 1'", records);
+            let got = run.nothing_left();
+            assert_eq!(got.is_some(), want.is_some(), "{got:?}");
+            assert!(got.unwrap_or_default().contains(want.unwrap_or_default()));
+            assert_eq!(
+                run.elements_without_fields().count(),
+                0,
+                "an object that is left out may have fields"
+            );
+        };
+        f(&[OUT], Some("`where` = \"@.q > 1\" does not hold for 2 objects"));
+        f(&[OUT, r#"{"i":[{"q":2,"v":1}]}"#], None);
     }
 
     #[test]

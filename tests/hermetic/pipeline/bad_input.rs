@@ -145,7 +145,7 @@ fn a_query_that_selects_nothing_and_a_topic_without_points_are_logged_once() {
     assert_eq!(service.count_logged("`query` selects nothing"), 1);
     assert_eq!(service.count_logged("first records were filtered"), 2);
     // The remedy follows from the records.
-    assert_eq!(service.count_logged("look at `query`, `include` and `exclude`"), 1);
+    assert_eq!(service.count_logged("look at `query`, `where`, `include` and `exclude`"), 1);
     assert_eq!(service.count_logged("should become points, add their keys to `string_fields`"), 1);
 }
 
