@@ -50,10 +50,10 @@ fn documented_shapes_become_the_documented_points() {
             let (time, value) = (RecordTime::Omitted, Some(record.trim_end().as_bytes()));
             let record = Record { partition: 0, offset, time, key: None, value, headers: &[] };
             let mut buffer = LineBuffer::default();
-            let mapped = mapper.map(&record, &mut buffer);
+            let outcome = mapper.map(&record, &mut buffer);
             let texts = (0..buffer.lines())
                 .map(|line| String::from_utf8_lossy(buffer.line(line).unwrap()).into_owned());
-            assert_eq!(texts.collect::<Vec<_>>(), lines, "{mapping}{:?}", mapped.rejected);
+            assert_eq!(texts.collect::<Vec<_>>(), lines, "{mapping}{:?}", outcome.rejected);
         }
     }
 }

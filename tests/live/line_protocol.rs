@@ -55,9 +55,9 @@ fn line(number: usize, rng: &mut Rng) -> String {
 /// Compiles Telegraf on first use.
 fn telegraf() -> String {
     let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack/telegraf/build");
-    let built = Command::new(build).output().unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    String::from_utf8(built.stdout).unwrap().trim().to_owned()
+    let output = Command::new(build).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 #[test]

@@ -261,7 +261,7 @@ pub fn record_of_lists() -> impl Strategy<Value = Json> {
         value(),
     ];
     let members = vec((select(&["a", "b", "c", "s", "t_1", "a_b"][..]), list.clone()), 0..6);
-    prop_oneof![3 => members.prop_map(move |members| object(members)), 1 => list]
+    prop_oneof![3 => members.prop_map(object), 1 => list]
 }
 
 /// A record whose keys collide: after flattening, by `rename`, with tags from Kafka and static ones, or after escaping.

@@ -309,7 +309,7 @@ proptest! {
             let is_key = |selector: Option<&KeySelector>| selector == Some(&KeySelector::Flattened(name.to_owned()));
             rules.tag_keys.is_match(name)
                 || is_key(rules.name_key.as_ref())
-                || rules.time.iter().flat_map(|time| time.selectors()).any(|(_, key)| is_key(Some(key)))
+                || rules.time.iter().flat_map(mapping::TimeRule::selectors).any(|(_, key)| is_key(Some(key)))
         };
         let (bytes, json) = (table.csv(delimiter, seed), table.json_lines(is_text));
         let (became, lines) = map(&mut mapper(rules.clone(), &origin.topic), &origin.record(bytes.as_bytes()));
