@@ -2,12 +2,12 @@
 
 use line_protocol::input::{Found, RawLine};
 use mapping::decode::Scanner;
-use mapping::{Compression, Format, Rules, Schemas};
+use mapping::{Compression, Format, Rules, Schemas, messages_of_file};
 use std::sync::Arc;
 
 /// The records of a file. JSON: one a line, or a value that spans lines; a line that is not JSON is a record.
 /// A binary format: one value after another, each with the frame of a schema registry if it has one; bytes that are no value are one
-/// record to the end of the file.
+/// record to the end of the file. Protobuf: messages behind their lengths, or one message.
 /// CSV: an empty line ends a record. A single value: one a line. Line protocol: one a line, except comments. A file that begins like a compressed value is one record.
 pub struct Records<'a> {
     format: Format,
@@ -18,6 +18,8 @@ pub struct Records<'a> {
     line: usize,
     /// The parts of a line of line protocol, which nobody reads.
     parts: RawLine,
+    /// Messages of a file of Protobuf.
+    messages: Vec<&'a [u8]>,
 }
 
 /// The length of the first value of a binary format; none if there is no complete value.
@@ -41,6 +43,8 @@ impl<'a> Records<'a> {
     }
 
     fn with(bytes: &'a [u8], format: Format, first_value: FirstValue<'a>) -> Self {
+        let is_protobuf = format == Format::Protobuf && !bytes.is_empty();
+        let messages = if is_protobuf { messages_of_file(bytes) } else { Vec::new() };
         Self {
             format,
             first_value,
@@ -49,6 +53,7 @@ impl<'a> Records<'a> {
             at: 0,
             line: 1,
             parts: RawLine::default(),
+            messages,
         }
     }
 
@@ -124,6 +129,12 @@ impl<'a> Iterator for Records<'a> {
         if matches!(self.format, Format::Csv | Format::Value) {
             return self.next_text();
         }
+        if self.format == Format::Protobuf {
+            let line = self.line;
+            let bytes = *self.messages.get(line - 1)?;
+            self.line += 1;
+            return Some(InputRecord { bytes, line });
+        }
         if self.format.is_binary() {
             let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
             let bytes = rest.get(..(self.first_value)(rest).unwrap_or(rest.len()))?;
@@ -168,6 +179,17 @@ mod tests {
         let lines = "# m v=1\n\nm v=\"a\nb\" 1\r\nbad\nm v=2\n";
         f(Format::Influx, lines, &[("m v=\"a\nb\" 1\r", 3), ("bad", 5), ("m v=2", 6)]);
         f(Format::Value, "1\n\n\"on\r\n{\n", &[("1", 1), ("\"on\r", 3), ("{", 4)]);
+    }
+
+    #[test]
+    fn splits_a_file_of_protobuf_into_messages() {
+        let f = |input: &[u8], want: &[(&[u8], usize)]| {
+            let got: Vec<_> = Records::new(input, Format::Protobuf).map(|r| (r.bytes, r.line)).collect();
+            assert_eq!(got, want, "{input:x?}");
+        };
+        f(b"", &[]);
+        f(b"\x02\x08\x05\x00\x02\x08\x06", &[(b"\x08\x05", 1), (b"", 2), (b"\x08\x06", 3)]);
+        f(b"\x08\x05", &[(b"\x08\x05", 1)]);
     }
 
     #[test]

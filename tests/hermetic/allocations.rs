@@ -213,6 +213,16 @@ fn line_protocol_of_known_keys_allocates_nothing() {
 }
 
 #[test]
+fn protobuf_of_known_shape_allocates_nothing() {
+    for kind in Kind::ALL {
+        let (mapper, records) = kind.protobuf();
+        let (others, records) = records.split_at(RECORDS / 2);
+        let mut path = DataPath::new(mapper);
+        assert_eq!((path.allocations(others, records), path.rejected), (0, 0), "{kind}");
+    }
+}
+
+#[test]
 fn csv_of_known_columns_allocates_nothing() {
     let config = format!(
         "{HEAD}\nformat = \"csv\"\ntime_key = \"t\"\ntime_format = \"unix\"\ntag_keys = [\"h\"]\nstring_fields = [\"s\"]\n{TAIL}"

@@ -337,6 +337,31 @@ fn a_file_of_cbor_is_recognised_and_mapped() {
 }
 
 #[test]
+fn a_file_of_protobuf_is_mapped() {
+    let folder = Folder::new("protobuf");
+    let config = "[kafka]\nbrokers = ['b:1']\ntopics = ['t']\n[[mapping]]\nformat = 'protobuf'\nschema = 'metric.proto'\n\
+                  tag_keys = ['host']\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'\n";
+    let schema = "syntax = 'proto3'; message Metric { string host = 1; int64 v = 2; }";
+    fs::write(folder.0.join("bridge.toml"), config).unwrap();
+    fs::write(folder.0.join("metric.proto"), schema).unwrap();
+    // Behind their lengths: {host: "a", v: 5}, an empty message, one with the frame of a registry, and one of another type.
+    let file = b"\x05\x0A\x01a\x10\x05\x00\x0B\0\0\0\0\x07\0\x0A\x01b\x10\x06\x02\x08\x01";
+    fs::write(folder.0.join("records.bin"), file).unwrap();
+    let said = folder.run(&["map", "--config", "bridge.toml", "records.bin"]);
+    assert_eq!(
+        (said.status, said.out.as_str()),
+        (Some(1), "t,host=a v=5\nt v=0\nt,host=b v=6\n"),
+        "{}",
+        said.err
+    );
+    let want = "records.bin:4: it does not fit its `schema`: its field 1 is a varint at byte 0, and the schema declares a string";
+    assert!(said.err.contains(want), "{}", said.err);
+    fs::write(folder.0.join("one.bin"), b"\x0A\x01a\x10\x05").unwrap();
+    let said = folder.run(&["map", "--config", "bridge.toml", "one.bin"]);
+    assert_eq!((said.status, said.out.as_str()), (Some(0), "t,host=a v=5\n"), "{}", said.err);
+}
+
+#[test]
 fn a_file_of_csv_is_recognised_and_mapped() {
     let folder = Folder::new("csv");
     let rows: String = (0..30).map(|n| format!("{};h{};{n}.5;\r\n", 1_767_225_600 + n, n % 3)).collect();

@@ -1,6 +1,7 @@
 //! Reads the keys of a `[[mapping]]` that say how records are laid out.
 
 use super::keys::{self, VALUE_COMPRESSIONS};
+use super::protobuf;
 use super::section::{Section, Text};
 use mapping::{Compression, Csv, Format, Header, Rules, Schema, SchemaLanguage, SchemaText};
 use std::fs::File;
@@ -130,6 +131,14 @@ pub fn compression(section: Section<'_>, format: Format) -> Compression {
 
 /// The schema in the file of `schema`.
 pub fn schema(section: Section<'_>, format: Format) -> Option<Schema> {
+    if format == Format::Protobuf {
+        return protobuf::schema(section);
+    }
+    if let Some(message) = section.text("message") {
+        let why =
+            format!("`message` belongs to format = \"protobuf\", not {:?}: leave it out", format.name());
+        section.refuse(&message, why);
+    }
     let name = section.text("schema")?;
     if format == Format::Influx {
         // Reported with the other keys that have no meaning there.

@@ -248,13 +248,19 @@ pub static MAPPING: Table = Table {
             "format",
             Word(&words(&FORMATS)),
             Default("\"json\""),
-            "\"json\": an object or an array of objects. \"json_lines\": several values, in lines or one after another. \"influx\": line protocol, as Telegraf's Kafka output writes it by default. \"msgpack\", \"cbor\": one value or several in succession. \"avro\": one value, see schema. \"csv\": rows, see [mapping.csv]. \"value\": one number or text, which becomes the field \"value\".",
+            "\"json\": an object or an array of objects. \"json_lines\": several values, in lines or one after another. \"influx\": line protocol, as Telegraf's Kafka output writes it by default. \"msgpack\", \"cbor\": one value or several in succession. \"avro\": one value, see schema. \"protobuf\": one message, see schema. \"csv\": rows, see [mapping.csv]. \"value\": one number or text, which becomes the field \"value\".",
         ),
         Key::new(
             "schema",
             File,
             Example("\"metric.avsc\""),
-            "For format = \"avro\": file with the schema of values that have no frame. Without it values have the frame of a schema registry.",
+            "For format = \"avro\": file with the schema of values that have no frame. For format = \"protobuf\": .proto file, with its imports beside it or in a folder above, or a descriptor set. Without it values have the frame of a schema registry.",
+        ),
+        Key::new(
+            "message",
+            Text,
+            Example("\"acme.Metric\""),
+            "For format = \"protobuf\": full name of the message of values that have no frame. It can be left out if the file of schema declares one message.",
         ),
         Key::new(
             "value_compression",
@@ -405,7 +411,7 @@ pub static MAPPING: Table = Table {
             "time_format",
             Text,
             Example("\"unix_ms\""),
-            "\"unix\" (seconds), \"unix_ms\", \"unix_us\", \"unix_ns\", \"rfc3339\" or a strptime pattern such as \"%Y-%m-%d %H:%M:%S\"; or text around one of the numbers, as in \"/Date({unix_ms})/\". Not needed where time_key has a timestamp of MessagePack or CBOR, or a time of a logical type of Avro.",
+            "\"unix\" (seconds), \"unix_ms\", \"unix_us\", \"unix_ns\", \"rfc3339\" or a strptime pattern such as \"%Y-%m-%d %H:%M:%S\"; or text around one of the numbers, as in \"/Date({unix_ms})/\". Not needed where time_key has a timestamp of MessagePack, CBOR or Protobuf, or a time of a logical type of Avro.",
         ),
         Key::new(
             "timezone",

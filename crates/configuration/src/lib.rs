@@ -44,6 +44,7 @@ mod load;
 mod mapping;
 mod mask;
 mod needs_restart;
+mod protobuf;
 mod reload_comparisons;
 mod report;
 mod reshape;

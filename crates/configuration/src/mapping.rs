@@ -116,7 +116,7 @@ fn check_schemas(top: Section<'_>, read: &[MappingRead<'_>]) {
             "schema",
             "`schema` is for values without the frame of a schema registry, and [schema_registry] for those with it: remove one of them",
         ),
-        None => top.context.warning(&span, "no [[mapping]] has `format = \"avro\"`, so nothing of this is used"),
+        None => top.context.warning(&span, "no [[mapping]] has `format = \"avro\"` or `format = \"protobuf\"`, so nothing of this is used"),
     }
 }
 

@@ -7,8 +7,8 @@ use base::text::grouped;
 use engine::batch::BatchSize;
 use engine::dead_letter::Store;
 use engine::{Mapping, MappingDestination};
-use mapping::Format;
 use mapping::{DistinctTimes, Integers, Rules};
+use mapping::{Format, Schema};
 use toml::de::DeValue;
 
 /// The default of `batch.memory_max`.
@@ -98,6 +98,13 @@ fn measurement(section: Section<'_>, rules: &Rules) -> String {
     let objects = match (rules.format, shown(section, "query")) {
         (_, Some(query)) => format!("a point for each of {query}, "),
         (Format::JsonLines | Format::Influx, None) => "a point for each line, ".to_owned(),
+        (Format::Protobuf, None) => {
+            let message = match &rules.schema {
+                Some(Schema::Protobuf(schema)) => schema.message(),
+                _ => "message",
+            };
+            format!("a point for each {message}, ")
+        }
         (Format::Csv, None) => "a point for each row, ".to_owned(),
         _ => String::new(),
     };

@@ -7,6 +7,7 @@ mod clients;
 mod errors;
 mod generated;
 mod masking;
+mod protobuf;
 mod reference;
 mod values;
 mod wrong_values;

@@ -55,6 +55,24 @@ pub enum Rejection {
         "it becomes more than {bytes_max} bytes with the names of its fields, half of `batch.memory_max`: let the producer send less in a record"
     )]
     TextTooLarge { bytes_max: usize },
+    #[error(
+        "it does not fit {}: its field {number} is {written} at byte {at}, and the schema declares {declared}{}",
+        schema_name(*.schema),
+        if schema.is_none() { ": correct `message`, or take the schema of the producer" } else { "" }
+    )]
+    FieldType {
+        schema: Option<SchemaId>,
+        number: u32,
+        written: &'static str,
+        declared: &'static str,
+        at: usize,
+    },
+    #[error(
+        "its frame selects the message with the index {index}, which {} does not have{}",
+        schema_name(*.schema),
+        if schema.is_none() { ": take the file that the producer registered" } else { "" }
+    )]
+    MessageIndex { schema: Option<SchemaId>, index: u64 },
     #[error("it is nested too deeply: {0}")]
     TooDeep(SyntaxError),
     #[error("its row has {}, and `columns` names {columns}: name each column", counted(*values, "value"))]
@@ -220,6 +238,8 @@ impl Rejection {
             | Self::OpenQuote { .. }
             | Self::BadLine { .. }
             | Self::Unfit { .. }
+            | Self::FieldType { .. }
+            | Self::MessageIndex { .. }
             | Self::Unframed(_)
             | Self::Framed { .. } => Reason::Undecodable,
             Self::SchemaMissing { .. } | Self::SchemaUnusable { .. } => Reason::Schema,

@@ -88,21 +88,30 @@ impl SchemaCache {
     ) -> Result<(Option<SchemaUse<'s>>, &'v [u8]), Rejection> {
         match (rules.format, &rules.schema) {
             // The first byte of an unframed value may be that of a frame.
-            (Format::Avro, Some(schema)) => Ok((Some(SchemaUse { id: None, schema }), value)),
+            // A reader of Protobuf recognizes the frame by itself, because no message begins so.
+            (Format::Avro | Format::Protobuf, Some(schema)) => {
+                Ok((Some(SchemaUse { id: None, schema }), value))
+            }
             (Format::Avro, None) => {
                 let frame = Frame::of(value).ok_or_else(|| Rejection::unframed(value))?;
-                let schema = self.get(frame.schema)?;
+                let schema = self.get(frame.schema, Format::Avro)?;
                 Ok((Some(SchemaUse { id: Some(frame.schema), schema }), frame.content))
+            }
+            // The list of indexes in the frame selects the message.
+            (Format::Protobuf, None) => {
+                let frame = Frame::of(value).ok_or_else(|| Rejection::unframed(value))?;
+                let schema = self.get(frame.schema, Format::Protobuf)?;
+                Ok((Some(SchemaUse { id: Some(frame.schema), schema }), value))
             }
             _ => Ok((None, value)),
         }
     }
 
-    fn get(&mut self, id: SchemaId) -> Result<&Schema, Rejection> {
+    fn get(&mut self, id: SchemaId, format: Format) -> Result<&Schema, Rejection> {
         // Taken out, because a found schema takes its place. A missing one does not: records of the last schema may follow.
         let (id, schema) = match self.last.take() {
             Some(last) if last.0 == id => last,
-            last => match self.find(id) {
+            last => match self.find(id, format) {
                 Ok(schema) => (id, schema),
                 Err(rejection) => {
                     self.last = last;
@@ -113,11 +122,15 @@ impl SchemaCache {
         Ok(&self.last.insert((id, schema)).1)
     }
 
-    fn find(&self, id: SchemaId) -> Result<Schema, Rejection> {
+    fn find(&self, id: SchemaId, format: Format) -> Result<Schema, Rejection> {
         let missing = |why| Rejection::SchemaMissing { id, why };
         let source = self.source.as_ref().ok_or_else(|| missing(MissingSchema::NoRegistry))?;
         match source.find(id) {
-            Lookup::Ready(schema) => Ok(schema),
+            Lookup::Ready(schema) if schema.format() == format => Ok(schema),
+            Lookup::Ready(schema) => {
+                let why = format!("it is for format = {:?}, not {:?}", schema.format().name(), format.name());
+                Err(Rejection::SchemaUnusable { id, why: why.into() })
+            }
             Lookup::Unusable(why) => Err(Rejection::SchemaUnusable { id, why }),
             Lookup::Missing(why) => Err(missing(why)),
         }

@@ -103,7 +103,7 @@ pub(super) enum InitError {
     #[error("{place}: no JSON object found, and only objects become points")]
     NoObjects { place: String },
     #[error(
-        "{place}: the records have the frame of a schema registry ({schemas}), and only its schemas show their keys: write format = \"avro\" into \
+        "{place}: the records have the frame of a schema registry ({schemas}), and only its schemas show their keys: write format = \"avro\" or \"protobuf\" into \
          [[mapping]] and the registry's `url` into [schema_registry]; `map --live 10` then shows the points"
     )]
     Framed { place: String, schemas: String },

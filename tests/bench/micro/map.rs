@@ -52,6 +52,12 @@ fn influx_rewritten(bencher: Bencher<'_, '_>, kind: Kind) {
     map_records(bencher, mapper, &records);
 }
 
+#[divan::bench(args = Kind::ALL, sample_size = BATCH as u32)]
+fn protobuf(bencher: Bencher<'_, '_>, kind: Kind) {
+    let (mapper, records) = kind.protobuf();
+    map_records(bencher, mapper, &records);
+}
+
 fn map(bencher: Bencher<'_, '_>, kind: Kind, shape: Shape) {
     map_records(bencher, kind.mapper(), &kind.records(shape));
 }

@@ -119,14 +119,23 @@ impl Kind {
         (mapper, values.iter().map(record).collect())
     }
 
+    /// A mapper of Protobuf, and the records of known shape in this format.
+    pub fn protobuf(self) -> (Mapper, Vec<Vec<u8>>) {
+        let schema = format!("protobuf\"\nschema = \"tests/bench/micro/{self}.proto");
+        (self.mapper_of(&schema), self.values().map(|json| json.protobuf()).collect())
+    }
+
     fn binary(self, format: &str, markers: &Markers) -> (Mapper, Vec<Vec<u8>>) {
-        let config = self.config().replace("[[mapping]]", &format!("[[mapping]]\nformat = \"{format}\""));
         let record = |json: Json| {
             let mut out = Vec::new();
             json.push_binary(markers, &mut out);
             out
         };
-        (mapper(&config), self.values().map(record).collect())
+        (self.mapper_of(format), self.values().map(record).collect())
+    }
+
+    fn mapper_of(self, format: &str) -> Mapper {
+        mapper(&self.config().replace("[[mapping]]", &format!("[[mapping]]\nformat = \"{format}\"")))
     }
 
     fn values(self) -> impl Iterator<Item = Json> {
@@ -259,6 +268,49 @@ const MSGPACK: Markers =
 const CBOR: Markers = Markers { integer: 0x1B, double: 0xFB, text: &[0x78], object: &[0xB8], array: &[0x98] };
 
 impl Json {
+    /// A message whose fields are numbered in the order of the members.
+    fn protobuf(&self) -> Vec<u8> {
+        let Self::Object(members) = self else { return Vec::new() };
+        let mut out = Vec::new();
+        for (number, (key, value)) in (1..).zip(members) {
+            value.push_protobuf(number, key, &mut out);
+        }
+        out
+    }
+
+    fn push_protobuf(&self, number: u8, key: &str, out: &mut Vec<u8>) {
+        const INTEGERS: [&str; 6] = ["write", "ts", "m0", "m2", "m4", "m6"];
+        let (varint, fixed, bytes) = (0, 1, 2);
+        let tag = |written: u8, out: &mut Vec<u8>| out.push(number << 3 | written);
+        let delimited = |content: &[u8], out: &mut Vec<u8>| {
+            push_varint(content.len() as u64, out);
+            out.extend_from_slice(content);
+        };
+        match self {
+            Self::Scalar(text) => match text.strip_prefix('"') {
+                Some(quoted) => {
+                    tag(bytes, out);
+                    delimited(quoted.trim_end_matches('"').as_bytes(), out);
+                }
+                None if INTEGERS.contains(&key) => {
+                    tag(varint, out);
+                    push_varint(text.parse().unwrap(), out);
+                }
+                None => {
+                    tag(fixed, out);
+                    out.extend_from_slice(&text.parse::<f64>().unwrap().to_le_bytes());
+                }
+            },
+            Self::Object(_) => {
+                tag(bytes, out);
+                delimited(&self.protobuf(), out);
+            }
+            Self::Array(elements) => {
+                elements.iter().for_each(|element| element.push_protobuf(number, key, out));
+            }
+        }
+    }
+
     fn push_binary(&self, markers: &Markers, out: &mut Vec<u8>) {
         match self {
             Self::Scalar(text) => match (text.strip_prefix('"'), text.parse::<u64>()) {
@@ -287,6 +339,14 @@ impl Json {
             }
         }
     }
+}
+
+fn push_varint(mut value: u64, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
 }
 
 fn push_head(marker: &[u8], length: usize, out: &mut Vec<u8>) {

@@ -13,6 +13,7 @@ mod kafka_alarms;
 mod letters;
 mod offsets;
 mod outage;
+mod protobuf;
 mod reject_limit;
 mod reload;
 mod schemas;

@@ -12,15 +12,20 @@ mod frame;
 mod input;
 mod json_text;
 mod msgpack;
+mod protobuf;
 mod reader;
 mod schema;
+mod schema_reference;
 
 pub use avro_schema::{AvroSchema, AvroSchemaError};
 pub use frame::{Beginning, Frame, SchemaId};
 pub(crate) use json_text::{JsonText, TimeMark};
+pub use protobuf::{ProtobufSchema, ProtobufSchemaError, ReadFile, messages_of_file};
 pub(crate) use reader::{FormatReader, KEPT_BYTES_MAX, first_value};
 pub(crate) use schema::SchemaUse;
-pub use schema::{Reference, Schema, SchemaError, SchemaLanguage, SchemaText};
+pub use schema::{Schema, SchemaError, SchemaLanguage, SchemaText};
+
+pub use schema_reference::Reference;
 
 /// How a record's value is laid out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +43,8 @@ pub enum Format {
     Cbor,
     /// Avro: one value, by the schema of the configuration or of a schema registry.
     Avro,
+    /// One Protobuf message, by the schema of the configuration or of a schema registry.
+    Protobuf,
     /// Rows of text; each becomes an object with the columns' names as keys.
     Csv,
     /// One number or text, which becomes an object with the key "value".
@@ -97,6 +104,8 @@ const MSGPACK: Description = Description {
 const CBOR: Description = Description { name: "cbor", title: "CBOR", ..MSGPACK };
 
 const AVRO: Description = Description { name: "avro", title: "Avro", has_lines: false, ..MSGPACK };
+const PROTOBUF: Description =
+    Description { name: "protobuf", title: "Protobuf", has_lines: false, ..MSGPACK };
 
 const CSV: Description = Description {
     name: "csv",
@@ -112,13 +121,14 @@ const VALUE: Description =
     Description { name: "value", title: "a single value", content: Content::Text, ..JSON };
 
 impl Format {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Json,
         Self::JsonLines,
         Self::Influx,
         Self::Msgpack,
         Self::Cbor,
         Self::Avro,
+        Self::Protobuf,
         Self::Csv,
         Self::Value,
     ];
@@ -131,6 +141,7 @@ impl Format {
             Self::Msgpack => MSGPACK,
             Self::Cbor => CBOR,
             Self::Avro => AVRO,
+            Self::Protobuf => PROTOBUF,
             Self::Csv => CSV,
             Self::Value => VALUE,
         }
@@ -160,7 +171,7 @@ impl Format {
         self.description().has_timestamps
     }
 
-    /// Whether records are bytes rather than text, so that a file holds them one directly after another.
+    /// Whether records are bytes rather than text.
     #[must_use]
     pub const fn is_binary(self) -> bool {
         matches!(self.description().content, Content::Binary)
@@ -169,7 +180,7 @@ impl Format {
     /// Whether values are read with a schema, of the configuration or of a schema registry.
     #[must_use]
     pub const fn has_schema(self) -> bool {
-        matches!(self, Self::Avro)
+        matches!(self, Self::Avro | Self::Protobuf)
     }
 
     /// Whether a record's value is JSON text.

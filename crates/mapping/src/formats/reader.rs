@@ -6,7 +6,7 @@ use super::frame::{Beginning, Frame};
 use super::input::Input;
 use super::json_text::JsonText;
 use super::schema::{Schema, SchemaUse};
-use super::{Format, cbor, cell, msgpack};
+use super::{Format, cbor, cell, msgpack, protobuf};
 use crate::compression;
 use crate::rejection::Rejection;
 use crate::rules::Rules;
@@ -24,6 +24,7 @@ pub(crate) struct FormatReader {
     /// The last value's JSON text; empty for JSON and line protocol, which need no other text.
     pub json: JsonText,
     table: Table,
+    messages: protobuf::Work,
 }
 
 impl FormatReader {
@@ -52,6 +53,13 @@ impl FormatReader {
             Format::Json | Format::JsonLines | Format::Influx => {}
             Format::Msgpack => read_values(rules.format, msgpack::transcode, value, json)?,
             Format::Cbor => read_values(rules.format, cbor::transcode, value, json)?,
+            Format::Protobuf => {
+                let schema = schema.ok_or_else(|| Rejection::Unframed(Beginning::of(value)))?;
+                let SchemaUse { id, schema: Schema::Protobuf(schema) } = schema else {
+                    unreachable!("a schema is chosen by the format");
+                };
+                protobuf::read(value, id, schema, json, &mut self.messages, bytes_max)?;
+            }
             Format::Csv => self.table.read(value, rules, json, bytes_max)?,
             Format::Value => cell::read(value, json),
         }
@@ -64,7 +72,7 @@ impl FormatReader {
 
     /// Empties the text, and frees the memory of a large record.
     pub fn clear(&mut self) {
-        if self.json.memory() + self.table.memory() > KEPT_BYTES_MAX {
+        if self.json.memory() + self.table.memory() + self.messages.memory() > KEPT_BYTES_MAX {
             *self = Self::default();
         }
         self.json.clear();
@@ -96,7 +104,7 @@ fn read_avro(
     json: &mut JsonText,
     bytes_max: usize,
 ) -> Result<(), Rejection> {
-    let Schema::Avro(schema) = schema;
+    let Schema::Avro(schema) = schema else { unreachable!("a schema is chosen by the format") };
     let mut input = Input::new(value, avro::TITLE);
     let read = avro::transcode(&mut input, schema, json, bytes_max).and_then(|()| {
         if input.is_at_end() {
@@ -117,7 +125,7 @@ fn read_avro(
 
 /// The length of the first value that is read with a schema; none if there is no complete value.
 pub(crate) fn first_value(bytes: &[u8], SchemaUse { schema, .. }: SchemaUse<'_>) -> Option<usize> {
-    let Schema::Avro(schema) = schema;
+    let Schema::Avro(schema) = schema else { return None };
     let mut input = Input::new(bytes, avro::TITLE);
     avro::transcode(&mut input, schema, &mut JsonText::default(), compression::BYTES_MAX).ok()?;
     // A value without bytes would never end.
@@ -130,7 +138,13 @@ impl Format {
         match self {
             Self::Msgpack => Some(msgpack::transcode),
             Self::Cbor => Some(cbor::transcode),
-            Self::Json | Self::JsonLines | Self::Influx | Self::Avro | Self::Csv | Self::Value => None,
+            Self::Json
+            | Self::JsonLines
+            | Self::Influx
+            | Self::Avro
+            | Self::Protobuf
+            | Self::Csv
+            | Self::Value => None,
         }
     }
 

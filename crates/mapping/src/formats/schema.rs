@@ -1,7 +1,10 @@
 //! Schemas of any language: their texts, and the form in which a format reads values with them.
 
+use super::Format;
 use super::avro_schema::{AvroSchema, AvroSchemaError};
 use super::frame::SchemaId;
+use super::protobuf::{ProtobufSchema, ProtobufSchemaError};
+use super::schema_reference::Reference;
 use std::fmt;
 use std::sync::Arc;
 use thiserror::Error;
@@ -10,6 +13,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Schema {
     Avro(Arc<AvroSchema>),
+    Protobuf(Arc<ProtobufSchema>),
 }
 
 /// A schema as its registry or a file has it.
@@ -19,14 +23,6 @@ pub struct SchemaText {
     pub text: String,
     /// The schemas that it uses, each after those that it uses itself.
     pub references: Vec<Reference>,
-}
-
-/// A schema that another one uses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reference {
-    /// The name by which it is used: a full name in Avro, the path of an import in Protobuf.
-    pub name: String,
-    pub text: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +37,8 @@ pub enum SchemaLanguage {
 pub enum SchemaError {
     #[error("it is not an Avro schema: {0}")]
     Avro(#[from] AvroSchemaError),
+    #[error("it is not a Protobuf schema: {0}")]
+    Protobuf(#[from] ProtobufSchemaError),
     #[error("it is a {0} schema, which no format of the bridge reads")]
     Language(SchemaLanguage),
 }
@@ -64,19 +62,30 @@ impl SchemaText {
         let references = self.references.iter().map(|reference| reference.text.as_str());
         match self.language {
             SchemaLanguage::Avro => Ok(Schema::Avro(Arc::new(AvroSchema::compile(&self.text, references)?))),
-            language @ (SchemaLanguage::Json | SchemaLanguage::Protobuf) => {
-                Err(SchemaError::Language(language))
+            SchemaLanguage::Protobuf => {
+                Ok(Schema::Protobuf(Arc::new(ProtobufSchema::of_registry(&self.text, &self.references)?)))
             }
+            language @ SchemaLanguage::Json => Err(SchemaError::Language(language)),
         }
     }
 }
 
 impl Schema {
+    /// The format whose values are read with it.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        match self {
+            Self::Avro(_) => Format::Avro,
+            Self::Protobuf(_) => Format::Protobuf,
+        }
+    }
+
     /// Allocated memory in bytes, about.
     #[must_use]
     pub fn memory(&self) -> usize {
         match self {
             Self::Avro(schema) => schema.memory(),
+            Self::Protobuf(schema) => schema.memory(),
         }
     }
 }
