@@ -306,7 +306,9 @@ impl Json {
                 delimited(&self.protobuf(), out);
             }
             Self::Array(elements) => {
-                elements.iter().for_each(|element| element.push_protobuf(number, key, out));
+                for element in elements {
+                    element.push_protobuf(number, key, out);
+                }
             }
         }
     }
