@@ -319,8 +319,8 @@ mod command {
             &["x.conf:1: inputs.cpu: the bridge reads Kafka only", "no [[inputs.kafka_consumer]]"],
         );
         f(
-            "[[inputs.kafka_consumer]]\ntopics = ['a']\ndata_format = 'avro'\n",
-            &["x.conf:3: data_format: the bridge does not read the format avro: keep Telegraf for it"],
+            "[[inputs.kafka_consumer]]\ntopics = ['a']\ndata_format = 'graphite'\n",
+            &["x.conf:3: data_format: the bridge does not read the format graphite: keep Telegraf for it"],
         );
         f("[agent]\ninterval = 10s\n", &["x.conf:2: this can't be read: "]);
     }

@@ -164,7 +164,9 @@ fn refusal(name: &str, value: &str) -> Option<Refusal> {
         Err(KafkaError::ClientConfig(rdkafka::types::RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
             Some(Refusal::UnknownName)
         }
-        Err(KafkaError::ClientConfig(_, why, ..)) if why.contains("OpenSSL not available at build time") => {
+        Err(KafkaError::ClientConfig(_, why, ..))
+            if why.contains("OpenSSL") && why.contains("not available at build time") =>
+        {
             Some(Refusal::NotBuilt)
         }
         Err(KafkaError::ClientConfig(_, why, ..)) => {

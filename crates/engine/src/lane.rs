@@ -257,7 +257,7 @@ mod tests {
             // The batch is old enough to be closed, and is filled nevertheless, for a part of the time that the answer took.
             assert_eq!(lane.due(&LIMITS), Some(now + second + second / FILL_SHARE));
         }
-        assert_eq!(sent, [10, 10, 100, 100, 100, 100]);
+        assert_eq!(sent, [10, 100, 100, 100, 100, 100]);
         // Both buffers are counted.
         assert!(budget.used() >= lane.open.lines.capacity());
     }

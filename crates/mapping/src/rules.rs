@@ -155,6 +155,7 @@ impl TimeRule {
     #[must_use]
     pub fn shown(&self) -> String {
         match &self.source {
+            TimeSource::Keys(keys) if keys.len() == 1 => keys.iter().map(ToString::to_string).collect(),
             TimeSource::Keys(keys) => keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
             TimeSource::Text(text) => text.to_string(),
         }

@@ -43,8 +43,9 @@ const TLS: [(&[&str], Fault); 8] = [
 ];
 
 /// Property names and texts of errors for which librdkafka creates no client.
-const CLIENT: [(&str, Fault); 6] = [
+const CLIENT: [(&str, Fault); 7] = [
     ("openssl not available at build time", Fault::NotBuilt),
+    ("openssl >= ", Fault::NotBuilt),
     ("recompile librdkafka", Fault::NotBuilt),
     ("ssl.ca.location", Fault::CaFile),
     ("ssl.certificate.location", Fault::CertFile),
