@@ -123,17 +123,21 @@ impl SeenKeys {
             };
             lines.push(Line::warned(format!("{topics}: `{key}` of `{option}` is in none of {of}"), remedy));
         };
-        for (option, globs) in [
+        // The keys of rearranged elements are not those of the records.
+        let is_rearranged = rules.reshape.renames_keys() || !rules.parse_json.patterns().is_empty();
+        let globs = [
             ("tag_keys", &rules.tag_keys),
             ("string_fields", &rules.string_fields),
             ("number_fields", &rules.number_fields),
-        ] {
+        ];
+        for (option, globs) in globs.into_iter().filter(|_| !is_rearranged) {
             for pattern in self.unseen(globs) {
                 warn(option, pattern, self.nearest(pattern));
             }
         }
         for (option, selector) in rules.selectors() {
             match selector {
+                KeySelector::Flattened(_) | KeySelector::Element(_) if is_rearranged => {}
                 KeySelector::Flattened(key) if !self.keys.contains(key) => {
                     warn(option, key, self.nearest(key));
                 }
@@ -226,6 +230,10 @@ mod tests {
                 "`id_0` of `name_key` is in none of 1 sampled record: did you mean `deep_id_0`?",
             ],
         );
+        let params = r#"{"params":[{"n":"temp","v":1},{"n":"host","v":"a"}]}"#;
+        let pivot = "pivot = [{ list = 'params', name = 'n', value = 'v' }]";
+        f(&format!("tag_keys = ['host']\n{pivot}"), params, &[]);
+        f("tag_keys = ['id']\nparse_json = ['payload']", r#"{"payload":"{\"id\":1}"}"#, &[]);
         let items = r#"{"site":"s","items":[{"host":"a","v":1}]}"#;
         f("query = '$.items'\ntag_keys = ['host', '$.site']", items, &[]);
         f(

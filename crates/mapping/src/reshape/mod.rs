@@ -44,6 +44,13 @@ impl Reshape {
         columns.is_empty() && explode.is_empty() && filter.is_none() && pivot.is_empty() && zip.is_empty()
     }
 
+    /// Whether elements have other keys than the record. `where` alone changes none.
+    #[must_use]
+    pub fn renames_keys(&self) -> bool {
+        let Self { columns, explode, filter: _, pivot, zip } = self;
+        !(columns.is_empty() && explode.is_empty() && pivot.is_empty() && zip.is_empty())
+    }
+
     /// Whether a selected array is itself one element.
     pub(crate) fn takes_arrays(&self) -> bool {
         self.pivot.iter().any(|pivot| pivot.list == PivotList::Element)
