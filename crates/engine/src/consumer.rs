@@ -234,9 +234,11 @@ fn control(
         member.poll()?;
         monitor.heartbeat.record(Instant::now());
         monitor.lags.report(member.statistics(), member.retentions());
-        if monitor.until_end.as_ref().is_some_and(|until_end| until_end.is_over(Instant::now()))
+        // In this order: a topic that resumes between the two questions is seen as blocked, or its partitions as not read to the end.
+        if let Some(until_end) = &monitor.until_end
             && !context.stop.is_finishing()
             && !is_a_topic_blocked(context)
+            && until_end.is_over(Instant::now())
         {
             info!("read to the end: writing what is open");
             context.stop.finish();

@@ -338,7 +338,8 @@ impl RecordHandler {
         }
     }
 
-    /// Repeats the alarms of blocked topics with assigned partitions, and ends the alarms of blocked topics without.
+    /// Repeats the alarms of blocked topics with assigned partitions. Without partitions alarms end, and waits for schemas: the next
+    /// assignment begins a new one.
     pub fn repeat_alarms(&mut self, now: Instant) {
         for index in self.routes.not_open() {
             let is_assigned = !self.routes.assigned_of(index).is_empty();
@@ -348,7 +349,7 @@ impl RecordHandler {
                 topic.schema_wait.alarm(&topic.name, &self.alarms, now);
             } else {
                 topic.limiter.forget_alarm();
-                topic.schema_wait.forget_alarm();
+                topic.schema_wait.forget();
             }
         }
     }

@@ -17,11 +17,13 @@ pub const REGISTRY_FAILED: &str = "schema_registry";
 pub const SCHEMA_UNKNOWN: &str = "schema_unknown";
 
 /// Other ids of a topic that are asked for during a wait. The records behind may have many, and each costs a request.
-const OTHERS_MAX: usize = 64;
+const OTHERS_MAX: usize = 8;
 /// A topic waits for an unknown id once in this time. Otherwise a producer that writes wrong ids would stop it for ever.
 const WAITS_EVERY: Duration = Duration::from_hours(1);
 /// Pause after the topic could not be read again.
 const POSTPONED: Duration = Duration::from_secs(1);
+/// An answer that takes longer raises the alarm. A request and its repetitions at other addresses end before.
+const SILENT_MAX: Duration = Duration::from_mins(1);
 
 /// The schemas of a registry, and how long a topic waits for an unknown one.
 #[derive(Clone, Debug)]
@@ -213,12 +215,14 @@ impl SchemaWait {
         Some((cause, wait.describe()))
     }
 
-    /// Raises the alarm of the wait, or repeats it. The first answer of a registry is no trouble, however long it takes: a request ends.
+    /// Raises the alarm of the wait, or repeats it.
     pub fn alarm(&mut self, topic: &str, alarms: &Arc<AlarmRegistry>, now: Instant) {
         let (Some(source), Some((cause, why))) = (&self.source, self.reason()) else { return };
         let Some(wait) = &mut self.wait else { return };
         let remedy = match &wait.why {
-            MissingSchema::Awaited | MissingSchema::NoRegistry => return,
+            MissingSchema::NoRegistry => return,
+            MissingSchema::Awaited if now.saturating_duration_since(wait.since) < SILENT_MAX => return,
+            MissingSchema::Awaited => format!("{STAYS}: see whether the schema registry answers slowly"),
             MissingSchema::Failed(failure) => format!("{STAYS}: {}", failure.remedy),
             MissingSchema::Unknown => format!(
                 "{STAYS}: register the schema under its id, or correct `url` of [schema_registry]. After `unknown_id_max` \
@@ -237,11 +241,9 @@ impl SchemaWait {
         wait.alarm.get_or_insert_with(|| alarms.guard()).failed_since(report, wait.since, now);
     }
 
-    /// Ends the alarm without a message, because this consumer has no partition of the topic any more.
-    pub fn forget_alarm(&mut self) {
-        if let Some(wait) = &mut self.wait {
-            wait.alarm = None;
-        }
+    /// Ends the wait without a message, because this consumer has no partition of the topic any more.
+    pub fn forget(&mut self) {
+        self.wait = None;
     }
 }
 

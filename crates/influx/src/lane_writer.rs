@@ -28,9 +28,6 @@ use std::time::Duration;
 /// the lines that are left are copied: the copies of all lanes take memory beside `batch.memory_max`.
 const RESENT_BYTES_MAX: usize = 4_000_000;
 
-/// Longest line that a lane keeps as a control. A few kilobytes per lane are small beside its batches, and few lines are longer.
-const CONTROL_BYTES_MAX: usize = 4_096;
-
 /// The result of a batch: each line is stored, refused or blocked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
@@ -83,8 +80,6 @@ pub struct LaneWriter {
     writer: Arc<Writer>,
     gzip: Gzip,
     rng: fastrand::Rng,
-    /// The last stored line of this lane and its destination, to be sent again as a control if a batch stores none of its own.
-    last_stored: Option<(Destination, Bytes)>,
 }
 
 /// Another address, or a cause that was removed: no delay.
@@ -116,12 +111,7 @@ enum LinesVerdict {
 impl Writer {
     /// Creates the writer of one lane. `seed` is for the jitter of its delays.
     pub fn lane(self: &Arc<Self>, seed: u64) -> LaneWriter {
-        LaneWriter {
-            writer: Arc::clone(self),
-            gzip: Gzip::new(),
-            rng: fastrand::Rng::with_seed(seed),
-            last_stored: None,
-        }
+        LaneWriter { writer: Arc::clone(self), gzip: Gzip::new(), rng: fastrand::Rng::with_seed(seed) }
     }
 }
 
@@ -133,9 +123,7 @@ impl LaneWriter {
         let alarm = writer.alarm_registry().guard();
         let mut batch =
             BatchDelivery { lines, delivered: Delivered::default(), alarm, sends_alone_plain: false };
-        let earlier = self.last_stored.as_ref().filter(|(stored_in, _)| stored_in == destination);
-        let mut plan = SalvagePlan::new(lines, writer.options.accepts_unproven, self.rng.u64(..))
-            .with_earlier(earlier.map(|(_, line)| line.clone()));
+        let mut plan = SalvagePlan::new(lines, writer.options.accepts_unproven, self.rng.u64(..));
         let counters = writer.counters();
         let _in_flight = counters.batches_in_flight.begin();
         if !lines.is_empty() {
@@ -182,11 +170,6 @@ impl LaneWriter {
             count(&counters.lines_stored, plan.lines_stored().saturating_sub(counted_stored));
             count(&counters.lines_refused, plan.lines_refused().saturating_sub(counted_refused));
             (counted_stored, counted_refused) = (plan.lines_stored(), plan.lines_refused());
-        }
-        if let Some(stored) = plan.last_stored().map(|line| lines.line(line))
-            && stored.len() <= CONTROL_BYTES_MAX
-        {
-            self.last_stored = Some((destination.clone(), Bytes::copy_from_slice(stored)));
         }
         batch.delivered.lines_stored = plan.lines_stored();
         batch.delivered.request_bytes_max = writer.learned_size(destination);

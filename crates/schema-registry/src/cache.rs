@@ -9,9 +9,12 @@ const ENTRIES_MAX: usize = 1_000;
 /// Most memory of the kept schemas.
 const MEMORY_MAX: usize = 64 << 20;
 /// Most ids that are asked for at a time. Records can claim any number of ids.
-const ASKED_MAX: usize = 64;
+const ASKED_MAX: usize = 512;
 /// Time for which a missing schema is asked for, although nobody wanted it any more.
 const WANTED_FOR: Duration = Duration::from_secs(5);
+
+/// Age from which the answer that an id is unknown counts no more: the schema may have been registered since.
+const UNKNOWN_FOR: Duration = Duration::from_mins(1);
 
 /// Interval of asking again for a schema that is there, because somebody wants to know whether the registry still has it.
 const ASK_EVERY: Duration = Duration::from_secs(5);
@@ -35,6 +38,8 @@ struct Entry {
     is_asked: bool,
     /// When a task last began to ask.
     asked: Option<Instant>,
+    /// When the registry last answered, whatever the answer.
+    checked: Option<Instant>,
 }
 
 impl Entry {
@@ -56,7 +61,9 @@ impl Cache {
                 return (Lookup::Missing(MissingSchema::Awaited), false);
             }
             let lookup = Lookup::Missing(MissingSchema::Awaited);
-            self.insert(id, Entry { lookup, wanted: now, answered: None, is_asked: false, asked: None }, now);
+            let entry =
+                Entry { lookup, wanted: now, answered: None, is_asked: false, asked: None, checked: None };
+            self.insert(id, entry, now);
         }
         let Some(entry) = self.entries.get_mut(&id) else {
             return (Lookup::Missing(MissingSchema::Awaited), false);
@@ -64,6 +71,9 @@ impl Cache {
         entry.wanted = now;
         let begins = matches!(entry.lookup, Lookup::Missing(_)) && !entry.is_asked && self.asked < ASKED_MAX;
         if begins {
+            if entry.checked.is_some_and(|checked| now.saturating_duration_since(checked) >= UNKNOWN_FOR) {
+                entry.lookup = Lookup::Missing(MissingSchema::Awaited);
+            }
             (entry.is_asked, entry.asked) = (true, Some(now));
             self.asked += 1;
         }
@@ -90,6 +100,7 @@ impl Cache {
     pub fn answer(&mut self, id: SchemaId, lookup: Lookup, now: Instant) -> bool {
         let Some(mut entry) = self.entries.remove(&id) else { return false };
         self.memory -= entry.memory();
+        entry.checked = Some(now);
         let is_there = !matches!(lookup, Lookup::Missing(_));
         if is_there {
             entry.answered = Some(now);
@@ -132,7 +143,10 @@ impl Cache {
             // Entries with a task stay, so that each task ends in its entry. The new entry stays too: otherwise a schema larger than the
             // bound would never be there.
             let others = self.entries.iter().filter(|(other, entry)| **other != id && !entry.is_asked);
-            let oldest = others.max_by_key(|(_, entry)| now.saturating_duration_since(entry.wanted));
+            // Missing ones first: they cost a request, and a schema in use costs the original of a dead letter.
+            let age = |entry: &Entry| now.saturating_duration_since(entry.wanted);
+            let oldest =
+                others.max_by_key(|(_, entry)| (matches!(entry.lookup, Lookup::Missing(_)), age(entry)));
             let Some(oldest) = oldest.map(|(id, _)| *id) else { break };
             if let Some(removed) = self.entries.remove(&oldest) {
                 self.memory -= removed.memory();
@@ -192,6 +206,21 @@ mod tests {
         assert!(!cache.is_wanted(0, later));
         let (lookup, begins) = cache.find(0, later);
         assert!(matches!(lookup, Lookup::Missing(MissingSchema::Unknown)) && begins, "{lookup:?}");
+    }
+
+    #[test]
+    fn an_old_answer_that_an_id_is_unknown_counts_no_more() {
+        let (mut cache, start) = (Cache::default(), Instant::now());
+        let is_unknown = |lookup: &Lookup| matches!(lookup, Lookup::Missing(MissingSchema::Unknown));
+        cache.find(1, start);
+        cache.answer(1, Lookup::Missing(MissingSchema::Unknown), start);
+        assert!(!cache.is_wanted(1, start + WANTED_FOR));
+        let (soon, begins) = cache.find(1, start + WANTED_FOR);
+        assert!(is_unknown(&soon) && begins);
+        cache.answer(1, Lookup::Missing(MissingSchema::Unknown), start + WANTED_FOR);
+        assert!(!cache.is_wanted(1, start + WANTED_FOR * 2));
+        let (late, begins) = cache.find(1, start + WANTED_FOR + UNKNOWN_FOR);
+        assert!(matches!(late, Lookup::Missing(MissingSchema::Awaited)) && begins, "{late:?}");
     }
 
     #[test]

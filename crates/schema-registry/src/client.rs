@@ -167,6 +167,9 @@ impl Client {
                     failure(&why, "the bridge tries again by itself; see the registry's log"),
                 ))
             }
+            status if status != StatusCode::OK && error_code(&body.bytes).is_none() => {
+                Err(no_registry(address, &shown(&body)))
+            }
             _ => Ok(body),
         }
     }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tracing::debug;
 
 /// Delays between requests for one missing schema.
@@ -38,7 +39,12 @@ struct Shared {
     cache: Mutex<Cache>,
     delays: Delays,
     requests: Requests,
+    /// Bounds the requests in flight. Tasks get their turn in order, so that none waits for ever.
+    turns: Semaphore,
 }
+
+/// Most requests in flight.
+const REQUESTS_MAX: usize = 32;
 
 /// Requests by result.
 #[derive(Debug, Default)]
@@ -70,7 +76,8 @@ impl Registry {
     /// Like [`Registry::new`], with other delays.
     pub fn with_delays(settings: &Settings, runtime: Handle, delays: Delays) -> Result<Self, RegistryError> {
         let client = Client::new(settings)?;
-        let shared = Shared { client, cache: Mutex::default(), delays, requests: Requests::default() };
+        let turns = Semaphore::new(REQUESTS_MAX);
+        let shared = Shared { client, cache: Mutex::default(), delays, requests: Requests::default(), turns };
         Ok(Self { shared: Arc::new(shared), runtime })
     }
 
@@ -121,7 +128,10 @@ impl Shared {
     async fn ask_until_answered(&self, id: SchemaId) {
         let mut delay = self.delays.first;
         loop {
+            // The semaphore is never closed.
+            let turn = self.turns.acquire().await;
             let lookup = self.ask(id).await;
+            drop(turn);
             if !self.cache().answer(id, lookup, Instant::now()) {
                 return;
             }

@@ -163,7 +163,7 @@ fn schemas_of_the_records_behind_show_that_the_registry_is_right() {
     assert_eq!(wanted.len(), OTHERS_MAX, "each costs a request");
     assert!(!wanted.contains(&7));
     assert!(!wait.is_over(start) && !wait.is_over(start + MAX));
-    registry.answers(20, start + MAX);
+    registry.answers(3, start + MAX);
     assert!(wait.is_over(start + MAX));
 }
 

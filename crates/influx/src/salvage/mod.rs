@@ -18,8 +18,6 @@
 //! - The answer has unknown words, and the line was refused alone 8 times. Between these attempts the same address stored 8 other
 //!   requests to the destination, the *controls*, in a random order of attempts and controls.
 //!
-//! The control is the last stored line of the batch, or that of the lane's last batch while this batch has none.
-//!
 //! A line that is refused alone without proof is *set aside*. If too many are set aside and nothing is stored in between, the batch is
 //! blocked: one line after the other is tried again, with a backoff, until the server takes it or another line.
 //!

@@ -14,7 +14,6 @@ use super::unproven::{Unproven, UnprovenKind};
 use crate::cause::Cause;
 use crate::lines::{Lines, RequestSize};
 use crate::parsed_answer::RefusalCause;
-use bytes::Bytes;
 use std::sync::Arc;
 
 /// Lines that may be set aside while the server stores nothing. With the request for a control, 8 lines are refused alone before a
@@ -91,8 +90,6 @@ pub struct SalvagePlan {
     /// Whether a control was refused since the last wait and the last stored request.
     is_control_refused: bool,
     is_blocked: bool,
-    /// A line of an earlier batch that the destination stored: the control while no line of this batch is stored.
-    earlier: Option<Bytes>,
     rng: fastrand::Rng,
 }
 
@@ -113,22 +110,8 @@ impl SalvagePlan {
             probe: None,
             is_control_refused: false,
             is_blocked: false,
-            earlier: None,
             rng: fastrand::Rng::with_seed(seed),
         }
-    }
-
-    /// Sets a line of an earlier batch that the destination stored. Without it, the proof for unknown words needs a stored line of this
-    /// batch, or requests of other lanes.
-    #[must_use]
-    pub fn with_earlier(mut self, line: Option<Bytes>) -> Self {
-        self.earlier = line;
-        self
-    }
-
-    /// The last line that is stored.
-    pub fn last_stored(&self) -> Option<usize> {
-        self.evidence.last_stored()
     }
 
     /// Lines stored so far. Some of them may be sent again for the order of lines.
@@ -207,7 +190,7 @@ impl SalvagePlan {
         let doubtful = self.evidence.unproven().iter().find(is_doubtful).cloned();
         if let Some(doubtful) = doubtful {
             // The batch's own control shows more than one of another lane: its refusal would be a contradiction.
-            if let Some(control) = self.stored_control().filter(|_| !self.is_control_refused) {
+            if let Some(control) = self.evidence.last_stored().filter(|_| !self.is_control_refused) {
                 // Too many attempts in a row need a control, whatever is drawn.
                 if self.evidence.attempts == 0 || doubtful.wants_control(&mut self.rng) {
                     return Some(self.control(control, doubtful.line));
@@ -221,7 +204,7 @@ impl SalvagePlan {
             if !self.is_control_refused
                 && let Some(control) = self.pieces.any_open(&self.evidence)
             {
-                return Some(self.control(NextRequest::alone(control), doubtful.line));
+                return Some(self.control(control, doubtful.line));
             }
         }
         self.evidence.rotate_unproven();
@@ -248,15 +231,9 @@ impl SalvagePlan {
         NextRequest { opens_connection: unproven.wants_new_connection(), ..NextRequest::alone(unproven.line) }
     }
 
-    /// The request for a line that is known to be stored: of this batch, or of an earlier one.
-    fn stored_control(&self) -> Option<NextRequest> {
-        let own = self.evidence.last_stored().map(NextRequest::alone);
-        own.or_else(|| self.earlier.clone().map(RequestLines::Earlier).map(NextRequest::new))
-    }
-
-    fn control(&mut self, control: NextRequest, of: usize) -> NextRequest {
+    fn control(&mut self, line: usize, of: usize) -> NextRequest {
         self.probe = Some(SingleLineProbe::Control { of });
-        control
+        NextRequest::alone(line)
     }
 
     fn control_refused(&mut self) {
@@ -278,7 +255,7 @@ impl SalvagePlan {
                 let same = self.evidence.reopen(same_point::later(lines, line));
                 return self.pieces.resend(&same);
             }
-            // A stored line, one that will be sent again at its position, or one of an earlier batch.
+            // A stored line, or one that will be sent again at its position.
             Some(SingleLineProbe::Control { of }) => return self.evidence.add_control(of, address),
             None => {}
         }

@@ -9,8 +9,6 @@ use std::ops::Range;
 pub enum RequestLines {
     Run(Range<usize>),
     Picked(Vec<usize>),
-    /// A line of an earlier batch, as a control.
-    Earlier(Bytes),
 }
 
 impl RequestLines {
@@ -18,16 +16,14 @@ impl RequestLines {
         match self {
             Self::Run(run) => run.len(),
             Self::Picked(indices) => indices.len(),
-            Self::Earlier(_) => 1,
         }
     }
 
-    /// Indices of the lines of this batch.
+    /// Indices of the lines.
     pub fn indices(&self) -> impl Iterator<Item = usize> + '_ {
         let (run, picked) = match self {
             Self::Run(run) => (run.clone(), [].as_slice()),
             Self::Picked(picked) => (0..0, picked.as_slice()),
-            Self::Earlier(_) => (0..0, [].as_slice()),
         };
         run.chain(picked.iter().copied())
     }
@@ -36,7 +32,6 @@ impl RequestLines {
         match self {
             Self::Run(run) => lines.bytes(run),
             Self::Picked(indices) => indices.iter().map(|&index| lines.line(index).len()).sum(),
-            Self::Earlier(line) => line.len(),
         }
     }
 
@@ -44,7 +39,6 @@ impl RequestLines {
     pub fn body(&self, lines: &Lines) -> Bytes {
         match self {
             Self::Run(run) => lines.slice(run),
-            Self::Earlier(line) => line.clone(),
             Self::Picked(indices) => {
                 let mut body = Vec::with_capacity(self.bytes(lines));
                 for &index in indices {

@@ -215,48 +215,6 @@ async fn another_address_is_no_control() {
     assert_eq!(second.point_count(), 80);
 }
 
-/// A quiet bridge has batches of single lines, and no other lane that stores anything.
-#[tokio::test]
-async fn a_batch_of_one_bad_line_is_proven_by_the_last_stored_line_of_its_lane() {
-    let setup = Setup::faults(|request| {
-        request.text.windows(3).any(|text| text == b"bad").then(|| Reply::status(400).body("unknown words"))
-    })
-    .await;
-    let (mut lane, destination) = (setup.writer.lane(7), bucket());
-    assert_eq!(lane.deliver(&destination, &good(10)).await.lines_stored, 10);
-    for round in 0..3 {
-        let batch = lines([format!("m bad={round} 1")]);
-        let delivery = tokio::time::timeout(Duration::from_mins(1), lane.deliver(&destination, &batch));
-        let delivered = delivery.await.expect("the delivery ends");
-        assert_eq!(refused_lines(&delivered), [0]);
-        // 8 refusals and 8 controls, and those that the random order takes before.
-        assert!(delivered.requests.stored >= 8 && delivered.requests.total() < 100, "{delivered:?}");
-    }
-    assert!(causes(&setup.events.take()).is_empty(), "nothing is blocked");
-    // A control is stored again with its own time: the same point.
-    assert_eq!(setup.receiver.points(&destination).len(), 10);
-    // Another destination has no control.
-    let other = Destination::Bucket { org: "o".into(), bucket: "other".into() };
-    let batch = lines(["m bad=1 1"]);
-    let waiting = tokio::time::timeout(Duration::from_millis(200), lane.deliver(&other, &batch));
-    assert!(waiting.await.is_err(), "it stays blocked");
-    assert_eq!(setup.receiver.points(&other).len(), 0);
-}
-
-/// A server that refuses everything also refuses the control, which is not to blame: no line is.
-#[tokio::test]
-async fn a_server_that_refuses_the_last_stored_line_refuses_no_other_line() {
-    let refused = Reply::status(400).body("unknown words");
-    let replies = std::iter::once(Reply::status(204)).chain(std::iter::repeat_n(refused, 60)).collect();
-    let setup = Setup::faults(script(replies)).await;
-    let (mut lane, destination) = (setup.writer.lane(7), bucket());
-    assert_eq!(lane.deliver(&destination, &good(1)).await.lines_stored, 1);
-    let batch = lines(["m v=2 2"]);
-    let delivery = tokio::time::timeout(Duration::from_mins(1), lane.deliver(&destination, &batch));
-    let delivered = delivery.await.expect("the delivery ends");
-    assert_eq!((delivered.lines_stored, delivered.refused), (1, Vec::new()));
-}
-
 #[tokio::test]
 async fn a_small_line_that_is_too_large_blocks() {
     let setup = Setup::faults(script(vec![Reply::status(413); 40])).await;
