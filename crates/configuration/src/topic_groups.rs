@@ -9,10 +9,8 @@ use regex::Regex;
 
 /// Gives the rules the patterns whose groups their placeholders name, and refuses names that no pattern has.
 pub fn resolve(section: Section<'_>, rules: &mut Rules, patterns: &[Regex]) {
-    let of_tags = rules.tags.iter().map(|(_, value)| ("tags", value));
-    let templates: Vec<_> = std::iter::once(("measurement", &rules.measurement)).chain(of_tags).collect();
     let mut is_used = false;
-    for (option, template) in templates {
+    for (option, template) in rules.all_templates() {
         is_used |= check(section, option, template, patterns);
     }
     if is_used {

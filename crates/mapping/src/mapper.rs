@@ -389,11 +389,13 @@ impl Mapper {
             // The values of a line follow one another with or without white space.
             while !line.is_at_end() {
                 let mark = pass.lines.mark();
+                let traced = self.trace.as_ref().map_or(0, Vec::len);
                 match self.map_document(&mut line, pass) {
                     Ok(()) => {}
                     Err(rejection @ Rejection::LinesTooLarge { .. }) => return Err(rejection),
                     Err(rejection) => {
                         pass.lines.truncate(mark);
+                        self.trace.iter_mut().for_each(|trace| trace.truncate(traced));
                         pass.reject(rejection.with_excerpt(pass.texts.record, self.rules.format));
                         pass.index += 1;
                         // Where the next value of this line would begin is unknown.
@@ -426,6 +428,7 @@ impl Mapper {
             })
         });
         self.work.spans = spans;
+        self.work.reshaper.end();
         result
     }
 
@@ -826,7 +829,7 @@ impl Rules {
         let key = || rule.nanos.as_ref().map(ToString::to_string).unwrap_or_default();
         let ns = read.map_err(|why| refuse(key(), text, why))?;
         // With nanoseconds of its own, the time leaves only the room that its digits leave.
-        let room = || TimeFormat::NANOSECONDS.room_ns(ns);
+        let room = || TimeFormat::Timestamp.room_ns(ns);
         Ok(Some(distinct::record_time(ns, room, self.distinct_times, self.time_precision, origin)))
     }
 }

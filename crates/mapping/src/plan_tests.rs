@@ -224,4 +224,5 @@ fn times_are_made_of_several_values() {
     f(&parts, r#"{"v":1,"date":"2024-01-02","clock":{"h":"03:04"}}"#, "t v=1 1704164640000000000");
     f(&parts, r#"{"v":1,"date":"2024-01-02"}"#, "");
     f(&parts, r#"{"v":1,"date":"","clock":{"h":"03:04"}}"#, "");
+    assert!(!parts.wants_headers() && rule(text("{header:ts}"), None, "unix").wants_headers());
 }

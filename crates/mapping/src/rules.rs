@@ -280,6 +280,15 @@ impl Rules {
             .chain(self.tags.iter().map(|(_, value)| ("tags", value)))
     }
 
+    /// All templates, also that of the time.
+    pub fn all_templates(&self) -> impl Iterator<Item = (&'static str, &Template)> {
+        let time = self.time.iter().filter_map(|time| match &time.source {
+            TimeSource::Text(template) => Some(("time", template)),
+            TimeSource::Keys(_) => None,
+        });
+        self.templates().chain(time)
+    }
+
     /// All selectors but the globs of `tag_keys`, each with the option that has it.
     pub fn selectors(&self) -> impl Iterator<Item = (&'static str, &KeySelector)> {
         let single = self.name_key.as_ref().map(|key| ("name_key", key));
@@ -314,14 +323,14 @@ impl Rules {
     /// Whether the mapping reads record headers.
     #[must_use]
     pub fn wants_headers(&self) -> bool {
-        let mut parts = self.templates().flat_map(|(_, template)| template.parts());
+        let mut parts = self.all_templates().flat_map(|(_, template)| template.parts());
         !self.header_tags.is_empty() || parts.any(|part| matches!(part, Part::Header(_)))
     }
 
     /// The names of headers that the mapping reads, each with the option that has it.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let tags = self.header_tags.iter().map(|name| ("header_tags", name.as_str()));
-        tags.chain(self.templates().flat_map(|(option, template)| {
+        tags.chain(self.all_templates().flat_map(|(option, template)| {
             template.parts().iter().filter_map(move |part| {
                 if let Part::Header(name) = part { Some((option, name.as_str())) } else { None }
             })

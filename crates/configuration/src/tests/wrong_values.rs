@@ -193,6 +193,7 @@ fn wrong_values_of_mappings() {
         "tags = { a = '{topic:site}' }",
         "{topic:site} of `tags` is no named group of a pattern in `topics`: none has a named group",
     );
+    f("time = '{topic:day}'\ntime_format = 'unix'", "{topic:day} of `time` is no named group of a pattern");
     f("topics = '^(?<site>m)etrics$'\nmeasurement = '{topic:sites}'", "did you mean {topic:site}?");
     f("topics = '^(?<site>m)etrics$'\nmeasurement = '{topic:other}'", "the groups are site");
     f("fields = { a = '^.x[*]' }", "\"^.x[*]\" may select several values");

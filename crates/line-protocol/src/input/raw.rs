@@ -320,6 +320,10 @@ fn end_behind_strings(line: &[u8]) -> Option<usize> {
                     }
                     at += 2;
                 }
+                // A quote before other text begins the string of another line.
+                if !matches!(line.get(at + 1), None | Some(b',' | b' ' | b'\n' | b'\r')) {
+                    return None;
+                }
             }
             _ => {}
         }

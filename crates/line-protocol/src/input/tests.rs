@@ -65,6 +65,10 @@ fn a_bad_line_ends_at_its_line_break() {
     f("m\nm v=1\n", &["2: MissingFields", "m [] [v=1]"]);
     f("m,a v=1\nm v=1", &["4: MissingTagValue", "m [] [v=1]"]);
     f("m,a=\\\nm v=1", &["6: MissingFields", "m [] [v=1]"]);
+    f(
+        "m v=abc,s=\"unclosed\nm2 v=2 6\nm3 s=\"x\" 7\n",
+        &["5: InvalidBoolean", "m2 [] [v=2] 6", "m3 [] [s=\"x\"] 7"],
+    );
     f("m v=1 5x\nm v=1", &["8: BadTimestamp", "m [] [v=1]"]);
     f("m v=1 99999999999999999999\nm v=1", &["7: TimeRange", "m [] [v=1]"]);
     f("m v=9223372036854775808i\nm v=1", &["5: IntegerRange", "m [] [v=1]"]);

@@ -34,6 +34,11 @@ impl Tree {
         Ok(tree)
     }
 
+    /// Reads the value with which the scanner's bytes begin.
+    pub fn read_first(scanner: &Scanner<'_>) -> Result<Self, SyntaxError> {
+        read_value(&mut scanner.clone(), 0)
+    }
+
     /// An array with one item.
     pub fn array_of(item: Self) -> Self {
         Value::Array(vec![item]).into()

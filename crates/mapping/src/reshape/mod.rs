@@ -104,8 +104,14 @@ impl Reshaper {
     /// Begins a document, whose elements follow.
     pub fn begin(&mut self, reshape: &Reshape, document: &Scanner<'_>) -> Result<(), SyntaxError> {
         let wants_record = reshape.filter.as_ref().is_some_and(Filter::uses_record);
-        self.record = wants_record.then(|| Tree::read(document)).transpose()?;
+        // Text behind the value is the next value of a line, or an error where the document is mapped.
+        self.record = wants_record.then(|| Tree::read_first(document)).transpose()?;
         Ok(())
+    }
+
+    /// Ends a document, and frees what was read of it as a whole.
+    pub fn end(&mut self) {
+        self.record = None;
     }
 
     /// Hands each element that the options make of `element` to `put`, which stops with an error. `element` is an object or an array.

@@ -163,7 +163,7 @@ impl ParsedJson {
         let Self { scratch, .. } = self;
         decoded.extend_from_slice(held.decode(scratch));
         let mut scanner = Scanner::of_source(&decoded, true, SOURCE);
-        let is_json = is_json(scanner.clone());
+        let is_json = is_json(scanner.clone(), place.depth);
         let result = if is_json {
             self.value(keys, text, &mut scanner, Place { nested: place.nested + 1, ..place }, losses)
         } else {
@@ -214,8 +214,8 @@ impl Place {
     }
 }
 
-/// Whether the rest of a text is one JSON value.
-fn is_json(mut scanner: Scanner<'_>) -> bool {
-    let read = scanner.value().and_then(|token| scanner.skip_rest(token, 0)).and_then(|()| scanner.end());
+/// Whether the rest of a text is one JSON value that may stand at this depth.
+fn is_json(mut scanner: Scanner<'_>, depth: usize) -> bool {
+    let read = scanner.value().and_then(|token| scanner.skip_rest(token, depth)).and_then(|()| scanner.end());
     read.is_ok()
 }

@@ -217,3 +217,15 @@ fn timestamps_of_the_format_keep_their_marks() {
     let (got, drops) = outcome(&rules, &value);
     assert_eq!((got.as_str(), drops), ("t v=1 1000000000; t v=2 2000000000", vec![]));
 }
+
+#[test]
+fn a_condition_on_the_record_takes_the_values_of_one_line_apart() {
+    let filter = Some(Filter::parse("@.v > 0 && $.ok == true").unwrap());
+    let rules = Rules { format: Format::JsonLines, ..rules(Reshape { filter, ..Reshape::default() }) };
+    check(
+        &rules,
+        r#"{"ok":true,"v":1}{"ok":true,"v":2} {"ok":false,"v":3}"#,
+        "t v=1; t v=2; filtered",
+        &[(Drop::String, 2)],
+    );
+}
