@@ -23,6 +23,8 @@ pub struct Element {
     pub scalars: Vec<(NodeId, Range<u32>)>,
     /// Whether a key came twice in one object.
     pub has_repeated_keys: bool,
+    /// Length of the flattened keys of all values.
+    pub key_bytes: usize,
 }
 
 /// A value, and where the parser stood behind it.
@@ -70,6 +72,7 @@ impl Element {
         self.lists_scalars = lists_scalars;
         self.scalars.clear();
         self.has_repeated_keys = false;
+        self.key_bytes = 0;
     }
 
     /// Allocated memory in bytes.

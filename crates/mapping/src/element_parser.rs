@@ -10,7 +10,7 @@ use super::replacements::Replaced;
 use super::rules::Rules;
 use super::scalar::Scalar;
 use super::selector::KeySelector;
-use crate::decode::{Scanner, SyntaxError, Token};
+use crate::decode::{Scanner, Syntax, SyntaxError, Token};
 
 /// Everything a mapper has learned about a topic's keys.
 #[derive(Debug)]
@@ -23,6 +23,10 @@ pub struct Knowledge {
     pub first_drops: FirstDrops,
     pub drops: Drops,
 }
+
+/// Most bytes of the flattened keys of one element. A long key around a long list would otherwise be copied for each item: 1 MB of
+/// JSON would take gigabytes.
+const KEY_BYTES_MAX: usize = 8 << 20;
 
 /// Parser of one element.
 pub struct ElementParser<'m, 'a> {
@@ -69,6 +73,10 @@ impl<'a> ElementParser<'_, 'a> {
             Token::Object => self.object(node, depth)?,
             Token::Array => self.array(node, depth)?,
             scalar => {
+                self.element.key_bytes += self.known.keys.flattened_len(node);
+                if self.element.key_bytes > KEY_BYTES_MAX {
+                    return Err(SyntaxError { at: start, why: Syntax::Keys });
+                }
                 self.element.push_scalar(node, start..self.scanner.position());
                 self.scalar(node, scalar);
             }

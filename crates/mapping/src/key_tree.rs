@@ -41,6 +41,8 @@ pub struct KeyTree {
 struct Node {
     parent: NodeId,
     key: Box<[u8]>,
+    /// Length of the flattened key.
+    flattened_len: u32,
     /// The sibling that followed this node last time, and the child that came first.
     next: NodeId,
     first_child: NodeId,
@@ -76,7 +78,7 @@ impl KeyTree {
     pub fn clear(&mut self) {
         self.nodes.clear();
         self.nodes.shrink_to(NODES_MAX);
-        self.nodes.push(Node::new(NodeId::NONE, b""));
+        self.nodes.push(Node::new(NodeId::NONE, b"", 0));
         self.slots = vec![NodeId::NONE.0; 64];
         self.key_bytes = 0;
     }
@@ -123,6 +125,11 @@ impl KeyTree {
         self.node_mut(id).seen = seen;
     }
 
+    /// Length of the flattened key.
+    pub fn flattened_len(&self, id: NodeId) -> usize {
+        self.node(id).flattened_len as usize
+    }
+
     /// The keys from the root to the node, joined with "_".
     pub fn flattened(&self, id: NodeId) -> String {
         let mut keys = Vec::new();
@@ -165,7 +172,9 @@ impl KeyTree {
             slot += 1;
         }
         let id = NodeId(self.nodes.len() as u32);
-        self.nodes.push(Node::new(parent, key));
+        let separator = usize::from(parent != NodeId::ROOT);
+        let flattened_len = self.flattened_len(parent) + separator + key.len();
+        self.nodes.push(Node::new(parent, key, flattened_len));
         self.key_bytes += key.len();
         self.fill_slot(slot, id);
         if self.nodes.len() * 2 > self.slots.len() {
@@ -225,9 +234,20 @@ impl KeyTree {
 }
 
 impl Node {
-    fn new(parent: NodeId, key: &[u8]) -> Self {
+    fn new(parent: NodeId, key: &[u8], flattened_len: usize) -> Self {
         let (next, first_child) = (NodeId::NONE, NodeId::NONE);
-        Self { parent, key: key.into(), next, first_child, plan: None, seen: Seen::default(), dropped: 0 }
+        // Records and their JSON text are smaller than 4 GB.
+        let flattened_len = flattened_len as u32;
+        Self {
+            parent,
+            key: key.into(),
+            flattened_len,
+            next,
+            first_child,
+            plan: None,
+            seen: Seen::default(),
+            dropped: 0,
+        }
     }
 }
 

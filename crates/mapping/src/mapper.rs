@@ -953,4 +953,20 @@ mod tests {
             assert!(!mapper.known.keys.is_full());
         }
     }
+
+    #[test]
+    fn a_long_key_around_many_values_is_refused_before_it_is_copied_for_each() {
+        let limits = RecordLimits { record_bytes_max: 1_000_000, lines_bytes_max: 14_000_000 };
+        let mut mapper = Mapper::new(Arc::new(Rules::default()), "t", limits);
+        let value = |length: usize| format!(r#"{{"{}":[{}1]}}"#, "k".repeat(length), "1,".repeat(9_999));
+        for (value, want) in [(value(100_000), Err(Rejection::KeysTooLong)), (value(100), Ok(1))] {
+            for offset in 0..3 {
+                let (time, value) = (RecordTime::At(1), Some(value.as_bytes()));
+                let record = Record { partition: 0, offset, time, key: None, value, headers: &[] };
+                let mut mapped = mapper.map(&record, &mut LineBuffer::default());
+                let got = mapped.rejected.pop().map_or(Ok(mapped.lines), |(_, rejection)| Err(rejection));
+                assert_eq!(got, want);
+            }
+        }
+    }
 }

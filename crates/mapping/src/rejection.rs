@@ -34,6 +34,10 @@ pub enum Rejection {
         "its rows become more than {bytes_max} bytes with the names of their columns, half of `batch.memory_max`: let the producer send fewer rows in a record"
     )]
     RowsTooLarge { bytes_max: usize },
+    #[error(
+        "the flattened keys of one object have more than 8 MB: a long key stands around many values; shorten it, or select what is inside with `query`"
+    )]
+    KeysTooLong,
     #[error("it does not fit {}: {why} at byte {at}{}", schema_name(*.schema), looks_like(*.looks))]
     Unfit { schema: Option<SchemaId>, why: &'static str, at: usize, looks: Beginning },
     #[error(
@@ -222,6 +226,7 @@ impl Rejection {
             | Self::UnpackedTooLarge { .. }
             | Self::LinesTooLarge { .. }
             | Self::RowsTooLarge { .. }
+            | Self::KeysTooLong
             | Self::ExplodedTooLarge { .. }
             | Self::TextTooLarge { .. } => Reason::TooLarge,
             Self::TimeMissing(_)
@@ -257,6 +262,8 @@ impl From<SyntaxError> for Rejection {
     fn from(error: SyntaxError) -> Self {
         if error.why == Syntax::Depth {
             Self::TooDeep(error)
+        } else if error.why == Syntax::Keys {
+            Self::KeysTooLong
         } else {
             Self::Undecodable(NotJson { error, context: None })
         }

@@ -78,6 +78,8 @@ pub enum Syntax {
     Comma,
     Trailing,
     Depth,
+    /// Not of JSON: the keys of an object take too much memory.
+    Keys,
 }
 
 impl fmt::Display for Syntax {
@@ -95,6 +97,7 @@ impl fmt::Display for Syntax {
             Self::Comma => "neither a comma nor a closing bracket",
             Self::Trailing => "text after the end of the value",
             Self::Depth => "more than 64 nested objects and arrays",
+            Self::Keys => "flattened keys of more than 8 MB in one object",
         })
     }
 }
