@@ -112,7 +112,7 @@ impl fmt::Display for MappingDestination {
 }
 
 impl NoDestination {
-    /// What to do, for the alarm of the blocked topic.
+    /// The remedy in the alarm of the blocked topic.
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Empty { .. } => {

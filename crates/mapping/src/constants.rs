@@ -31,7 +31,7 @@ pub struct Constants {
     pub time: Option<TimeInput>,
 }
 
-/// What the time of a point is read from.
+/// The values from which the time of a point is read.
 #[derive(Debug)]
 pub struct TimeInput {
     pub text: TimeText,
@@ -60,7 +60,7 @@ pub enum Measurement {
 /// A tag of `tags`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FallbackTag {
-    /// As it is written: `,key=value`.
+    /// The tag in the form in which it is written: `,key=value`.
     Fixed(Vec<u8>),
     Template(RecordTemplate),
 }

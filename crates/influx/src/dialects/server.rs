@@ -78,7 +78,7 @@ impl Server {
         }
     }
 
-    /// What a configured precision means for this server, and what to do, if it is not the server's.
+    /// The meaning and the remedy of a configured precision that is not the server's; none if it is.
     pub fn judge_precision(self, configured: TimePrecision) -> Option<(String, String)> {
         let stored = self.time_precision().filter(|stored| *stored != configured)?;
         let (configured, of_server) = (configured.name(), stored.name());

@@ -30,7 +30,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// What the first bytes of a value without frame show.
+/// The kind of data that the first bytes of a value without frame show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Beginning {
     /// A file of Avro's own, with many records.

@@ -66,7 +66,7 @@ struct Description {
     content: Content,
 }
 
-/// What the bytes of a record's value are.
+/// The kind of bytes in a record's value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Content {
     Json,

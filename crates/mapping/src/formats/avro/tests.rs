@@ -557,7 +557,7 @@ fn random_value(random: &mut fastrand::Rng, schema: &apache_avro::Schema) -> (Av
     }
 }
 
-/// What the crate `apache-avro` writes is read as the same values.
+/// Values that the crate `apache-avro` writes are read as the same values.
 #[test]
 fn reads_what_another_implementation_writes() {
     const VARIABLE: &str = "AVRO_SEED";

@@ -30,7 +30,7 @@ pub struct Message {
 const DENSE_MAX: u32 = 1_024;
 const NONE: u16 = u16::MAX;
 
-/// What a message becomes. All forms but the first are well-known types.
+/// The JSON value that a message becomes. All forms but the first are well-known types.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
     #[default]
