@@ -963,8 +963,8 @@ mod tests {
             for offset in 0..3 {
                 let (time, value) = (RecordTime::At(1), Some(value.as_bytes()));
                 let record = Record { partition: 0, offset, time, key: None, value, headers: &[] };
-                let mut mapped = mapper.map(&record, &mut LineBuffer::default());
-                let got = mapped.rejected.pop().map_or(Ok(mapped.lines), |(_, rejection)| Err(rejection));
+                let mut outcome = mapper.map(&record, &mut LineBuffer::default());
+                let got = outcome.rejected.pop().map_or(Ok(outcome.lines), |(_, rejection)| Err(rejection));
                 assert_eq!(got, want);
             }
         }
