@@ -70,6 +70,19 @@ fn long_number(bytes: &[u8]) -> Option<usize> {
     (bytes.get(end)? | 0x20 != b'e' && end <= PLAIN_NUMBER_MAX).then_some(end)
 }
 
+/// Bytes that must be readable at the start of the second argument of [`starts_with`].
+pub const READ_BEYOND: usize = 2 * LENGTH;
+
+/// Whether `bytes` begins with the first `length` bytes of `start`, which is longer by [`READ_BEYOND`] bytes or more.
+#[inline]
+pub fn starts_with(bytes: &[u8], start: &[u8], length: usize) -> bool {
+    let windows = bytes.first_chunk::<READ_BEYOND>().zip(start.first_chunk::<READ_BEYOND>());
+    let Some((bytes_window, start_window)) = windows.filter(|_| length <= READ_BEYOND) else {
+        return start.get(..length).is_some_and(|start| bytes.starts_with(start));
+    };
+    window::equal_bytes(bytes_window, start_window) >= length
+}
+
 /// Number of bytes before the first one that `ends` marks.
 #[expect(clippy::inline_always, reason = "called for each token; a call would cost more than the work")]
 #[inline(always)]

@@ -25,6 +25,14 @@ pub fn padded(bytes: &[u8]) -> Window {
     all.to_le_bytes()
 }
 
+/// Number of bytes before the first one in which the two differ.
+#[inline]
+pub fn equal_bytes(one: &[u8; 2 * LENGTH], other: &[u8; 2 * LENGTH]) -> usize {
+    let ([one, one_end], [other, other_end]) = (one.as_chunks().0, other.as_chunks().0) else { return 0 };
+    let differing = kinds::differing(one, other) | kinds::differing(one_end, other_end) << LENGTH;
+    differing.trailing_zeros() as usize
+}
+
 /// Mask of the bytes that are not decimal digits.
 pub use kinds::no_digits;
 
@@ -60,6 +68,18 @@ mod kinds {
     pub fn no_name(window: &Window) -> u32 {
         // SAFETY: SSE2 is part of x86-64.
         unsafe { sse2_no_name(window) }
+    }
+
+    #[inline]
+    pub fn differing(one: &Window, other: &Window) -> u32 {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { sse2_differing(one, other) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    fn sse2_differing(one: &Window, other: &Window) -> u32 {
+        bits(_mm_cmpeq_epi8(load(one), load(other))) ^ 0xFFFF
     }
 
     #[inline]
@@ -148,6 +168,11 @@ mod words {
         })
     }
 
+    pub fn differing(one: &Window, other: &Window) -> u32 {
+        let differing = u128::from_le_bytes(*one) ^ u128::from_le_bytes(*other);
+        bits(&differing.to_le_bytes(), |word| !equals(word, 0))
+    }
+
     /// Collects the high bits of the bytes that `kind` returns.
     #[inline]
     fn bits(window: &Window, kind: impl Fn(u64) -> u64) -> u32 {
@@ -197,6 +222,21 @@ mod tests {
                     let by_words = [words::no_digits, words::no_plain_text, words::no_name];
                     assert_eq!(by_words.map(|kind| kind(&window)), all, "{window:?}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn finds_the_first_difference() {
+        for value in 0..=255_u8 {
+            let one = [value; 2 * LENGTH];
+            assert_eq!(equal_bytes(&one, &one), 2 * LENGTH);
+            for at in 0..2 * LENGTH {
+                let mut other = one;
+                other[at..].fill(value.wrapping_add(1));
+                assert_eq!(equal_bytes(&one, &other), at);
+                let (one, other) = (one.first_chunk().unwrap(), other.first_chunk().unwrap());
+                assert_eq!(words::differing(one, other), super::kinds::differing(one, other));
             }
         }
     }

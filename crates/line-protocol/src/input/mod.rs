@@ -8,6 +8,7 @@
 //! A bad line ends at its newline and hides no other line: a quote that is never closed would otherwise swallow the lines behind it, in
 //! this reader and in a server.
 
+mod line_shape;
 mod plain;
 mod raw;
 #[cfg(test)]
@@ -37,6 +38,10 @@ impl Span {
     #[must_use]
     pub fn start(self) -> usize {
         self.start as usize
+    }
+
+    fn end(self) -> usize {
+        self.end as usize
     }
 
     fn is_empty(self) -> bool {

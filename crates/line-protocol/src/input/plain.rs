@@ -1,6 +1,7 @@
 //! Finds lines that can be copied as they are.
 
 use super::Span;
+use super::line_shape::{Ends, LineShapes, SHAPES};
 use crate::encode::{KEY_BYTES_MAX, KEY_SEPARATOR_BYTES, STRING_BYTES_MAX, TIME_MAX, TIME_MIN};
 use crate::reader::RESERVED_TAGS;
 use crate::reader::value::{self, Spelling};
@@ -41,27 +42,32 @@ pub struct PlainReader {
     meetings: usize,
     /// Keys come from outside. Without a random factor they could be chosen to meet in one slot.
     factor: u64,
+    shapes: LineShapes,
 }
 
 impl Default for PlainReader {
     fn default() -> Self {
         let factor = RandomState::new().hash_one(0) | 1;
-        Self { slots: Box::new([0; SLOTS]), line: 0, keys: Vec::new(), meetings: 0, factor }
+        let slots = Box::new([0; SLOTS]);
+        Self { slots, line: 0, keys: Vec::new(), meetings: 0, factor, shapes: LineShapes::default() }
     }
 }
 
 impl PlainReader {
     /// Reads the line that begins at `start`, if it is plain. The text is UTF-8.
     pub fn read(&mut self, text: &[u8], start: usize) -> Option<PlainLine> {
-        self.begin();
         if text.get(start) == Some(&b'#') {
             return None;
         }
-        let end = name_end(text, start, false)?;
-        let at = if end > start { self.tags(text, end)? } else { return None };
-        let fields_end = self.fields(text, at)?;
+        let name_end = name_end(text, start, false)?;
+        let place = self.place(text.get(start..name_end)?, SHAPES);
+        let ends = match self.shapes.find(place, text, start) {
+            Some(ends) => ends,
+            None => self.read_keys(text, start, name_end, place)?,
+        };
+        let (tags_end, fields_end) = (ends.tags, ends.fields);
         // Either the whole line is short enough for a series with a field key, or each of the two has at most half of the length.
-        if fields_end - start > KEY_BYTES_MAX - KEY_SEPARATOR_BYTES && at - start > KEY_BYTES_MAX / 2 {
+        if fields_end - start > KEY_BYTES_MAX - KEY_SEPARATOR_BYTES && tags_end - start > KEY_BYTES_MAX / 2 {
             return None;
         }
         let (time, end) = match text.get(fields_end) {
@@ -79,6 +85,22 @@ impl PlainReader {
             _ => return None,
         };
         Some(PlainLine { fields_end, time, end })
+    }
+
+    /// Reads a line of unknown shape up to the end of its fields, and learns the shape.
+    fn read_keys(&mut self, text: &[u8], start: usize, name_end: usize, place: usize) -> Option<Ends> {
+        self.begin();
+        let fields_start = if name_end > start { self.tags(text, name_end)? } else { return None };
+        let tags = self.keys.len();
+        let fields = self.fields(text, fields_start)?;
+        self.shapes.learn(place, text, start, &self.keys, tags);
+        Some(Ends { tags: fields_start - 1, fields })
+    }
+
+    /// The place of a name in a table of this length, a power of two.
+    #[inline]
+    fn place(&self, name: &[u8], length: usize) -> usize {
+        (hash(name).wrapping_mul(self.factor) >> (64 - length.ilog2())) as usize
     }
 
     fn begin(&mut self) {
@@ -131,9 +153,9 @@ impl PlainReader {
     }
 
     /// Whether the line had no such key before. May be false for a line with many keys.
-    #[expect(clippy::indexing_slicing, reason = "the shift leaves a number below the length")]
+    #[expect(clippy::indexing_slicing, reason = "the place lies below the length")]
     fn is_new(&mut self, text: &[u8], start: usize, key: &[u8]) -> bool {
-        let slot = &mut self.slots[(hash(key).wrapping_mul(self.factor) >> (64 - SLOTS.ilog2())) as usize];
+        let slot = &mut self.slots[self.place(key, SLOTS)];
         let is_taken = std::mem::replace(slot, self.line) == self.line;
         if is_taken {
             self.meetings += 1;
@@ -145,17 +167,25 @@ impl PlainReader {
         self.keys.len() <= KEYS_MAX
     }
 
+    /// Whether the shape of the line at the start of the text is known.
+    #[cfg(test)]
+    pub(super) fn knows(&mut self, text: &[u8]) -> bool {
+        let name = text.get(..name_end(text, 0, false).unwrap_or(0)).unwrap_or_default();
+        let place = self.place(name, SHAPES);
+        self.shapes.find(place, text, 0).is_some()
+    }
+
     /// Allocated memory in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        size_of_val(&*self.slots) + self.keys.capacity() * size_of::<Span>()
+        size_of_val(&*self.slots) + self.keys.capacity() * size_of::<Span>() + self.shapes.bytes()
     }
 }
 
 /// End of the name at `at`: the next comma, equals sign, space or control character without a backslash before it. None if the name has
 /// a backslash that servers read in several ways.
 #[inline]
-fn name_end(text: &[u8], mut at: usize, escapes_equals: bool) -> Option<usize> {
+pub(super) fn name_end(text: &[u8], mut at: usize, escapes_equals: bool) -> Option<usize> {
     loop {
         at += runs::name(text.get(at..)?);
         if *text.get(at)? != b'\\' {
@@ -175,7 +205,7 @@ fn is_reserved(key: &[u8]) -> bool {
 }
 
 #[inline]
-fn value_length(text: &[u8]) -> Option<usize> {
+pub(super) fn value_length(text: &[u8]) -> Option<usize> {
     match *text.first()? {
         b'"' => string_length(text),
         b't' => text.starts_with(b"true").then_some(4),

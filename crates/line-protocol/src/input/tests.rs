@@ -1,5 +1,6 @@
 use super::*;
 use crate::reader::read_v2_line;
+use proptest::prelude::*;
 
 /// The lines of a record, taken apart, with their escapes.
 fn read(text: &str) -> Vec<String> {
@@ -218,4 +219,52 @@ fn unescapes_only_special_bytes() {
     };
     f(r"a\ b\,c\=d\\e\", ", ", r"a b,c\=d\\e\");
     f(r#"\"\\\n\"#, "\"\\", r#""\\n\"#);
+}
+
+fn one_of(all: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
+    prop::sample::select(all)
+}
+
+/// Lines with few different keys, so that shapes repeat, and values of which some are not plain.
+fn line() -> impl Strategy<Value = String> {
+    let name = one_of(&["m", "a\\ long\\,name\\ of\\ a\\ measurement", "m2", "#m", ""]);
+    let tag = one_of(&[",a=1", ",a=x\\ y", ",b=2", ",b=", ",c\\==long value", ",time=1", ",t=v,u=w"]);
+    let field = one_of(&["v=1", "v=-2.5", "v=\"a b\"", "w=1i", "w=t", "w=true", "a=1", "x\\ y=.5", "v =1"]);
+    let tail = one_of(&["", " 5", " 1700000000000000001\n", "\r\n", " 05", "  5", "\n", " ", " 5 ", "i"]);
+    let tags = prop::collection::vec(tag, 0..4).prop_map(|tags| tags.concat());
+    let fields = prop::collection::vec(field, 1..4).prop_map(|fields| fields.join(","));
+    (name, tags, fields, tail).prop_map(|(name, tags, fields, tail)| format!("{name}{tags} {fields}{tail}"))
+}
+
+proptest! {
+    #[test]
+    fn a_reader_that_knows_shapes_reads_like_a_new_one(
+        distinct in prop::collection::vec(line(), 1..4),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 1..60),
+    ) {
+        let mut reader = PlainReader::default();
+        for index in order {
+            let line = index.get(&distinct);
+            prop_assert_eq!(reader.read(line.as_bytes(), 0), plain(line), "{:?}", line);
+        }
+    }
+}
+
+#[test]
+fn shapes_are_learned_less_often_where_they_do_not_repeat() {
+    let mut reader = PlainReader::default();
+    let mut read = |line: String| reader.read(line.as_bytes(), 0).unwrap();
+    for number in 0..2_000 {
+        read(format!("m v{number}=1 5"));
+    }
+    // The next shape is learned within one period.
+    for _ in 0..64 {
+        read("m,t=1 v=1 5".to_owned());
+    }
+    assert!(reader.knows(b"m,t=2 v=3 5"));
+    assert!(!reader.knows(b"m v1999=1 5"));
+    // A shape of many bytes is not learned.
+    let long = format!("n {}=1", "k".repeat(3_000));
+    let (one, other) = (format!("{long} 5"), format!("{long} 6"));
+    assert!(reader.read(one.as_bytes(), 0).is_some() && !reader.knows(other.as_bytes()));
 }
