@@ -4,7 +4,7 @@
 //! compared, and not checked again.
 
 use super::Span;
-use super::plain::{name_end, value_length};
+use super::tokens::{name_end, value_length};
 use crate::runs;
 
 /// Shapes that are known at a time; a power of two. An agent writes about as many measurements.

@@ -13,6 +13,7 @@ mod plain;
 mod raw;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use plain::{PlainLine, PlainReader};
 pub use raw::{Found, RawField, RawLine, RawTag, RawValue, push_portable, push_unescaped};

@@ -2,10 +2,9 @@
 
 use super::Span;
 use super::line_shape::{Ends, LineShapes, SHAPES};
-use crate::encode::{KEY_BYTES_MAX, KEY_SEPARATOR_BYTES, STRING_BYTES_MAX, TIME_MAX, TIME_MIN};
+use super::tokens::{name_end, time_length, value_length};
+use crate::encode::{KEY_BYTES_MAX, KEY_SEPARATOR_BYTES};
 use crate::reader::RESERVED_TAGS;
-use crate::reader::value::{self, Spelling};
-use crate::runs;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
@@ -182,95 +181,9 @@ impl PlainReader {
     }
 }
 
-/// End of the name at `at`: the next comma, equals sign, space or control character without a backslash before it. None if the name has
-/// a backslash that servers read in several ways.
-#[inline]
-pub(super) fn name_end(text: &[u8], mut at: usize, escapes_equals: bool) -> Option<usize> {
-    loop {
-        at += runs::name(text.get(at..)?);
-        if *text.get(at)? != b'\\' {
-            return Some(at);
-        }
-        match *text.get(at + 1)? {
-            b',' | b' ' => at += 2,
-            b'=' if escapes_equals => at += 2,
-            _ => return None,
-        }
-    }
-}
-
 fn is_reserved(key: &[u8]) -> bool {
     matches!(key.first(), Some(b'_' | b't'))
         && RESERVED_TAGS.iter().any(|reserved| reserved.as_bytes() == key)
-}
-
-#[inline]
-pub(super) fn value_length(text: &[u8]) -> Option<usize> {
-    match *text.first()? {
-        b'"' => string_length(text),
-        b't' => text.starts_with(b"true").then_some(4),
-        b'f' => text.starts_with(b"false").then_some(5),
-        b'-' | b'0'..=b'9' => number_length(text),
-        _ => None,
-    }
-}
-
-fn string_length(text: &[u8]) -> Option<usize> {
-    let mut at = 1;
-    loop {
-        at += memchr::memchr2(b'"', b'\\', text.get(at..)?)?;
-        if text.get(at) == Some(&b'"') {
-            break;
-        }
-        at += 2;
-    }
-    // With the quotes, as for strings that the encoder writes.
-    (at < STRING_BYTES_MAX).then_some(at + 1)
-}
-
-/// Digits that fit into an integer, whichever they are.
-const INTEGER_DIGITS: usize = 18;
-
-#[inline]
-fn number_length(text: &[u8]) -> Option<usize> {
-    let Some(length) = runs::plain_number(text) else { return other_number_length(text) };
-    let suffix = *text.get(length)?;
-    if !matches!(suffix, b'i' | b'u') {
-        return Some(length);
-    }
-    let digits = text.get(..length)?;
-    let digits = if suffix == b'i' { digits.strip_prefix(b"-").unwrap_or(digits) } else { digits };
-    if digits.len() <= INTEGER_DIGITS && runs::digits(digits) == digits.len() {
-        return Some(length + 1);
-    }
-    other_number_length(text)
-}
-
-/// Length of a number with an exponent, with many digits, or at the end of the text.
-#[cold]
-fn other_number_length(text: &[u8]) -> Option<usize> {
-    let length =
-        text.iter().position(|byte| matches!(byte, b',' | b' ' | b'\n' | b'\r')).unwrap_or(text.len());
-    let raw = str::from_utf8(text.get(..length)?).ok()?;
-    matches!(value::plain(raw), Ok((_, Spelling::Portable))).then_some(length)
-}
-
-#[inline]
-fn time_length(text: &[u8]) -> Option<usize> {
-    /// Digits of any time that InfluxDB can store, whichever they are.
-    const DIGITS: usize = 18;
-    let sign = usize::from(text.starts_with(b"-"));
-    let digits = runs::digits(text.get(sign..)?);
-    let first = *text.get(sign)?;
-    if digits == 0 || (first == b'0' && (sign + digits > 1)) {
-        return None;
-    }
-    let length = sign + digits;
-    if digits <= DIGITS || (digits == DIGITS + 1 && sign == 0 && first <= b'8') {
-        return Some(length);
-    }
-    let time: i64 = str::from_utf8(text.get(..length)?).ok()?.parse().ok()?;
-    (TIME_MIN..=TIME_MAX).contains(&time).then_some(length)
 }
 
 /// Mixes the length, the first and the last eight bytes of a key.
