@@ -5,8 +5,8 @@ use line_protocol::LineBuffer;
 use mapping::Format;
 use mapping::decode::Query;
 use mapping::{
-    DistinctTimes, Drop, Globs, Integers, KeySelector, Mapped, Mapper, Reason, RecordLimits, Rules, Template,
-    TimeFormat, TimeRule, zone_by_name,
+    DistinctTimes, DropReason, Globs, Integers, KeySelector, Mapped, Mapper, Reason, RecordLimits, Rules,
+    Template, TimeFormat, TimeRule, zone_by_name,
 };
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ struct Case {
 struct Got {
     lines: String,
     mapped: Mapped,
-    drops: Vec<(Drop, u64)>,
+    drops: Vec<(DropReason, u64)>,
 }
 
 fn case() -> Case {
@@ -106,7 +106,7 @@ impl Got {
     }
 
     #[track_caller]
-    fn dropped(self, drops: &[(Drop, u64)]) -> Self {
+    fn dropped(self, drops: &[(DropReason, u64)]) -> Self {
         assert_eq!(self.drops, drops);
         self
     }
@@ -131,20 +131,23 @@ fn row_01_flattening() {
 
 #[test]
 fn row_02_two_ways_to_one_flattened_key() {
-    case().map(r#"{"a":{"b":1},"a_b":2}"#).is("kafka_consumer a_b=2").dropped(&[(Drop::Duplicate, 1)]);
-    case().map(r#"{"a_b":2,"a":{"b":1}}"#).is("kafka_consumer a_b=1").dropped(&[(Drop::Duplicate, 1)]);
+    case().map(r#"{"a":{"b":1},"a_b":2}"#).is("kafka_consumer a_b=2").dropped(&[(DropReason::Duplicate, 1)]);
+    case().map(r#"{"a_b":2,"a":{"b":1}}"#).is("kafka_consumer a_b=1").dropped(&[(DropReason::Duplicate, 1)]);
     // A dropped value replaces nothing.
     case().map(r#"{"a":{"b":1},"a_b":null}"#).is("kafka_consumer a_b=1").dropped(&[]);
     case().map(r#"{"a":{"b":1},"a_b":2,"a_b":null}"#).is("kafka_consumer a_b=1");
     case().map(r#"{"a_b":2,"a":{"b":1},"a":{"b":3},"a":{}}"#).is("kafka_consumer a_b=2");
     // Keys that are equal after escaping replace each other.
-    case().map(r#"{"a":1,"a\u0000":2}"#).is("kafka_consumer a=2").dropped(&[(Drop::Duplicate, 1)]);
+    case().map(r#"{"a":1,"a\u0000":2}"#).is("kafka_consumer a=2").dropped(&[(DropReason::Duplicate, 1)]);
     case().tags(&["t*"]).map(r#"{"v":1,"t\n":1,"t\\n":2}"#).is(r"kafka_consumer,t\n=2 v=1");
 }
 
 #[test]
 fn row_03_duplicate_keys_the_last_wins_whole() {
-    case().map(r#"{"a":{"x":1},"a":{"y":2}}"#).is("kafka_consumer a_y=2").dropped(&[(Drop::Duplicate, 1)]);
+    case()
+        .map(r#"{"a":{"x":1},"a":{"y":2}}"#)
+        .is("kafka_consumer a_y=2")
+        .dropped(&[(DropReason::Duplicate, 1)]);
     case().map(r#"{"a":1,"b":3,"a":2}"#).is("kafka_consumer b=3,a=2");
     case().map(r#"{"a":{"x":1,"y":2},"b":3,"a":null}"#).is("kafka_consumer b=3");
     case().map(r#"{"a":{"x":{"z":1}},"a":{"x":{"z":2}},"a":{"x":{"y":3}}}"#).is("kafka_consumer a_x_y=3");
@@ -208,7 +211,7 @@ fn row_11_a_name_that_would_be_a_comment() {
 fn row_12_trailing_backslashes() {
     let record = r#"{"k\\":1,"name":"m\\","t":"x\\\\"}"#;
     let got = case().name_key("name").tags(&["t"]).map(record);
-    got.is("m,t=x k=1").dropped(&[(Drop::Backslash, 2)]);
+    got.is("m,t=x k=1").dropped(&[(DropReason::Backslash, 2)]);
 }
 
 #[test]
@@ -232,12 +235,12 @@ fn row_16_integers() {
     let record = r#"{"a":5,"b":5.0,"c":-0,"d":9223372036854775808}"#;
     case().map(record).is("kafka_consumer a=5,b=5.0,c=-0,d=9223372036854775808");
     let int = case().with(|rules| rules.integers = Integers::Int);
-    int.map(record).is("kafka_consumer a=5i,b=5.0,c=-0i").dropped(&[(Drop::IntegerRange, 1)]);
+    int.map(record).is("kafka_consumer a=5i,b=5.0,c=-0i").dropped(&[(DropReason::IntegerRange, 1)]);
 }
 
 #[test]
 fn row_17_strings_and_booleans_are_dropped_and_counted() {
-    case().map(r#"{"v":1,"s":"x","b":true}"#).is("kafka_consumer v=1").dropped(&[(Drop::String, 2)]);
+    case().map(r#"{"v":1,"s":"x","b":true}"#).is("kafka_consumer v=1").dropped(&[(DropReason::String, 2)]);
 }
 
 #[test]
@@ -304,7 +307,7 @@ fn row_24_text_that_is_not_utf8() {
     strings().map(br#"{"s":"\ud800"}"#).is("kafka_consumer s=\"\u{FFFD}\"");
     // Text in EUC-KR.
     let got = strings().map(b"{\"s\":\"\xB0\xA1\",\"v\":1}");
-    got.is("kafka_consumer s=\"\u{FFFD}\u{FFFD}\",v=1").dropped(&[(Drop::NotUtf8, 1)]);
+    got.is("kafka_consumer s=\"\u{FFFD}\u{FFFD}\",v=1").dropped(&[(DropReason::NotUtf8, 1)]);
 }
 
 #[test]

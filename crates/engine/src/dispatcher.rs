@@ -302,7 +302,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     /// Settles the batches that came back.
     fn settle_finished(&mut self, now: Instant) {
         while let Ok(finished) = self.finished.1.try_recv() {
-            let blocked = finished.batch.blocked_assignments(&finished.delivered.blocked);
+            let blocked = finished.batch.kept_out_assignments(&finished.delivered.kept_out);
             for &assignment in
                 finished.batch.assignments.iter().filter(|assignment| !blocked.contains(assignment))
             {

@@ -92,11 +92,11 @@ impl WriteTask {
             let collisions = batch.collisions();
             let lines = Lines::from(std::mem::take(&mut batch.lines));
             let delivered = self.writer.deliver(&self.destination, &lines).await;
-            let Delivered { lines_stored, refused, blocked, .. } = &delivered;
+            let Delivered { lines_stored, refused, kept_out, .. } = &delivered;
             assert_eq!(
-                lines_stored + refused.len() + blocked.len(),
+                lines_stored + refused.len() + kept_out.len(),
                 lines.len(),
-                "each line of a batch is stored, refused or blocked when it comes back"
+                "each line of a batch is stored, refused or kept out when it comes back"
             );
             if let Some(letters) = &mut self.letters {
                 letters.write(&mut batch, &lines, &delivered).await;

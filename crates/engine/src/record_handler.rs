@@ -131,7 +131,7 @@ impl RecordHandler {
                 return;
             }
         }
-        if mapped.lines > 0 && topic.limiter.has_point(*now) {
+        if mapped.lines > 0 && topic.limiter.note_point(*now) {
             self.settle_undecided(*index);
         }
         let topic = self.routes.topic_mut(*index);
@@ -269,7 +269,7 @@ impl RecordHandler {
     /// Evaluates a finished batch: blocks the topics of lines that a limit of the server keeps out, reports refused lines with their
     /// records, and counts them for the limiters of their topics.
     pub fn batch_finished(&mut self, finished: &FinishedBatch, destination: &Destination, now: Instant) {
-        for blocked in &finished.delivered.blocked {
+        for blocked in &finished.delivered.kept_out {
             // The next owner of a revoked partition meets the limit itself.
             let Some(at) = finished.batch.source(blocked.line).partition else { continue };
             let Some(topic) = self.routes.topic_named(&at.topic) else { continue };

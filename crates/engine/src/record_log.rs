@@ -9,7 +9,7 @@ use base::Destination;
 use base::record::Record;
 use base::text::{printable, printable_bytes};
 use influx::RefusedLine;
-use mapping::{Drop, Drops, Mapper, Reason, Rejection};
+use mapping::{DropReason, Drops, Mapper, Reason, Rejection};
 use rdkafka::error::RDKafkaErrorCode;
 use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
@@ -124,11 +124,11 @@ pub fn all_filtered(topic: &str, drops: &Drops) {
 
 /// Remedy for records without a field, in which these values were dropped.
 pub fn remedy_without_fields(drops: &Drops) -> &'static str {
-    let has = |wanted: Drop| drops.iter().any(|(drop, _)| drop == wanted);
-    if has(Drop::String) {
+    let has = |wanted: DropReason| drops.iter().any(|(drop, _)| drop == wanted);
+    if has(DropReason::String) {
         "add their keys to `string_fields` of the topic's [[mapping]], or to `number_fields` for numbers in quotes: their values are \
          strings or booleans, which are no fields otherwise"
-    } else if has(Drop::NotANumber) {
+    } else if has(DropReason::NotANumber) {
         "add their keys to `string_fields` instead of `number_fields` in the topic's [[mapping]]: their values are strings that are no \
          numbers"
     } else {

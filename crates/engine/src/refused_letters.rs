@@ -70,7 +70,7 @@ impl LaneDeadLetters {
     /// Writes the dead letters of all records that settle with this batch, and retries until they are written. Records of partitions with
     /// blocked lines do not settle: they are read again, and their letters are written then.
     pub async fn write(&mut self, batch: &mut Batch, lines: &Lines, delivered: &Delivered) {
-        let blocked = batch.blocked_assignments(&delivered.blocked);
+        let blocked = batch.kept_out_assignments(&delivered.kept_out);
         let mut rejected = Drafts::new(settling_letters(batch, &blocked));
         let refused = refused_records(batch, delivered, &blocked);
         let mut rest = refused.as_slice();
@@ -262,7 +262,7 @@ mod tests {
     use super::*;
     use crate::batch::Budget;
     use crate::offset_tracker::BatchId;
-    use influx::{BlockedLine, Cause, RefusedLine};
+    use influx::{Cause, KeptOutLine, RefusedLine};
 
     fn letter(partition: i32, offset: i64) -> Letter {
         Letter {
@@ -301,15 +301,15 @@ mod tests {
         let refused = refused.iter().map(|&line| RefusedLine { line, why: "422".into() }).collect();
         let cause = Cause::ServerLimit;
         let blocked =
-            |&line: &usize| BlockedLine { line, cause, why: "limit".into(), remedy: "raise it".into() };
-        Delivered { refused, blocked: blocked_lines.iter().map(blocked).collect(), ..Delivered::default() }
+            |&line: &usize| KeptOutLine { line, cause, why: "limit".into(), remedy: "raise it".into() };
+        Delivered { refused, kept_out: blocked_lines.iter().map(blocked).collect(), ..Delivered::default() }
     }
 
     #[test]
     fn writes_no_letters_for_partitions_with_blocked_lines() {
         let f = |refused: &[usize], blocked: &[usize], records: &[(i32, i64)], letters: &[(i32, i64)]| {
             let (mut batch, delivered) = (batch(), delivered(refused, blocked));
-            let blocked = batch.blocked_assignments(&delivered.blocked);
+            let blocked = batch.kept_out_assignments(&delivered.kept_out);
             let found = refused_records(&batch, &delivered, &blocked);
             let found: Vec<_> = found.iter().map(|record| (record.at.partition, record.offset)).collect();
             let written: Vec<_> = settling_letters(&mut batch, &blocked)

@@ -184,7 +184,7 @@ impl RejectLimiter {
     }
 
     /// Records that a record gave a point. Returns whether earlier records of the topic are undecided and settle now.
-    pub fn has_point(&mut self, now: Instant) -> bool {
+    pub fn note_point(&mut self, now: Instant) -> bool {
         let Some(first) = self.first.take() else { return false };
         if first.rejected > 0 {
             // These records are fewer than any limit of the rate.
@@ -206,7 +206,7 @@ impl RejectLimiter {
         first.filtered == FIRST_RECORDS && first.rejected == 0
     }
 
-    /// Counts a rejected record. Call [`RejectLimiter::has_point`] before if other elements of the record became points.
+    /// Counts a rejected record. Call [`RejectLimiter::note_point`] before if other elements of the record became points.
     pub fn reject(&mut self, why: impl FnOnce() -> String, now: Instant) -> RejectedFate {
         if let State::Probing { probe, .. } = &mut self.state {
             probe.failed += 1;

@@ -28,7 +28,7 @@ use std::time::Duration;
 /// the lines that are left are copied: the copies of all lanes take memory beside `batch.memory_max`.
 const RESENT_BYTES_MAX: usize = 4_000_000;
 
-/// The result of a batch: each line is stored, refused or blocked.
+/// The result of a batch: each line is stored, refused or kept out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
     pub lines_stored: usize,
@@ -36,7 +36,7 @@ pub struct Delivered {
     pub refused: Vec<RefusedLine>,
     /// Lines that a limit of the server keeps out while it stores others, in the batch's order. They are neither stored nor refused, so
     /// their records must not be settled.
-    pub blocked: Vec<BlockedLine>,
+    pub kept_out: Vec<KeptOutLine>,
     pub requests: RequestCounts,
     /// Bytes of request bodies as sent.
     pub bytes_sent: u64,
@@ -48,7 +48,7 @@ pub struct Delivered {
 
 /// A line that waits until a limit of the server is raised.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BlockedLine {
+pub struct KeptOutLine {
     /// Index of the line in the batch.
     pub line: usize,
     pub cause: Cause,
@@ -140,7 +140,7 @@ impl LaneWriter {
                 self.wait_blocked(destination, &mut batch, reason, &mut backoff).await;
             }
             let request = &next.request;
-            match self.settle(destination, &mut batch, &next, plan.is_blocked()).await {
+            match self.send_until_verdict(destination, &mut batch, &next, plan.is_blocked()).await {
                 LinesVerdict::Stored { address, is_compression_refused } => {
                     if is_compression_refused {
                         plan.forget_disputes();
@@ -175,13 +175,13 @@ impl LaneWriter {
         batch.delivered.request_bytes_max = writer.learned_size(destination);
         let (refused, kept_out) = plan.into_lists();
         batch.delivered.refused = refused;
-        let blocked = |line: KeptOut| BlockedLine {
+        let with_remedy = |line: KeptOut| KeptOutLine {
             line: line.line,
             cause: Cause::ServerLimit,
             why: line.why,
             remedy: line.limit.remedy.into(),
         };
-        batch.delivered.blocked = kept_out.into_iter().map(blocked).collect();
+        batch.delivered.kept_out = kept_out.into_iter().map(with_remedy).collect();
         batch.delivered
     }
 
@@ -207,7 +207,7 @@ impl LaneWriter {
 
     /// Sends a request until an answer is about its lines: retries failures that may pass, waits while blocked. `is_blocked`: an answer
     /// about lines does not end the alarm of the batch.
-    async fn settle(
+    async fn send_until_verdict(
         &mut self,
         destination: &Destination,
         batch: &mut BatchDelivery<'_>,
@@ -231,7 +231,7 @@ impl LaneWriter {
         }
     }
 
-    /// One attempt of `settle`: breaks with an answer about the lines, or continues with the delay before the next attempt.
+    /// One attempt of `send_until_verdict`: breaks with an answer about the lines, or continues with the delay before the next attempt.
     async fn try_once(
         &mut self,
         destination: &Destination,

@@ -77,7 +77,7 @@ pub use dialects::{Server, ServerInfo, Version};
 pub use error::{ClientError, RequestFailure};
 pub use event::{Event, LogObserver, Observer};
 pub use http::{Dialing, Resolver};
-pub use lane_writer::{BlockedLine, Delivered, LaneWriter, RequestCounts};
+pub use lane_writer::{Delivered, KeptOutLine, LaneWriter, RequestCounts};
 pub use lines::Lines;
 pub use outcome::{Outcome, classify};
 pub use remedy::{RemedyContext, advice, is_page};

@@ -1,11 +1,11 @@
 //! librdkafka's callbacks for a member of the group. They run on the control thread and turn rebalances into events that the data
 //! thread acknowledges.
 
-use super::begin::{Beginnings, Begun, UnknownStarts};
 use super::explicit_commits::ExplicitCommits;
 use super::ffi::known_watermarks;
 use super::partition_lists::{list_of, offsets_of, partition_of, partitions, summary};
 use super::resets::{ResetPartition, Resets};
+use super::start_offsets::{NewStarts, StartOffsets, UnknownStarts};
 use super::{KafkaAlarms, MemberError, RecordQueue, UntilEnd, why_untrusted};
 use crate::Settings;
 use base::alarm::AlarmRegistry;
@@ -66,7 +66,7 @@ pub struct GroupContext {
     data_thread: OnceLock<Thread>,
     alarms: Mutex<KafkaAlarms>,
     statistics: Mutex<Option<Statistics>>,
-    beginnings: Mutex<Beginnings>,
+    start_offsets: Mutex<StartOffsets>,
     unknown_starts: Arc<UnknownStarts>,
     resets: Mutex<Resets>,
     pub explicit_commits: ExplicitCommits,
@@ -87,14 +87,14 @@ impl GroupContext {
     ) -> (Self, Receiver<GroupEvent>) {
         let (events, receiver) = channel();
         let alarms = KafkaAlarms::new(alarms, kafka, Instant::now());
-        let beginnings = Beginnings::new(kafka.offset_reset, kafka.topics.clone());
+        let start_offsets = StartOffsets::new(kafka.offset_reset, kafka.topics.clone());
         let context = Self {
             events,
             data_thread: OnceLock::new(),
             alarms: Mutex::new(alarms),
             statistics: Mutex::default(),
-            unknown_starts: Arc::clone(beginnings.unknown_starts()),
-            beginnings: Mutex::new(beginnings),
+            unknown_starts: Arc::clone(start_offsets.unknown_starts()),
+            start_offsets: Mutex::new(start_offsets),
             resets: Mutex::default(),
             explicit_commits: ExplicitCommits::default(),
             failure: Mutex::default(),
@@ -159,7 +159,7 @@ impl GroupContext {
 
     /// Starts reading the assigned partitions.
     fn assign(&self, consumer: &GroupConsumer, list: &mut TopicPartitionList) {
-        let begun = self.beginnings().choose(consumer, list);
+        let begun = self.start_offsets().choose(consumer, list);
         if begun.is_ok() {
             self.assigned(list);
         }
@@ -176,7 +176,7 @@ impl GroupContext {
         match begun {
             // The data thread was not informed of these partitions, so none of their offsets are stored until the service ends.
             Err(failure) => *lock(&self.failure) = Some(failure),
-            Ok(Begun { known, unknown }) => {
+            Ok(NewStarts { known, unknown }) => {
                 if !unknown.is_empty()
                     && let Err(error) = consumer.pause(&list_of(unknown.iter()))
                 {
@@ -201,8 +201,8 @@ impl GroupContext {
     }
 
     /// The starts of partitions. Only the control thread locks them, because it does so for as long as its requests take.
-    pub fn beginnings(&self) -> MutexGuard<'_, Beginnings> {
-        lock(&self.beginnings)
+    pub fn start_offsets(&self) -> MutexGuard<'_, StartOffsets> {
+        lock(&self.start_offsets)
     }
 
     /// Assigned partitions that stay paused because their start is unknown.
@@ -259,7 +259,7 @@ impl GroupContext {
         let settled = self.request(event, &answer).unwrap_or_default();
         lock(&self.resets).forget(&partitions);
         self.explicit_commits.forget(&partitions);
-        let mut ends: BTreeMap<_, _> = self.beginnings().revoke(&partitions).into_iter().collect();
+        let mut ends: BTreeMap<_, _> = self.start_offsets().revoke(&partitions).into_iter().collect();
         ends.extend(settled);
         if let Some((consumer, until_end)) = &self.until_end {
             until_end.revoked(*consumer, &partitions);
@@ -273,7 +273,7 @@ impl GroupContext {
         if let Err(error) = stored {
             warn!(%error, "the last offsets could not be committed: their records are written again by the next owner");
         } else {
-            self.beginnings().committed(committed_of(&offsets, &stored).iter());
+            self.start_offsets().committed(committed_of(&offsets, &stored).iter());
         }
     }
 }
@@ -333,7 +333,7 @@ impl ConsumerContext for GroupContext {
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        self.beginnings().committed(committed_of(offsets, &result).iter());
+        self.start_offsets().committed(committed_of(offsets, &result).iter());
         match result {
             Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
             Ok(()) => self.alarms().committed(None, Instant::now()),

@@ -25,7 +25,6 @@
 //! ```
 
 mod alarms;
-mod begin;
 mod certificate;
 mod client;
 mod context;
@@ -53,6 +52,7 @@ mod retry;
 mod sample;
 mod settings;
 mod silence;
+mod start_offsets;
 mod survey;
 mod until_end;
 

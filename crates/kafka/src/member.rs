@@ -1,6 +1,5 @@
 //! The control thread's side of a member: group membership, subscription, explicit commits, statistics and alarms.
 
-use super::begin::Learned;
 use super::context::{GroupConsumer, GroupContext, GroupEvent};
 use super::deleted_topics::DeletedTopics;
 use super::missing_topics::MissingTopics;
@@ -8,8 +7,9 @@ use super::moved_coordinator::CoordinatorWatch;
 use super::partition_lists::{check_partitions, list_of, offsets_of, summary};
 use super::recreated::RecreatedTopics;
 use super::resets::ResetPartition;
+use super::start_offsets::FoundStarts;
 use super::{
-    MemberError, PendingWork, RetentionWatch, Retentions, UntilEnd, begin, denied_topics, group, idle,
+    MemberError, PendingWork, RetentionWatch, Retentions, UntilEnd, denied_topics, group, idle, start_offsets,
 };
 use crate::client::MemberClient;
 use crate::properties::{ClientKind, properties};
@@ -266,7 +266,7 @@ impl Member {
         resumed
     }
 
-    /// The new beginnings of the partitions whose offsets are committed up to the gap.
+    /// The new start of the partitions whose offsets are committed up to the gap.
     fn committed_up_to(&self, gaps: &[&ResetPartition]) -> Vec<(TopicPartition, NextOffset)> {
         if gaps.is_empty() {
             return Vec::new();
@@ -298,7 +298,7 @@ impl Member {
         }
         let unknown = until_end.without_end(*number);
         if !unknown.is_empty() {
-            until_end.set_ends(begin::ends(&self.consumer, &unknown));
+            until_end.set_ends(start_offsets::ends(&self.consumer, &unknown));
             self.next_ends = Instant::now() + ENDS_EVERY;
         }
     }
@@ -306,11 +306,11 @@ impl Member {
     /// With `kafka.offset_reset` "latest" or "error": lists the topics until that has succeeded once, to know which partitions exist at the start.
     fn list_at_start(&mut self) {
         let context = self.consumer.context();
-        if Instant::now() < self.next_starts || !context.beginnings().wants_listing() {
+        if Instant::now() < self.next_starts || !context.start_offsets().wants_listing() {
             return;
         }
         match self.consumer.fetch_metadata(None, LIST_TOPICS_MAX) {
-            Ok(metadata) => context.beginnings().listed(&metadata),
+            Ok(metadata) => context.start_offsets().listed(&metadata),
             Err(error) => {
                 debug!(%error, "topics could not be listed");
                 self.next_starts = Instant::now() + LIST_TOPICS_EVERY;
@@ -325,7 +325,7 @@ impl Member {
         }
         self.next_starts = Instant::now() + ENDS_EVERY;
         let context = self.consumer.context();
-        let learned = context.beginnings().learn(&self.consumer, STARTS_MAX);
+        let learned = context.start_offsets().learn(&self.consumer, STARTS_MAX);
         let known: Vec<_> = learned.begin.iter().chain(&learned.delivered).cloned().collect();
         if known.is_empty() {
             return;
@@ -334,7 +334,7 @@ impl Member {
         let begun = self.consumer.seek_partitions(offsets_of(&known), SEEK_MAX);
         match begun.and_then(|sought| check_partitions(&sought)) {
             Ok(()) => {
-                let Learned { begin, delivered } = context.beginnings().begin(learned);
+                let FoundStarts { begin, delivered } = context.start_offsets().begin(learned);
                 context.commit_starts(&self.consumer, &begin);
                 let list = list_of(begin.iter().chain(&delivered).map(|(at, _)| at));
                 if let Err(error) = self.consumer.resume(&list).and_then(|()| check_partitions(&list)) {
@@ -375,7 +375,7 @@ impl Member {
         let pending = explicit_commits.pending();
         if !pending.is_empty() {
             self.consumer.commit(&offsets_of(&pending), CommitMode::Sync)?;
-            self.consumer.context().beginnings().committed(pending.iter().map(|(at, _)| at));
+            self.consumer.context().start_offsets().committed(pending.iter().map(|(at, _)| at));
             explicit_commits.done(&pending);
         }
         Ok(())
@@ -492,7 +492,7 @@ impl Member {
             self.consumer.subscribe(&names).map_err(MemberError::Subscribe)?;
         }
         if !gone.is_empty() {
-            self.consumer.context().beginnings().keep(&topics);
+            self.consumer.context().start_offsets().keep(&topics);
         }
         self.subscribed = topics;
         Ok(())

@@ -78,7 +78,7 @@ fn member(kafka: &Settings, number: usize, lanes: usize) -> ClientConfig {
         ("bootstrap.servers", kafka.brokers.join(",")),
         ("group.id", kafka.group_id.clone()),
         ("client.id", numbered(&kafka.client_id)),
-        // Applies to offsets that Kafka has deleted. begin.rs handles partitions without a committed offset.
+        // Applies to offsets that Kafka has deleted. start_offsets.rs handles partitions without a committed offset.
         ("auto.offset.reset", "earliest".to_owned()),
         // Only the tracker stores offsets; the automatic commit commits the stored ones.
         ("enable.auto.offset.store", "false".to_owned()),

@@ -1,11 +1,11 @@
 //! Parses an element in one pass, and notes its tags, fields, name and time.
 
+use super::drop_reason::{DropReason, Drops};
 use super::element::{Element, Place, Positioned};
 use super::first_drops::FirstDrops;
 use super::interned_keys::InternedKeys;
 use super::key_tree::{KeyTree, NodeId, Seen};
 use super::plan::{Plan, PlannedKey, ScalarUse};
-use super::rejection::{Drop, Drops};
 use super::replacements::Replaced;
 use super::rules::Rules;
 use super::scalar::Scalar;
@@ -92,7 +92,7 @@ impl<'a> ElementParser<'_, 'a> {
         let mut is_lost = false;
         for entry in seen.entries.clone() {
             if self.element.take_back(entry, tags, fields) {
-                drops.add(Drop::Duplicate);
+                drops.add(DropReason::Duplicate);
                 is_lost = true;
             }
         }
@@ -102,7 +102,7 @@ impl<'a> ElementParser<'_, 'a> {
             slot.take_if(|value| seen.bytes.start < value.position && value.position <= seen.bytes.end);
         }
         if is_lost {
-            self.report_first(node, Drop::Duplicate);
+            self.report_first(node, DropReason::Duplicate);
         }
     }
 
@@ -143,21 +143,21 @@ impl<'a> ElementParser<'_, 'a> {
 
     fn put(&mut self, node: NodeId, place: Place, scalar: Scalar, token: Token<'_>) {
         if matches!(token, Token::Text(text) if !self.scanner.is_utf8() && text.is_not_utf8()) {
-            self.drop_value(node, Drop::NotUtf8);
+            self.drop_value(node, DropReason::NotUtf8);
         }
         let Knowledge { tags, fields, .. } = &mut *self.known;
         if self.element.put(place, scalar, tags, fields) {
-            self.drop_value(node, Drop::Duplicate);
+            self.drop_value(node, DropReason::Duplicate);
         }
     }
 
-    fn drop_value(&mut self, node: NodeId, drop: Drop) {
+    fn drop_value(&mut self, node: NodeId, drop: DropReason) {
         self.known.drops.add(drop);
         self.report_first(node, drop);
     }
 
     /// Reports the first drop of a key's value for each reason.
-    fn report_first(&mut self, node: NodeId, drop: Drop) {
+    fn report_first(&mut self, node: NodeId, drop: DropReason) {
         if self.known.keys.has_dropped(node, drop) {
             return;
         }

@@ -1,6 +1,6 @@
 //! Reports keys whose value is dropped, once for each key and reason.
 
-use super::rejection::Drop;
+use super::drop_reason::DropReason;
 use std::collections::{HashMap, HashSet};
 
 /// Most keys that are reported. Drops of further keys are only counted, so that topics whose keys never repeat can't fill the log.
@@ -10,12 +10,12 @@ pub const FIRST_DROPS_MAX: usize = 100;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FirstDrop {
     pub key: String,
-    pub drop: Drop,
+    pub drop: DropReason,
 }
 
 #[derive(Debug, Default)]
 pub struct FirstDrops {
-    reported: HashMap<Drop, HashSet<String>>,
+    reported: HashMap<DropReason, HashSet<String>>,
     count: usize,
     new: Vec<FirstDrop>,
 }
@@ -27,7 +27,7 @@ impl FirstDrops {
     }
 
     /// Reports a key once for each reason. A key that was reported before allocates nothing.
-    pub fn add(&mut self, key: &str, drop: Drop) {
+    pub fn add(&mut self, key: &str, drop: DropReason) {
         let keys = self.reported.entry(drop).or_default();
         if self.count < FIRST_DROPS_MAX && !keys.contains(key) {
             keys.insert(key.to_owned());
@@ -60,7 +60,7 @@ mod tests {
             let record = Record { partition: 0, offset, time, key: None, value, headers: &[] };
             mapper.map(&record, &mut LineBuffer::default());
             reported.extend(
-                mapper.take_first_drops().into_iter().filter(|notice| notice.drop == Drop::Duplicate),
+                mapper.take_first_drops().into_iter().filter(|notice| notice.drop == DropReason::Duplicate),
             );
         }
         reported
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn names_each_key_that_comes_twice_once() {
-        let duplicate = |key: &str| FirstDrop { key: key.to_owned(), drop: Drop::Duplicate };
+        let duplicate = |key: &str| FirstDrop { key: key.to_owned(), drop: DropReason::Duplicate };
         let f = |rules: Rules, value: &str, want: &[&str]| {
             assert_eq!(
                 reported(rules, value),

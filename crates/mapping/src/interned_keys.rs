@@ -80,7 +80,7 @@ impl InternedKeys {
         clippy::indexing_slicing,
         reason = "ids come from this table, which only grows until it is cleared whole"
     )]
-    pub fn is_claimed(&self, id: KeyId, generation: u64) -> bool {
+    pub fn is_used_by(&self, id: KeyId, generation: u64) -> bool {
         self.list[id.0 as usize].generation == generation
     }
 

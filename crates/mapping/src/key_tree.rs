@@ -1,8 +1,8 @@
 //! A tree of the keys seen so far. A known key is found without building its flattened name, mostly by one comparison with
 //! the key that followed last time.
 
+use super::drop_reason::DropReason;
 use super::plan::Plan;
-use super::rejection::Drop;
 use crate::decode::{Path, Step};
 use line_protocol::runs;
 use std::hash::{BuildHasher, RandomState};
@@ -109,11 +109,11 @@ impl KeyTree {
     }
 
     /// Whether a value of this key was dropped for this reason before.
-    pub fn has_dropped(&self, id: NodeId, drop: Drop) -> bool {
+    pub fn has_dropped(&self, id: NodeId, drop: DropReason) -> bool {
         self.node(id).dropped & (1 << drop as u8) != 0
     }
 
-    pub fn set_dropped(&mut self, id: NodeId, drop: Drop) {
+    pub fn set_dropped(&mut self, id: NodeId, drop: DropReason) {
         self.node_mut(id).dropped |= 1 << drop as u8;
     }
 

@@ -4,12 +4,13 @@ use super::byte_windows::PaddedBuffer;
 use super::constants::{
     Constants, CopiedField, FallbackTag, Measurement, RecordPart, RecordTemplate, ValueSource,
 };
+use super::drop_reason::{DropReason, Drops};
 use super::element::Element;
 use super::element_parser::Knowledge;
 use super::interned_keys::{InternedKeys, KeyId};
 use super::outside_values::OutsideValues;
 use super::plan::Copies;
-use super::rejection::{Drop, Drops, Rejection};
+use super::rejection::Rejection;
 use super::replacements::Replaced;
 use super::rules::Rules;
 use super::scalar::{Kind, Scalar, Texts};
@@ -227,7 +228,7 @@ impl LineValues {
         }
         if out.len() == start {
             out.extend_from_slice(&constants.topic);
-            self.drops.add(Drop::Measurement);
+            self.drops.add(DropReason::Measurement);
         }
     }
 
@@ -305,7 +306,7 @@ impl LineValues {
 
     fn count_trimmed(&mut self, trimmed: bool) {
         if trimmed {
-            self.drops.add(Drop::Backslash);
+            self.drops.add(DropReason::Backslash);
         }
     }
 }
@@ -411,7 +412,7 @@ impl LineLayout {
 /// Reason why a field of `fields` is not written.
 #[derive(Debug)]
 pub enum CopiedFieldError {
-    Dropped(Drop),
+    Dropped(DropReason),
     Rejected(Rejection),
 }
 

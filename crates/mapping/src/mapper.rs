@@ -4,6 +4,7 @@ mod influx;
 
 use super::compression::Unpacked;
 use super::constants::{Constants, Sources, TimeText};
+use super::drop_reason::{DropReason, Drops};
 use super::element::Element;
 use super::element_parser::{ElementParser, Knowledge};
 use super::first_drops::{FirstDrop, FirstDrops};
@@ -14,7 +15,7 @@ use super::line::{CopiedFieldError, LineContext, LineLayout, LineValues};
 use super::mapped::Mapped;
 use super::outside_values::OutsideValues;
 use super::record_shape::{Facts, RecordShapes};
-use super::rejection::{Drop, Drops, Rejection};
+use super::rejection::Rejection;
 use super::reshape::{self, Losses, ParsedJson, Reshaper, Shaped, TextRef};
 use super::scalar::{Scalar, Texts};
 use super::schemas::{SchemaCache, Schemas};
@@ -82,7 +83,7 @@ struct Reported {
     /// Tags from outside of the element that were duplicates.
     tags: Vec<KeyId>,
     /// Fields of `fields` that were duplicates or dropped.
-    fields: Vec<(KeyId, Drop)>,
+    fields: Vec<(KeyId, DropReason)>,
     measurement: bool,
 }
 
@@ -697,7 +698,7 @@ impl Mapper {
             let values = &mut self.work.values;
             let result = if self.element.fields().any(|(own, _)| own == key) {
                 match values.value(field.from, outside) {
-                    Some(_) => Err(CopiedFieldError::Dropped(Drop::Duplicate)),
+                    Some(_) => Err(CopiedFieldError::Dropped(DropReason::Duplicate)),
                     None => Ok(()),
                 }
             } else {
@@ -737,20 +738,20 @@ impl Mapper {
                 chosen.push((key, place));
                 continue;
             }
-            drops.add(Drop::Duplicate);
+            drops.add(DropReason::Duplicate);
             if !self.reported.tags.contains(&key) {
                 self.reported.tags.push(key);
-                first_drops.add(&tags.get(key).key, Drop::Duplicate);
+                first_drops.add(&tags.get(key).key, DropReason::Duplicate);
             }
         }
     }
 
     /// Reports once that a placeholder of the measurement finds nothing.
     fn report_measurement(&mut self) {
-        let is_missing = || self.work.values.drops.has(Drop::Measurement);
+        let is_missing = || self.work.values.drops.has(DropReason::Measurement);
         if !self.reported.measurement && is_missing() {
             self.reported.measurement = true;
-            self.known.first_drops.add(self.rules.measurement.text(), Drop::Measurement);
+            self.known.first_drops.add(self.rules.measurement.text(), DropReason::Measurement);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Decides what values become. What depends on the flattened key alone is decided once, when the key is first seen.
 
+use super::drop_reason::DropReason;
 use super::interned_keys::{InternedKeys, KeyId};
-use super::rejection::Drop;
 use super::replacements::Replaced;
 use super::scalar::{Kind, Scalar};
 use super::{FieldType, Integers, KeySelector, Rules};
@@ -100,7 +100,7 @@ pub enum ScalarUse {
     Field(KeyId, Scalar),
     /// Neither tag nor field, and no loss.
     Nothing,
-    Dropped(Drop),
+    Dropped(DropReason),
 }
 
 impl Plan {
@@ -135,12 +135,12 @@ impl Plan {
             Role::Field { key, conversion } => match conversion.apply(token, scalar) {
                 Ok(scalar) => ScalarUse::Field(key, scalar),
                 // The string is used elsewhere, so nothing is dropped.
-                Err(Drop::String) if self.copies.is_any() => ScalarUse::Nothing,
+                Err(DropReason::String) if self.copies.is_any() => ScalarUse::Nothing,
                 Err(drop) => ScalarUse::Dropped(drop),
             },
             // The value of a time was copied.
             Role::Time | Role::Excluded => ScalarUse::Nothing,
-            Role::Reserved => ScalarUse::Dropped(Drop::ReservedKey),
+            Role::Reserved => ScalarUse::Dropped(DropReason::ReservedKey),
         }
     }
 
@@ -156,8 +156,8 @@ impl Plan {
     pub fn use_of_not_finite(&self) -> ScalarUse {
         match self.role {
             Role::Time | Role::Excluded => ScalarUse::Nothing,
-            Role::Tag(_) | Role::Field { .. } => ScalarUse::Dropped(Drop::NotFinite),
-            Role::Reserved => ScalarUse::Dropped(Drop::ReservedKey),
+            Role::Tag(_) | Role::Field { .. } => ScalarUse::Dropped(DropReason::NotFinite),
+            Role::Reserved => ScalarUse::Dropped(DropReason::ReservedKey),
         }
     }
 }
@@ -211,31 +211,36 @@ impl Conversion {
 
     /// The form in which a field's value is written, or the reason why it is dropped.
     #[inline]
-    pub fn apply(self, token: Token<'_>, scalar: Scalar) -> Result<Scalar, Drop> {
+    pub fn apply(self, token: Token<'_>, scalar: Scalar) -> Result<Scalar, DropReason> {
         match self {
             Self::ByValue { strings, integers } => field(token, scalar, strings, integers),
-            Self::To(to) => scalar.converted(token, to).ok_or(Drop::Type),
+            Self::To(to) => scalar.converted(token, to).ok_or(DropReason::Type),
         }
     }
 }
 
 /// The form in which a field's value is written, or the reason why it is dropped.
 #[inline]
-fn field(token: Token<'_>, scalar: Scalar, strings: Strings, integers: Integers) -> Result<Scalar, Drop> {
+fn field(
+    token: Token<'_>,
+    scalar: Scalar,
+    strings: Strings,
+    integers: Integers,
+) -> Result<Scalar, DropReason> {
     match (token, strings) {
         (Token::Number(number), _) => numeric(number, scalar, integers),
         (_, Strings::Keep) => Ok(scalar),
         (Token::Text(text), Strings::ToNumber) => scalar
             .unquoted(text)
-            .map_or(Err(Drop::NotANumber), |(scalar, number)| numeric(number, scalar, integers)),
-        _ => Err(Drop::String),
+            .map_or(Err(DropReason::NotANumber), |(scalar, number)| numeric(number, scalar, integers)),
+        _ => Err(DropReason::String),
     }
 }
 
-fn numeric(number: Number<'_>, scalar: Scalar, integers: Integers) -> Result<Scalar, Drop> {
+fn numeric(number: Number<'_>, scalar: Scalar, integers: Integers) -> Result<Scalar, DropReason> {
     match integers {
         Integers::Int if number.is_i64() => Ok(scalar.with_kind(Kind::Integer)),
-        Integers::Int if number.is_integer() => Err(Drop::IntegerRange),
+        Integers::Int if number.is_integer() => Err(DropReason::IntegerRange),
         _ => Ok(scalar),
     }
 }

@@ -1,15 +1,15 @@
 //! Tests of what values become by `types` and `values`, for objects of unknown and of known shape.
 
 use crate::{
-    Drop, FieldType, Format, Globs, KeySelector, KeyTable, Mapper, RecordLimits, Replacement, Replacements,
-    Rules, Template, TimeFormat, TimeRule, TimeSource, zone_by_name,
+    DropReason, FieldType, Format, Globs, KeySelector, KeyTable, Mapper, RecordLimits, Replacement,
+    Replacements, Rules, Template, TimeFormat, TimeRule, TimeSource, zone_by_name,
 };
 use base::record::{Record, RecordTime};
 use line_protocol::LineBuffer;
 use std::sync::Arc;
 
 /// The line and the drops of a record, the same for each of three times: the later ones have a known shape.
-fn mapped(rules: &Rules, value: &str) -> (String, Vec<(Drop, u64)>) {
+fn mapped(rules: &Rules, value: &str) -> (String, Vec<(DropReason, u64)>) {
     let limits = RecordLimits { record_bytes_max: 10_000, lines_bytes_max: 10_000 };
     let mut mapper = Mapper::new(Arc::new(rules.clone()), "t", limits);
     let (mut lines, mut drops) = (LineBuffer::default(), Vec::new());
@@ -41,7 +41,11 @@ fn converts_values_to_the_type_of_their_field() {
         let (line, drops) = mapped(&typed(&[("v", to)]), &format!(r#"{{"v":{value},"w":1}}"#));
         let field = want.map(|want| format!("v={want},")).unwrap_or_default();
         assert_eq!(line, format!("t {field}w=1"), "{to:?} {value}");
-        assert_eq!(drops, if want.is_some() { vec![] } else { vec![(Drop::Type, 1)] }, "{to:?} {value}");
+        assert_eq!(
+            drops,
+            if want.is_some() { vec![] } else { vec![(DropReason::Type, 1)] },
+            "{to:?} {value}"
+        );
     };
     for (value, int, uint, float) in [
         ("5", Some("5i"), Some("5u"), Some("5")),
@@ -130,14 +134,14 @@ fn values_replace_texts_and_booleans_before_anything_else() {
         name_key: Some(crate::KeySelector::Flattened("name".to_owned())),
         ..typed(&[("state", FieldType::Int)])
     };
-    let f = |record: &str, want: &str, dropped: &[(Drop, u64)]| {
+    let f = |record: &str, want: &str, dropped: &[(DropReason, u64)]| {
         let (line, drops) = mapped(&rules, record);
         assert_eq!((line.as_str(), drops.as_slice()), (want, dropped), "{record}");
     };
     f(r#"{"state":"ON","door":true}"#, r#"t state=1i,door="open""#, &[]);
     f(r#"{"state":"OFF","door":false}"#, "t state=0i,door=true", &[]);
     f(r#"{"state":"unavailable","door":"true"}"#, r#"t door="open""#, &[]);
-    f(r#"{"state":"other","door":"ajar"}"#, r#"t door="ajar""#, &[(Drop::Type, 1)]);
+    f(r#"{"state":"other","door":"ajar"}"#, r#"t door="ajar""#, &[(DropReason::Type, 1)]);
     f(r#"{"t1":"a\"b","t2":"","t3":"x","name":"x","v":1}"#, r"renamed,t1=c\ d,t2=none,t3=x v=1", &[]);
     f(r#"{"v":1,"name":"y"}"#, "y v=1", &[]);
     f(r#"{"name":"x","name":"y","v":1,"w":2}"#.replace("\"name\":\"x\",", "").as_str(), "y v=1,w=2", &[]);
@@ -168,7 +172,7 @@ fn nan_and_infinity_are_left_out_and_counted() {
         ..typed(&[("s", FieldType::String)])
     };
     let (line, drops) = mapped(&rules, r#"{"a":NaN,"t":Infinity,"x":NaN,"s":-Infinity,"v":1}"#);
-    assert_eq!((line.as_str(), drops), ("t v=1", vec![(Drop::NotFinite, 3)]));
+    assert_eq!((line.as_str(), drops), ("t v=1", vec![(DropReason::NotFinite, 3)]));
 }
 
 #[test]

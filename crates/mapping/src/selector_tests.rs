@@ -2,7 +2,7 @@
 
 use crate::decode::{Query, Step};
 use crate::{
-    Drop, FieldType, FirstDrop, Format, Globs, KeySelector, KeyTable, Mapper, RecordLimits, Rename,
+    DropReason, FieldType, FirstDrop, Format, Globs, KeySelector, KeyTable, Mapper, RecordLimits, Rename,
     Replacement, Replacements, Rules, Template, TopicPatterns, seed,
 };
 use base::record::{Record, RecordTime};
@@ -38,7 +38,7 @@ fn mapped(
     topic: &str,
     key: Option<&[u8]>,
     value: &str,
-) -> (Vec<String>, Vec<FirstDrop>, Vec<(Drop, u64)>) {
+) -> (Vec<String>, Vec<FirstDrop>, Vec<(DropReason, u64)>) {
     let mut mapper = Mapper::new(Arc::new(rules.clone()), topic, LIMITS);
     let mut run = || {
         let mut lines = LineBuffer::default();
@@ -194,7 +194,7 @@ fn the_own_tag_of_an_element_comes_before_that_of_a_parent() {
         let (lines, first, drops) = mapped(&rules, "topic", None, record);
         assert_eq!(lines, want, "{record}");
         assert_eq!(drops.iter().map(|(_, count)| count).sum::<u64>(), dropped, "{record}");
-        let duplicate = FirstDrop { key: "t".to_owned(), drop: Drop::Duplicate };
+        let duplicate = FirstDrop { key: "t".to_owned(), drop: DropReason::Duplicate };
         assert_eq!(first, vec![duplicate; usize::from(dropped > 0)]);
     };
     f(r#"{"t":"up","i":[{"t":"own","v":1},{"v":2}]}"#, &["m,t=own v=1", "m,t=up v=2"], 1);
@@ -213,7 +213,7 @@ fn fields_come_from_anywhere_with_their_types() {
         ("none", "^.none"),
     ];
     let fields = fields.map(|(name, from)| (name.to_owned(), selector(from))).to_vec();
-    let f = |rules: &Rules, record: &str, want: &[&str], drops: &[(Drop, u64)]| {
+    let f = |rules: &Rules, record: &str, want: &[&str], drops: &[(DropReason, u64)]| {
         let got = mapped(rules, "topic", None, record);
         assert_eq!(got.0, want, "{record}");
         assert_eq!(got.2, drops, "{record}");
@@ -235,12 +235,12 @@ fn fields_come_from_anywhere_with_their_types() {
         &integers,
         r#"{"total":99999999999999999999,"i":[{"v":1}]}"#,
         &["m v=1i,i=0i,copy=1i"],
-        &[(Drop::IntegerRange, 1)],
+        &[(DropReason::IntegerRange, 1)],
     );
     // The element's own field is kept, and an element without one is a point.
     let own = Rules { exclude: Globs::default(), ..floats };
-    f(&own, r#"{"total":7,"i":[{"total":1}]}"#, &["m total=1,i=0"], &[(Drop::Duplicate, 1)]);
-    f(&own, r#"{"total":7,"i":[{"s":"x"}]}"#, &["m total=7,i=0"], &[(Drop::String, 1)]);
+    f(&own, r#"{"total":7,"i":[{"total":1}]}"#, &["m total=1,i=0"], &[(DropReason::Duplicate, 1)]);
+    f(&own, r#"{"total":7,"i":[{"s":"x"}]}"#, &["m total=7,i=0"], &[(DropReason::String, 1)]);
     let fields = [("state".to_owned(), selector("^.s")), ("n".to_owned(), selector("^.n"))].to_vec();
     let values = vec![("state".to_owned(), vec![("ON".to_owned(), Replacement::Integer(1))])];
     let converted = Rules {
@@ -250,7 +250,12 @@ fn fields_come_from_anywhere_with_their_types() {
         ..rules("$.i[*]")
     };
     f(&converted, r#"{"s":"ON","n":"7","i":[{"v":1}]}"#, &["m v=1,state=1,n=7i"], &[]);
-    f(&converted, r#"{"s":"OFF","n":"x","i":[{"v":1}]}"#, &[r#"m v=1,state="OFF""#], &[(Drop::Type, 1)]);
+    f(
+        &converted,
+        r#"{"s":"OFF","n":"x","i":[{"v":1}]}"#,
+        &[r#"m v=1,state="OFF""#],
+        &[(DropReason::Type, 1)],
+    );
     f(&own, r#"{"total":{},"unit":null,"i":[{"v":1}]}"#, &["m v=1,i=0,copy=1"], &[]);
 }
 
@@ -265,7 +270,7 @@ fn a_tag_whose_placeholder_finds_nothing_is_left_out() {
     f(r#"{"v":1,"a":false,"b":"\\"}"#, "m,braces={false},t=xfalse v=1");
     // A string that a placeholder uses is not dropped.
     assert_eq!(mapped(&rules, "topic", None, r#"{"v":1,"a":"p"}"#).2, []);
-    assert_eq!(mapped(&rules, "topic", None, r#"{"v":1,"c":"p"}"#).2, [(Drop::String, 1)]);
+    assert_eq!(mapped(&rules, "topic", None, r#"{"v":1,"c":"p"}"#).2, [(DropReason::String, 1)]);
 }
 
 #[test]
@@ -278,10 +283,10 @@ fn a_measurement_whose_placeholder_finds_nothing_is_the_topic() {
         let key = rules.measurement.text().to_owned();
         assert_eq!(
             first,
-            vec![FirstDrop { key, drop: Drop::Measurement }; usize::from(is_counted)],
+            vec![FirstDrop { key, drop: DropReason::Measurement }; usize::from(is_counted)],
             "{record}"
         );
-        assert_eq!(drops, vec![(Drop::Measurement, 1); usize::from(is_counted)]);
+        assert_eq!(drops, vec![(DropReason::Measurement, 1); usize::from(is_counted)]);
     };
     f(&named("{kind}_{topic}"), r#"{"kind":"cpu","v":1}"#, r"cpu_a\ b v=1", false);
     f(&named("{kind}_{topic}"), r#"{"v":1}"#, r"a\ b v=1", true);
@@ -290,7 +295,7 @@ fn a_measurement_whose_placeholder_finds_nothing_is_the_topic() {
     f(&keyed, r#"{"n":"name","v":1}"#, "name v=1", false);
     let unwritable = mapped(&named("{kind}"), "a b", None, r#"{"kind":"\\","v":1}"#);
     assert_eq!(unwritable.0, [r"a\ b v=1"]);
-    assert_eq!(unwritable.2, [(Drop::Backslash, 1), (Drop::Measurement, 1)]);
+    assert_eq!(unwritable.2, [(DropReason::Backslash, 1), (DropReason::Measurement, 1)]);
     let comment = mapped(&named("{kind}"), "a b", None, r##"{"kind":"#x","v":1}"##);
     assert!(comment.0.is_empty(), "InfluxDB reads it as a comment");
 }

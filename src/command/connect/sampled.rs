@@ -14,7 +14,7 @@ use engine::offset_tracker::OffsetTracker;
 use engine::{DoubtKind, NoDestination, Routing, SampledTimes, TimeDoubt, time_of};
 use kafka::headers_of;
 use line_protocol::LineBuffer;
-use mapping::{Drop, Frame, Mapper, Reason, SchemaId};
+use mapping::{DropReason, Frame, Mapper, Reason, SchemaId};
 use rdkafka::message::{BorrowedMessage, Message};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
@@ -78,7 +78,7 @@ struct Results {
     /// Number of rejections by reason, and a description of the first.
     reasons: BTreeMap<Reason, (u64, String)>,
     /// Number and keys of dropped values, by kind.
-    dropped: BTreeMap<Drop, (u64, Vec<String>)>,
+    dropped: BTreeMap<DropReason, (u64, Vec<String>)>,
     newest_ms: Option<i64>,
 }
 
@@ -391,7 +391,7 @@ mod tests {
             (Reason::Empty, (1, "t[0]@1: its value is empty".to_owned())),
             (Reason::Undecodable, (4, "t[0]@2: it is not JSON".to_owned())),
         ]);
-        let dropped = BTreeMap::from([(Drop::String, (7, vec!["state".to_owned()]))]);
+        let dropped = BTreeMap::from([(DropReason::String, (7, vec!["state".to_owned()]))]);
         f(
             Results { rejected: 5, reasons, dropped, ..results(10, 5) },
             true,

@@ -5,7 +5,7 @@ use super::{BatchSize, Budget, Collisions, Reserved, Runs, SizeRange, collisions
 use crate::dead_letter::Letter;
 use crate::offset_tracker::{AssignmentId, BatchId};
 use base::TopicPartition;
-use influx::BlockedLine;
+use influx::KeptOutLine;
 use line_protocol::{LineBuffer, Mark};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -148,7 +148,7 @@ impl Batch {
     }
 
     /// Assignments whose records this batch must not settle, because a limit of the server keeps lines of them out. Each once.
-    pub fn blocked_assignments(&self, blocked: &[BlockedLine]) -> Vec<AssignmentId> {
+    pub fn kept_out_assignments(&self, blocked: &[KeptOutLine]) -> Vec<AssignmentId> {
         let mut assignments: Vec<AssignmentId> =
             blocked.iter().map(|blocked| self.origin(blocked.line).assignment).collect();
         assignments.sort_unstable();

@@ -8,7 +8,7 @@ fn limiter(rate_max: f64) -> RejectLimiter {
 
 /// Handles a record that becomes a point.
 fn give_point(limiter: &mut RejectLimiter) {
-    limiter.has_point(Instant::now());
+    limiter.note_point(Instant::now());
     limiter.pass();
 }
 
@@ -90,7 +90,7 @@ fn blocks_when_the_first_hundred_records_are_all_rejected() {
     f(1.0, &|_| {}, None);
     f(0.1, &give_point, Some(1_000));
     let mixed = |limiter: &mut RejectLimiter| {
-        limiter.has_point(Instant::now());
+        limiter.note_point(Instant::now());
         assert!(!blocks(limiter, Instant::now()));
     };
     f(0.1, &mixed, Some(999));
@@ -208,8 +208,8 @@ fn the_first_rejected_records_are_undecided_until_the_first_point() {
     let f = |rate_max: f64, want: RejectedFate| {
         let (mut limiter, now) = (limiter(rate_max), Instant::now());
         assert!((1..100).all(|_| limiter.reject(String::new, now) == want), "{rate_max}");
-        assert_eq!(limiter.has_point(now), want == RejectedFate::Undecided, "{rate_max}");
-        assert!(!limiter.has_point(now), "only the first point settles them");
+        assert_eq!(limiter.note_point(now), want == RejectedFate::Undecided, "{rate_max}");
+        assert!(!limiter.note_point(now), "only the first point settles them");
         assert_eq!(limiter.reject(String::new, now), RejectedFate::Settles);
     };
     f(0.1, RejectedFate::Undecided);

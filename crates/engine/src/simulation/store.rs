@@ -6,7 +6,7 @@ use crate::lane::FinishedBatch;
 use crate::ports::Outlet;
 use base::Destination;
 use base::TopicPartition;
-use influx::{BlockedLine, Cause, Delivered, Lines, RefusedLine};
+use influx::{Cause, Delivered, KeptOutLine, Lines, RefusedLine};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -121,7 +121,7 @@ impl OpenLane {
             let text = lines.line(line).trim_ascii_end();
             if store.is_full && is_limited(text) {
                 let (why, remedy) = ("max-series-per-database".into(), "raise it".into());
-                delivered.blocked.push(BlockedLine { line, cause: Cause::ServerLimit, why, remedy });
+                delivered.kept_out.push(KeptOutLine { line, cause: Cause::ServerLimit, why, remedy });
                 store.blocked += 1;
             } else if is_refused(text) {
                 delivered.refused.push(RefusedLine { line, why: "422".into() });
@@ -131,7 +131,7 @@ impl OpenLane {
             }
         }
         delivered.requests.refused = u32::from(delivered.lines_stored < lines.len());
-        let blocked = batch.blocked_assignments(&delivered.blocked);
+        let blocked = batch.kept_out_assignments(&delivered.kept_out);
         for (assignment, letter) in std::mem::take(&mut batch.letters) {
             if blocked.contains(&assignment) {
                 continue;

@@ -1,7 +1,7 @@
 //! Counters of the data path. Nothing is dropped without one of them.
 
 use super::{ByTopic, Rejections, UnsettledTimestamps};
-use mapping::{Drop, Drops, Reason};
+use mapping::{DropReason, Drops, Reason};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Why an open batch was closed.
@@ -63,7 +63,7 @@ pub struct Counters {
     pub reloads: Reloads,
     rejected: [AtomicU64; Reason::ALL.len()],
     closed: [AtomicU64; CloseReason::ALL.len()],
-    dropped: [AtomicU64; Drop::ALL.len()],
+    dropped: [AtomicU64; DropReason::ALL.len()],
 }
 
 /// Counts of reloads by result.
@@ -132,7 +132,7 @@ impl Counters {
         Reason::ALL.into_iter().zip(self.rejected.iter().map(Self::get))
     }
 
-    pub fn dropped(&self) -> impl Iterator<Item = (Drop, u64)> + '_ {
-        Drop::ALL.into_iter().zip(self.dropped.iter().map(Self::get))
+    pub fn dropped(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
+        DropReason::ALL.into_iter().zip(self.dropped.iter().map(Self::get))
     }
 }

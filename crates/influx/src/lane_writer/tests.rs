@@ -82,7 +82,7 @@ impl Setup {
         let mut lane = self.writer.lane(7);
         let delivery = tokio::time::timeout(Duration::from_mins(1), lane.deliver(destination, lines));
         let delivered = delivery.await.expect("the delivery ends");
-        let settled = delivered.lines_stored + delivered.refused.len() + delivered.blocked.len();
+        let settled = delivered.lines_stored + delivered.refused.len() + delivered.kept_out.len();
         assert_eq!(settled, lines.len());
         delivered
     }

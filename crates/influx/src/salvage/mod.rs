@@ -43,13 +43,13 @@
 //! | `suspects` | lines that fit a cause |
 //! | `evidence`, `proof`, `unproven` | what refusals of single lines prove |
 //! | `refusal` | one refusal: its answer, its address, its time |
-//! | `limited_lines` | lines that probably meet a limit |
+//! | `limited_series` | lines that probably meet a limit |
 //! | `line_set`, `request_lines` | a set of lines; the lines of one request |
 //! | `same_point` | lines with the same series and time |
 
 mod column_conflicts;
 mod evidence;
-mod limited_lines;
+mod limited_series;
 mod line_set;
 mod numbered_lines;
 mod pieces;

@@ -2,7 +2,7 @@
 
 use super::column_conflicts::ColumnConflicts;
 use super::evidence::{Evidence, KeptOut, RefusedLine};
-use super::limited_lines::LimitedLines;
+use super::limited_series::LimitedSeries;
 use super::pieces::{HalfState, Piece, UnsettledPieces};
 use super::refusal::{AddressHistory, RefusedAt, RefusedRequest};
 use super::request_lines::RequestLines;
@@ -82,7 +82,7 @@ pub struct SalvagePlan {
     /// Lines that were out when the trial began.
     out_before: usize,
     conflicts: ColumnConflicts,
-    limited: LimitedLines,
+    limited: LimitedSeries,
     /// Whether answers guide the search: until one leads to no refused line.
     is_guided: bool,
     /// The request for a line that is set aside, while it is not answered.
@@ -105,7 +105,7 @@ impl SalvagePlan {
             request: None,
             out_before: 0,
             conflicts: ColumnConflicts::default(),
-            limited: LimitedLines::default(),
+            limited: LimitedSeries::default(),
             is_guided: true,
             probe: None,
             is_control_refused: false,

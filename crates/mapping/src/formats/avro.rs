@@ -11,7 +11,8 @@
 use super::avro_schema::{AvroSchema, DecimalSize, Field, Node, NodeId, SCALE_MAX};
 use super::input::Input;
 use super::json_text::{JsonText, PathSegment, ValuePath, check_depth};
-use crate::rejection::{Drop, Rejection};
+use crate::drop_reason::DropReason;
+use crate::rejection::Rejection;
 use std::io::Write as _;
 
 /// Name of the format in messages.
@@ -56,11 +57,11 @@ impl Decoder<'_, '_, '_> {
             Node::Double => self.text.push_float(f64::from_le_bytes(self.input.array_of()?), path),
             Node::Bytes => {
                 bytes(self.input)?;
-                self.text.drop(Drop::Binary, path);
+                self.text.drop(DropReason::Binary, path);
             }
             Node::Fixed(size) => {
                 self.input.take(*size)?;
-                self.text.drop(Drop::Binary, path);
+                self.text.drop(DropReason::Binary, path);
             }
             Node::Text => {
                 let text = bytes(self.input)?;
@@ -203,7 +204,7 @@ impl Decoder<'_, '_, '_> {
     /// Writes a decimal, or drops it if it has too many digits.
     fn decimal(&mut self, unscaled: &[u8], scale: usize, path: Option<&ValuePath<'_>>) {
         let Some(number) = unscaled_number(unscaled) else {
-            self.text.drop(Drop::Binary, path);
+            self.text.drop(DropReason::Binary, path);
             return;
         };
         if scale == 0 {
@@ -233,7 +234,7 @@ impl Decoder<'_, '_, '_> {
         }
         match usize::try_from(scale) {
             Ok(scale) if scale <= SCALE_MAX => self.decimal(unscaled, scale, path),
-            _ => self.text.drop(Drop::Binary, path),
+            _ => self.text.drop(DropReason::Binary, path),
         }
         Ok(())
     }

@@ -10,7 +10,8 @@
 
 use super::input::Input;
 use super::json_text::{JsonText, PathSegment, ValuePath, check_depth};
-use crate::rejection::{Drop, Rejection};
+use crate::drop_reason::DropReason;
+use crate::rejection::Rejection;
 use crate::time::TimeFormat;
 use jiff::tz::TimeZone;
 
@@ -88,7 +89,7 @@ impl Decoder<'_, '_, '_> {
             UNSIGNED | NEGATIVE => self.text.push_integer(head.integer().unwrap_or_default()),
             BYTES => {
                 self.chunks(head, |_, _| {})?;
-                self.text.drop(Drop::Binary, path);
+                self.text.drop(DropReason::Binary, path);
             }
             TEXT => self.string(head)?,
             ARRAY => self.array(head, path, depth)?,
@@ -212,7 +213,7 @@ impl Decoder<'_, '_, '_> {
             (None, Argument::Long(..=31, _)) => {
                 return Err(self.input.unreadable("a simple value in the wrong form", head.start));
             }
-            _ => self.text.drop(Drop::Binary, path),
+            _ => self.text.drop(DropReason::Binary, path),
         }
         Ok(())
     }
@@ -223,7 +224,7 @@ impl Decoder<'_, '_, '_> {
         check_depth(depth, self.input.position())?;
         let mut unused = JsonText::default();
         Decoder { input: self.input, text: &mut unused }.value(None, depth + 1)?;
-        self.text.drop(Drop::Binary, path);
+        self.text.drop(DropReason::Binary, path);
         Ok(())
     }
 
@@ -252,7 +253,7 @@ impl Decoder<'_, '_, '_> {
         let seconds =
             seconds.ok_or_else(|| self.input.unreadable("a time (tag 1) that is no number", start))?;
         if !seconds.is_finite() {
-            self.text.drop(Drop::NotFinite, path);
+            self.text.drop(DropReason::NotFinite, path);
             return Ok(());
         }
         // The shortest decimal, so that a time of 0.1 s is exact.
@@ -421,16 +422,16 @@ mod tests {
             *drop
         };
         for binary in ["41 00", "c2 49 010000000000000000", "c3 41 00", "f0", "f8 ff"] {
-            assert_eq!(dropped(binary), Drop::Binary);
+            assert_eq!(dropped(binary), DropReason::Binary);
         }
         for tagged in ["c4 82 21 19 6ab3", "c5 82 20 03", "d8 1e 82 01 02", "d8 19 00", "c4 82 21 c2 41 01"] {
-            assert_eq!(dropped(tagged), Drop::Binary);
+            assert_eq!(dropped(tagged), DropReason::Binary);
         }
         for not_finite in ["f9 7c00", "f9 7e00", "fa 7f800000", "fb fff0000000000000", "c1 f9 7e00"] {
-            assert_eq!(dropped(not_finite), Drop::NotFinite);
+            assert_eq!(dropped(not_finite), DropReason::NotFinite);
         }
         let many = text(&format!("9a 00008000 {}", "40".repeat(0x8000)));
-        assert_eq!(many.drops.iter().collect::<Vec<_>>(), [(Drop::Binary, 0x8000)]);
+        assert_eq!(many.drops.iter().collect::<Vec<_>>(), [(DropReason::Binary, 0x8000)]);
         assert_eq!(many.dropped.len(), FIRST_DROPS_MAX);
     }
 

@@ -4,7 +4,7 @@
 
 use super::json_text::{JsonText, PathSegment, ValuePath};
 use crate::decode::Number;
-use crate::rejection::Drop;
+use crate::drop_reason::DropReason;
 
 /// Reads a record that is a single value.
 pub(super) fn read(value: &[u8], text: &mut JsonText) {
@@ -30,7 +30,7 @@ pub(super) fn push(cell: &[u8], path: Option<&ValuePath<'_>>, text: &mut JsonTex
         let number = text.bytes.get(start..).unwrap_or_default();
         if Number::whole(number).is_none() {
             text.bytes.truncate(start);
-            text.drop(Drop::NotFinite, path);
+            text.drop(DropReason::NotFinite, path);
         }
         return;
     }
@@ -41,7 +41,7 @@ pub(super) fn push(cell: &[u8], path: Option<&ValuePath<'_>>, text: &mut JsonTex
     } else if is("false") {
         text.push(b"false");
     } else if is_not_finite(trimmed) {
-        text.drop(Drop::NotFinite, path);
+        text.drop(DropReason::NotFinite, path);
     } else {
         push_text(cell, text);
     }
@@ -161,7 +161,7 @@ mod tests {
             assert_eq!(f(cell, want), [], "{cell:?}");
         }
         for cell in ["NaN", "nan", "inf", "-Inf", "+infinity", "1e999", "-1e999"] {
-            assert_eq!(f(cell, "null"), [(Drop::NotFinite, 1)], "{cell:?}");
+            assert_eq!(f(cell, "null"), [(DropReason::NotFinite, 1)], "{cell:?}");
         }
     }
 

@@ -318,7 +318,7 @@ impl Row {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rejection::Drop;
+    use crate::drop_reason::DropReason;
     use crate::{Format, Globs, Mapped, Mapper, RecordLimits, TimeFormat, TimeRule};
     use base::record::{Record, RecordTime};
     use line_protocol::LineBuffer;
@@ -379,7 +379,7 @@ mod tests {
     }
 
     /// Lines, result and drops of a record.
-    type Outcome = (String, Mapped, Vec<(Drop, u64)>);
+    type Outcome = (String, Mapped, Vec<(DropReason, u64)>);
 
     fn map(rules: Rules, values: &[&str]) -> Vec<Outcome> {
         let limits = RecordLimits { record_bytes_max: 100_000, lines_bytes_max: 100_000 };
@@ -451,7 +451,7 @@ mod tests {
         let mapped = map(rules(Csv::default()), &values);
         let lines: Vec<_> = mapped.iter().map(|(lines, ..)| lines.as_str()).collect();
         assert_eq!(lines, ["t a=1,b=2\n", "t b=1,a=2\n", "t a=1\n", "t a=1\n", "", "t a=3,b=4\n"]);
-        assert_eq!(mapped[3].2, [(Drop::NotFinite, 1)]);
+        assert_eq!(mapped[3].2, [(DropReason::NotFinite, 1)]);
     }
 
     /// Each row repeats the names of all columns, so that the text could be a thousand times the record.

@@ -2,7 +2,8 @@
 
 use crate::FIRST_DROPS_MAX;
 use crate::decode::{DEPTH_MAX, Syntax, SyntaxError};
-use crate::rejection::{Drop, Drops, Rejection};
+use crate::drop_reason::{DropReason, Drops};
+use crate::rejection::Rejection;
 use line_protocol::runs;
 use std::io::Write as _;
 use std::num::NonZeroU32;
@@ -21,7 +22,7 @@ pub(crate) struct JsonText {
     pub drops: Drops,
     /// The first of these values, each with the position of its flattened key in `dropped_keys`. Bounded, since a record can have
     /// any number of such values under long keys.
-    pub dropped: Vec<(Drop, Range<usize>)>,
+    pub dropped: Vec<(DropReason, Range<usize>)>,
     pub dropped_keys: Vec<u8>,
     /// Rows that are no objects, in the order of the text.
     pub bad_rows: Vec<BadRow>,
@@ -120,7 +121,7 @@ impl JsonText {
         if value.into().is_finite() {
             self.push(zmij::Buffer::new().format_finite(value).as_bytes());
         } else {
-            self.drop(Drop::NotFinite, path);
+            self.drop(DropReason::NotFinite, path);
         }
     }
 
@@ -154,7 +155,7 @@ impl JsonText {
     }
 
     /// Writes null instead of a value, and keeps the flattened key for the report.
-    pub(super) fn drop(&mut self, drop: Drop, path: Option<&ValuePath<'_>>) {
+    pub(super) fn drop(&mut self, drop: DropReason, path: Option<&ValuePath<'_>>) {
         self.push(b"null");
         self.drops.add(drop);
         if self.dropped.len() >= FIRST_DROPS_MAX {

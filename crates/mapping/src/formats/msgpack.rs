@@ -9,7 +9,8 @@
 
 use super::input::Input;
 use super::json_text::{JsonText, PathSegment, ValuePath, check_depth};
-use crate::rejection::{Drop, Rejection};
+use crate::drop_reason::DropReason;
+use crate::rejection::Rejection;
 
 /// Appends the JSON text of the next value.
 pub(super) fn transcode(input: &mut Input<'_>, text: &mut JsonText) -> Result<(), Rejection> {
@@ -36,7 +37,7 @@ impl Decoder<'_, '_, '_> {
             width @ 0xC4..=0xC6 => {
                 let size = self.size(width - 0xC4)?;
                 self.input.take(size.into())?;
-                self.text.drop(Drop::Binary, path);
+                self.text.drop(DropReason::Binary, path);
             }
             width @ 0xC7..=0xC9 => {
                 let size = self.size(width - 0xC7)?;
@@ -149,7 +150,7 @@ impl Decoder<'_, '_, '_> {
                 (i64::from_be_bytes(part(data, 4)), u64::from(u32::from_be_bytes(part(data, 0))))
             }
             _ => {
-                self.text.drop(Drop::Binary, path);
+                self.text.drop(DropReason::Binary, path);
                 return Ok(());
             }
         };
@@ -266,7 +267,8 @@ mod tests {
         assert_eq!(text.bytes, b"{\"a\":{\"b\":[null,null,null]}}\n");
         let dropped: Vec<_> =
             text.dropped.iter().map(|(drop, key)| (*drop, text.dropped_keys[key.clone()].to_vec())).collect();
-        let want = [(Drop::Binary, "a_b_0"), (Drop::NotFinite, "a_b_1"), (Drop::Binary, "a_b_2")];
+        let want =
+            [(DropReason::Binary, "a_b_0"), (DropReason::NotFinite, "a_b_1"), (DropReason::Binary, "a_b_2")];
         assert_eq!(dropped, want.map(|(drop, key)| (drop, key.as_bytes().to_vec())));
     }
 
@@ -277,7 +279,7 @@ mod tests {
         let mut reader = FormatReader::default();
         reader.read(&rules(), &bytes, None, usize::MAX).unwrap();
         let text = reader.json;
-        assert_eq!(text.drops.iter().collect::<Vec<_>>(), [(Drop::Binary, 0x8000)]);
+        assert_eq!(text.drops.iter().collect::<Vec<_>>(), [(DropReason::Binary, 0x8000)]);
         assert_eq!(text.dropped.len(), FIRST_DROPS_MAX);
         assert!(text.dropped_keys.len() < 10_000);
     }
@@ -339,7 +341,7 @@ mod tests {
         assert_eq!(Format::of_binary_file("온도".as_bytes()), None);
     }
 
-    fn mapped(rules: Rules, values: &[&[u8]]) -> (String, Option<String>, Vec<(Drop, u64)>) {
+    fn mapped(rules: Rules, values: &[&[u8]]) -> (String, Option<String>, Vec<(DropReason, u64)>) {
         let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 };
         let mut mapper = Mapper::new(Arc::new(rules), "t", limits);
         let mut lines = LineBuffer::default();
@@ -390,7 +392,7 @@ mod tests {
         let binary = b"\xA1b\xC4\x01x";
         let (lines, rejected, drops) = mapped(rules(), &[b"\x82", V, binary, b"\x81", V]);
         assert_eq!((lines.matches("t v=1 ").count(), rejected), (2, None));
-        assert_eq!(drops, [(Drop::Binary, 1)]);
+        assert_eq!(drops, [(DropReason::Binary, 1)]);
         let (lines, rejected, _) = mapped(rules(), &[b"\x81", V, b"\x81\xA1"]);
         let want = "it is not MessagePack: the value is cut off at byte 6";
         assert_eq!((lines.as_str(), rejected.as_deref()), ("", Some(want)));

@@ -4,12 +4,13 @@ use super::{Mapper, Pass, end_line};
 use crate::TimeError;
 use crate::decode::push_lossy;
 use crate::distinct;
+use crate::drop_reason::DropReason;
 use crate::element::{Place, Positioned};
 use crate::interned_keys::KeyId;
 use crate::key_tree::NodeId;
 use crate::line::LineContext;
 use crate::mapped::Mapped;
-use crate::rejection::{Drop, Rejection};
+use crate::rejection::Rejection;
 use crate::scalar::{Kind, Scalar, Texts};
 use base::record::Record;
 use line_protocol::LineBuffer;
@@ -273,7 +274,7 @@ impl Mapper {
             let position = place.end;
             self.element.name = Some(Positioned { scalar: Scalar::at(Kind::Plain, place), position });
             if is_lossy {
-                self.known.drops.add(Drop::NotUtf8);
+                self.known.drops.add(DropReason::NotUtf8);
             }
         }
         let is_utf8 = position.is_utf8;
@@ -294,13 +295,13 @@ impl Mapper {
                 return Err(bad(tag, Reason::ReservedTag(key)));
             };
             if is_lossy || is_lossy_value {
-                self.drop_influx(node, &key, Drop::NotUtf8, work);
+                self.drop_influx(node, &key, DropReason::NotUtf8, work);
             }
             if self.put(Place::Tag(id), Scalar::at(Kind::Plain, value)) {
                 if self.repeats_tag(place, is_utf8, text, work) {
                     return Err(bad(tag, Reason::DuplicateTag));
                 }
-                self.drop_influx(node, &key, Drop::Duplicate, work);
+                self.drop_influx(node, &key, DropReason::Duplicate, work);
             }
         }
         let parent = self.known.keys.child(NodeId::ROOT, Some(parent), FIELDS);
@@ -313,16 +314,16 @@ impl Mapper {
             let (id, tag) = match self.influx_field(node, &key, work) {
                 KeyUse::Field { key, tag } => (key, tag),
                 KeyUse::Reserved => {
-                    self.drop_influx(node, &key, Drop::ReservedKey, work);
+                    self.drop_influx(node, &key, DropReason::ReservedKey, work);
                     continue;
                 }
                 KeyUse::Excluded | KeyUse::Tag(_) => continue,
             };
             let generation = self.element.generation;
             if tag
-                .is_some_and(|tag| self.known.tags.is_claimed(tag, generation) || self.constants.has_tag(tag))
+                .is_some_and(|tag| self.known.tags.is_used_by(tag, generation) || self.constants.has_tag(tag))
             {
-                self.drop_influx(node, &key, Drop::TagAndField, work);
+                self.drop_influx(node, &key, DropReason::TagAndField, work);
                 continue;
             }
             let mut is_lossy = is_lossy;
@@ -342,10 +343,10 @@ impl Mapper {
                 }
             };
             if is_lossy {
-                self.drop_influx(node, &key, Drop::NotUtf8, work);
+                self.drop_influx(node, &key, DropReason::NotUtf8, work);
             }
             if self.put(Place::Field(id), scalar) {
-                self.drop_influx(node, &key, Drop::Duplicate, work);
+                self.drop_influx(node, &key, DropReason::Duplicate, work);
             }
         }
         Ok(self.element.fields().next().is_some())
@@ -367,9 +368,9 @@ impl Mapper {
         let offset = self.constants.offset_field.map(|key| &*known.fields.get(key).prefix);
         if offset
             .and_then(|key| known.tags.find(key))
-            .is_some_and(|tag| known.tags.is_claimed(tag, element.generation) || self.constants.has_tag(tag))
+            .is_some_and(|tag| known.tags.is_used_by(tag, element.generation) || self.constants.has_tag(tag))
         {
-            known.drops.add(Drop::TagAndField);
+            known.drops.add(DropReason::TagAndField);
             layout.leave_out_offset();
         }
         let (constants, outside) = (&self.constants, &self.outside);
@@ -425,7 +426,7 @@ impl Mapper {
     }
 
     /// Counts a dropped or changed value, and reports the first one of its key.
-    fn drop_influx(&mut self, node: NodeId, key: &Range<usize>, drop: Drop, work: &InfluxWork) {
+    fn drop_influx(&mut self, node: NodeId, key: &Range<usize>, drop: DropReason, work: &InfluxWork) {
         self.known.drops.add(drop);
         if !self.known.keys.has_dropped(node, drop) {
             self.known.keys.set_dropped(node, drop);
@@ -657,7 +658,7 @@ mod tests {
     }
 
     /// The lines, and the first drop of each key.
-    fn drops(rules: Rules, value: &[u8]) -> (String, Vec<FirstDrop>, Vec<(Drop, u64)>) {
+    fn drops(rules: Rules, value: &[u8]) -> (String, Vec<FirstDrop>, Vec<(DropReason, u64)>) {
         let mut mapper = mapper(rules);
         let (time, value) = (RecordTime::At(KAFKA_NS), Some(value));
         let record = Record { partition: 0, offset: 7, time, key: None, value, headers: &[] };
@@ -669,29 +670,29 @@ mod tests {
 
     #[test]
     fn what_some_server_refuses_is_left_out_and_counted() {
-        let f = |value: &[u8], want: &str, key: &str, drop: Drop| {
+        let f = |value: &[u8], want: &str, key: &str, drop: DropReason| {
             let (line, first, counts) = drops(rules(), value);
             assert_eq!((line, counts), (format!("{want}\n"), vec![(drop, 1)]));
             assert_eq!(first, [FirstDrop { key: key.to_owned(), drop }]);
         };
-        f(b"m v=1,w=2,v=3 5", "m w=2,v=3 5", "v", Drop::Duplicate);
-        f(b"m,a=1 a=2,b=3 5", "m,a=1 b=3 5", "a", Drop::TagAndField);
-        f(b"m v=1,time=2 5", "m v=1 5", "time", Drop::ReservedKey);
-        f(b"m,t=\xFF s=\"x\" 5", "m,t=\u{FFFD} s=\"x\" 5", "t", Drop::NotUtf8);
-        f(b"m s=\"\xFF\" 5", "m s=\"\u{FFFD}\" 5", "s", Drop::NotUtf8);
+        f(b"m v=1,w=2,v=3 5", "m w=2,v=3 5", "v", DropReason::Duplicate);
+        f(b"m,a=1 a=2,b=3 5", "m,a=1 b=3 5", "a", DropReason::TagAndField);
+        f(b"m v=1,time=2 5", "m v=1 5", "time", DropReason::ReservedKey);
+        f(b"m,t=\xFF s=\"x\" 5", "m,t=\u{FFFD} s=\"x\" 5", "t", DropReason::NotUtf8);
+        f(b"m s=\"\xFF\" 5", "m s=\"\u{FFFD}\" 5", "s", DropReason::NotUtf8);
         // Tags that the bridge adds.
         let tagged = Rules { tags: vec![("v".to_owned(), Template::literal("x"))], ..rules() };
         let (line, _, counts) = drops(tagged, b"m v=1,w=2 5");
-        assert_eq!((line.as_str(), counts), ("m,v=x w=2 5\n", vec![(Drop::TagAndField, 1)]));
+        assert_eq!((line.as_str(), counts), ("m,v=x w=2 5\n", vec![(DropReason::TagAndField, 1)]));
         let offset = Rules { offset_field: Some("o".to_owned()), ..rules() };
         let (line, _, counts) = drops(offset, b"m,o=1 w=2 5");
-        assert_eq!((line.as_str(), counts), ("m,o=1 w=2 5\n", vec![(Drop::TagAndField, 1)]));
+        assert_eq!((line.as_str(), counts), ("m,o=1 w=2 5\n", vec![(DropReason::TagAndField, 1)]));
         let (line, ..) = drops(Rules { offset_field: Some("o".to_owned()), ..rules() }, b"m w=2 5");
         assert_eq!(line, "m w=2,o=7i 5\n");
         let mut rename = Rename::default();
         rename.add("b", "a").unwrap();
         let (line, _, counts) = drops(Rules { rename, ..rules() }, b"m,a=1,b=2 v=1 5");
-        assert_eq!((line.as_str(), counts), ("m,a=2 v=1 5\n", vec![(Drop::Duplicate, 1)]));
+        assert_eq!((line.as_str(), counts), ("m,a=2 v=1 5\n", vec![(DropReason::Duplicate, 1)]));
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use crate::byte_windows::{Gap, Prefix};
 use crate::decode::{Scanner, Token};
+use crate::drop_reason::DropReason;
 use crate::key_tree::{KeyTree, NodeId};
 use crate::line::{LineLayout, LineValues};
 use crate::plan::{Plan, ScalarUse};
-use crate::rejection::Drop;
 use crate::replacements::Replaced;
 use crate::rules::Rules;
 use crate::scalar::{Scalar, Texts};
@@ -122,7 +122,7 @@ impl Slot {
         true
     }
 
-    fn drop(&self, drop: Drop, facts: &Facts<'_>, values: &mut LineValues) -> bool {
+    fn drop(&self, drop: DropReason, facts: &Facts<'_>, values: &mut LineValues) -> bool {
         values.drops.add(drop);
         facts.keys.has_dropped(self.node, drop)
     }

@@ -4,7 +4,8 @@ use super::Losses;
 use super::find::{Finder, token_at};
 use super::text::{ElementText, TextRef};
 use crate::decode::{SyntaxError, Token};
-use crate::rejection::{Drop, Rejection};
+use crate::drop_reason::DropReason;
+use crate::rejection::Rejection;
 use std::ops::Range;
 
 /// The arrays of one element. The buffers are reused from element to element.
@@ -46,7 +47,7 @@ impl Exploded {
             let key = keys.get(found.key).map(String::as_str).unwrap_or_default();
             if !finder.is_last(place, found) {
                 // A later value has the same key. Its array is the one whose items become elements; of this one nothing is left.
-                losses.add(key, Drop::Duplicate);
+                losses.add(key, DropReason::Duplicate);
                 arrays.push(Array { range: found.range.clone(), first: usize::MAX });
                 continue;
             }

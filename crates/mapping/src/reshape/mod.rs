@@ -18,8 +18,9 @@ pub use pivot::{Pivot, PivotList, Zip};
 pub(crate) use text::{ElementText, TextRef};
 
 use crate::decode::{Filter, Scanner, Source, SyntaxError, Token, Tree};
+use crate::drop_reason::{DropReason, Drops};
 use crate::first_drops::FirstDrops;
-use crate::rejection::{Drop, Drops, Rejection};
+use crate::rejection::Rejection;
 use explode::Exploded;
 use find::Finder;
 
@@ -83,7 +84,7 @@ pub(crate) struct Losses {
 
 impl Losses {
     /// Counts a value under this key.
-    pub fn add(&mut self, key: &str, drop: Drop) {
+    pub fn add(&mut self, key: &str, drop: DropReason) {
         self.drops.add(drop);
         if self.first_drops.is_open() {
             self.first_drops.add(key, drop);

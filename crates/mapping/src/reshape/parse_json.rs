@@ -4,8 +4,8 @@ use super::text::TextRef;
 use super::{Losses, SOURCE};
 use crate::Globs;
 use crate::decode::{Scanner, SyntaxError, Text, Token};
+use crate::drop_reason::DropReason;
 use crate::formats::TimeMark;
-use crate::rejection::Drop;
 
 /// Most strings that may hold one another; further ones stay strings.
 const NESTED_MAX: usize = 4;
@@ -158,7 +158,7 @@ impl ParsedJson {
         let mut decoded = self.decoded.get_mut(place.nested).map(std::mem::take).unwrap_or_default();
         decoded.clear();
         if held.is_not_utf8() {
-            losses.add(&String::from_utf8_lossy(&self.flattened), Drop::NotUtf8);
+            losses.add(&String::from_utf8_lossy(&self.flattened), DropReason::NotUtf8);
         }
         let Self { scratch, .. } = self;
         decoded.extend_from_slice(held.decode(scratch));
@@ -167,7 +167,7 @@ impl ParsedJson {
         let result = if is_json {
             self.value(keys, text, &mut scanner, Place { nested: place.nested + 1, ..place }, losses)
         } else {
-            losses.add(&String::from_utf8_lossy(&self.flattened), Drop::NotJson);
+            losses.add(&String::from_utf8_lossy(&self.flattened), DropReason::NotJson);
             self.string(held);
             Ok(())
         };

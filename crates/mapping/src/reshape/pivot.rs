@@ -4,7 +4,7 @@ use super::find::{Finder, Found, token_at};
 use super::text::{ElementText, TextRef};
 use super::{Losses, Reshape};
 use crate::decode::{Scanner, SyntaxError, Token};
-use crate::rejection::Drop;
+use crate::drop_reason::DropReason;
 use std::ops::Range;
 
 /// A list of objects, each with a name and a value.
@@ -86,7 +86,7 @@ pub(super) fn write(
             continue;
         }
         if !lists.is_last(place, found) {
-            losses.add(reshape.list_keys().nth(found.key).unwrap_or_default(), Drop::Duplicate);
+            losses.add(reshape.list_keys().nth(found.key).unwrap_or_default(), DropReason::Duplicate);
         }
         is_any = true;
         out.copy(&element, at..found.range.start);
@@ -156,7 +156,7 @@ fn items(
                 }
             }
         }
-        member(name, value, &item, out, || losses.add(pivot.reported(), Drop::Item))?;
+        member(name, value, &item, out, || losses.add(pivot.reported(), DropReason::Item))?;
     }
     Ok(())
 }
@@ -189,7 +189,7 @@ fn pairs(
             Some(range) if token_at(&element, &range)?.0 == Token::Null => None,
             value => value,
         };
-        member(name, value, &element, out, || losses.add(&zip.names, Drop::Item))?;
+        member(name, value, &element, out, || losses.add(&zip.names, DropReason::Item))?;
     }
 }
 

@@ -1,11 +1,11 @@
 use crate::decode::{Filter, Query};
-use crate::{Drop, Format, Globs, Mapper, Pivot, PivotList, RecordLimits, Reshape, Rules, Zip};
+use crate::{DropReason, Format, Globs, Mapper, Pivot, PivotList, RecordLimits, Reshape, Rules, Zip};
 use base::record::{Record, RecordTime};
 use line_protocol::LineBuffer;
 use std::sync::Arc;
 
 /// Lines, rejections and drops of a record that is mapped three times, the same each time: the later ones have known shapes.
-fn outcome(rules: &Rules, value: &[u8]) -> (String, Vec<(Drop, u64)>) {
+fn outcome(rules: &Rules, value: &[u8]) -> (String, Vec<(DropReason, u64)>) {
     let limits = RecordLimits { record_bytes_max: 100_000, lines_bytes_max: 10_000 };
     let mut mapper = Mapper::new(Arc::new(rules.clone()), "t", limits);
     let mut found = Vec::new();
@@ -25,7 +25,7 @@ fn outcome(rules: &Rules, value: &[u8]) -> (String, Vec<(Drop, u64)>) {
     found.remove(0)
 }
 
-fn check(rules: &Rules, value: &str, want: &str, drops: &[(Drop, u64)]) {
+fn check(rules: &Rules, value: &str, want: &str, drops: &[(DropReason, u64)]) {
     let (got, dropped) = outcome(rules, value.as_bytes());
     assert_eq!((got.as_str(), dropped.as_slice()), (want, drops), "{value}");
 }
@@ -46,20 +46,20 @@ fn pivot(list: &str, name: &str, value: &[&str]) -> Pivot {
 #[test]
 fn items_of_a_pivoted_list_become_fields_by_their_names() {
     let rules = rules(Reshape { pivot: vec![pivot("d_list", "n_x", &["v", "w_0"])], ..Reshape::default() });
-    let f = |value: &str, want: &str, drops: &[(Drop, u64)]| check(&rules, value, want, drops);
+    let f = |value: &str, want: &str, drops: &[(DropReason, u64)]| check(&rules, value, want, drops);
     f(r#"{"d":{"list":[{"n":{"x":"a"},"v":1},{"n":{"x":"b"},"v":null,"w":[2]}]}}"#, "t a=1,b=2", &[]);
     f(r#"{"x":1,"d":{"list":[{"n":{"x":"a b"},"v":{"c":3}}],"y":2}}"#, r"t x=1,d_y=2,a\ b_c=3", &[]);
     // A name that is no text, no value, no object, no name.
     f(
         r#"{"x":1,"d":{"list":[{"n":{"x":5},"v":1},{"n":{"x":"b"}},7,{"v":1},{"n":{"x":"c"},"v":null}]}}"#,
         "t x=1",
-        &[(Drop::Item, 5)],
+        &[(DropReason::Item, 5)],
     );
     // The last of equal names wins.
     f(
         r#"{"a":1,"d":{"list":[{"n":{"x":"a"},"v":2},{"n":{"x":"a"},"v":3}]}}"#,
         "t a=3",
-        &[(Drop::Duplicate, 2)],
+        &[(DropReason::Duplicate, 2)],
     );
     f(r#"{"d_list":[{"n_x":"a","v":1}],"b":2}"#, "t b=2,a=1", &[]);
     // No list.
@@ -70,12 +70,12 @@ fn items_of_a_pivoted_list_become_fields_by_their_names() {
     f(
         r#"{"d":{"list":[{"n":{"x":"a"},"v":1}],"list":[{"n":{"x":"b"},"v":2}]}}"#,
         "t b=2",
-        &[(Drop::Duplicate, 1)],
+        &[(DropReason::Duplicate, 1)],
     );
     f(
         r#"{"d":{"list":[{"n":{"x":"\u0061\"q"},"v":NaN},{"n":{"x":"b"},"v":1}]}}"#,
         "t b=1",
-        &[(Drop::NotFinite, 1)],
+        &[(DropReason::NotFinite, 1)],
     );
 }
 
@@ -96,22 +96,22 @@ fn parallel_arrays_of_names_and_values_become_fields() {
     let rules = rules(Reshape { zip: vec![zip("n", "v"), zip("m", "w")], ..Reshape::default() });
     check(&rules, r#"{"n":["a","b"],"v":[1,2],"x":3}"#, "t x=3,a=1,b=2", &[]);
     check(&rules, r#"{"n":["a"],"v":[1],"w":[5],"m":["c"]}"#, "t a=1,c=5", &[]);
-    check(&rules, r#"{"n":["a","b",7,"d"],"v":[1,null,2]}"#, "t a=1", &[(Drop::Item, 3)]);
-    check(&rules, r#"{"v":[1,2],"x":3}"#, "t x=3", &[(Drop::Item, 2)]);
-    check(&rules, r#"{"n":"a","v":5}"#, "t v=5", &[(Drop::String, 1)]);
+    check(&rules, r#"{"n":["a","b",7,"d"],"v":[1,null,2]}"#, "t a=1", &[(DropReason::Item, 3)]);
+    check(&rules, r#"{"v":[1,2],"x":3}"#, "t x=3", &[(DropReason::Item, 2)]);
+    check(&rules, r#"{"n":"a","v":5}"#, "t v=5", &[(DropReason::String, 1)]);
 }
 
 #[test]
 fn each_index_of_parallel_arrays_becomes_an_element() {
     let rules = rules(Reshape { explode: keys(&["d_a", "b"]), ..Reshape::default() });
-    let f = |value: &str, want: &str, drops: &[(Drop, u64)]| check(&rules, value, want, drops);
+    let f = |value: &str, want: &str, drops: &[(DropReason, u64)]| check(&rules, value, want, drops);
     f(r#"{"x":1,"d":{"a":[2,3],"y":4},"b":[5,6]}"#, "t x=1,d_a=2,d_y=4,b=5; t x=1,d_a=3,d_y=4,b=6", &[]);
     f(r#"{"x":1,"b":[5,{"c":6},[7,8]]}"#, "t x=1,b=5; t x=1,b_c=6; t x=1,b_0=7,b_1=8", &[]);
     // A value that is no array goes into each element.
     f(r#"{"d":{"a":[1,2]},"b":3}"#, "t d_a=1,b=3; t d_a=2,b=3", &[]);
     f(r#"{"x":1}"#, "t x=1", &[]);
     f(r#"{"x":1,"b":[]}"#, "filtered", &[]);
-    f(r#"{"b":[1],"x":2,"b":[3,4]}"#, "t x=2,b=3; t x=2,b=4", &[(Drop::Duplicate, 1)]);
+    f(r#"{"b":[1],"x":2,"b":[3,4]}"#, "t x=2,b=3; t x=2,b=4", &[(DropReason::Duplicate, 1)]);
     f(
         r#"[{"x":1,"b":[5,6],"d":{"a":[7]}},{"x":2}]"#,
         "t x=2; its arrays under `explode` have different lengths: \"b\" has 2 items, \"d_a\" has 1 item",
@@ -167,11 +167,16 @@ fn strings_that_hold_json_are_read_in_place() {
         &all,
         r#"{"p":"{\"a\":1,\"b\":[2,\"3\"]}","q":"{}"}"#,
         "t p_a=1,p_b_0=2,p_b_1=3",
-        &[(Drop::String, 1)],
+        &[(DropReason::String, 1)],
     );
-    check(&all, r#"{"x":1,"p":"{\"a\":","p2":""}"#, "t x=1", &[(Drop::String, 2), (Drop::NotJson, 2)]);
-    check(&all, r#"{"x":1,"p":"\"y\""}"#, "t x=1", &[(Drop::String, 1), (Drop::NotJson, 1)]);
-    check(&all, r#"{"a":["{}"],"x":1}"#, "t x=1", &[(Drop::String, 1)]);
+    check(
+        &all,
+        r#"{"x":1,"p":"{\"a\":","p2":""}"#,
+        "t x=1",
+        &[(DropReason::String, 2), (DropReason::NotJson, 2)],
+    );
+    check(&all, r#"{"x":1,"p":"\"y\""}"#, "t x=1", &[(DropReason::String, 1), (DropReason::NotJson, 1)]);
+    check(&all, r#"{"a":["{}"],"x":1}"#, "t x=1", &[(DropReason::String, 1)]);
     let items = Rules { query: Query::parse("$.p[*]").unwrap(), ..parsing(&["p"]) };
     check(&items, r#"{"p":"[{\"v\":1},{\"v\":2}]"}"#, "t v=1; t v=2", &[]);
     // A line break in a string's JSON is no end of a line.
@@ -182,7 +187,7 @@ fn strings_that_hold_json_are_read_in_place() {
         value,
         r#"t p_v=1; t p=2; t x=3; it is not JSON: the value is cut off at byte 30: found "\n", in `"v":1}}{"p":2}\n{"p":"{}"\n{"x":3}\n`"#,
         // The parser read the string of the line that is cut off.
-        &[(Drop::String, 1)],
+        &[(DropReason::String, 1)],
     );
 }
 
@@ -195,7 +200,7 @@ fn strings_are_parsed_to_a_depth_of_four() {
         })
     };
     check(&rules, &format!(r#"{{"p":{}}}"#, nested(4)), "t p=5", &[]);
-    check(&rules, &format!(r#"{{"p":{},"x":1}}"#, nested(5)), "t x=1", &[(Drop::String, 1)]);
+    check(&rules, &format!(r#"{{"p":{},"x":1}}"#, nested(5)), "t x=1", &[(DropReason::String, 1)]);
 }
 
 #[test]
@@ -226,6 +231,6 @@ fn a_condition_on_the_record_takes_the_values_of_one_line_apart() {
         &rules,
         r#"{"ok":true,"v":1}{"ok":true,"v":2} {"ok":false,"v":3}"#,
         "t v=1; t v=2; filtered",
-        &[(Drop::String, 2)],
+        &[(DropReason::String, 2)],
     );
 }

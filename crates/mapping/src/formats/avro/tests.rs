@@ -1,7 +1,7 @@
 use crate::formats::{AvroSchema, Format, FormatReader, Schema};
 use crate::{
-    Drop, KeySelector, Lookup, Mapper, MissingSchema, RecordLimits, Rejection, Rules, Schemas, TimeFormat,
-    TimeRule, seed,
+    DropReason, KeySelector, Lookup, Mapper, MissingSchema, RecordLimits, Rejection, Rules, Schemas,
+    TimeFormat, TimeRule, seed,
 };
 use apache_avro::types::Value as Avro;
 use base::record::{Record, RecordTime};
@@ -225,13 +225,13 @@ fn dropped_values_are_named_by_their_flattened_keys() {
     let bytes = [&b"\x02x\x02\x04k\"\x04\x00\x02"[..], &f64::NAN.to_le_bytes(), b"\0\0"].concat();
     reader.read(&rules, &bytes, schema, 1_000).unwrap();
     assert_eq!(reader.json.bytes, br#"{"a":null,"m":{"k\"":[null,null]}}"#);
-    let dropped: Vec<(Drop, &[u8])> = reader
+    let dropped: Vec<(DropReason, &[u8])> = reader
         .json
         .dropped
         .iter()
         .map(|(drop, key)| (*drop, &reader.json.dropped_keys[key.clone()]))
         .collect();
-    let want: [(Drop, &[u8]); 2] = [(Drop::Binary, b"a"), (Drop::NotFinite, b"m_k\\\"_1")];
+    let want: [(DropReason, &[u8]); 2] = [(DropReason::Binary, b"a"), (DropReason::NotFinite, b"m_k\\\"_1")];
     assert_eq!(dropped, want);
 }
 

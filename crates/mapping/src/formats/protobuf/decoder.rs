@@ -7,7 +7,8 @@
 use super::super::json_text::{JsonText, PathSegment, ValuePath, check_depth};
 use super::plan::{Field, FieldKind, Form, Label, Message, Plan};
 use super::wire::{Wire, WireType, unreadable};
-use crate::rejection::{Drop, Rejection};
+use crate::drop_reason::DropReason;
+use crate::rejection::Rejection;
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -457,7 +458,7 @@ impl<'a> Decoder<'a, '_> {
                 text.push_escaped(bytes);
                 text.push(b"\"");
             }
-            FieldKind::Bytes => text.drop(Drop::Binary, path),
+            FieldKind::Bytes => text.drop(DropReason::Binary, path),
             FieldKind::Enum(of) => {
                 text.push(b"\"");
                 match self.plan.enumeration(of).name(int32(bits)) {

@@ -2,8 +2,9 @@
 
 use super::schema::{ProtobufSchema, ProtobufSchemaError};
 use super::{delimited, messages_of_file};
+use crate::drop_reason::DropReason;
 use crate::formats::{Format, FormatReader, JsonText, Reference, Schema, SchemaUse};
-use crate::rejection::{Drop, Rejection};
+use crate::rejection::Rejection;
 use crate::{KeySelector, Mapper, RecordLimits, Rules, TimeFormat, TimeRule};
 use base::record::{Record, RecordTime};
 use line_protocol::LineBuffer;
@@ -246,18 +247,18 @@ fn an_empty_value_is_a_message() {
 
 #[test]
 fn values_that_json_cannot_hold_are_dropped_with_their_keys() {
-    let f = |message: &str, hex: &str, drop: Drop, key: &str| {
+    let f = |message: &str, hex: &str, drop: DropReason, key: &str| {
         let text = text(&of_types(message), &bytes(hex)).unwrap();
         assert_eq!(text.drops.iter().collect::<Vec<_>>(), [(drop, 1)], "{hex}");
         let [(_, place)] = &text.dropped[..] else { panic!("{hex}: {:?}", text.dropped) };
         assert_eq!(text.dropped_keys[place.clone()], *key.as_bytes(), "{hex}");
     };
-    f("Texts", "12 01 00", Drop::Binary, "bytes");
-    f("Maps", "2a 06 0a 01 61 12 01 00", Drop::Binary, "e_a");
-    f("Known", "4a 03 0a 01 00", Drop::Binary, "bytes");
-    f("Numbers", "09 000000000000f07f", Drop::NotFinite, "double");
-    f("Numbers", "15 0000c07f", Drop::NotFinite, "float");
-    f("Lists", "11 000000000000f87f", Drop::NotFinite, "doubles_0");
+    f("Texts", "12 01 00", DropReason::Binary, "bytes");
+    f("Maps", "2a 06 0a 01 61 12 01 00", DropReason::Binary, "e_a");
+    f("Known", "4a 03 0a 01 00", DropReason::Binary, "bytes");
+    f("Numbers", "09 000000000000f07f", DropReason::NotFinite, "double");
+    f("Numbers", "15 0000c07f", DropReason::NotFinite, "float");
+    f("Lists", "11 000000000000f87f", DropReason::NotFinite, "doubles_0");
     assert_eq!(text(&of_types("Texts"), &bytes("12 00")).unwrap().drops.iter().count(), 0);
 }
 

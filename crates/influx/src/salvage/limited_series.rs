@@ -16,7 +16,7 @@ const TOGETHER_MAX: usize = 32;
 
 /// Measurements and series of a batch, as far as they are known. Each line is read once.
 #[derive(Debug, Default)]
-pub struct LimitedLines {
+pub struct LimitedSeries {
     /// Limits and the measurements that met them.
     limited: HashSet<(&'static str, Box<[u8]>)>,
     /// Lines in `Evidence::kept_out` that were read.
@@ -28,7 +28,7 @@ pub struct LimitedLines {
     hasher: RandomState,
 }
 
-impl LimitedLines {
+impl LimitedSeries {
     /// The lines of a request that a limit refused which are kept out without a request for each: those of a measurement that met the limit
     /// before, unless the batch has stored another line of their series.
     pub fn likely(

@@ -44,7 +44,7 @@ const LEADER_ATTEMPTS: u32 = 3;
 
 /// The starts that this member chose, with "latest" and "error".
 #[derive(Debug)]
-pub struct Beginnings {
+pub struct StartOffsets {
     reset: OffsetReset,
     topics: Topics,
     /// Number of partitions of each topic when this member started. None until the topics are listed for the first time.
@@ -61,7 +61,7 @@ pub struct UnknownStarts(Mutex<BTreeMap<TopicPartition, UnknownStart>>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct UnknownStart {
-    end: End,
+    end: PartitionEnd,
     /// The data thread reads records again from here, which librdkafka delivered before the pause. After its seek, librdkafka's position
     /// no longer shows that it delivered any.
     again: Option<NextOffset>,
@@ -102,12 +102,12 @@ enum Start {
 
 /// One of the two ends of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum PartitionEnd {
     First,
     Last,
 }
 
-impl End {
+impl PartitionEnd {
     fn offset(self) -> Offset {
         match self {
             Self::First => Offset::Beginning,
@@ -120,12 +120,12 @@ impl End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Choice {
     Known(NextOffset),
-    At(End),
+    At(PartitionEnd),
 }
 
 /// The starts of newly assigned partitions without a committed offset.
 #[derive(Debug, Default)]
-pub struct Begun {
+pub struct NewStarts {
     /// Starts to commit: otherwise a restart before the first record would skip the records produced in between.
     pub known: Vec<(TopicPartition, NextOffset)>,
     /// Partitions to pause until their start is known.
@@ -134,7 +134,7 @@ pub struct Begun {
 
 /// Where partitions with an unknown start may be read now.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Learned {
+pub struct FoundStarts {
     /// Their starts, to be committed.
     pub begin: Vec<(TopicPartition, NextOffset)>,
     /// The offsets after the records that librdkafka delivered between the assignment and the pause, or from which the data thread reads
@@ -142,7 +142,7 @@ pub struct Learned {
     pub delivered: Vec<(TopicPartition, NextOffset)>,
 }
 
-impl Beginnings {
+impl StartOffsets {
     pub fn new(reset: OffsetReset, topics: Topics) -> Self {
         Self { reset, topics, at_start: None, starts: BTreeMap::new(), unknown: Arc::default() }
     }
@@ -171,9 +171,9 @@ impl Beginnings {
         &mut self,
         consumer: &BaseConsumer<C>,
         assigned: &mut TopicPartitionList,
-    ) -> Result<Begun, MemberError> {
+    ) -> Result<NewStarts, MemberError> {
         if self.reset == OffsetReset::Earliest || assigned.count() == 0 {
-            return Ok(Begun::default());
+            return Ok(NewStarts::default());
         }
         let CommittedPartitions { fresh, committed, unknown } =
             committed_partitions(consumer, assigned).map_err(MemberError::Committed)?;
@@ -193,7 +193,7 @@ impl Beginnings {
             }
         }
         let chosen = fresh.into_iter().map(|at| (self.choice(&at), at));
-        let (mut begun, mut requests) = (Begun::default(), Vec::new());
+        let (mut begun, mut requests) = (NewStarts::default(), Vec::new());
         for (choice, at) in chosen {
             match choice {
                 Choice::Known(start) => begun.known.push((at, start)),
@@ -230,23 +230,23 @@ impl Beginnings {
     fn choice(&self, at: &TopicPartition) -> Choice {
         match self.starts.get(at) {
             Some(Start::Chosen(start)) => Choice::Known(*start),
-            None if self.existed(at) => Choice::At(End::Last),
-            Some(Start::Committed) | None => Choice::At(End::First),
+            None if self.existed(at) => Choice::At(PartitionEnd::Last),
+            Some(Start::Committed) | None => Choice::At(PartitionEnd::First),
         }
     }
 
     /// Requests the starts that are still unknown. Returns those that the brokers return now.
-    pub fn learn<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>, time_limit: Duration) -> Learned {
+    pub fn learn<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>, time_limit: Duration) -> FoundStarts {
         let unknown = self.unknown.lock().clone();
         if unknown.is_empty() {
-            return Learned::default();
+            return FoundStarts::default();
         }
         let requests = unknown.iter().map(|(at, start)| (at, start.end.offset()));
         let answer = offsets(consumer, requests, time_limit);
         let positions = consumer.position().unwrap_or_default();
         // After the positions: a seek of the data thread resets them.
         let unknown = self.unknown.lock();
-        let mut learned = Learned::default();
+        let mut learned = FoundStarts::default();
         for (at, start) in answer {
             let again = unknown.get(&at).and_then(|start| start.again);
             let position = positions.find_partition(&at.topic, at.partition).map(|one| one.offset());
@@ -265,7 +265,7 @@ impl Beginnings {
     ///
     /// No start is committed for partitions with delivered records, which may be unsettled: without a committed offset, a later assignment
     /// begins at the first record, which skips none.
-    pub fn begin(&mut self, mut learned: Learned) -> Learned {
+    pub fn begin(&mut self, mut learned: FoundStarts) -> FoundStarts {
         let mut unknown = self.unknown.lock();
         let mut is_there = |(at, sought): &(TopicPartition, NextOffset)| {
             let is_there =
@@ -309,11 +309,11 @@ impl Beginnings {
 }
 
 /// Logs where partitions without a committed offset begin.
-fn log(reset: OffsetReset, requests: &[(TopicPartition, End)]) {
-    let of = |wanted: End| -> Vec<TopicPartition> {
+fn log(reset: OffsetReset, requests: &[(TopicPartition, PartitionEnd)]) {
+    let of = |wanted: PartitionEnd| -> Vec<TopicPartition> {
         requests.iter().filter(|(_, end)| *end == wanted).map(|(at, _)| at.clone()).collect()
     };
-    let (last, first) = (of(End::Last), of(End::First));
+    let (last, first) = (of(PartitionEnd::Last), of(PartitionEnd::First));
     if !last.is_empty() {
         info!(partitions = %summary(&last), "no offset is committed: reading only new records, because `kafka.offset_reset` is \"latest\"");
     }
@@ -506,38 +506,38 @@ mod tests {
         TopicPartition { topic: topic.to_owned(), partition }
     }
 
-    fn latest() -> Beginnings {
-        let mut beginnings = Beginnings::new(OffsetReset::Latest, Topics::default());
-        beginnings.at_start = Some([("old".to_owned(), 2)].into());
-        beginnings
+    fn latest() -> StartOffsets {
+        let mut start_offsets = StartOffsets::new(OffsetReset::Latest, Topics::default());
+        start_offsets.at_start = Some([("old".to_owned(), 2)].into());
+        start_offsets
     }
 
     #[test]
     fn only_partitions_that_existed_at_the_start_begin_at_their_end() {
-        let f = |topic: &str, partition: i32, want: End| {
+        let f = |topic: &str, partition: i32, want: PartitionEnd| {
             assert_eq!(latest().choice(&at(topic, partition)), Choice::At(want), "{topic} {partition}");
         };
-        f("old", 0, End::Last);
-        f("old", 1, End::Last);
-        f("old", 2, End::First);
-        f("new", 0, End::First);
+        f("old", 0, PartitionEnd::Last);
+        f("old", 1, PartitionEnd::Last);
+        f("old", 2, PartitionEnd::First);
+        f("new", 0, PartitionEnd::First);
     }
 
     #[test]
     fn a_partition_that_returns_without_a_commit_skips_nothing() {
-        let (mut beginnings, at) = (latest(), at("old", 0));
-        beginnings.starts.insert(at.clone(), Start::Chosen(NextOffset::at(7)));
-        assert_eq!(beginnings.revoke(std::slice::from_ref(&at)), [(at.clone(), NextOffset::at(7))]);
-        assert_eq!(beginnings.choice(&at), Choice::Known(NextOffset::at(7)));
+        let (mut start_offsets, at) = (latest(), at("old", 0));
+        start_offsets.starts.insert(at.clone(), Start::Chosen(NextOffset::at(7)));
+        assert_eq!(start_offsets.revoke(std::slice::from_ref(&at)), [(at.clone(), NextOffset::at(7))]);
+        assert_eq!(start_offsets.choice(&at), Choice::Known(NextOffset::at(7)));
         // A committed offset that is gone: the topic was deleted and created again.
-        beginnings.committed([&at].into_iter());
+        start_offsets.committed([&at].into_iter());
         assert_eq!(
-            (beginnings.revoke(std::slice::from_ref(&at)), beginnings.choice(&at)),
-            (Vec::new(), Choice::At(End::First))
+            (start_offsets.revoke(std::slice::from_ref(&at)), start_offsets.choice(&at)),
+            (Vec::new(), Choice::At(PartitionEnd::First))
         );
         // A topic that is no longer subscribed counts as new when it returns.
-        beginnings.keep(&BTreeSet::new());
-        assert_eq!(beginnings.choice(&at), Choice::At(End::First));
+        start_offsets.keep(&BTreeSet::new());
+        assert_eq!(start_offsets.choice(&at), Choice::At(PartitionEnd::First));
     }
 
     #[test]
@@ -570,12 +570,12 @@ mod tests {
         assert_eq!(all, CommittedPartitions { fresh, committed, unknown });
     }
 
-    fn unknown(end: End) -> UnknownStart {
+    fn unknown(end: PartitionEnd) -> UnknownStart {
         UnknownStart { end, again: None }
     }
 
     /// A partition that delivered one record of three and is paused, and the state before and after that.
-    fn delivered_one(check: impl FnOnce(&BaseConsumer, Beginnings)) {
+    fn delivered_one(check: impl FnOnce(&BaseConsumer, StartOffsets)) {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic("t", 1, 1).unwrap();
         let mut config = ClientConfig::new();
@@ -589,15 +589,15 @@ mod tests {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset("t", 0, Offset::Beginning).unwrap();
         consumer.assign(&list).unwrap();
-        let beginnings = latest();
-        beginnings.unknown.lock().insert(at("t", 0), unknown(End::Last));
+        let start_offsets = latest();
+        start_offsets.unknown.lock().insert(at("t", 0), unknown(PartitionEnd::Last));
         produce();
-        let learned = beginnings.learn(&consumer, OFFSETS_MAX);
-        assert_eq!(learned, Learned { begin: first(1), delivered: Vec::new() });
+        let learned = start_offsets.learn(&consumer, OFFSETS_MAX);
+        assert_eq!(learned, FoundStarts { begin: first(1), delivered: Vec::new() });
         consumer.poll(Duration::from_secs(10)).unwrap().unwrap();
         consumer.pause(&list).unwrap();
         (0..2).for_each(|_| produce());
-        check(&consumer, beginnings);
+        check(&consumer, start_offsets);
     }
 
     /// This offset of the only partition.
@@ -607,28 +607,28 @@ mod tests {
 
     #[test]
     fn a_partition_that_delivered_a_record_before_its_pause_goes_on_after_it() {
-        delivered_one(|consumer, mut beginnings| {
-            let learned = beginnings.learn(consumer, OFFSETS_MAX);
-            assert_eq!(learned, Learned { begin: Vec::new(), delivered: first(1) });
-            assert_eq!(beginnings.begin(learned), Learned { begin: Vec::new(), delivered: first(1) });
-            assert!(beginnings.unknown.lock().is_empty());
-            assert_eq!(beginnings.revoke(&[at("t", 0)]), [], "the delivered record may be unsettled");
+        delivered_one(|consumer, mut start_offsets| {
+            let learned = start_offsets.learn(consumer, OFFSETS_MAX);
+            assert_eq!(learned, FoundStarts { begin: Vec::new(), delivered: first(1) });
+            assert_eq!(start_offsets.begin(learned), FoundStarts { begin: Vec::new(), delivered: first(1) });
+            assert!(start_offsets.unknown.lock().is_empty());
+            assert_eq!(start_offsets.revoke(&[at("t", 0)]), [], "the delivered record may be unsettled");
         });
     }
 
     /// A blocked topic, or a reload, reads the delivered record again while the start is unknown.
     #[test]
     fn a_partition_that_is_read_again_before_its_start_is_known_skips_nothing() {
-        delivered_one(|consumer, mut beginnings| {
-            let before = beginnings.learn(consumer, OFFSETS_MAX);
-            beginnings.unknown_starts().read_again(&first(0));
+        delivered_one(|consumer, mut start_offsets| {
+            let before = start_offsets.learn(consumer, OFFSETS_MAX);
+            start_offsets.unknown_starts().read_again(&first(0));
             consumer.seek_partitions(super::super::offsets_of(&first(0)), Duration::from_secs(10)).unwrap();
             // What the control thread learned before the seek of the data thread would skip the record.
-            assert_eq!(beginnings.begin(before), Learned::default());
-            let learned = beginnings.learn(consumer, OFFSETS_MAX);
-            assert_eq!(learned, Learned { begin: Vec::new(), delivered: first(0) });
-            assert_eq!(beginnings.begin(learned).delivered, first(0));
-            assert!(beginnings.unknown.lock().is_empty());
+            assert_eq!(start_offsets.begin(before), FoundStarts::default());
+            let learned = start_offsets.learn(consumer, OFFSETS_MAX);
+            assert_eq!(learned, FoundStarts { begin: Vec::new(), delivered: first(0) });
+            assert_eq!(start_offsets.begin(learned).delivered, first(0));
+            assert!(start_offsets.unknown.lock().is_empty());
         });
     }
 
@@ -652,20 +652,23 @@ mod tests {
 
     #[test]
     fn a_partition_with_an_unknown_start_stays_paused_until_it_is_revoked_or_known() {
-        let (mut beginnings, one, two) = (latest(), at("old", 0), at("old", 1));
-        beginnings
+        let (mut start_offsets, one, two) = (latest(), at("old", 0), at("old", 1));
+        start_offsets
             .unknown
             .lock()
-            .extend([(one.clone(), unknown(End::Last)), (two.clone(), unknown(End::Last))]);
+            .extend([(one.clone(), unknown(PartitionEnd::Last)), (two.clone(), unknown(PartitionEnd::Last))]);
         let begin = vec![(one.clone(), NextOffset::at(3))];
-        assert_eq!(beginnings.begin(Learned { begin: begin.clone(), ..Learned::default() }).begin, begin);
-        let paused = |beginnings: &Beginnings| {
-            let read = beginnings.unknown_starts().excluded_from(vec![one.clone(), two.clone()]);
+        assert_eq!(
+            start_offsets.begin(FoundStarts { begin: begin.clone(), ..FoundStarts::default() }).begin,
+            begin
+        );
+        let paused = |start_offsets: &StartOffsets| {
+            let read = start_offsets.unknown_starts().excluded_from(vec![one.clone(), two.clone()]);
             2 - read.len()
         };
-        assert_eq!(paused(&beginnings), 1);
-        assert_eq!(beginnings.revoke(std::slice::from_ref(&two)), []);
-        assert_eq!(paused(&beginnings), 0);
-        assert_eq!(beginnings.choice(&two), Choice::At(End::Last), "its start was never known");
+        assert_eq!(paused(&start_offsets), 1);
+        assert_eq!(start_offsets.revoke(std::slice::from_ref(&two)), []);
+        assert_eq!(paused(&start_offsets), 0);
+        assert_eq!(start_offsets.choice(&two), Choice::At(PartitionEnd::Last), "its start was never known");
     }
 }
