@@ -205,7 +205,7 @@ fn read_content(context: &Context<'_>, table: &DeTable<'_>) -> Option<(Config, V
     let shutdown_max = service::shutdown_max(top);
     let (mappings, mut summaries) = mappings?;
     summaries.push(summary::of_dead_letter(dead_letter.as_ref()));
-    summaries.extend(summary::of_batch(batch));
+    summaries.extend(summary::of_batch(top.table_or_empty("batch", &keys::BATCH), batch));
     let influx = influx?;
     let config = Config {
         kafka: kafka?.kafka,

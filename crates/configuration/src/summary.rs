@@ -11,9 +11,6 @@ use mapping::{DistinctTimes, Integers, Rules};
 use mapping::{Format, Schema};
 use toml::de::DeValue;
 
-/// The default of `batch.memory_max`.
-const MEMORY_MAX_DEFAULT: usize = 28_000_000;
-
 pub fn of_default(mapping: &Mapping) -> String {
     let destination = destination(&mapping.destination);
     format!(
@@ -32,8 +29,8 @@ pub fn of_dead_letter(dead_letter: Option<&Store>) -> String {
 }
 
 /// Describes what keys of `[batch]` that the file leaves out mean, where InfluxDB's answers decide or the default was smaller earlier.
-/// None: the file has them all.
-pub fn of_batch(batch: Batch) -> Option<String> {
+/// None: the file has them all. `section`: `[batch]` in the file.
+pub fn of_batch(section: Section<'_>, batch: Batch) -> Option<String> {
     let (min, max) = (BatchSize::AUTOMATIC_MIN, BatchSize::AUTOMATIC_MAX);
     let megabytes = |bytes: usize| format!("{}MB", bytes as f64 / 1e6);
     let automatic = |key: &str, min: String, max: String| {
@@ -50,7 +47,7 @@ pub fn of_batch(batch: Batch) -> Option<String> {
     let parts = [
         batch.lines_max.is_none().then(lines),
         batch.bytes_max.is_none().then(bytes),
-        (batch.memory_max == MEMORY_MAX_DEFAULT).then(memory),
+        (!section.has("memory_max")).then(memory),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| format!("[batch]: {}", parts.join("; ")))

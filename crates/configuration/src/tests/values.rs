@@ -519,7 +519,9 @@ fn names_what_is_chosen_without_keys_of_batch() {
     let memory = "28MB for all batches (the default of `memory_max`, earlier 16MB)";
     f("", &["5,000 lines a write, up to 100,000", "4MB a write, up to 9.5MB", memory]);
     f("lines_max = 5000\nbytes_max = '4MB'\nmemory_max = '16MB'", &[]);
-    f("memory_max = '16MB'", &["no `lines_max`", "no `bytes_max`"]);
+    for memory_max in ["16MB", "28MB"] {
+        f(&format!("memory_max = '{memory_max}'"), &["no `lines_max`", "no `bytes_max`"]);
+    }
     f("lines_max = 5000\nbytes_max = '4MB'", &[memory]);
 }
 
