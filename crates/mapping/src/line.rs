@@ -136,9 +136,9 @@ impl LineValues {
         &mut self,
         field: &CopiedField,
         rules: &Rules,
-        setting: &LineContext<'_>,
+        context: &LineContext<'_>,
     ) -> Result<(), CopiedFieldError> {
-        let LineContext { known, outside, texts, .. } = setting;
+        let LineContext { known, outside, texts, .. } = context;
         let found = self.value(field.from, outside).and_then(|scalar| Some((scalar.token(texts)?, scalar)));
         let Some((token, scalar)) = found else { return Ok(()) };
         let replaced = match field.values {
@@ -191,16 +191,16 @@ impl LineValues {
     }
 
     /// Appends the measurement: the record's name, or the configured one.
-    fn write_measurement(&mut self, setting: &LineContext<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
-        let (start, LineContext { constants, outside, .. }) = (out.len(), setting);
+    fn write_measurement(&mut self, context: &LineContext<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
+        let (start, LineContext { constants, outside, .. }) = (out.len(), context);
         let named = self.name.or_else(|| outside.get(constants.name?).filter(Scalar::is_text));
         if let Some(name) = named {
-            let name = name.decode(&setting.texts, &mut self.scratch);
+            let name = name.decode(&context.texts, &mut self.scratch);
             let trimmed = encode::push_measurement(name, out);
             self.count_trimmed(trimmed);
         }
         if out.len() == start {
-            self.write_configured_measurement(setting, out);
+            self.write_configured_measurement(context, out);
         }
         match out.get(start) {
             Some(b'#') => {
@@ -212,13 +212,13 @@ impl LineValues {
         }
     }
 
-    fn write_configured_measurement(&mut self, setting: &LineContext<'_>, out: &mut Vec<u8>) {
-        let (start, constants) = (out.len(), setting.constants);
+    fn write_configured_measurement(&mut self, context: &LineContext<'_>, out: &mut Vec<u8>) {
+        let (start, constants) = (out.len(), context.constants);
         match &constants.measurement {
             Measurement::Fixed(written) => return out.extend_from_slice(written),
             Measurement::Template(template) => {
                 let mut rendered = std::mem::take(&mut self.rendered);
-                if self.render(template, setting, &mut rendered) {
+                if self.render(template, context, &mut rendered) {
                     let trimmed = encode::push_measurement(&rendered, out);
                     self.count_trimmed(trimmed);
                 }
@@ -236,7 +236,7 @@ impl LineValues {
     pub fn render(
         &mut self,
         template: &RecordTemplate,
-        setting: &LineContext<'_>,
+        context: &LineContext<'_>,
         out: &mut Vec<u8>,
     ) -> bool {
         out.clear();
@@ -244,10 +244,10 @@ impl LineValues {
             let start = out.len();
             match part {
                 RecordPart::Text(text) => out.extend_from_slice(text),
-                RecordPart::Kafka(text) => text.push(setting.record, out),
+                RecordPart::Kafka(text) => text.push(context.record, out),
                 RecordPart::Value(from) => {
-                    if let Some(scalar) = self.value(*from, setting.outside) {
-                        scalar.push_text(&setting.texts, &mut self.scratch, out);
+                    if let Some(scalar) = self.value(*from, context.outside) {
+                        scalar.push_text(&context.texts, &mut self.scratch, out);
                     }
                 }
             }
@@ -257,8 +257,8 @@ impl LineValues {
 
     /// Appends a tag, or nothing where it has no value that can be written.
     #[expect(clippy::indexing_slicing, reason = "the layout was arranged for these values")]
-    fn write_tag(&mut self, tag: Tag, setting: &LineContext<'_>, out: &mut Vec<u8>) {
-        let LineContext { known, constants, outside, record, texts } = setting;
+    fn write_tag(&mut self, tag: Tag, context: &LineContext<'_>, out: &mut Vec<u8>) {
+        let LineContext { known, constants, outside, record, texts } = context;
         let prefix = &known.tags.get(tag.key).prefix;
         match tag.source {
             TagSource::Kafka(place) => {
@@ -277,7 +277,7 @@ impl LineValues {
                 FallbackTag::Fixed(written) => out.extend_from_slice(written),
                 FallbackTag::Template(template) => {
                     let mut rendered = std::mem::take(&mut self.rendered);
-                    if self.render(template, setting, &mut rendered) {
+                    if self.render(template, context, &mut rendered) {
                         self.push_tag(prefix, out, |_, out| encode::push_key(&rendered, out));
                     }
                     self.rendered = rendered;
@@ -365,24 +365,24 @@ impl LineLayout {
     pub fn write(
         &self,
         values: &mut LineValues,
-        setting: &LineContext<'_>,
+        context: &LineContext<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), Rejection> {
         let start = out.len();
-        values.write_measurement(setting, out)?;
-        self.write_tags(values, setting, out);
-        self.check_length(out.len() - start, setting)?;
+        values.write_measurement(context, out)?;
+        self.write_tags(values, context, out);
+        self.check_length(out.len() - start, context)?;
         out.push(b' ');
         out.extend_from_slice(values.fields_written());
         if let Some(key) = self.offset {
-            out.extend_from_slice(&setting.known.fields.get(key).prefix);
-            out.extend_from_slice(itoa::Buffer::new().format(setting.record.offset).as_bytes());
+            out.extend_from_slice(&context.known.fields.get(key).prefix);
+            out.extend_from_slice(itoa::Buffer::new().format(context.record.offset).as_bytes());
             out.push(b'i');
         }
         Ok(())
     }
 
-    fn write_tags(&self, values: &mut LineValues, setting: &LineContext<'_>, out: &mut Vec<u8>) {
+    fn write_tags(&self, values: &mut LineValues, context: &LineContext<'_>, out: &mut Vec<u8>) {
         let mut written = None;
         for tag in &self.tags {
             // InfluxDB 3 stores a line with a repeated tag key, and can't read its table any more.
@@ -390,7 +390,7 @@ impl LineLayout {
                 continue;
             }
             let start = out.len();
-            values.write_tag(*tag, setting, out);
+            values.write_tag(*tag, context, out);
             if out.len() > start {
                 written = Some(tag.key);
             }
@@ -398,8 +398,8 @@ impl LineLayout {
     }
 
     /// Checks the length of the line's series key with its longest field key.
-    fn check_length(&self, series_bytes: usize, setting: &LineContext<'_>) -> Result<(), Rejection> {
-        let Some(field) = self.longest_field.map(|key| setting.known.fields.get(key)) else { return Ok(()) };
+    fn check_length(&self, series_bytes: usize, context: &LineContext<'_>) -> Result<(), Rejection> {
+        let Some(field) = self.longest_field.map(|key| context.known.fields.get(key)) else { return Ok(()) };
         // Without comma and equals sign.
         let bytes = series_bytes + encode::KEY_SEPARATOR_BYTES + field.prefix.len() - 2;
         if bytes > encode::KEY_BYTES_MAX {

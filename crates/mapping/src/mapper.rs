@@ -1,14 +1,16 @@
 //! Maps the bytes of a record to lines.
 
 mod influx;
+mod pass;
+mod point_time;
 
 use super::compression::Unpacked;
-use super::constants::{Constants, Sources, TimeText};
+use super::constants::{Constants, Sources};
 use super::drop_reason::{DropReason, Drops};
 use super::element::Element;
 use super::element_parser::{ElementParser, Knowledge};
 use super::first_drops::{FirstDrop, FirstDrops};
-use super::formats::{FormatReader, Frame, JsonText, KEPT_BYTES_MAX, SchemaId, TimeMark};
+use super::formats::{FormatReader, Frame, JsonText, KEPT_BYTES_MAX, SchemaId};
 use super::interned_keys::{InternedKeys, KeyId};
 use super::key_tree::{KeyTree, NodeId};
 use super::line::{CopiedFieldError, LineContext, LineLayout, LineValues};
@@ -17,14 +19,15 @@ use super::outside_values::OutsideValues;
 use super::record_shape::{Facts, RecordShapes};
 use super::rejection::Rejection;
 use super::reshape::{self, Losses, ParsedJson, Reshaper, Shaped, TextRef};
-use super::scalar::{Scalar, Texts};
+use super::scalar::Texts;
 use super::schemas::{SchemaCache, Schemas};
-use super::{Format, KeySelector, Rules, TimeError, TimeFormat, distinct, time};
+use super::{Format, KeySelector, Rules, distinct};
 use crate::decode::{Query, Scanner, Source, Syntax, SyntaxError, Token};
-use base::record::{Record, RecordTime};
+use base::record::Record;
 use influx::InfluxWork;
 pub use influx::is_line_protocol;
 use line_protocol::LineBuffer;
+use pass::Pass;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -337,26 +340,14 @@ impl Mapper {
         lines: &mut LineBuffer,
         mapped: &mut Mapped,
     ) -> Result<(), Rejection> {
-        let bytes_before = lines.bytes();
         // Held here, since the mapper is borrowed mutably while the text is read.
         let rules = (!self.rules.values.is_empty()).then(|| Arc::clone(&self.rules));
         let values = rules.as_ref().map_or(&b""[..], |rules| rules.values.json());
         let texts = Texts { record: scanner.bytes(), element: b"", values, outside: b"" };
         let own = json.map(|json| json.timestamps.as_slice());
         let timestamps = parsed.map(|parsed| parsed.timestamps.as_slice()).or(own).unwrap_or_default();
-        let mut pass = Pass {
-            record,
-            topic: self.topic_digits,
-            texts,
-            timestamps,
-            element_timestamps: &[],
-            json,
-            parsed,
-            lines,
-            mapped,
-            index: 0,
-            bytes_before,
-        };
+        let mut pass =
+            Pass { timestamps, json, parsed, ..Pass::new(record, self.topic_digits, texts, lines, mapped) };
         self.outside.begin_record(record.key);
         if self.rules.format.has_lines() {
             return self.map_lines(&scanner, &mut pass);
@@ -384,7 +375,6 @@ impl Mapper {
             start = end + 1;
             if let Some(rejection) = bad_row {
                 pass.reject(rejection);
-                pass.index += 1;
                 continue;
             }
             // The values of a line follow one another with or without white space.
@@ -398,7 +388,6 @@ impl Mapper {
                         pass.lines.truncate(mark);
                         self.trace.iter_mut().for_each(|trace| trace.truncate(traced));
                         pass.reject(rejection.with_excerpt(pass.texts.record, self.rules.format));
-                        pass.index += 1;
                         // Where the next value of this line would begin is unknown.
                         break;
                     }
@@ -466,30 +455,12 @@ impl Mapper {
     fn map_selected(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
         scanner.skip_whitespace();
         let start = scanner.position();
-        match scanner.value()? {
-            Token::Object => self.map_element(scanner, start, 0, pass),
-            Token::Array if self.is_element(scanner, true)? => self.map_element(scanner, start, 0, pass),
-            Token::Array => {
-                let mut item = 0;
-                while scanner.element(item == 0)? {
-                    self.outside.enter_item(item);
-                    item += 1;
-                    scanner.skip_whitespace();
-                    let start = scanner.position();
-                    match scanner.value()? {
-                        Token::Object => self.map_element(scanner, start, 1, pass)?,
-                        Token::Array if self.is_element(scanner, false)? => {
-                            self.map_element(scanner, start, 1, pass)?;
-                        }
-                        other => {
-                            scanner.skip_rest(other, 1)?;
-                            pass.reject(Rejection::NotAnObject(kind_of(other)));
-                            pass.index += 1;
-                        }
-                    }
-                }
-                Ok(())
-            }
+        let token = scanner.value()?;
+        if self.is_element(token, scanner, 0)? {
+            return self.map_element(scanner, start, 0, pass);
+        }
+        match token {
+            Token::Array => self.map_items(scanner, pass),
             // A selected null counts as an empty selection.
             Token::Null | Token::NotFinite if self.rules.query != Query::Whole => {
                 pass.mapped.filtered += 1;
@@ -498,20 +469,40 @@ impl Mapper {
             }
             other => {
                 pass.reject(Rejection::NotAnObject(kind_of(other)));
-                pass.index += 1;
                 Ok(())
             }
         }
     }
 
-    /// Whether the array whose opening bracket was just read is itself an element: a row of `columns`, or, where the query selects it,
-    /// the list of a `pivot`.
-    fn is_element(&self, array: &Scanner<'_>, is_selected: bool) -> Result<bool, SyntaxError> {
-        let reshape = &self.rules.reshape;
-        if is_selected && reshape.takes_arrays() {
-            return Ok(true);
+    /// Maps the items of the array whose opening bracket was just read.
+    fn map_items(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
+        let mut item = 0;
+        while scanner.element(item == 0)? {
+            self.outside.enter_item(item);
+            item += 1;
+            scanner.skip_whitespace();
+            let start = scanner.position();
+            let token = scanner.value()?;
+            if self.is_element(token, scanner, 1)? {
+                self.map_element(scanner, start, 1, pass)?;
+            } else {
+                scanner.skip_rest(token, 1)?;
+                pass.reject(Rejection::NotAnObject(kind_of(token)));
+            }
         }
-        Ok(!reshape.columns.is_empty() && reshape::is_row(array.clone())?)
+        Ok(())
+    }
+
+    /// Whether the value that begins with a token is an element: an object, a row of `columns`, or, where the query selects it (at depth
+    /// 0), the list of a `pivot`.
+    fn is_element(&self, token: Token<'_>, behind: &Scanner<'_>, depth: usize) -> Result<bool, SyntaxError> {
+        let reshape = &self.rules.reshape;
+        match token {
+            Token::Object => Ok(true),
+            Token::Array if depth == 0 && reshape.takes_arrays() => Ok(true),
+            Token::Array => Ok(!reshape.columns.is_empty() && reshape::is_row(behind.clone())?),
+            _ => Ok(false),
+        }
     }
 
     /// Maps the element whose opening bracket at `start` was just read.
@@ -541,10 +532,10 @@ impl Mapper {
                 Shaped::Filtered => {
                     pass.mapped.filtered += 1;
                     pass.mapped.left_out += 1;
+                    pass.index += 1;
                 }
                 Shaped::Rejected(rejection) => pass.reject(rejection),
             }
-            pass.index += 1;
             Ok(())
         });
         self.work.reshaper = reshaper;
@@ -564,7 +555,6 @@ impl Mapper {
             Token::Object => {}
             other => {
                 pass.reject(Rejection::NotAnObject(kind_of(other)));
-                pass.index += 1;
                 return Ok(());
             }
         }
@@ -642,13 +632,13 @@ impl Mapper {
         let facts = Facts { keys: &self.known.keys, rules: &self.rules, texts };
         let layout = self.shapes.find(scanner, &facts, values)?;
         let (known, constants, outside) = (&self.known, &self.constants, &self.outside);
-        let setting = LineContext { known, constants, outside, record: pass.record, texts };
+        let context = LineContext { known, constants, outside, record: pass.record, texts };
         for field in &constants.fields {
             // Values that are dropped or rejected are left to the parser, which reports them.
-            values.push_copied_field(field, &self.rules, &setting).ok()?;
+            values.push_copied_field(field, &self.rules, &context).ok()?;
         }
-        layout.write(values, &setting, pass.lines.text_mut()).ok()?;
-        let time = self.rules.point_time(values, &setting, index, pass, scratch).ok()?;
+        layout.write(values, &context, pass.lines.text_mut()).ok()?;
+        let time = self.rules.point_time(values, &context, index, pass, scratch).ok()?;
         end_line(time, pass.lines);
         self.known.drops.add_all(&values.drops);
         self.report_measurement();
@@ -679,12 +669,12 @@ impl Mapper {
         let Work { values, layout, outside_tags, scratch, .. } = &mut self.work;
         let (element, known, outside) = (&self.element, &mut self.known, &self.outside);
         let (constants, texts) = (&self.constants, Texts { outside: outside.text(), ..pass.texts });
-        let setting = LineContext { known, constants, outside, record: pass.record, texts };
-        let time = self.rules.point_time(values, &setting, index, pass, scratch)?;
+        let context = LineContext { known, constants, outside, record: pass.record, texts };
+        let time = self.rules.point_time(values, &context, index, pass, scratch)?;
         let (tags, fields) = (element.tags().map(|(key, _)| key), element.fields().map(|(key, _)| key));
         layout.arrange(tags, outside_tags.iter().copied(), fields, known, constants);
-        let setting = LineContext { known, constants, outside, record: pass.record, texts };
-        layout.write(values, &setting, pass.lines.text_mut())?;
+        let context = LineContext { known, constants, outside, record: pass.record, texts };
+        layout.write(values, &context, pass.lines.text_mut())?;
         end_line(time, pass.lines);
         known.drops.add_all(&values.drops);
         self.report_measurement();
@@ -704,8 +694,8 @@ impl Mapper {
             } else {
                 let texts = Texts { outside: outside.text(), ..pass.texts };
                 let (known, constants) = (&self.known, &self.constants);
-                let setting = LineContext { known, constants, outside, record: pass.record, texts };
-                values.push_copied_field(field, &self.rules, &setting)
+                let context = LineContext { known, constants, outside, record: pass.record, texts };
+                values.push_copied_field(field, &self.rules, &context)
             };
             match result {
                 Ok(()) => {}
@@ -756,133 +746,6 @@ impl Mapper {
     }
 }
 
-impl Rules {
-    /// Returns Kafka's timestamp as the time of a point.
-    fn kafka_time(&self, index: usize, pass: &Pass<'_, '_>) -> Result<Option<i64>, Rejection> {
-        match pass.record.time {
-            RecordTime::Omitted => Ok(None),
-            RecordTime::Missing => Err(Rejection::KafkaTimeMissing),
-            RecordTime::OutOfRange(ms) => Err(Rejection::KafkaTimeOutOfRange(ms)),
-            RecordTime::At(ns) => {
-                self.times.check(ns).map_err(Rejection::KafkaTime)?;
-                let origin = pass.origin(index);
-                Ok(Some(distinct::kafka_time(ns, self.distinct_times, self.time_precision, origin)))
-            }
-        }
-    }
-
-    /// Returns the point's time: that of the record's values where the mapping has a rule for it, otherwise Kafka's timestamp.
-    fn point_time(
-        &self,
-        values: &mut LineValues,
-        setting: &LineContext<'_>,
-        index: usize,
-        pass: &Pass<'_, '_>,
-        scratch: &mut Vec<u8>,
-    ) -> Result<Option<i64>, Rejection> {
-        let Some((rule, input)) = self.time.as_ref().zip(setting.constants.time.as_ref()) else {
-            return self.kafka_time(index, pass);
-        };
-        let origin = pass.origin(index);
-        let mut mark = None;
-        let text = match &input.text {
-            TimeText::Values(sources) => {
-                let is_there = |scalar: &Scalar| sources.len() == 1 || !scalar.is_empty_text();
-                let found =
-                    sources.iter().find_map(|from| values.value(*from, setting.outside).filter(is_there));
-                let scalar = found.ok_or_else(|| Rejection::TimeMissing(rule.shown()))?;
-                mark = pass.time_mark(scalar);
-                scalar.decode(&setting.texts, scratch)
-            }
-            TimeText::Template(template) if values.render(template, setting, scratch) => scratch.as_slice(),
-            TimeText::Template(_) | TimeText::Missing => {
-                return Err(Rejection::TimePartMissing(rule.shown()));
-            }
-        };
-        let read = match (mark, &rule.format) {
-            (Some(TimeMark { unit_ns, is_local, .. }), _) => {
-                time::count_to_ns(text, unit_ns, Some(&rule.zone).filter(|_| is_local))
-            }
-            (None, TimeFormat::Timestamp) => Err(TimeError::Unreadable(NO_TIMESTAMP.to_owned())),
-            (None, format) => format.to_ns(text, &rule.zone),
-        };
-        let refuse = |key: String, text: &[u8], why| {
-            let text = String::from_utf8_lossy(text).chars().take(100).collect();
-            Rejection::Time { key, text, why }
-        };
-        let check = |ns| self.times.check(ns).map(|()| ns);
-        let Some(nanos) = input.nanos.and_then(|from| values.value(from, setting.outside)) else {
-            let ns = read.and_then(check).map_err(|why| refuse(rule.shown(), text, why))?;
-            let room =
-                || mark.map_or_else(|| rule.format.room_ns(ns), |mark| time::room_of_unit(ns, mark.unit_ns));
-            return Ok(Some(distinct::record_time(
-                ns,
-                room,
-                self.distinct_times,
-                self.time_precision,
-                origin,
-            )));
-        };
-        let whole = read.map_err(|why| refuse(rule.shown(), text, why))?;
-        let text = nanos.decode(&setting.texts, scratch);
-        let sum = |nanos| whole.checked_add(nanos).ok_or(TimeError::OutOfRange);
-        let read = TimeFormat::NANOSECONDS.to_ns(text, &rule.zone).and_then(sum).and_then(check);
-        let key = || rule.nanos.as_ref().map(ToString::to_string).unwrap_or_default();
-        let ns = read.map_err(|why| refuse(key(), text, why))?;
-        // With nanoseconds of its own, the time leaves only the room that its digits leave.
-        let room = || TimeFormat::Timestamp.room_ns(ns);
-        Ok(Some(distinct::record_time(ns, room, self.distinct_times, self.time_precision, origin)))
-    }
-}
-
-/// Description of the expected time where the mapping has no `time_format`.
-const NO_TIMESTAMP: &str = "a timestamp of the record's format; other times need a `time_format`";
-
-/// One record on its way through the mapper.
-struct Pass<'p, 'r> {
-    record: &'p Record<'r>,
-    topic: distinct::TopicDigits,
-    /// The record's JSON text, or its line protocol, is that of records in `texts`.
-    texts: Texts<'p>,
-    /// Times of the record's format, in the record's text and in that of a rearranged element.
-    timestamps: &'p [TimeMark],
-    element_timestamps: &'p [TimeMark],
-    /// The record's text before `parse_json`, where the record's format made it.
-    json: Option<&'p JsonText>,
-    parsed: Option<&'p ParsedJson>,
-    lines: &'p mut LineBuffer,
-    mapped: &'p mut Mapped,
-    /// Index of the next element.
-    index: usize,
-    bytes_before: usize,
-}
-
-impl Pass<'_, '_> {
-    fn origin(&self, element: usize) -> distinct::Origin<'_> {
-        distinct::Origin { topic: self.topic, record: self.record, element }
-    }
-
-    fn reject(&mut self, rejection: Rejection) {
-        self.mapped.reject(Some(self.index), rejection);
-    }
-
-    /// The rejection of the row whose line begins at a position, if the row is bad.
-    fn bad_row(&self, start: usize) -> Option<Rejection> {
-        let start = self.parsed.map_or(Some(start), |parsed| parsed.line_before(start))?;
-        self.json?.bad_row(start)
-    }
-
-    /// The mark of a scalar that is a time of the record's format.
-    fn time_mark(&self, scalar: Scalar) -> Option<TimeMark> {
-        let marks = match scalar.source {
-            Source::Record => self.timestamps,
-            Source::Element => self.element_timestamps,
-            Source::Values | Source::Outside => return None,
-        };
-        TimeMark::find(marks, scalar.start())
-    }
-}
-
 /// The text without the NUL with which producers in C may end it.
 fn without_nul(text: &[u8]) -> &[u8] {
     text.strip_suffix(b"\0").unwrap_or(text)
@@ -912,6 +775,7 @@ fn kind_of(token: Token<'_>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base::record::RecordTime;
 
     #[test]
     fn the_text_of_a_large_binary_record_is_freed_after_the_record() {

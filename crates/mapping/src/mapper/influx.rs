@@ -1,6 +1,7 @@
 //! Maps records of line protocol: copies a line that stays as it is, and takes any other line apart to write it anew.
 
-use super::{Mapper, Pass, end_line};
+use super::pass::Pass;
+use super::{Mapper, end_line};
 use crate::TimeError;
 use crate::decode::push_lossy;
 use crate::distinct;
@@ -133,22 +134,8 @@ impl Mapper {
         lines: &mut LineBuffer,
         mapped: &mut Mapped,
     ) -> Result<(), Rejection> {
-        let bytes_before = lines.bytes();
-        let topic = self.topic_digits;
         let texts = Texts { record: value, element: &[], values: &[], outside: &[] };
-        let mut pass = Pass {
-            record,
-            topic,
-            texts,
-            timestamps: &[],
-            element_timestamps: &[],
-            json: None,
-            parsed: None,
-            lines,
-            mapped,
-            index: 0,
-            bytes_before,
-        };
+        let mut pass = Pass::new(record, self.topic_digits, texts, lines, mapped);
         // Moved out of `self`, which is borrowed mutably while the lines are read.
         let mut work = std::mem::take(&mut self.work.influx);
         let result = self.map_influx_lines(&mut work, &mut pass);
@@ -178,7 +165,6 @@ impl Mapper {
                     Found::Bad(error) => {
                         let line = position.number_of(start, text);
                         pass.reject(Rejection::BadLine { line, error });
-                        pass.index += 1;
                     }
                 }
             }
@@ -374,8 +360,8 @@ impl Mapper {
             layout.leave_out_offset();
         }
         let (constants, outside) = (&self.constants, &self.outside);
-        let setting = LineContext { known, constants, outside, record: pass.record, texts };
-        layout.write(values, &setting, pass.lines.text_mut())?;
+        let context = LineContext { known, constants, outside, record: pass.record, texts };
+        layout.write(values, &context, pass.lines.text_mut())?;
         end_line(time, pass.lines);
         known.drops.add_all(&values.drops);
         self.report_measurement();

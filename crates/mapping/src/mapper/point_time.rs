@@ -1,0 +1,92 @@
+//! The time of a point.
+
+use super::pass::Pass;
+use crate::constants::TimeText;
+use crate::formats::TimeMark;
+use crate::line::{LineContext, LineValues};
+use crate::rejection::Rejection;
+use crate::scalar::Scalar;
+use crate::{Rules, TimeError, TimeFormat, distinct, time};
+use base::record::RecordTime;
+
+/// Description of the expected time where the mapping has no `time_format`.
+const NO_TIMESTAMP: &str = "a timestamp of the record's format; other times need a `time_format`";
+
+impl Rules {
+    /// Returns Kafka's timestamp as the time of a point.
+    pub(super) fn kafka_time(&self, index: usize, pass: &Pass<'_, '_>) -> Result<Option<i64>, Rejection> {
+        match pass.record.time {
+            RecordTime::Omitted => Ok(None),
+            RecordTime::Missing => Err(Rejection::KafkaTimeMissing),
+            RecordTime::OutOfRange(ms) => Err(Rejection::KafkaTimeOutOfRange(ms)),
+            RecordTime::At(ns) => {
+                self.times.check(ns).map_err(Rejection::KafkaTime)?;
+                let origin = pass.origin(index);
+                Ok(Some(distinct::kafka_time(ns, self.distinct_times, self.time_precision, origin)))
+            }
+        }
+    }
+
+    /// Returns the point's time: that of the record's values where the mapping has a rule for it, otherwise Kafka's timestamp.
+    pub(super) fn point_time(
+        &self,
+        values: &mut LineValues,
+        context: &LineContext<'_>,
+        index: usize,
+        pass: &Pass<'_, '_>,
+        scratch: &mut Vec<u8>,
+    ) -> Result<Option<i64>, Rejection> {
+        let Some((rule, input)) = self.time.as_ref().zip(context.constants.time.as_ref()) else {
+            return self.kafka_time(index, pass);
+        };
+        let origin = pass.origin(index);
+        let mut mark = None;
+        let text = match &input.text {
+            TimeText::Values(sources) => {
+                let is_there = |scalar: &Scalar| sources.len() == 1 || !scalar.is_empty_text();
+                let found =
+                    sources.iter().find_map(|from| values.value(*from, context.outside).filter(is_there));
+                let scalar = found.ok_or_else(|| Rejection::TimeMissing(rule.shown()))?;
+                mark = pass.time_mark(scalar);
+                scalar.decode(&context.texts, scratch)
+            }
+            TimeText::Template(template) if values.render(template, context, scratch) => scratch.as_slice(),
+            TimeText::Template(_) | TimeText::Missing => {
+                return Err(Rejection::TimePartMissing(rule.shown()));
+            }
+        };
+        let read = match (mark, &rule.format) {
+            (Some(TimeMark { unit_ns, is_local, .. }), _) => {
+                time::count_to_ns(text, unit_ns, Some(&rule.zone).filter(|_| is_local))
+            }
+            (None, TimeFormat::Timestamp) => Err(TimeError::Unreadable(NO_TIMESTAMP.to_owned())),
+            (None, format) => format.to_ns(text, &rule.zone),
+        };
+        let refuse = |key: String, text: &[u8], why| {
+            let text = String::from_utf8_lossy(text).chars().take(100).collect();
+            Rejection::Time { key, text, why }
+        };
+        let check = |ns| self.times.check(ns).map(|()| ns);
+        let Some(nanos) = input.nanos.and_then(|from| values.value(from, context.outside)) else {
+            let ns = read.and_then(check).map_err(|why| refuse(rule.shown(), text, why))?;
+            let room =
+                || mark.map_or_else(|| rule.format.room_ns(ns), |mark| time::room_of_unit(ns, mark.unit_ns));
+            return Ok(Some(distinct::record_time(
+                ns,
+                room,
+                self.distinct_times,
+                self.time_precision,
+                origin,
+            )));
+        };
+        let whole = read.map_err(|why| refuse(rule.shown(), text, why))?;
+        let text = nanos.decode(&context.texts, scratch);
+        let sum = |nanos| whole.checked_add(nanos).ok_or(TimeError::OutOfRange);
+        let read = TimeFormat::NANOSECONDS.to_ns(text, &rule.zone).and_then(sum).and_then(check);
+        let key = || rule.nanos.as_ref().map(ToString::to_string).unwrap_or_default();
+        let ns = read.map_err(|why| refuse(key(), text, why))?;
+        // With nanoseconds of its own, the time leaves only the room that its digits leave.
+        let room = || TimeFormat::Timestamp.room_ns(ns);
+        Ok(Some(distinct::record_time(ns, room, self.distinct_times, self.time_precision, origin)))
+    }
+}
