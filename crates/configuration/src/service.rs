@@ -2,13 +2,14 @@
 
 use super::keys::{self, LEVELS, LOG_FORMATS};
 use super::section::Section;
-use super::{Admin, Batch, Log, sizes};
+use super::{Admin, Batch, Log, sizes, summary};
 use std::net::SocketAddr;
 use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
-pub fn batch(top: Section<'_>) -> Batch {
+/// `[batch]`, and what keys that it leaves out mean.
+pub fn batch(top: Section<'_>) -> (Batch, Option<String>) {
     let section = top.table_or_empty("batch", &keys::BATCH);
     let batch = Batch {
         lines_max: section.number("lines_max").map(|lines| lines as usize),
@@ -28,7 +29,7 @@ pub fn batch(top: Section<'_>) -> Batch {
             ),
         );
     }
-    batch
+    (batch, summary::of_batch(section, batch))
 }
 
 pub fn admin(top: Section<'_>) -> Admin {

