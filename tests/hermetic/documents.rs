@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-const DOCUMENTS: [&str; 13] = [
+const DOCUMENTS: [&str; 14] = [
     "README.md",
     "ARCHITECTURE.md",
     "docs/README.md",
@@ -11,6 +11,7 @@ const DOCUMENTS: [&str; 13] = [
     "docs/others.md",
     "docs/configuration.md",
     "docs/shapes.md",
+    "docs/cookbook.md",
     "docs/operating.md",
     "docs/troubleshooting.md",
     "docs/faults.md",
