@@ -44,6 +44,8 @@ pub struct Mapper {
     outside: OutsideValues,
     /// The selectors whose values stand outside of elements.
     outside_selectors: Vec<KeySelector>,
+    /// Whether elements are objects of the record as they stand there, with all that their points need.
+    maps_whole_objects: bool,
     shapes: RecordShapes,
     schemas: SchemaCache,
     work: Work,
@@ -121,6 +123,8 @@ impl Mapper {
         let constants = Constants::new(&rules, topic, &sources, &mut known.tags, &mut known.fields);
         let (element, outside) = (Element::default(), OutsideValues::new(&outside_selectors, &rules.query));
         let (shapes, work) = (RecordShapes::default(), Work::default());
+        let maps_whole_objects =
+            rules.query == Query::Whole && outside_selectors.is_empty() && rules.reshape.is_empty();
         let (topic, topic_digits) = (topic.to_owned(), distinct::TopicDigits::of(topic));
         Self {
             rules,
@@ -132,6 +136,7 @@ impl Mapper {
             element,
             outside,
             outside_selectors,
+            maps_whole_objects,
             shapes,
             schemas: SchemaCache::default(),
             work,
@@ -399,6 +404,9 @@ impl Mapper {
 
     /// Maps the next JSON value: each object that the query selects becomes a point.
     fn map_document(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
+        if self.maps_whole_objects {
+            return self.map_selected(scanner, pass);
+        }
         let mut spans = std::mem::take(&mut self.work.spans);
         let result = self.locate(scanner, &mut spans).map_err(Rejection::from).and_then(|mut document| {
             self.work.reshaper.begin(&self.rules.reshape, &document)?;
@@ -513,7 +521,7 @@ impl Mapper {
         depth: usize,
         pass: &mut Pass<'_, '_>,
     ) -> Result<(), Rejection> {
-        if self.rules.reshape.is_empty() {
+        if self.maps_whole_objects || self.rules.reshape.is_empty() {
             return self.map_object(scanner, depth, pass);
         }
         *scanner = scanner.at(start);
