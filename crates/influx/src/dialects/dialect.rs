@@ -17,14 +17,20 @@ pub trait Dialect: Send + Sync {
         Probe::EmptyWrite
     }
 
-    /// Query for the retention of the destination; `None` where the server has none.
-    fn retention_target(&self) -> Option<Target<'_>>;
+    /// Query for the retention of the destination; `None` where the server refuses no old points.
+    fn retention_target(&self) -> Option<Target<'_>> {
+        None
+    }
 
     /// The retention in the answer to [`Dialect::retention_target`]; zero means unlimited.
-    fn retention(&self, json: &Value) -> Option<Duration>;
+    fn retention(&self, _: &Value) -> Option<Duration> {
+        None
+    }
 
-    /// Request that creates the destination; `None` where the bridge creates none.
-    fn creation_target(&self) -> Option<Target<'_>>;
+    /// Request that creates the destination; `None` where the server has nothing to create, or the bridge creates none.
+    fn creation_target(&self) -> Option<Target<'_>> {
+        None
+    }
 
     /// Whether this answer to a write without lines means that the destination takes writes.
     fn accepts_empty_write(&self, _: &Answer) -> bool {

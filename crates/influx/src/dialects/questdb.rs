@@ -5,30 +5,16 @@ use super::dialect::{Dialect, Target};
 use super::phrase::{LimitScope, Phrases, Quoting, ServerLimit, Trace, line_cause};
 use crate::cause::Cause;
 use base::Credential;
-use serde_json::Value;
-use std::time::Duration;
 
 /// A server, addressed through the endpoint of another dialect.
 pub struct Tables<'a> {
     pub endpoint: Box<dyn Dialect + 'a>,
 }
 
+// A table is created by its first line.
 impl Dialect for Tables<'_> {
     fn write_target(&self) -> Target<'_> {
         self.endpoint.write_target()
-    }
-
-    fn retention_target(&self) -> Option<Target<'_>> {
-        None
-    }
-
-    fn retention(&self, _: &Value) -> Option<Duration> {
-        None
-    }
-
-    /// A table is created by its first line.
-    fn creation_target(&self) -> Option<Target<'_>> {
-        None
     }
 
     fn permission_remedy(&self, _: &Credential) -> String {

@@ -35,10 +35,6 @@ impl Dialect for Bucket<'_> {
         Some(Duration::from_secs(seconds.filter(|seconds| *seconds > 0).min().unwrap_or(0)))
     }
 
-    fn creation_target(&self) -> Option<Target<'_>> {
-        None
-    }
-
     fn permission_remedy(&self, _: &Credential) -> String {
         format!(
             "give influx.token permission to write to bucket {}, or make one that has it: \

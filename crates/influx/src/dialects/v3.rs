@@ -8,7 +8,6 @@ use crate::cause::Cause;
 use base::Credential;
 use serde_json::Value;
 use std::borrow::Cow;
-use std::time::Duration;
 
 /// The first version whose rejected lines leave no tags in the lines behind them (release notes of 3.11.2).
 const PARTIAL_WRITES: Version = Version(3, 11, 2);
@@ -30,6 +29,7 @@ pub enum Endpoint<'a> {
     V2(v2::Bucket<'a>),
 }
 
+// The server creates a database at the first write, stores points of any age, and filters queries by its retention period.
 impl Dialect for Database<'_> {
     fn write_target(&self) -> Target<'_> {
         match &self.endpoint {
@@ -57,20 +57,6 @@ impl Dialect for Database<'_> {
             parameters: vec![("format", "json".into())],
         };
         Probe::Databases(DatabaseList { target, name: self.name(), read: database_names })
-    }
-
-    /// InfluxDB 3 stores points of any age and filters queries by its retention period.
-    fn retention_target(&self) -> Option<Target<'_>> {
-        None
-    }
-
-    fn retention(&self, _: &Value) -> Option<Duration> {
-        None
-    }
-
-    /// The server creates a database at the first write.
-    fn creation_target(&self) -> Option<Target<'_>> {
-        None
     }
 
     fn permission_remedy(&self, _: &Credential) -> String {
