@@ -3,7 +3,7 @@
 use super::schema::{Kind, title};
 use super::section::{Section, Text};
 use base::suggest::nearest;
-use mapping::decode::Filter;
+use mapping::decode::{Filter, PathError};
 use mapping::{Pivot, PivotList, Reshape, Zip};
 use toml::de::{DeTable, DeValue};
 
@@ -43,15 +43,16 @@ fn distinct(section: Section<'_>, key: &str) -> Vec<String> {
 
 fn filter(section: Section<'_>) -> Option<Filter> {
     let text = section.text("where")?;
-    let filter = Filter::parse(&text.value).ok();
-    if filter.is_none() {
-        let message = format!(
+    let message = match Filter::parse(&text.value) {
+        Ok(filter) => return Some(filter),
+        Err(error @ PathError::Function { .. }) => error.to_string(),
+        Err(_) => format!(
             "{:?} is no filter of RFC 9535: write a condition such as \"@.ok == true && @.q >= 192\", with \"@\" for the element",
             text.shown()
-        );
-        section.refuse(&text, message);
-    }
-    filter
+        ),
+    };
+    section.refuse(&text, message);
+    None
 }
 
 /// One table of a list of tables.

@@ -221,6 +221,10 @@ fn query(section: Section<'_>) -> Option<Query> {
     let text = section.text("query")?;
     match Query::parse(&text.value) {
         Ok(query) => Some(query),
+        Err(error @ PathError::Function { .. }) => {
+            section.refuse(&text, error.to_string());
+            None
+        }
         Err(error) => {
             // GJSON, the language of Telegraf's json_query, has neither the "$" nor brackets.
             let path = text.value.trim_start_matches('@').replace(".#", "[*]");
@@ -238,7 +242,7 @@ fn query(section: Section<'_>) -> Option<Query> {
 /// The error on one line; the parser's own message has several.
 fn path_error(error: &PathError) -> String {
     match error {
-        PathError::NotSingular(_) => error.to_string(),
+        PathError::NotSingular(_) | PathError::Function { .. } => error.to_string(),
         PathError::Syntax { text, why } => {
             let place = why.split_once("--> 1:").map(|(_, rest)| rest);
             let column: Option<String> =

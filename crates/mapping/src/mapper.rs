@@ -18,7 +18,7 @@ use super::mapped::Mapped;
 use super::outside_values::OutsideValues;
 use super::record_shape::{Facts, RecordShapes};
 use super::rejection::Rejection;
-use super::reshape::{self, Losses, ParsedJson, Reshaper, Shaped, TextRef};
+use super::reshape::{self, ElementText, Losses, ParsedJson, Reshaper, Shaped, TextRef};
 use super::scalar::Texts;
 use super::schemas::{SchemaCache, Schemas};
 use super::{Format, KeySelector, Rules, distinct};
@@ -80,6 +80,8 @@ struct Work {
     outside_tags: Vec<(KeyId, usize)>,
     parsed: ParsedJson,
     reshaper: Reshaper,
+    /// A selected scalar as an object.
+    named: ElementText,
 }
 
 /// Drops that were reported: each is reported once for the topic, because a report allocates.
@@ -103,6 +105,7 @@ impl Work {
             + self.outside_tags.capacity() * size_of::<(KeyId, usize)>()
             + self.parsed.allocated()
             + self.reshaper.bytes()
+            + self.named.allocated()
     }
 }
 
@@ -405,13 +408,13 @@ impl Mapper {
     /// Maps the next JSON value: each object that the query selects becomes a point.
     fn map_document(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
         if self.maps_whole_objects {
-            return self.map_selected(scanner, pass);
+            return self.map_selected(scanner, 0, pass);
         }
         let mut spans = std::mem::take(&mut self.work.spans);
         let result = self.locate(scanner, &mut spans).map_err(Rejection::from).and_then(|mut document| {
             self.work.reshaper.begin(&self.rules.reshape, &document)?;
             if self.rules.query == Query::Whole {
-                self.map_selected(&mut document, pass)?;
+                self.map_selected(&mut document, 0, pass)?;
                 *scanner = scanner.at(document.position());
                 return Ok(());
             }
@@ -422,7 +425,7 @@ impl Mapper {
             *scanner = scanner.at(document.bytes().len());
             spans.iter().enumerate().try_for_each(|(number, span)| {
                 self.outside.enter_selected(number);
-                self.map_selected(&mut document.within(span.start, span.end), pass)
+                self.map_selected(&mut document.within(span.start, span.end), number, pass)
             })
         });
         self.work.spans = spans;
@@ -459,8 +462,14 @@ impl Mapper {
         self.outside.find(&self.rules.query, document, spans)
     }
 
-    /// Maps a selected value: an object becomes a point, an array one point per element.
-    fn map_selected(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
+    /// Maps a selected value: an object becomes a point, an array one point per element, and a scalar a field. `number`: which one of
+    /// the selected values it is.
+    fn map_selected(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        number: usize,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<(), Rejection> {
         scanner.skip_whitespace();
         let start = scanner.position();
         let token = scanner.value()?;
@@ -468,22 +477,24 @@ impl Mapper {
             return self.map_element(scanner, start, 0, pass);
         }
         match token {
-            Token::Array => self.map_items(scanner, pass),
+            Token::Array => self.map_items(scanner, number, pass),
             // A selected null counts as an empty selection.
-            Token::Null | Token::NotFinite if self.rules.query != Query::Whole => {
+            Token::Null if self.rules.query != Query::Whole => {
                 pass.mapped.filtered += 1;
                 pass.mapped.selected_nothing = true;
                 Ok(())
             }
-            other => {
-                pass.reject(Rejection::NotAnObject(kind_of(other)));
-                Ok(())
-            }
+            scalar => self.map_scalar(scanner, start, scalar, number, pass),
         }
     }
 
     /// Maps the items of the array whose opening bracket was just read.
-    fn map_items(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
+    fn map_items(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        number: usize,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<(), Rejection> {
         let mut item = 0;
         while scanner.element(item == 0)? {
             self.outside.enter_item(item);
@@ -493,12 +504,62 @@ impl Mapper {
             let token = scanner.value()?;
             if self.is_element(token, scanner, 1)? {
                 self.map_element(scanner, start, 1, pass)?;
-            } else {
+            } else if token == Token::Array {
                 scanner.skip_rest(token, 1)?;
                 pass.reject(Rejection::NotAnObject(kind_of(token)));
+            } else {
+                self.map_scalar(scanner, start, token, number, pass)?;
             }
         }
         Ok(())
+    }
+
+    /// Maps the scalar that was just read from `start` on: where the query selects it, it becomes a field under the last name of its path.
+    fn map_scalar(
+        &mut self,
+        scanner: &Scanner<'_>,
+        start: usize,
+        scalar: Token<'_>,
+        number: usize,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<(), Rejection> {
+        if self.rules.query == Query::Whole {
+            pass.reject(Rejection::NotAnObject(kind_of(scalar)));
+            return Ok(());
+        }
+        let text = scanner.within(start, scanner.position());
+        let (source, utf8, timestamps) = (text.source(), text.is_utf8(), pass.timestamps);
+        let value = TextRef { bytes: text.bytes(), start, timestamps, utf8, source };
+        if scalar == Token::Null || !self.work.reshaper.keeps(&self.rules.reshape, &value)? {
+            pass.mapped.filtered += 1;
+            pass.mapped.left_out += usize::from(scalar != Token::Null);
+            pass.index += 1;
+            return Ok(());
+        }
+        // Moved out of `self`, which is borrowed mutably while the element is mapped.
+        let mut named = std::mem::take(&mut self.work.named);
+        named.clear();
+        named.push(b"{");
+        match (&self.rules.query, self.outside.name(number)) {
+            (_, Some(name)) => {
+                if let Token::Text(name) = scanner.at(name).value()? {
+                    named.copy_key(name);
+                }
+            }
+            (Query::Path(path), None) => named.push_key(path.last_name().unwrap_or(UNNAMED)),
+            _ => named.push_key(UNNAMED),
+        }
+        // Each line has the name. A scalar that becomes no line costs the time of a copy.
+        pass.name_bytes += named.text(utf8).bytes.len();
+        let result = if pass.name_bytes > self.limits.lines_bytes_max {
+            Err(Rejection::LinesTooLarge { bytes: pass.name_bytes })
+        } else {
+            named.copy(&value, start..scanner.position());
+            named.push(b"}");
+            self.map_shaped(named.text(utf8), 0, pass)
+        };
+        self.work.named = named;
+        result
     }
 
     /// Whether the value that begins with a token is an element: an object, a row of `columns`, or, where the query selects it (at depth
@@ -753,6 +814,9 @@ impl Mapper {
         }
     }
 }
+
+/// The field of a selected scalar whose path has no name, as in "$[*]"; that of `format = "value"`.
+const UNNAMED: &str = "value";
 
 /// The text without the NUL with which producers in C may end it.
 fn without_nul(text: &[u8]) -> &[u8] {

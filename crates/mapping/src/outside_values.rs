@@ -3,7 +3,9 @@
 
 use super::scalar::{Kind, Scalar};
 use super::selector::KeySelector;
-use crate::decode::{Path, Query, Scanner, Search, Step, SyntaxError, Token, Tree, TreeKey, find_all};
+use crate::decode::{
+    Path, Query, Scanner, Search, Step, SyntaxError, Token, Tree, TreeKey, find_all, select_in,
+};
 use std::ops::Range;
 
 /// The values of one record. The buffers are reused from record to record.
@@ -23,7 +25,9 @@ pub struct OutsideValues {
     key_searches: Vec<Search>,
     /// Values that differ between the selected values of one record: one row for each of these, one column for each source.
     rows: Vec<Option<Scalar>>,
-    /// Text that does not stand in the record's JSON: the Kafka record's key, member names and array indices.
+    /// The start of the last name in the path of each selected value, if a query for several values selects other ones than objects.
+    names: Vec<Option<usize>>,
+    /// Text that does not stand in the record's JSON: the Kafka record's key, names in the query and array indices.
     beside: Vec<u8>,
     /// Length of `beside` without the text of the record, and without the index of an item.
     lengths: (usize, usize),
@@ -136,7 +140,7 @@ impl OutsideValues {
         for (value, source) in self.values.iter_mut().zip(&self.sources) {
             if let Source::RecordKey(path) = source {
                 let found = self.key_searches.get(*path).and_then(|search| search.found.clone());
-                let scalar = found.and_then(|span| scalar_at(&scanner, span).ok().flatten());
+                let scalar = found.and_then(|span| scalar_at(&scanner, span.start).ok().flatten());
                 *value = scalar.map(|scalar| scalar.moved_outside(start));
             }
         }
@@ -156,10 +160,12 @@ impl OutsideValues {
                 *value = self.own_key;
             }
         }
+        self.names.clear();
         match query {
             Query::Tree(query) => {
                 let tree = Tree::read(scanner)?;
-                tree.select(query, spans);
+                select_in(&tree, query, spans);
+                self.find_names(&tree, scanner, spans);
                 if !self.sources.is_empty() {
                     self.find_in_tree(&tree, scanner, spans)?;
                 }
@@ -172,6 +178,29 @@ impl OutsideValues {
         Ok(())
     }
 
+    /// Finds the names of selected scalars, and of scalars in selected arrays.
+    fn find_names(&mut self, tree: &Tree, scanner: &Scanner<'_>, spans: &[Range<usize>]) {
+        let is_object = |span: &Range<usize>| scanner.bytes().get(span.start) == Some(&b'{');
+        if spans.iter().all(is_object) {
+            return;
+        }
+        let mut enclosing = Vec::new();
+        for span in spans {
+            tree.enclosing(span, &mut enclosing);
+            let name = |(_, key): &(&Tree, TreeKey)| match key {
+                TreeKey::Name(start) => Some(*start),
+                TreeKey::Index(_) => None,
+            };
+            self.names.push(enclosing.iter().rev().find_map(name));
+        }
+    }
+
+    /// The start in the record's JSON text of the last name in the path of a selected value, where a query for several values selects
+    /// a scalar or an array.
+    pub fn name(&self, number: usize) -> Option<usize> {
+        self.names.get(number).copied().flatten()
+    }
+
     fn find_paths(
         &mut self,
         scanner: &Scanner<'_>,
@@ -181,7 +210,7 @@ impl OutsideValues {
         for (value, source) in self.values.iter_mut().zip(&self.sources) {
             if let Source::Root(path) = source {
                 let found = self.searches.get(*path).and_then(|search| search.found.clone());
-                *value = found.map_or(Ok(None), |span| scalar_at(scanner, span))?;
+                *value = found.map_or(Ok(None), |span| scalar_at(scanner, span.start))?;
             }
         }
         let query = self.query.and_then(|query| self.searches.get(query));
@@ -199,7 +228,7 @@ impl OutsideValues {
         for (value, source) in self.values.iter_mut().zip(&self.sources) {
             if let Source::Root(path) = source {
                 let found = self.paths.get(*path).and_then(|path| tree.at(path));
-                *value = found.map_or(Ok(None), |found| scalar_at(scanner, found.span()))?;
+                *value = found.map_or(Ok(None), |found| scalar_at(scanner, found.span().start))?;
             }
         }
         self.rows.clear();
@@ -228,7 +257,7 @@ impl OutsideValues {
                                 let value = match known {
                                     Some(value) => value,
                                     None => match object.at(path) {
-                                        Some(found) => scalar_at(scanner, found.span())?,
+                                        Some(found) => scalar_at(scanner, found.span().start)?,
                                         None => None,
                                     },
                                 };
@@ -243,8 +272,12 @@ impl OutsideValues {
                             0 => enclosing.len().checked_sub(1),
                             levels => object(*levels).and_then(|place| place.checked_sub(1)),
                         };
-                        let key = place.and_then(|place| enclosing.get(place)).map(|(_, key)| *key);
-                        key.map(|key| push_key(key, &mut self.beside))
+                        match place.and_then(|place| enclosing.get(place)) {
+                            // A name stays in the record: a copy for each element could take far more memory than the record.
+                            Some((_, TreeKey::Name(start))) => scalar_at(scanner, *start)?,
+                            Some((_, TreeKey::Index(index))) => Some(push_index(*index, &mut self.beside)),
+                            None => None,
+                        }
                     }
                     _ => None,
                 };
@@ -273,7 +306,7 @@ impl OutsideValues {
             return;
         }
         self.beside.truncate(self.lengths.1);
-        let located = push_step(&Step::Index(index), &mut self.beside);
+        let located = push_index(index, &mut self.beside);
         for (value, source) in self.values.iter_mut().zip(&self.sources) {
             if matches!(source, Source::Fixed { is_item: true, .. } | Source::Key { levels: 0 }) {
                 *value = Some(located);
@@ -294,12 +327,14 @@ impl OutsideValues {
 
     /// Allocated memory in bytes of the buffers that grow with a record.
     pub fn bytes(&self) -> usize {
-        self.rows.capacity() * size_of::<Option<Scalar>>() + self.beside.capacity()
+        self.rows.capacity() * size_of::<Option<Scalar>>()
+            + self.names.capacity() * size_of::<Option<usize>>()
+            + self.beside.capacity()
     }
 
     /// Frees the memory.
     pub fn release(&mut self) {
-        (self.rows, self.beside) = (Vec::new(), Vec::new());
+        (self.rows, self.names, self.beside) = (Vec::new(), Vec::new(), Vec::new());
     }
 }
 
@@ -318,35 +353,30 @@ fn index_of(path: Path, paths: &mut Vec<Path>) -> usize {
     })
 }
 
-fn scalar_at(scanner: &Scanner<'_>, span: Range<usize>) -> Result<Option<Scalar>, SyntaxError> {
-    let token = scanner.within(span.start, span.end).value()?;
-    Ok(match token {
+/// The scalar that begins at a position.
+fn scalar_at(scanner: &Scanner<'_>, start: usize) -> Result<Option<Scalar>, SyntaxError> {
+    let mut scanner = scanner.at(start);
+    Ok(match scanner.value()? {
         Token::Object | Token::Array => None,
-        scalar => Scalar::of(scalar, scanner.source(), span.end),
+        scalar => Scalar::of(scalar, scanner.source(), scanner.position()),
     })
 }
 
 fn push_step(step: &Step, beside: &mut Vec<u8>) -> Scalar {
     match step {
-        Step::Key(name) => push_key(TreeKey::Name(name), beside),
-        Step::Index(index) => push_key(TreeKey::Index(*index), beside),
+        Step::Key(name) => {
+            let start = beside.len();
+            beside.extend_from_slice(name.as_bytes());
+            Scalar::outside(Kind::Plain, start..beside.len())
+        }
+        Step::Index(index) => push_index(*index, beside),
     }
 }
 
-/// Appends a member name as text, or an index as a number.
-fn push_key(key: TreeKey<'_>, beside: &mut Vec<u8>) -> Scalar {
+fn push_index(index: usize, beside: &mut Vec<u8>) -> Scalar {
     let start = beside.len();
-    let kind = match key {
-        TreeKey::Name(name) => {
-            beside.extend_from_slice(name.as_bytes());
-            Kind::Plain
-        }
-        TreeKey::Index(index) => {
-            beside.extend_from_slice(itoa::Buffer::new().format(index).as_bytes());
-            Kind::Number
-        }
-    };
-    Scalar::outside(kind, start..beside.len())
+    beside.extend_from_slice(itoa::Buffer::new().format(index).as_bytes());
+    Scalar::outside(Kind::Number, start..beside.len())
 }
 
 #[cfg(test)]

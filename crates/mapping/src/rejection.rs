@@ -91,7 +91,9 @@ pub enum Rejection {
         "its elements after `explode` are more than {bytes_max} bytes, half of `batch.memory_max`: let the producer send fewer items in a record"
     )]
     ExplodedTooLarge { bytes_max: usize },
-    #[error("{0} is no object, and only objects become points")]
+    #[error(
+        "{0} is no object, and only objects become points: select values inside of the record with `query`"
+    )]
     NotAnObject(&'static str),
     #[error("it has no value under `time_key` {0:?}")]
     TimeMissing(String),

@@ -1,9 +1,10 @@
 //! Selectors, placeholders and `fields` on whole records.
 
-use crate::decode::{Query, Step};
+use super::OutsideValues;
+use crate::decode::{Filter, Query, Scanner, Step};
 use crate::{
-    DropReason, FieldType, FirstDrop, Format, Globs, KeySelector, KeyTable, Mapper, RecordLimits, Rename,
-    Replacement, Replacements, Rules, Template, TopicPatterns, seed,
+    DropReason, FieldType, FirstDrop, Format, Globs, KeySelector, KeyTable, Mapper, Reason, RecordLimits,
+    Rename, Replacement, Replacements, Reshape, Rules, Template, TopicPatterns, seed,
 };
 use base::record::{Record, RecordTime};
 use jsonpath_rust::JsonPath;
@@ -127,6 +128,127 @@ fn a_singular_query_has_ancestors_too() {
     let arrays = r#"{"groups":[[{"v":1},{"v":2}]],"name":"a"}"#;
     assert_eq!(lines(&with("$.groups[0]"), arrays), ["m,i=0,name=a v=1", "m,i=1,name=a v=2"]);
     assert_eq!(lines(&with("$.groups[*]"), arrays), ["m,i=0,name=a v=1", "m,i=1,name=a v=2"]);
+}
+
+#[test]
+fn selected_scalars_are_fields_under_the_last_name_of_their_path() {
+    let f = |query: &str, record: &str, want: &[&str]| {
+        assert_eq!(lines(&rules(query), record), want, "{query} {record}");
+    };
+    f("$.a.b", r#"{"a":{"b":21.50}}"#, &["m b=21.50"]);
+    f("$.a[0]", r#"{"a":[1,2]}"#, &["m a=1"]);
+    f("$.a", r#"{"a":[1,{"v":2},null,[3],4]}"#, &[]);
+    f("$.a", r#"{"a":[1,{"v":2},null,4]}"#, &["m a=1", "m v=2", "m a=4"]);
+    f("$.a[*]", r#"{"a":[1,{"v":2},null,[3],4]}"#, &["m a=1", "m v=2", "m a=3", "m a=4"]);
+    f(
+        "$.meters[*].value",
+        r#"{"meters":[{"value":1},{"value":null},{"value":2}]}"#,
+        &["m value=1", "m value=2"],
+    );
+    f("$..b", r#"{"a":[{"b":1}],"b":2}"#, &["m b=2", "m b=1"]);
+    f(r"$.*", r#"{"a \"\u0062":1 , "c=d" : 2}"#, &[r#"m a\ "b=1"#, r"m c\=d=2"]);
+    f("$['a \"b']", r#"{"a \"\u0062":1}"#, &[r#"m a\ "b=1"#]);
+    // A path without names.
+    f("$[*]", "[1,2]", &["m value=1", "m value=2"]);
+    f("$[0]", "[1,2]", &["m value=1"]);
+    f("$.a", r#"{"a":null}"#, &[]);
+    // Without a query, only objects become points.
+    f("$", "5", &[]);
+    let strict = Rules { strict: false, ..rules("$") };
+    assert_eq!(lines(&strict, r#"[5,{"v":1}]"#), ["m v=1"]);
+}
+
+#[test]
+fn selected_scalars_follow_the_rules_of_their_name() {
+    let filter = |text: &str| Reshape { filter: Some(Filter::parse(text).unwrap()), ..Default::default() };
+    let of = |query: &str| Rules {
+        string_fields: Globs::compile(&["state"]).unwrap(),
+        tag_selectors: vec![selector("^.id")],
+        tags: tags(&[("i", "{@key}"), ("up", "{^@key}")]),
+        ..rules(query)
+    };
+    let record = r#"{"id":"x","state":"on","v":[1,"text",NaN,3]}"#;
+    assert_eq!(lines(&of("$.state"), record), [r#"m,i=state,id=x state="on""#]);
+    assert_eq!(lines(&of("$['state','id']"), record), [r#"m,i=state,id=x state="on""#]);
+    let (got, _, drops) = mapped(&of("$.v"), "topic", None, record);
+    assert_eq!(got, ["m,i=0,id=x v=1", "m,i=3,id=x v=3"]);
+    assert_eq!(drops, [(DropReason::String, 1), (DropReason::NotFinite, 1)]);
+    for query in ["$.v", "$.v[*]"] {
+        let above = Rules { reshape: filter("@ > 1 && $.state == 'on'"), ..of(query) };
+        assert_eq!(lines(&above, record), ["m,i=3,id=x v=3"], "{query}");
+    }
+    let tagged = Rules { tag_keys: Globs::compile(&["v"]).unwrap(), ..of("$.v") };
+    assert!(lines(&tagged, record).is_empty(), "a point without fields");
+    let renamed =
+        Rules { types: KeyTable::compile(vec![("v".to_owned(), FieldType::Int)]).unwrap(), ..of("$.v[0]") };
+    assert_eq!(lines(&renamed, record), ["m,i=0,id=x v=1i"]);
+}
+
+#[test]
+fn a_long_name_around_many_scalars_takes_little_time_and_memory() {
+    let record = format!(r#"{{"{}":[{}""]}}"#, "k".repeat(500_000), r#""","#.repeat(150_000));
+    for query in ["$.*", "$.*[*]", "$..*"] {
+        let mut mapper = Mapper::new(Arc::new(rules(query)), "topic", LIMITS);
+        let mapped = mapper.map(&self::record(None, &record), &mut LineBuffer::default());
+        let reasons: Vec<_> = mapped.rejected_by_reason().collect();
+        assert_eq!(reasons, [(Reason::TooLarge, 1)], "{query}");
+    }
+}
+
+#[test]
+fn the_name_of_a_parent_is_not_copied_for_each_element() {
+    let record = format!(r#"{{"{}":[{}{{}}]}}"#, "k".repeat(500_000), "{},".repeat(150_000));
+    let rules = Rules { tags: tags(&[("up", "{^@key}")]), ..rules("$.*[*]") };
+    let paths = OutsideValues::new(&[selector("^@key")], &rules.query);
+    let (mut outside, mut spans) = (paths, Vec::new());
+    outside.begin_record(None);
+    outside.find(&rules.query, &Scanner::new(record.as_bytes()), &mut spans).unwrap();
+    assert_eq!(spans.len(), 150_001);
+    assert!(outside.bytes() < 10_000_000, "{} bytes", outside.bytes());
+}
+
+#[test]
+fn rearranged_elements_keep_their_ancestors() {
+    let with = |query: &str, reshape: Reshape| Rules {
+        tag_selectors: vec![selector("^.site"), selector("^^.region")],
+        tags: tags(&[("i", "{@key}"), ("up", "{^@key}")]),
+        fields: vec![("total".to_owned(), selector("^.total"))],
+        reshape,
+        ..rules(query)
+    };
+    let explode = Reshape { explode: vec!["v".to_owned()], ..Default::default() };
+    let record = r#"{"region":"r","s":[{"site":"a","total":9,"m":[{"v":[1,2]},{"v":[3]}]},{"site":"b","m":[{"v":[4]}]}]}"#;
+    assert_eq!(
+        lines(&with("$.s[*].m[*]", explode.clone()), record),
+        [
+            "m,i=0,region=r,site=a,up=0 v=1,total=9",
+            "m,i=0,region=r,site=a,up=0 v=2,total=9",
+            "m,i=1,region=r,site=a,up=0 v=3,total=9",
+            "m,i=0,region=r,site=b,up=1 v=4"
+        ]
+    );
+    assert_eq!(
+        lines(&with("$.s", explode), r#"{"site":"top","s":[{"v":[1,2]}]}"#),
+        ["m,i=0,site=top v=1", "m,i=0,site=top v=2"]
+    );
+    let columns = Reshape { columns: vec!["a".to_owned(), "b".to_owned()], ..Default::default() };
+    let rows = r#"{"region":"r","s":{"x":{"site":"a","total":9,"rows":[[1,2],[3]]}}}"#;
+    let want = ["m,i=0,region=r,site=a,up=x a=1,b=2,total=9", "m,i=1,region=r,site=a,up=x a=3,total=9"];
+    // The object around `site` encloses the row, and the object of `s` encloses that one.
+    let near = |query: &str| Rules {
+        tag_selectors: vec![selector("^.site"), selector("^^^.region")],
+        ..with(query, columns.clone())
+    };
+    for query in ["$.s.x.rows[*]", "$.s.x.rows", "$.s.*.rows", "$..rows[*]"] {
+        assert_eq!(lines(&near(query), rows), want, "{query}");
+    }
+    let parsed = Rules {
+        parse_json: Globs::compile(&["s", "s_*_m"]).unwrap(),
+        ..with("$.s[*].m[*]", Reshape::default())
+    };
+    let inner = r#"[{\"site\":\"a\",\"total\":9,\"m\":\"[{\\\"v\\\":1}]\"}]"#;
+    let record = format!(r#"{{"region":"r","s":"{inner}"}}"#);
+    assert_eq!(lines(&parsed, &record), ["m,i=0,region=r,site=a,up=0 v=1,total=9"]);
 }
 
 #[test]
@@ -379,7 +501,8 @@ fn expected(root: &Value, path: &[Step]) -> String {
         ("l", objects.first().and_then(|steps| steps.last()).map(shown)),
     ];
     let tags = tags.into_iter().filter_map(|(key, value)| Some(format!(",{key}={}", value?)));
-    format!("m{} v={}", tags.collect::<String>(), at(root, path)["v"])
+    let value = at(root, path);
+    format!("m{} v={}", tags.collect::<String>(), if value.is_number() { value } else { &value["v"] })
 }
 
 /// The normalized paths of jsonpath-rust are the second opinion.
@@ -418,16 +541,25 @@ fn ancestors_are_those_of_the_normalized_path() {
             let path = steps(&found.clone().path());
             match found.val() {
                 Value::Object(_) => wanted.push(path),
+                // A selected scalar is a field of this name.
+                Value::Number(_) if path.last() == Some(&Step::Key("v".to_owned())) => wanted.push(path),
                 Value::Array(items) => {
                     wanted.extend((0..items.len()).map(|index| [&*path, &[Step::Index(index)]].concat()));
                 }
                 _ => {}
             }
         }
-        wanted.retain(|path| at(&root, path)["v"].is_number());
-        let wanted: Vec<String> = wanted.iter().map(|path| expected(&root, path)).collect();
+        wanted.retain(|path| at(&root, path).is_number() || at(&root, path)["v"].is_number());
+        // The second opinion sorts the members of objects, among which are these scalars.
+        let is_ordered = !wanted.iter().any(|path| at(&root, path).is_number());
+        let mut wanted: Vec<String> = wanted.iter().map(|path| expected(&root, path)).collect();
+        let mut got = lines(&rules, &record);
+        if !is_ordered {
+            wanted.sort();
+            got.sort();
+        }
         compared += wanted.len();
-        assert_eq!(lines(&rules, &record), wanted, "{query} of {record}");
+        assert_eq!(got, wanted, "{query} of {record}");
     }
     assert!(compared > 300, "only {compared} elements were compared");
 }

@@ -1,17 +1,13 @@
 //! Filter expressions (RFC 9535, section 2.3.5), such as `@.ok == true && @.q >= 192`.
 
 use super::tree::Tree;
-use super::{PathError, path};
-use jsonpath_rust::parser::model::{FilterAtom, Segment, Selector, Test};
-use jsonpath_rust::query::Query as _;
-use jsonpath_rust::query::queryable::Queryable as _;
-use jsonpath_rust::query::state::State;
+use super::{PathError, evaluate, path};
+use jsonpath_rust::parser::model::{Filter as Condition, Segment, Selector};
 
 /// A filter of elements: `@` is the element, `$` is the record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
-    /// Whether the filter selects an item of an array.
-    test: FilterAtom,
+    condition: Condition,
     /// The text in the configuration.
     text: String,
 }
@@ -20,14 +16,13 @@ impl Filter {
     /// # Errors
     /// When the text is no filter expression.
     pub fn parse(text: &str) -> Result<Self, PathError> {
-        let wrong = |why: String| PathError::Syntax { text: text.to_owned(), why };
-        let query = path::parse(&format!("$[?{text}]")).map_err(|error| wrong(error.to_string()))?;
+        let query = path::parse(&format!("$[?{text}]")).map_err(|error| error.with_text(text))?;
         // More than one segment or selector means that the text closes the brackets around it.
-        if !matches!(query.segments.as_slice(), [Segment::Selector(Selector::Filter(_))]) {
-            return Err(wrong("it is more than one filter".to_owned()));
-        }
-        let condition = FilterAtom::test(Test::RelQuery(query.segments), false);
-        Ok(Self { test: condition, text: text.to_owned() })
+        let [Segment::Selector(Selector::Filter(condition))] = query.segments.as_slice() else {
+            let why = "it is more than one filter".to_owned();
+            return Err(PathError::Syntax { text: text.to_owned(), why });
+        };
+        Ok(Self { condition: condition.clone(), text: text.to_owned() })
     }
 
     /// The text in the configuration.
@@ -42,11 +37,8 @@ impl Filter {
     }
 
     /// Whether the filter holds for an element. `record` is there if the filter uses it.
-    pub(crate) fn holds(&self, element: Tree, record: Option<&Tree>) -> bool {
-        let elements = Tree::array_of(element);
-        let State { data, .. } = State::root(&elements);
-        let holds = self.test.process(State { data, root: record.unwrap_or(&elements) });
-        holds.ok_val().and_then(|holds| holds.as_bool()).unwrap_or_default()
+    pub(crate) fn holds(&self, element: &Tree, record: Option<&Tree>) -> bool {
+        evaluate::holds(&self.condition, record.unwrap_or(element), element)
     }
 }
 
@@ -61,7 +53,7 @@ mod tests {
             let tree = |text: &str| Tree::read(&Scanner::new(text.as_bytes())).unwrap();
             let filter = Filter::parse(filter).unwrap();
             let record = filter.uses_record().then(|| tree(record));
-            assert_eq!(filter.holds(tree(element), record.as_ref()), want, "{filter:?} {element}");
+            assert_eq!(filter.holds(&tree(element), record.as_ref()), want, "{filter:?} {element}");
         };
         let element = r#"{"ok":true,"q":192,"s":"a]b","deep":{"x":[1,2]}}"#;
         f("@.ok == true && @.q >= 192", element, "", true);
@@ -78,6 +70,9 @@ mod tests {
         f("@.q == $.wanted || $.all", element, r#"{"wanted":1}"#, false);
         f("@.q == 192 || @.q == 64", "{}", "", false);
         f("@.x == null", r#"{"x":null}"#, "", true);
+        f("@[?@ == 2]", "[1,2]", "", true);
+        f("@[?@ > 2]", "[1,2]", "", false);
+        f("@ > 2", "3", "", true);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Finds the positions of selected values in a record's bytes.
 
+use super::evaluate::select_in;
 use super::tree::Tree;
 use super::{Path, Query, Scanner, Step, SyntaxError, Token};
 use std::ops::Range;
@@ -18,7 +19,7 @@ pub fn select(
             spans.push(span);
         }
         Query::Path(path) => spans.extend(find(path, scanner)?),
-        Query::Tree(query) => Tree::read(scanner)?.select(query, spans),
+        Query::Tree(query) => select_in(&Tree::read(scanner)?, query, spans),
     }
     Ok(())
 }

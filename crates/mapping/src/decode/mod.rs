@@ -3,7 +3,9 @@
 //! [`Scanner`] reads JSON in one pass without building a tree. [`select`] finds the values that a mapping's query selects. The
 //! mapper then scans the selected values again, so that only one piece of code turns bytes into points.
 
+mod evaluate;
 mod filter;
+mod functions;
 mod locate;
 mod number;
 mod path;
@@ -11,6 +13,7 @@ mod scanner;
 mod text;
 mod tree;
 
+pub use evaluate::select_in;
 pub use filter::Filter;
 pub use locate::{Search, find, find_all, select};
 pub use number::Number;

@@ -1,5 +1,6 @@
 //! JSONPath (RFC 9535). Singular paths become steps, other queries keep their parsed form.
 
+use super::functions;
 use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::parser::parse_json_path;
 use std::fmt;
@@ -36,6 +37,9 @@ pub struct TreeQuery {
 pub enum PathError {
     #[error("{text:?} is not a JSONPath: {why}")]
     Syntax { text: String, why: String },
+    /// A filter would hold for nothing.
+    #[error("{text:?} can't be used: {why}")]
+    Function { text: String, why: String },
     #[error(
         "{0:?} may select several values, and one is wanted here: name each step, such as \"$.host.name\""
     )]
@@ -88,6 +92,7 @@ impl PathError {
                 let why = if text.len() == whole.len() { why } else { String::new() };
                 Self::Syntax { text: whole.to_owned(), why }
             }
+            Self::Function { why, .. } => Self::Function { text: whole.to_owned(), why },
             Self::NotSingular(_) => Self::NotSingular(whole.to_owned()),
         }
     }
@@ -103,6 +108,15 @@ fn write_name(name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 impl Path {
+    /// The last name among the steps.
+    #[must_use]
+    pub fn last_name(&self) -> Option<&str> {
+        self.0
+            .iter()
+            .rev()
+            .find_map(|step| if let Step::Key(name) = step { Some(name.as_str()) } else { None })
+    }
+
     /// # Errors
     /// When the text is not a JSONPath, or may select several values.
     pub fn parse(text: &str) -> Result<Self, PathError> {
@@ -125,7 +139,12 @@ impl Path {
 }
 
 pub(super) fn parse(text: &str) -> Result<JpQuery, PathError> {
-    parse_json_path(text).map_err(|e| PathError::Syntax { text: text.to_owned(), why: e.to_string() })
+    let wrong = |why: String| PathError::Syntax { text: text.to_owned(), why };
+    let query = parse_json_path(text).map_err(|error| wrong(error.to_string()))?;
+    match functions::fault(&query.segments) {
+        None => Ok(query),
+        Some(why) => Err(PathError::Function { text: text.to_owned(), why }),
+    }
 }
 
 fn singular(query: &JpQuery) -> Option<Path> {

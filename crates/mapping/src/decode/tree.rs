@@ -1,8 +1,8 @@
 //! A tree of a record, for JSONPaths that need one. Each node has the range of its bytes.
 
-use super::path::TreeQuery;
 use super::{Number, Path, Scanner, Step, SyntaxError, Token};
-use jsonpath_rust::query::queryable::Queryable;
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 /// A value with its range. The tree takes up to 20 times the bytes of the record, while the record is mapped.
@@ -13,16 +13,26 @@ pub struct Tree {
     value: Value,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 enum Value {
     #[default]
     Null,
     Bool(bool),
     Integer(i64),
+    /// An integer beyond `i64`.
+    Unsigned(u64),
     Float(f64),
     Text(Box<str>),
     Array(Vec<Tree>),
-    Object(Vec<(Box<str>, Tree)>),
+    Object(Vec<Member>),
+}
+
+#[derive(Clone, Debug)]
+struct Member {
+    name: Box<str>,
+    /// Start of the name in the record, at its quote.
+    start: u32,
+    value: Tree,
 }
 
 impl Tree {
@@ -39,11 +49,6 @@ impl Tree {
         read_value(&mut scanner.clone(), 0)
     }
 
-    /// An array with one item.
-    pub fn array_of(item: Self) -> Self {
-        Value::Array(vec![item]).into()
-    }
-
     pub fn span(&self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
@@ -52,18 +57,54 @@ impl Tree {
         matches!(self.value, Value::Object(_))
     }
 
-    /// Appends the ranges of the values that the query selects.
-    pub fn select(&self, query: &TreeQuery, spans: &mut Vec<Range<usize>>) {
-        // Treating an error as an empty selection would filter the record, and its offset would be committed.
-        let selected = jsonpath_rust::query::js_path_process(&query.query, self);
-        assert!(selected.is_ok(), "a parsed JSONPath selects values, whatever the record holds");
-        spans.extend(selected.into_iter().flatten().map(|node| node.val().span()));
+    /// The items of an array; none of another value.
+    pub(super) fn items(&self) -> &[Self] {
+        if let Value::Array(items) = &self.value { items } else { &[] }
+    }
+
+    fn members(&self) -> &[Member] {
+        if let Value::Object(members) = &self.value { members } else { &[] }
+    }
+
+    /// The items of an array, or the values of an object's members.
+    pub(super) fn children(&self) -> impl Iterator<Item = &Self> {
+        self.items().iter().chain(self.members().iter().map(|member| &member.value))
+    }
+
+    pub(super) fn is_container(&self) -> bool {
+        matches!(self.value, Value::Array(_) | Value::Object(_))
+    }
+
+    pub(super) fn member(&self, name: &str) -> Option<&Self> {
+        self.members().iter().find(|member| &*member.name == name).map(|member| &member.value)
+    }
+
+    pub(super) fn text(&self) -> Option<&str> {
+        if let Value::Text(text) = &self.value { Some(text) } else { None }
+    }
+
+    /// Number of characters, items or members.
+    pub(super) fn length(&self) -> Option<usize> {
+        match &self.value {
+            Value::Text(text) => Some(text.chars().count()),
+            Value::Array(items) => Some(items.len()),
+            Value::Object(members) => Some(members.len()),
+            _ => None,
+        }
+    }
+
+    /// The order of two numbers or of two texts.
+    pub(super) fn compare(&self, other: &Self) -> Option<Ordering> {
+        match (&self.value, &other.value) {
+            (Value::Text(a), Value::Text(b)) => Some(a.cmp(b)),
+            (a, b) => a.compare_numbers(b),
+        }
     }
 
     /// The value of a singular path from this value.
     pub fn at(&self, path: &Path) -> Option<&Self> {
         path.0.iter().try_fold(self, |at, step| match (step, &at.value) {
-            (Step::Key(name), _) => at.get(name),
+            (Step::Key(name), _) => at.member(name),
             (Step::Index(index), Value::Array(elements)) => elements.get(*index),
             _ => None,
         })
@@ -71,7 +112,7 @@ impl Tree {
 
     /// Fills `enclosing` with the objects and arrays around the value in the range `span`, from the root on: together the value's
     /// normalized path (RFC 9535, section 2.7). Each comes with the name or index that leads to the value.
-    pub fn enclosing<'t>(&'t self, span: &Range<usize>, enclosing: &mut Vec<(&'t Self, TreeKey<'t>)>) {
+    pub fn enclosing<'t>(&'t self, span: &Range<usize>, enclosing: &mut Vec<(&'t Self, TreeKey)>) {
         enclosing.clear();
         let mut at = self;
         while at.span() != *span {
@@ -82,8 +123,9 @@ impl Tree {
                     elements.get(place).map(|element| (element, TreeKey::Index(place)))
                 }
                 Value::Object(members) => {
-                    let place = members.partition_point(|(_, value)| value.span().end <= span.start);
-                    members.get(place).map(|(name, value)| (value, TreeKey::Name(name)))
+                    let place = members.partition_point(|member| member.value.span().end <= span.start);
+                    let key = |member: &Member| TreeKey::Name(member.start as usize);
+                    members.get(place).map(|member| (&member.value, key(member)))
                 }
                 _ => None,
             };
@@ -96,11 +138,60 @@ impl Tree {
     }
 }
 
-/// A member name, or the index of an array's element.
+/// The key under which a value stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TreeKey<'t> {
-    Name(&'t str),
+pub enum TreeKey {
+    /// The start of the member's name in the record, at its quote.
+    Name(usize),
+    /// The index in an array.
     Index(usize),
+}
+
+impl Value {
+    /// The order of two numbers, by their exact values.
+    fn compare_numbers(&self, other: &Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Float(a), Self::Float(b)) => a.partial_cmp(b),
+            (Self::Float(a), b) => compare(b.integer()?, *a).map(Ordering::reverse),
+            (a, Self::Float(b)) => compare(a.integer()?, *b),
+            (a, b) => Some(a.integer()?.cmp(&b.integer()?)),
+        }
+    }
+
+    fn integer(&self) -> Option<i128> {
+        match self {
+            Self::Integer(value) => Some((*value).into()),
+            Self::Unsigned(value) => Some((*value).into()),
+            _ => None,
+        }
+    }
+}
+
+/// The order of an integer of 64 bits and a float. Converting the integer to a float would lose its last digits.
+fn compare(integer: i128, float: f64) -> Option<Ordering> {
+    // A float beyond 128 bits becomes the largest or smallest integer, and no integer of 64 bits equals these.
+    let whole = float.trunc() as i128;
+    Some(integer.cmp(&whole).then(0.0.partial_cmp(&float.fract())?))
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::Text(a), Self::Text(b)) => a == b,
+            (Self::Array(a), Self::Array(b)) => a == b,
+            // The order of members has no meaning.
+            (Self::Object(a), Self::Object(b)) => a.len() == b.len() && is_equal(a, b),
+            (a, b) => a.compare_numbers(b) == Some(Ordering::Equal),
+        }
+    }
+}
+
+/// Whether two objects with the same number of members are equal.
+fn is_equal(a: &[Member], b: &[Member]) -> bool {
+    let of_b: HashMap<&str, &Tree> = b.iter().map(|member| (&*member.name, &member.value)).collect();
+    a.iter().all(|member| of_b.get(&*member.name) == Some(&&member.value))
 }
 
 fn read_value(scanner: &mut Scanner<'_>, depth: usize) -> Result<Tree, SyntaxError> {
@@ -125,7 +216,11 @@ fn read_value(scanner: &mut Scanner<'_>, depth: usize) -> Result<Tree, SyntaxErr
         Token::Object => {
             let mut members = Vec::new();
             while let Some(key) = scanner.key(members.is_empty())? {
-                members.push((key.to_string_lossy().into(), read_value(scanner, depth + 1)?));
+                // The name, its closing quote and the colon were read; white space may stand before the colon.
+                let before_colon = scanner.bytes().get(..scanner.position() - 1).unwrap_or_default();
+                let start = before_colon.trim_ascii_end().len() - key.raw().len() - 2;
+                let name = key.to_string_lossy().into();
+                members.push(Member { name, start: start as u32, value: read_value(scanner, depth + 1)? });
             }
             Value::Object(last_of_duplicates(members))
         }
@@ -135,26 +230,24 @@ fn read_value(scanner: &mut Scanner<'_>, depth: usize) -> Result<Tree, SyntaxErr
 
 fn read_number(number: Number<'_>) -> Value {
     // Numbers beyond 64-bit integers are compared as floats.
-    let integer = std::str::from_utf8(number.text()).ok().and_then(|text| text.parse().ok());
-    integer.map_or_else(|| Value::Float(number.as_f64()), Value::Integer)
+    let text = std::str::from_utf8(number.text()).unwrap_or_default();
+    text.parse()
+        .map(Value::Integer)
+        .or_else(|_| text.parse().map(Value::Unsigned))
+        .unwrap_or_else(|_| Value::Float(number.as_f64()))
 }
 
-fn last_of_duplicates(members: Vec<(Box<str>, Tree)>) -> Vec<(Box<str>, Tree)> {
-    let mut seen = std::collections::HashSet::new();
-    let last: Vec<bool> = members.iter().rev().map(|(key, _)| seen.insert(key.clone())).collect();
-    members
-        .into_iter()
-        .zip(last.into_iter().rev())
-        .filter_map(|(member, last)| last.then_some(member))
-        .collect()
+fn last_of_duplicates(members: Vec<Member>) -> Vec<Member> {
+    let mut seen = HashSet::new();
+    let last: Vec<bool> = members.iter().rev().map(|member| seen.insert(member.name.clone())).collect();
+    let members = members.into_iter().zip(last.into_iter().rev());
+    members.filter_map(|(member, is_last)| is_last.then_some(member)).collect()
 }
 
+/// Positions do not count.
 impl PartialEq for Tree {
     fn eq(&self, other: &Self) -> bool {
-        match (&self.value, &other.value) {
-            (Value::Integer(a), Value::Float(b)) | (Value::Float(b), Value::Integer(a)) => *a as f64 == *b,
-            (a, b) => a == b,
-        }
+        self.value == other.value
     }
 }
 
@@ -166,12 +259,6 @@ impl From<Value> for Tree {
 
 impl From<&str> for Tree {
     fn from(value: &str) -> Self {
-        Value::Text(value.into()).into()
-    }
-}
-
-impl From<String> for Tree {
-    fn from(value: String) -> Self {
         Value::Text(value.into()).into()
     }
 }
@@ -191,51 +278,5 @@ impl From<i64> for Tree {
 impl From<f64> for Tree {
     fn from(value: f64) -> Self {
         Value::Float(value).into()
-    }
-}
-
-impl From<Vec<Self>> for Tree {
-    fn from(value: Vec<Self>) -> Self {
-        Value::Array(value).into()
-    }
-}
-
-impl Queryable for Tree {
-    fn get(&self, key: &str) -> Option<&Self> {
-        let Value::Object(members) = &self.value else { return None };
-        members.iter().find(|(name, _)| &**name == key).map(|(_, value)| value)
-    }
-
-    fn as_array(&self) -> Option<&Vec<Self>> {
-        if let Value::Array(elements) = &self.value { Some(elements) } else { None }
-    }
-
-    fn as_object(&self) -> Option<Vec<(&str, &Self)>> {
-        let Value::Object(members) = &self.value else { return None };
-        Some(members.iter().map(|(name, value)| (&**name, value)).collect())
-    }
-
-    fn as_str(&self) -> Option<&str> {
-        if let Value::Text(text) = &self.value { Some(text) } else { None }
-    }
-
-    fn as_i64(&self) -> Option<i64> {
-        if let Value::Integer(value) = self.value { Some(value) } else { None }
-    }
-
-    fn as_f64(&self) -> Option<f64> {
-        match self.value {
-            Value::Integer(value) => Some(value as f64),
-            Value::Float(value) => Some(value),
-            _ => None,
-        }
-    }
-
-    fn as_bool(&self) -> Option<bool> {
-        if let Value::Bool(value) = self.value { Some(value) } else { None }
-    }
-
-    fn null() -> Self {
-        Self::default()
     }
 }

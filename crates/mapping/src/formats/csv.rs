@@ -1,6 +1,6 @@
 //! CSV (RFC 4180) as JSON text: each row becomes an object on a line of its own.
 //!
-//! - Cells of tags, names and times are text, whose digits and zeros stay; other cells are read by their content ([`cell`]).
+//! - Cells of tags, names, placeholders and times are text, whose digits and zeros stay; other cells are read by their content ([`cell`]).
 //! - An empty cell is null, which is no value. Empty lines and comments are no rows.
 //! - A row of another length than the header, or with a quote that is not closed, is rejected alone.
 
@@ -219,7 +219,7 @@ impl Column {
     }
 }
 
-/// Whether the mapping takes a tag, the name or the time from a column.
+/// Whether the mapping takes a tag, the name, a placeholder or the time from a column.
 fn is_text(name: &str, rules: &Rules) -> bool {
     let is = |selector: &KeySelector| match selector {
         KeySelector::Flattened(_) | KeySelector::Element(_) | KeySelector::Root(_) => {
@@ -227,10 +227,12 @@ fn is_text(name: &str, rules: &Rules) -> bool {
         }
         KeySelector::Ancestor { .. } | KeySelector::Key { .. } | KeySelector::RecordKey(_) => false,
     };
+    let mut in_placeholders = rules.all_templates().flat_map(|(_, template)| template.selectors());
     rules.tag_keys.is_match(name)
         || rules.tag_selectors.iter().any(is)
         || rules.name_key.as_ref().is_some_and(is)
         || rules.time.as_ref().is_some_and(|time| time.selectors().any(|(_, key)| is(key)))
+        || in_placeholders.any(is)
 }
 
 fn parser(csv: &Csv) -> Reader {
@@ -319,7 +321,7 @@ impl Row {
 mod tests {
     use super::*;
     use crate::drop_reason::DropReason;
-    use crate::{Format, Globs, Mapped, Mapper, RecordLimits, TimeFormat, TimeRule};
+    use crate::{Format, Globs, Mapped, Mapper, RecordLimits, Template, TimeFormat, TimeRule};
     use base::record::{Record, RecordTime};
     use line_protocol::LineBuffer;
     use std::sync::Arc;
@@ -411,6 +413,19 @@ mod tests {
         let (lines, mapped, _) = map(rules, &[value]).remove(0);
         assert_eq!(lines, "7.0,version=1.10,zip=007 v=7 1704164640000000000\n");
         assert_eq!(mapped.rejected, []);
+    }
+
+    #[test]
+    fn columns_in_placeholders_keep_their_text() {
+        let template = |text: &str| Template::parse(text).unwrap();
+        let rules = Rules {
+            measurement: template("m{line}"),
+            tags: vec![("id".to_owned(), template("{plant}-{@.id}"))],
+            number_fields: Globs::compile(&["id"]).unwrap(),
+            ..rules(Csv::default())
+        };
+        let (lines, _, drops) = map(rules, &["line,plant,id,v\n01,007,1.10,007\n"]).remove(0);
+        assert_eq!((lines.as_str(), drops), ("m01,id=007-1.10 id=1.10,v=7\n", vec![]));
     }
 
     #[test]

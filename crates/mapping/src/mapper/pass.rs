@@ -27,6 +27,8 @@ pub(super) struct Pass<'p, 'r> {
     /// Index of the next element.
     pub index: usize,
     pub bytes_before: usize,
+    /// Length of the names of selected scalars.
+    pub name_bytes: usize,
 }
 
 impl<'p, 'r> Pass<'p, 'r> {
@@ -51,6 +53,7 @@ impl<'p, 'r> Pass<'p, 'r> {
             mapped,
             index: 0,
             bytes_before,
+            name_bytes: 0,
         }
     }
 

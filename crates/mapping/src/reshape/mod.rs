@@ -134,9 +134,7 @@ impl Reshaper {
             }
         }
         let mut finish = |element: TextRef<'_>, losses: &mut Losses| -> Result<(), E> {
-            if let Some(filter) = &reshape.filter
-                && !filter.holds(Tree::read(&element.scanner())?, record.as_ref())
-            {
+            if !holds(reshape, record.as_ref(), &element)? {
                 return put(Shaped::Filtered);
             }
             if reshape.names_members() && pivot::write(reshape, element, finders, named, losses)? {
@@ -158,12 +156,24 @@ impl Reshaper {
         }
     }
 
+    /// Whether `where` holds for a scalar.
+    pub fn keeps(&self, reshape: &Reshape, scalar: &TextRef<'_>) -> Result<bool, SyntaxError> {
+        holds(reshape, self.record.as_ref(), scalar)
+    }
+
     /// Allocated memory in bytes.
     pub fn bytes(&self) -> usize {
         let texts = [&self.row, &self.one, &self.named];
         let finders = self.finders.iter().map(Finder::bytes).sum::<usize>();
         texts.iter().map(|text| text.allocated()).sum::<usize>() + self.exploded.bytes() + finders
     }
+}
+
+fn holds(reshape: &Reshape, record: Option<&Tree>, element: &TextRef<'_>) -> Result<bool, SyntaxError> {
+    Ok(match &reshape.filter {
+        Some(filter) => filter.holds(&Tree::read(&element.scanner())?, record),
+        None => true,
+    })
 }
 
 /// The source of the text that options write.

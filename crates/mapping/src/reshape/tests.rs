@@ -139,7 +139,10 @@ fn rows_become_objects() {
     f("[[1,2,3,4],[5]]", "t a=5; its row has 4 values, and `columns` names 3: name each column");
     f(r#"[{"x":1},[2]]"#, "t x=1; t a=2");
     f("[]", "filtered");
-    f("[[[1]]]", "an array is no object, and only objects become points");
+    f(
+        "[[[1]]]",
+        "an array is no object, and only objects become points: select values inside of the record with `query`",
+    );
     let rules = Rules { query: Query::parse("$.rows").unwrap(), ..rules };
     check(&rules, r#"{"rows":[[1,2],[3]]}"#, "t a=1,b\"=2; t a=3", &[]);
     check(&rules, r#"{"rows":[5,6]}"#, "t a=5,b\"=6", &[]);

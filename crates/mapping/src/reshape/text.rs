@@ -1,7 +1,7 @@
 //! JSON text of an element, with its marks.
 
 use super::SOURCE;
-use crate::decode::{Scanner, Source, SyntaxError, Token};
+use crate::decode::{Scanner, Source, SyntaxError, Text, Token};
 use crate::formats::TimeMark;
 use std::ops::Range;
 
@@ -60,6 +60,13 @@ impl ElementText {
                 _ => self.bytes.push(byte),
             }
         }
+        self.push(b"\":");
+    }
+
+    /// Appends a member's key with the escapes that it has in another text, and its colon.
+    pub fn copy_key(&mut self, key: Text<'_>) {
+        self.push(b"\"");
+        self.push(key.raw());
         self.push(b"\":");
     }
 
