@@ -380,5 +380,4 @@ fn push_index(index: usize, beside: &mut Vec<u8>) -> Scalar {
 }
 
 #[cfg(test)]
-#[path = "selector_tests.rs"]
 mod tests;

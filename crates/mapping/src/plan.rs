@@ -246,5 +246,4 @@ fn numeric(number: Number<'_>, scalar: Scalar, integers: Integers) -> Result<Sca
 }
 
 #[cfg(test)]
-#[path = "plan_tests.rs"]
 mod tests;

@@ -354,5 +354,4 @@ fn explain_layout(text: &str) -> TimeFormatError {
 }
 
 #[cfg(test)]
-#[path = "time_tests.rs"]
 mod tests;
