@@ -17,7 +17,7 @@ use crate::refused_letters::DeadLetterContext;
 use crate::reject_limiter::ProbeDelays;
 use crate::telemetry::{Counters, Heartbeat, UnsettledTimesWriter};
 use crate::topic_routing::Routing;
-use ::mapping::RecordLimits;
+use mapping::RecordLimits;
 use base::stop::Stop;
 use influx::Writer;
 use kafka::{

@@ -1,4 +1,4 @@
-//! Simulation of the data path under random schedules: records, responses, limits of the server, rebalances, lost sessions, crashes,
+//! Tests only: a simulation of the data path under random schedules: records, responses, limits of the server, rebalances, lost sessions, crashes,
 //! reloads, stops and starts. The real dispatcher, mapper and tracker run between an in-memory Kafka and an in-memory InfluxDB. After
 //! every commit and at the end, a model checks that all records below the committed offset are settled.
 //!

@@ -32,11 +32,13 @@ use tracing::{debug, error, info, warn};
 const POLL: Duration = Duration::from_millis(100);
 /// Interval between topic listings for regular expressions. With the time of a rebalance, a new topic is read within 10 s.
 const LIST_TOPICS_EVERY: Duration = Duration::from_secs(4);
+/// Time limit of such a listing: the group is not polled meanwhile.
 const LIST_TOPICS_MAX: Duration = Duration::from_secs(3);
 /// Interval of explicit commits, the same as that of the automatic commit.
 const EXPLICIT_COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// Interval between requests for end offsets that the brokers did not return.
 const ENDS_EVERY: Duration = Duration::from_secs(1);
+/// Time limit of the request for committed offsets behind a gap. Without an answer the same gap may be reported again.
 const COMMITTED_MAX: Duration = Duration::from_secs(3);
 /// Time limit of a request for the starts of partitions.
 const STARTS_MAX: Duration = Duration::from_secs(3);

@@ -1,4 +1,4 @@
-//! The retry loop of this crate's callers and of the dead letters.
+//! Repeats a call until it passes or its time is over.
 
 use std::thread;
 use std::time::{Duration, Instant};

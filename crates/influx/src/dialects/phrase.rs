@@ -88,7 +88,7 @@ pub enum Trace {
 pub struct Quoting {
     pub begin: &'static str,
     pub end: &'static str,
-    /// Whether the quote reaches to the end of the message if no end follows. Otherwise its begin is an ordinary character.
+    /// Whether the quote reaches to the end of the message if no end follows. Otherwise its first mark is an ordinary character.
     pub is_open: bool,
 }
 

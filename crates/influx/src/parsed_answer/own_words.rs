@@ -15,7 +15,7 @@ pub fn own_words(message: &str, is_cut: bool) -> String {
             None if quoting.is_open || is_cut => return own,
             None => after,
         };
-        // The end may be the begin of another quote.
+        // The end may be the beginning of another quote.
         let (end, beyond) = rest.split_at(if rest.starts_with(quoting.end) { quoting.end.len() } else { 0 });
         own.push_str(end);
         rest = beyond;

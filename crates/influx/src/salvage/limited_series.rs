@@ -8,7 +8,7 @@ use crate::lines::Lines;
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
 
-/// Lines that a limit keeps out, each found alone, before others are kept out with them.
+/// After this many lines were found one by one, their neighbours are kept out without a request for each.
 const FOUND_ALONE: usize = 32;
 
 /// Lines of a refused request that are kept out together. Neighbours mostly belong to one topic.

@@ -16,8 +16,8 @@ use crate::lines::{Lines, RequestSize};
 use crate::parsed_answer::RefusalCause;
 use std::sync::Arc;
 
-/// Lines that may be set aside while the server stores nothing. With the request for a control, 8 lines are refused alone before a
-/// batch is blocked: enough to get past a few bad lines at its begin.
+/// Lines that may be set aside while the server stores nothing: the batch is blocked after 7 lines and a control were refused alone, which
+/// is enough to get past a few bad lines at its beginning.
 const UNPROVEN_MAX: usize = 7;
 
 /// Attempts after a wait, if the address contradicts itself: one server of three may store the line.

@@ -3,7 +3,7 @@
 use crate::answer::{Answer, BODY_BYTES_MAX};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Shards of equal length, and the begin of one of them.
+/// Shards of equal length, and the start of one of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Shards {
     pub nanos: i64,
