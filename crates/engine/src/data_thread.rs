@@ -17,13 +17,13 @@ use crate::refused_letters::DeadLetterContext;
 use crate::reject_limiter::ProbeDelays;
 use crate::telemetry::{Counters, Heartbeat, UnsettledTimesWriter};
 use crate::topic_routing::Routing;
-use mapping::RecordLimits;
 use base::stop::Stop;
 use influx::Writer;
 use kafka::{
     FetchedRecords, GroupConsumer, GroupContext, GroupEvent, Queue, Queues, REVOKE_DRAIN_MAX, list_of,
     offsets_of,
 };
+use mapping::RecordLimits;
 use rdkafka::consumer::Consumer;
 use reload::{Forwarding, PendingReload, parts_of};
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! Takes lines apart.
 
 use super::Span;
+use super::tokens::closing_quote;
 use crate::reader::value::{self, Spelling};
 use crate::reader::{LineError, Reason, Value};
 use crate::runs;
@@ -312,14 +313,7 @@ fn end_behind_strings(line: &[u8]) -> Option<usize> {
             }
             b' ' => in_fields = true,
             b'"' if in_fields && before == b'=' => {
-                at += 1;
-                loop {
-                    at += memchr::memchr2(b'"', b'\\', line.get(at..)?)?;
-                    if line.get(at) == Some(&b'"') {
-                        break;
-                    }
-                    at += 2;
-                }
+                at = closing_quote(line, at + 1)?;
                 // A quote before other text begins the string of another line.
                 if !matches!(line.get(at + 1), None | Some(b',' | b' ' | b'\n' | b'\r')) {
                     return None;

@@ -33,16 +33,20 @@ pub fn value_length(text: &[u8]) -> Option<usize> {
 }
 
 fn string_length(text: &[u8]) -> Option<usize> {
-    let mut at = 1;
+    let end = closing_quote(text, 1)?;
+    // With the quotes, as for strings that the encoder writes.
+    (end < STRING_BYTES_MAX).then_some(end + 1)
+}
+
+/// Position of the quote that ends the string whose text begins at `at`.
+pub fn closing_quote(text: &[u8], mut at: usize) -> Option<usize> {
     loop {
         at += memchr::memchr2(b'"', b'\\', text.get(at..)?)?;
         if text.get(at) == Some(&b'"') {
-            break;
+            return Some(at);
         }
         at += 2;
     }
-    // With the quotes, as for strings that the encoder writes.
-    (at < STRING_BYTES_MAX).then_some(at + 1)
 }
 
 /// Digits that fit into an integer, whichever they are.

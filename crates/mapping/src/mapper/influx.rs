@@ -263,6 +263,19 @@ impl Mapper {
                 self.known.drops.add(DropReason::NotUtf8);
             }
         }
+        let tags = self.collect_tags(start, position, work, text)?;
+        self.collect_fields(tags, position.is_utf8, work, text);
+        Ok(self.element.fields().next().is_some())
+    }
+
+    /// Collects the tags of a line, and returns the parent of their keys.
+    fn collect_tags(
+        &mut self,
+        start: usize,
+        position: &mut Position,
+        work: &mut InfluxWork,
+        text: &[u8],
+    ) -> Result<NodeId, Rejection> {
         let is_utf8 = position.is_utf8;
         let mut bad = |tag: RawTag, reason: Reason| {
             let column = tag.key.start() - start + 1;
@@ -290,7 +303,12 @@ impl Mapper {
                 self.drop_influx(node, &key, DropReason::Duplicate, work);
             }
         }
-        let parent = self.known.keys.child(NodeId::ROOT, Some(parent), FIELDS);
+        Ok(parent)
+    }
+
+    /// Collects the fields of a line. `tags`: the parent of the tags' keys.
+    fn collect_fields(&mut self, tags: NodeId, is_utf8: bool, work: &mut InfluxWork, text: &[u8]) {
+        let parent = self.known.keys.child(NodeId::ROOT, Some(tags), FIELDS);
         let mut before = None;
         for place in 0..work.raw.fields.len() {
             let Some(&field) = work.raw.fields.get(place) else { break };
@@ -335,7 +353,6 @@ impl Mapper {
                 self.drop_influx(node, &key, DropReason::Duplicate, work);
             }
         }
-        Ok(self.element.fields().next().is_some())
     }
 
     /// Writes the line of the collected element. `text`: its parts.
