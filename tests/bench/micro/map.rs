@@ -17,6 +17,18 @@ fn wide(bencher: Bencher<'_, '_>, shape: Shape) {
 }
 
 #[divan::bench(args = Kind::ALL, sample_size = BATCH as u32)]
+fn in_lists(bencher: Bencher<'_, '_>, kind: Kind) {
+    let (mapper, records) = kind.in_lists(false);
+    map_records(bencher, mapper, &records);
+}
+
+#[divan::bench(args = Kind::ALL, sample_size = BATCH as u32)]
+fn in_lists_with_outer_tags(bencher: Bencher<'_, '_>, kind: Kind) {
+    let (mapper, records) = kind.in_lists(true);
+    map_records(bencher, mapper, &records);
+}
+
+#[divan::bench(args = Kind::ALL, sample_size = BATCH as u32)]
 fn msgpack(bencher: Bencher<'_, '_>, kind: Kind) {
     let (mapper, records) = kind.msgpack();
     map_records(bencher, mapper, &records);

@@ -80,6 +80,27 @@ impl Kind {
         self.values().map(|json| shape.text(json, &mut layout)).collect()
     }
 
+    /// A mapper of objects in a list, with the tags of the two objects around them or without, and records of known shape.
+    pub fn in_lists(self, has_outer_tags: bool) -> (Mapper, Vec<Vec<u8>>) {
+        // Each mapping has one of the two keys already.
+        let tags = match self {
+            _ if !has_outer_tags => "",
+            Self::Ec2 => r#"tag_keys = ["^.owner", "^^.site"]"#,
+            Self::Wide => r#"tags = { owner = "{^.owner}", site = "{^^.site}" }"#,
+        };
+        let keys = format!("[[mapping]]\nquery = \"$.plant.points\"\n{tags}");
+        let mut rng = Rng::with_seed(3);
+        let record = |object: Vec<u8>| {
+            let (site, owner) = (rng.u8(0..20), rng.u8(0..5));
+            let head = format!(r#"{{"site":"s{site}","plant":{{"owner":"o{owner}","points":["#);
+            [head.as_bytes(), &object, b"]}}"].concat()
+        };
+        (
+            mapper(&self.config().replace("[[mapping]]", &keys)),
+            self.records(Shape::Known).into_iter().map(record).collect(),
+        )
+    }
+
     /// A mapper of MessagePack, and the records of known shape in this format.
     pub fn msgpack(self) -> (Mapper, Vec<Vec<u8>>) {
         self.binary("msgpack", &MSGPACK)
