@@ -175,10 +175,14 @@ impl LaneWriter {
         batch.delivered.lines_stored = plan.lines_stored();
         batch.delivered.request_bytes_max = writer.learned_size(destination);
         let (mut refused, mut kept_out) = plan.into_lists();
-        refused.iter_mut().for_each(|refused| refused.line = lines.place(refused.line));
+        for refused in &mut refused {
+            refused.line = lines.place(refused.line);
+        }
         refused.sort_by_key(|refused| refused.line);
         batch.delivered.refused = refused;
-        kept_out.iter_mut().for_each(|kept_out| kept_out.line = lines.place(kept_out.line));
+        for kept_out in &mut kept_out {
+            kept_out.line = lines.place(kept_out.line);
+        }
         kept_out.sort_by_key(|kept_out| kept_out.line);
         let with_remedy = |line: KeptOut| KeptOutLine {
             line: line.line,

@@ -57,7 +57,9 @@ impl RequestText {
             Self::Whole(text) => text.clone(),
             Self::Scattered { lines, run, bytes } => {
                 let mut text = BytesMut::with_capacity(*bytes);
-                run.clone().for_each(|index| text.extend_from_slice(lines.line(index)));
+                for index in run.clone() {
+                    text.extend_from_slice(lines.line(index));
+                }
                 text.freeze()
             }
         }

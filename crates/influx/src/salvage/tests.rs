@@ -134,7 +134,9 @@ fn salvage(sim: &mut Sim<'_>, mut size: RequestSize, name: &str) -> Salvaged {
     };
     let want = of(&|flaw| *flaw != Flaw::None && !is_limited(flaw));
     let in_batch = |mut got: Vec<usize>| {
-        got.iter_mut().for_each(|line| *line = lines.place(*line));
+        for line in &mut got {
+            *line = lines.place(*line);
+        }
         got.sort_unstable();
         got
     };
