@@ -3,6 +3,7 @@
 import plot
 import programs
 import refusals as bad_lines
+import server_cost as kinds
 import targets
 from results import Rows, median
 from targets import digits, spread, words
@@ -29,7 +30,7 @@ def write(results, folder):
     sections = {name: Rows(rows) for name, rows in results["sections"].items() if rows}
     machine = results["machine"]
     folder.mkdir(parents=True, exist_ok=True)
-    makers = {"cost": cost, "consumers": consumers, "influx": influx, "latency": latency, "start": start}
+    makers = {"cost": cost, "consumers": consumers, "influx": influx, "server-cost": server_cost, "latency": latency, "start": start}
     makers |= {"acknowledgement": acknowledgement, "refusals": refusals}
     makers |= {"memory": memory, "size": size, "stages": stages, "growth": growth}
     parts = [head(machine, rounds(sections)), target_table(sections)]
@@ -37,6 +38,8 @@ def write(results, folder):
     (folder / "benchmarks.md").write_text("\n".join(parts))
     if "cost" in sections:
         (folder / "benchmarks-cost.svg").write_text(cost_plot(sections["cost"]))
+    if "server-cost" in sections:
+        (folder / "benchmarks-server-cost.svg").write_text(server_cost_plot(sections["server-cost"]))
     if "growth" in sections:
         (folder / "benchmarks-growth.svg").write_text(growth_plot(sections["growth"]))
 
@@ -56,7 +59,7 @@ Kafka, the measured program and its destination share one machine: {machine["pro
 Ratios are reliable, because the programs take turns: each round gives a ratio, and the tables show the median of these.
 
 ```sh
-tests/bench/run                   # repeats all measurements in about 25 minutes, on an otherwise idle machine
+tests/bench/run                   # repeats all measurements in about 45 minutes, on an otherwise idle machine
 tests/bench/run --only cost       # one section; --help lists them
 ```
 
@@ -156,10 +159,38 @@ def influx(rows):
     return f"""## Into a real InfluxDB
 
 `ec2`, not compressed, into an empty InfluxDB on the same cores, a new one for each run. InfluxDB itself counts the stored points, from the first until 99 of
-100 are stored. *Bare load* writes prepared lines, 5,000 per request, on two connections, while Kafka is idle. Telegraf is tuned.
+100 are stored. InfluxDB's CPU time is read 5 s after the end. *Bare load* writes prepared lines, 5,000 per request, on two connections, while Kafka is idle. Telegraf is tuned.
 
 {chr(10).join(lines)}
 """
+
+
+def server_cost(rows):
+    lines = ["| records | | points/s | InfluxDB's CPU, µs per point |", "|---|---|---|---|"]
+    for kind in dict.fromkeys(rows.of("kind")):
+        for name in ("bridge", "telegraf"):
+            here = rows.where(kind=kind, program=name, lines=None)
+            lines.append(f"| {kinds.fields(kind)} fields | {NAMES[name]} | {spread(here.of('rate'))} | {spread(here.of('influx_us'))} |")
+    return f"""## What a point costs InfluxDB
+
+![InfluxDB's CPU time per point](benchmarks-server-cost.svg)
+
+A backlog of records of {kinds.SERIES:,} series in Kafka, not compressed, into an empty InfluxDB 2 on the same cores, a new one for each run; Telegraf is tuned.
+InfluxDB handles each series and field once per request, so a point of a larger request costs it less. The plot shows the bridge with an explicit
+`lines_max`, and `bytes_max` and `memory_max` that leave room for it.
+
+{chr(10).join(lines)}
+"""
+
+
+def server_cost_plot(rows):
+    panels = []
+    for kind in dict.fromkeys(rows.of("kind")):
+        here = rows.where(kind=kind)
+        sizes = sorted({row["lines"] for row in here if row["lines"]})
+        points = [(lines, median(here.where(lines=lines).of("influx_us"))) for lines in sizes]
+        panels.append((f"{kinds.fields(kind)} fields, by lines of a request", points))
+    return plot.lines("InfluxDB's CPU time, microseconds per point (logarithmic)", panels)
 
 
 def acknowledgement(rows):
@@ -171,7 +202,7 @@ def acknowledgement(rows):
     return f"""## Slow answers
 
 {rows[0]["records"]:,} `ec2` records, default configuration, one consumer, two lanes. The receiver answers each connection once per flush, as InfluxDB 3 does,
-or after a fixed delay. Batches grow from 5,000 lines until a larger one stores no more per second, or to 9.5 MB.
+or after a fixed delay. Batches grow from 5,000 lines to 9.5 MB.
 
 {chr(10).join(lines)}
 """

@@ -12,6 +12,7 @@ from stage import QUIET_MS, SILENT_MS, Child, Failed, tail, usage_of
 
 RECORDS = {"load": 2_000_000, "bridge": 2_000_000, "telegraf": 1_000_000}
 POLL_S = 0.1  # a query costs InfluxDB a millisecond
+SETTLE_S = 5  # InfluxDB writes its caches to disk, and compacts them
 STORED = re.compile(r"^storage_writer_ok_points_sum\{[^}]*} (\S+)$", re.MULTILINE)
 
 
@@ -22,7 +23,7 @@ def run(stage):
             records = stage.count(records, least=100_000)  # at least ten queries
             topic = stage.topic(records)
             with influxd(stage) as influx:
-                command = program(stage, name, topic, records, influx)
+                command = program(stage, name, "ec2", topic, records, influx)
                 yield {"round": round_number, "program": name} | measure(stage, command, influx, records)
 
 
@@ -36,14 +37,15 @@ def influxd(stage):
         influx.process.wait()
 
 
-def program(stage, name, topic, records, influx):
+def program(stage, name, kind, topic, records, influx, batch=""):
+    """The command of a program that writes into this InfluxDB. `batch`: settings of the bridge."""
     place = {"org": influx.org, "bucket": "first", "token": influx.token}
     receiver = types.SimpleNamespace(url=influx.url)
     if name == "bridge":
-        return programs.bridge(stage, "ec2", topic, **place)(receiver)
+        return programs.bridge(stage, kind, topic, batch=batch, **place)(receiver)
     if name == "telegraf":
-        return programs.telegraf(stage, "ec2", topic, "none", **place)(receiver)
-    config = programs.bridge_toml(stage, influx.url, "ec2", topic, **place)
+        return programs.telegraf(stage, kind, topic, "none", **place)(receiver)
+    config = programs.bridge_toml(stage, influx.url, kind, topic, **place)
     to = ["--influx", influx.url.removeprefix("http://"), "--records", records]
     to += [word for key, value in place.items() for word in (f"--{key}", value)]
     return [stage.tools, "load", "--config", config, *to]
@@ -72,6 +74,7 @@ def measure(stage, command, influx, records):
     points = stored(influx)
     if points != records:
         raise Failed(f"{points} points were stored of {records} records")
+    time.sleep(SETTLE_S)
     _, influx_s = usage_of(pathlib.Path(f"/proc/{influx.process.pid}"))
     return {
         "records": records,

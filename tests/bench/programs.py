@@ -16,6 +16,7 @@ TELEGRAF_MAPPINGS = {
     "ec2": 'topic_tag = "test"\njson_name_key = "ec2Number"\n[inputs.kafka_consumer.tags]\nhost = "Cluster"',
     "wide": 'json_name_key = "name"\ntag_keys = ["region", "rack", "host"]\njson_string_fields = ["disks_*_dev"]\n'
     'json_time_key = "ts"\njson_time_format = "unix_ms"',
+    "shaped": 'name_override = "m"\ntag_keys = ["host"]',
 }
 # InfluxDB's token; the receiver accepts any.
 PLACE = {"org": "o", "bucket": "b", "token": "t"}

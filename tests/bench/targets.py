@@ -1,11 +1,14 @@
 """The targets of the bridge, and whether the results meet them."""
 
+import server_cost as kinds
 from results import Rows, median
 
 # Kind, compression, minimum ratio of Telegraf's CPU time to the bridge's, minimum ratio of the bridge's rate to Telegraf's.
 BESIDE_TELEGRAF = [("ec2", "gzip", 13, 5), ("wide", "gzip", 18, None), ("ec2", "none", 12, 8), ("wide", "none", 16, None)]
 BESIDE_LIMIT = 1.4
 BESIDE_LOAD, INFLUX_BESIDE_TELEGRAF = 0.85, 1.8
+# Kind of record: largest ratio of InfluxDB's CPU per point to that with Telegraf, least ratio of the rates.
+SERVER_COST = {"wide": (0.75, 2.5), "shaped": (0.8, None)}
 P50_MS, P99_MS = 60, 120
 START_MS = 500
 MEMORY_MB = 64
@@ -55,7 +58,7 @@ REASONS = [
 def table(sections):
     """Rows of name, target, measured value and whether the target is met, for the sections with results."""
     makers = {"cost": cost, "acknowledgement": acknowledgement, "refusals": refusals, "influx": influx, "latency": latency, "start": start}
-    makers |= {"memory": memory, "size": size, "growth": growth, "stages": stages}
+    makers |= {"server-cost": server_cost, "memory": memory, "size": size, "growth": growth, "stages": stages}
     return [row for name, maker in makers.items() if sections.get(name) for row in maker(Rows(sections[name]))]
 
 
@@ -85,6 +88,16 @@ def influx(rows):
     yield at_least(
         "points into InfluxDB, the bridge / Telegraf", INFLUX_BESIDE_TELEGRAF, bridge.ratios("rate", rows.where(program="telegraf"))
     )
+
+
+def server_cost(rows):
+    for kind, (cost_max, rate_min) in SERVER_COST.items():
+        here = rows.where(kind=kind, lines=None)
+        bridge, telegraf = here.where(program="bridge"), here.where(program="telegraf")
+        what = f"the bridge / Telegraf, 2,000 series, {kinds.fields(kind)} fields"
+        yield at_most(f"InfluxDB's CPU per point, {what}", cost_max, bridge.ratios("influx_us", telegraf))
+        if rate_min:
+            yield at_least(f"points into InfluxDB, {what}", rate_min, bridge.ratios("rate", telegraf))
 
 
 def acknowledgement(rows):

@@ -110,7 +110,7 @@ impl Client {
         body: Bytes,
         gzipped: bool,
     ) -> Result<Answer, RequestFailure> {
-        self.post(address, destination, body, gzipped, ConnectionUse::Pooled).await
+        self.post(address, destination, body.into(), gzipped, ConnectionUse::Pooled).await
     }
 
     /// Posts lines like [`Client::write`].
@@ -118,7 +118,7 @@ impl Client {
         &self,
         address: &Address,
         destination: &Destination,
-        body: Bytes,
+        body: reqwest::Body,
         gzipped: bool,
         connection: ConnectionUse,
     ) -> Result<Answer, RequestFailure> {

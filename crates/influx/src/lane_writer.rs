@@ -10,6 +10,7 @@ use crate::failed_attempt::{CONTRADICTED, FailedAttempt};
 use crate::lines::Lines;
 use crate::outcome::{Outcome, decide};
 use crate::parsed_answer::{AnswerSubject, BodyForm, ParsedAnswer, RefusalCause};
+use crate::request_text::RequestText;
 use crate::salvage::{
     AddressHistory, BlockedReason, KeptOut, NextRequest, RefusedAt, RefusedLine, RefusedRequest, SalvagePlan,
 };
@@ -17,7 +18,6 @@ use crate::slow::{SLOW_AFTER, SlowWatch};
 use crate::writer::Writer;
 use base::alarm::AlarmGuard;
 use base::{Api, Destination};
-use bytes::Bytes;
 use line_protocol::Gzip;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -91,7 +91,7 @@ enum LinesVerdict {
         address: usize,
         is_compression_refused: bool,
     },
-    /// No answer within the timeout, to a request larger than [`RESENT_BYTES_MAX`].
+    /// No answer within the bridge's timeout, or the server's own, to a request larger than [`RESENT_BYTES_MAX`].
     TimedOut {
         why: String,
         at: RefusedAt,
@@ -119,6 +119,7 @@ impl LaneWriter {
     /// Returns when every line is stored, refused or kept out by a limit, however long that takes. A future that is dropped before leaves
     /// at most one request unanswered; sending the lines again gives the same points.
     pub async fn deliver(&mut self, destination: &Destination, lines: &Lines) -> Delivered {
+        let lines = &lines.for_writing();
         let writer = Arc::clone(&self.writer);
         let alarm = writer.alarm_registry().guard();
         let mut batch =
@@ -173,8 +174,16 @@ impl LaneWriter {
         }
         batch.delivered.lines_stored = plan.lines_stored();
         batch.delivered.request_bytes_max = writer.learned_size(destination);
-        let (refused, kept_out) = plan.into_lists();
+        let (mut refused, mut kept_out) = plan.into_lists();
+        for refused in &mut refused {
+            refused.line = lines.place(refused.line);
+        }
+        refused.sort_by_key(|refused| refused.line);
         batch.delivered.refused = refused;
+        for kept_out in &mut kept_out {
+            kept_out.line = lines.place(kept_out.line);
+        }
+        kept_out.sort_by_key(|kept_out| kept_out.line);
         let with_remedy = |line: KeptOut| KeptOutLine {
             line: line.line,
             cause: Cause::ServerLimit,
@@ -310,7 +319,8 @@ impl LaneWriter {
             Outcome::Retry { cause, after, why } => {
                 self.writer.raise_alarm(&mut batch.alarm, false, (address, destination), (cause, &why));
                 let delay = pending.backoff.retry(after, &mut self.rng);
-                if cause == Cause::TimedOut
+                // InfluxDB 2 has a timeout of its own, by default 10 s, and answers 500 after it.
+                if matches!(cause, Cause::TimedOut | Cause::Unavailable)
                     && pending.lines > 1
                     && pending.body.plain.len() > RESENT_BYTES_MAX
                 {
@@ -348,7 +358,7 @@ impl LaneWriter {
     ) -> Attempt {
         let PendingRequest { body, tried, opens_connection, .. } = pending;
         let is_plain = tried.uncompressed.is_some() || (body.is_line && batch.sends_alone_plain);
-        let (bytes, gzipped) =
+        let (text, gzipped) =
             if is_plain { (body.plain.clone(), false) } else { body.for_address(address, &mut self.gzip) };
         if destination.api() == Api::V3 {
             // If it is time to replace the connections, the new ones may lead to another server.
@@ -360,12 +370,12 @@ impl LaneWriter {
         }
         let counters = self.writer.counters();
         count(&counters.bytes_plain, body.plain.len());
-        count(&counters.bytes_sent, bytes.len());
-        batch.delivered.bytes_sent += bytes.len() as u64;
+        count(&counters.bytes_sent, text.len());
+        batch.delivered.bytes_sent += text.len() as u64;
         let start = now();
         let _in_flight = counters.requests_in_flight.begin();
         let connection = if *opens_connection { ConnectionUse::New } else { ConnectionUse::Pooled };
-        let request = self.writer.client.post(address, destination, bytes, gzipped, connection);
+        let request = self.writer.client.post(address, destination, text.into_body(), gzipped, connection);
         let slow = SlowWatch { address, destination, lines: batch.lines.len() };
         let attempt = match slow.log_if_slow(SLOW_AFTER, request).await {
             Ok(answer) => {
@@ -507,19 +517,19 @@ struct TriedAtOnce {
 
 /// The body of a request. It is compressed for the first address that wants it, and kept for every attempt.
 struct RequestBody {
-    plain: Bytes,
-    packed: Option<Bytes>,
+    plain: RequestText,
+    packed: Option<RequestText>,
     /// Whether the body is one line.
     is_line: bool,
 }
 
 impl RequestBody {
-    fn for_address(&mut self, address: &Address, gzip: &mut Gzip) -> (Bytes, bool) {
+    fn for_address(&mut self, address: &Address, gzip: &mut Gzip) -> (RequestText, bool) {
         if !address.wants_gzip() {
             return (self.plain.clone(), false);
         }
         if self.packed.is_none() {
-            self.packed = gzip.compress(&self.plain);
+            self.packed = self.plain.compress(gzip).map(RequestText::Whole);
         }
         match &self.packed {
             Some(packed) => (packed.clone(), true),
@@ -531,7 +541,8 @@ impl RequestBody {
 /// Whether the refusal of a line shows that the server unpacked it: the answer names text of the line, not only that it cannot be parsed. A
 /// proxy that removes `Content-Encoding` makes a server parse compressed bytes.
 fn was_unpacked(body: &RequestBody, parsed: &ParsedAnswer) -> bool {
-    let line = String::from_utf8_lossy(&body.plain);
+    let line = body.plain.to_bytes();
+    let line = String::from_utf8_lossy(&line);
     match &parsed.subject {
         AnswerSubject::Line(RefusalCause::Unparsable) => parsed.message.contains(line.trim_end()),
         AnswerSubject::Line(RefusalCause::Named(_) | RefusalCause::Other) | AnswerSubject::Unknown => false,

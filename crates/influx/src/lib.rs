@@ -60,6 +60,7 @@ mod outcome;
 mod parsed_answer;
 mod rate_limiter;
 mod remedy;
+mod request_text;
 mod salvage;
 mod settings;
 mod slow;

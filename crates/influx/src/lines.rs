@@ -1,14 +1,24 @@
 //! The lines of one batch.
 
+use crate::request_text::RequestText;
 use bytes::Bytes;
-use line_protocol::LineBuffer;
+use line_protocol::{LineBuffer, series};
 use std::ops::Range;
+use std::sync::Arc;
 
-/// Lines of one closed batch. Requests share its text, so nothing is copied unless it is compressed.
+/// Batches of more lines are grouped by series: InfluxDB 2 then needs a tenth less CPU time for a point. Smaller ones have few lines of a
+/// series, or come from a lane without a backlog, whose data should not wait.
+const GROUPED_FROM: usize = 5_001;
+
+/// Lines of one closed batch, in the order of the batch or grouped by series. Requests share its text, so nothing is copied unless it is
+/// compressed.
 #[derive(Clone, Debug)]
 pub struct Lines {
     text: Bytes,
-    ends: Vec<u32>,
+    /// End of each line in `text`.
+    ends: Arc<Vec<u32>>,
+    /// The place in the batch of each line. None: lines have the order of the batch.
+    order: Option<Arc<Vec<u32>>>,
 }
 
 impl From<LineBuffer> for Lines {
@@ -18,7 +28,7 @@ impl From<LineBuffer> for Lines {
         let rising = ends.is_sorted_by(|a, b| a < b) && ends.first() != Some(&0);
         let complete = ends.last().map_or(0, |end| *end as usize) == text.len();
         assert!(rising && complete, "line ends rise to the end of the text");
-        Self { text: text.into(), ends }
+        Self { text: text.into(), ends: Arc::new(ends), order: None }
     }
 }
 
@@ -40,32 +50,70 @@ impl Lines {
     #[expect(clippy::indexing_slicing, reason = "ends rise to the end of the text, see `from`")]
     pub fn line(&self, index: usize) -> &[u8] {
         assert!(index < self.len(), "line {index} of {} does not exist", self.len());
-        &self.text[self.start(index)..self.start(index + 1)]
+        let place = self.place(index);
+        &self.text[self.start(place)..self.start(place + 1)]
+    }
+
+    /// The same lines for writing: a large batch is grouped by series. Lines of one series keep their order, so the later one of two lines
+    /// with one series and time still wins.
+    pub(crate) fn for_writing(&self) -> Self {
+        if self.len() < GROUPED_FROM { self.clone() } else { self.grouped() }
+    }
+
+    /// The same lines, grouped by series.
+    pub(crate) fn grouped(&self) -> Self {
+        let order = series::group((0..self.len()).map(|index| self.line(index)));
+        Self { order: Some(Arc::new(order)), ..self.clone() }
+    }
+
+    /// The place of a line in the batch.
+    pub(crate) fn place(&self, index: usize) -> usize {
+        let place = |order: &Arc<Vec<u32>>| order.get(index).map(|&place| place as usize);
+        self.order.as_ref().and_then(place).unwrap_or(index)
     }
 
     /// The emptied buffer, for the next batch. Its text is new if a request still uses the old one, because it was answered before all
     /// of it was read.
     pub fn into_buffer(self) -> LineBuffer {
-        LineBuffer::reuse(self.text.try_into_mut().unwrap_or_default().into(), self.ends)
+        let ends = Arc::try_unwrap(self.ends).unwrap_or_default();
+        LineBuffer::reuse(self.text.try_into_mut().unwrap_or_default().into(), ends)
     }
 
-    /// Start of a line, which is the end of the line before.
-    fn start(&self, index: usize) -> usize {
-        assert!(index <= self.len(), "line {index} of {} has no start", self.len());
-        index.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| *end as usize)
+    /// Start in the text of the line at a place in the batch, which is the end of the line before.
+    fn start(&self, place: usize) -> usize {
+        assert!(place <= self.len(), "line {place} of {} has no start", self.len());
+        place.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| *end as usize)
     }
 
     /// Neighbouring lines, without a copy.
-    pub(crate) fn slice(&self, lines: &Range<usize>) -> Bytes {
-        self.text.slice(self.start(lines.start)..self.start(lines.end))
+    pub(crate) fn run(&self, lines: &Range<usize>) -> RequestText {
+        assert!(lines.end <= self.len(), "line {} of {} does not exist", lines.end, self.len());
+        match self.order {
+            None => RequestText::Whole(self.text.slice(self.start(lines.start)..self.start(lines.end))),
+            Some(_) => {
+                RequestText::Scattered { bytes: self.bytes(lines), lines: self.clone(), run: lines.clone() }
+            }
+        }
     }
 
     pub(crate) fn bytes(&self, lines: &Range<usize>) -> usize {
-        self.start(lines.end).saturating_sub(self.start(lines.start))
+        match self.order {
+            None => self.start(lines.end).saturating_sub(self.start(lines.start)),
+            Some(_) => lines.clone().map(|index| self.line(index).len()).sum(),
+        }
     }
 
     /// Number of lines from `first` on that fit into a request; at least one.
     pub(crate) fn fitting(&self, first: usize, size: RequestSize) -> usize {
+        if self.order.is_some() {
+            let mut bytes = 0;
+            let fits = |index: &usize| {
+                bytes += self.line(*index).len();
+                bytes <= size.bytes_max
+            };
+            let lines = (first..self.len()).take(size.lines_max.max(1));
+            return lines.take_while(fits).count().max(1);
+        }
         let end = self.start(first).saturating_add(size.bytes_max);
         // `start` has checked the index.
         let rest = self.ends.get(first..).unwrap_or_default();
@@ -133,7 +181,7 @@ mod tests {
         let place = lines.text().as_ptr();
         assert_eq!(lines.line(1), b"xxx\n");
         assert_eq!((lines.bytes(&(0..2)), lines.bytes(&(1..2))), (7, 4));
-        assert_eq!(lines.slice(&(0..1)), "xx\n");
+        assert_eq!(lines.run(&(0..1)).to_bytes(), "xx\n");
         let mut buffer = lines.clone().into_buffer();
         assert!(buffer.is_empty());
         buffer.push_line(b"y");
@@ -145,8 +193,42 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "line 3 of 2 has no start")]
+    #[should_panic(expected = "line 3 of 2 does not exist")]
     fn a_range_beyond_the_lines_panics() {
-        lines(&[3, 4]).slice(&(0..3));
+        lines(&[3, 4]).run(&(0..3));
+    }
+
+    #[test]
+    fn grouped_lines_are_the_same_lines() {
+        let texts: Vec<String> = (0..700).map(|n| format!("m,host=h{} v={n} 5", n % 9)).collect();
+        let lines = Lines::from(texts.iter().collect::<LineBuffer>());
+        let grouped = lines.grouped();
+        for size in [(usize::MAX, usize::MAX), (100, usize::MAX), (usize::MAX, 3_000), (7, 90)] {
+            let size = RequestSize { lines_max: size.0, bytes_max: size.1 };
+            let mut first = 0;
+            while first < lines.len() {
+                let run = first..first + grouped.fitting(first, size);
+                let want: Vec<u8> =
+                    run.clone().flat_map(|index| lines.line(grouped.place(index))).copied().collect();
+                assert_eq!(
+                    (grouped.run(&run).to_bytes(), grouped.bytes(&run)),
+                    (want.clone().into(), want.len())
+                );
+                assert!(
+                    run.len() == 1 || (want.len() <= size.bytes_max && run.len() <= size.lines_max),
+                    "{size:?}"
+                );
+                first = run.end;
+            }
+        }
+        let mut places: Vec<usize> = (0..lines.len()).map(|index| grouped.place(index)).collect();
+        places.sort_unstable();
+        assert!(places.into_iter().eq(0..lines.len()));
+        assert!(lines.for_writing().order.is_none(), "small batches are not grouped");
+        drop(grouped);
+        let place = lines.text().as_ptr();
+        let mut buffer = lines.into_buffer();
+        buffer.push_line(b"y");
+        assert_eq!(buffer.text().as_ptr(), place, "the text is used again");
     }
 }

@@ -34,6 +34,7 @@ pub mod input;
 mod lines;
 pub mod reader;
 pub mod runs;
+pub mod series;
 mod window;
 
 pub use gzip::Gzip;

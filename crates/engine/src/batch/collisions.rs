@@ -7,7 +7,7 @@
 use super::Runs;
 use base::text::{grouped, printable};
 use line_protocol::LineBuffer;
-use line_protocol::runs;
+use line_protocol::series::{self, hash};
 
 /// Table entries probed per line on average before the hash includes the series: twice the number that random times need.
 const PROBES_A_LINE: usize = 3;
@@ -182,12 +182,8 @@ impl<'a> Point<'a> {
         Some(Self { line, time })
     }
 
-    /// The series ends at the first space without a backslash before it.
     fn series(&self) -> &'a [u8] {
-        let mut spaces = memchr::memchr_iter(b' ', self.line);
-        let is_plain = |at: usize| at.checked_sub(1).and_then(|before| self.line.get(before)) != Some(&b'\\');
-        let end = spaces.find(|&at| is_plain(at));
-        end.and_then(|end| self.line.get(..end)).unwrap_or_default()
+        series::of(self.line)
     }
 
     /// Name and value of each field.
@@ -240,15 +236,6 @@ fn unescaped(text: &[u8], end: u8) -> Option<usize> {
         }
         at += 2;
     }
-}
-
-/// Hashes eight bytes at a time. Not collision-free: callers compare the points too.
-fn hash(seed: u64, bytes: &[u8]) -> u64 {
-    const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
-    let mix = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(MULTIPLIER);
-    let hash = runs::words(bytes).fold(seed ^ bytes.len() as u64, mix);
-    // The high bits depend on all of the input; the low bits choose the table entry.
-    hash ^ (hash >> 32)
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Chooses the size of a lane's batches from the time that answers take.
 //!
-//! A server that acknowledges writes once per flush needs the same time for every request, so larger requests store more points. A server
-//! that needs a time proportional to the request gains nothing from larger ones. [`SizeController`] tells them apart: it tries another
-//! size with one batch, and compares bytes per second. It has no clock and no I/O.
+//! While a lane has a backlog, larger requests cost the server less. One that acknowledges writes once per flush needs the same time for
+//! every request. InfluxDB 2 needs nearly twice the time, but handles each series once per request, so a point takes less CPU time.
+//! [`SizeController`] tries another size with one batch, and compares bytes per second. It keeps the larger size unless the server stores
+//! clearly less with it, or takes seconds to answer. It has no clock and no I/O.
 //!
 //! ```text
-//! smallest size --backlog, slow answer--> next size --stores more per second?--> yes: go on; no: go back, and try again later
+//! smallest size --backlog, slow answer--> next size --stores less, or answers too late?--> no: go on; yes: go back, and try again later
 //!      ^                                     |
 //!      +------ no backlog, or fast answers --+
 //! ```
@@ -64,7 +65,8 @@ pub struct SizeController {
     recheck: u32,
 }
 
-/// The last answers at one size. Their shortest time counts: a busy machine makes single answers later, and none earlier.
+/// The last answers at one size. Their shortest time shows a flush interval: a busy machine makes single answers later, and none earlier.
+/// Their average shows what the server stores per second.
 #[derive(Clone, Copy, Debug, Default)]
 struct Reference {
     bytes: f64,
@@ -75,13 +77,18 @@ struct Reference {
 
 /// Number of answers at the chosen size whose shortest time is compared.
 const ANSWERS_COMPARED: usize = 4;
-/// Answers below this time need no larger size: a lane writes 100,000 lines per second with them.
-const SLOW_AFTER: f64 = 0.05;
+/// Answers below this time need no larger size: a lane writes 200,000 lines per second with them.
+const SLOW_AFTER: f64 = 0.025;
 /// Factor between two sizes.
 const STEP: f64 = 4.0;
 /// Answers of this time double the factor between a size and the next larger one, and the first of them counts: the slower they are, the
 /// more a larger size is worth.
 const SLOW_STEP_AFTER: f64 = 0.5;
+/// A larger size is kept if its answers take no longer than this, and at most [`EQUAL`] times as long per byte. A revocation waits 5 s for
+/// the request in flight, and so may a topic without a backlog in the same lane.
+const ENLARGED_ANSWER_MAX: f64 = 4.0;
+/// Factor up to which answers take equally long per byte, because single answers vary by a third on a busy machine.
+const EQUAL: f64 = 1.3;
 /// Smallest factor between two sizes whose answers are compared: smaller differences drown in noise.
 const STEP_MIN: f64 = 1.25;
 /// A size this close to the largest one is enlarged to it at once.
@@ -160,7 +167,7 @@ impl SizeController {
         let Some(time) = batch.answer_time.filter(|_| batch.has_backlog) else { return self.shrink() };
         let answer = (batch.size.bytes as f64, time.as_secs_f64());
         match (trial, self.reference.seconds()) {
-            (Some(trial), Some(seconds)) => self.compare(trial, answer, (self.reference.bytes, seconds)),
+            (Some(trial), Some(seconds)) => self.compare(trial, answer, seconds),
             _ => self.reference.add(answer),
         }
         let known = self.reference.seconds();
@@ -187,22 +194,26 @@ impl SizeController {
         }
     }
 
-    /// Keeps the better one of two sizes. Each has bytes and seconds.
-    fn compare(&mut self, trial: BatchSize, answer: (f64, f64), reference: (f64, f64)) {
+    /// Keeps the better one of two sizes. The trial has bytes and seconds; `shortest` is the shortest answer at the present size.
+    fn compare(&mut self, trial: BatchSize, answer: (f64, f64), shortest: f64) {
         let is_larger = trial.lines > self.size.lines || trial.bytes > self.size.bytes;
-        let (small, large) = if is_larger { (reference, answer) } else { (answer, reference) };
-        let factor = large.0 / small.0.max(1.0);
+        let pair = |reference, answer| if is_larger { (reference, answer) } else { (answer, reference) };
+        let (small_bytes, large_bytes) = pair(self.reference.bytes, answer.0);
+        let factor = large_bytes / small_bytes.max(1.0);
         if factor < STEP_MIN {
             // The batch was closed early.
             return;
         }
+        let (small, large) = pair(shortest, answer.1);
         // The middle between a time that does not change with the size and a proportional one, logarithmically.
-        let is_large_better = large.1 / small.1 <= factor.sqrt();
-        match (is_larger, is_large_better) {
+        let is_clearly_better = large / small <= factor.sqrt();
+        let (small_mean, large_mean) = pair(self.reference.mean(), answer.1);
+        let is_equal = large_mean / small_mean <= factor * EQUAL && large_mean <= ENLARGED_ANSWER_MAX;
+        match (is_larger, is_clearly_better || is_equal) {
             (true, true) => {
                 self.take(trial, answer);
                 self.pause = 1;
-                let is_clear = small.1 >= SLOW_STEP_AFTER && large.1 <= small.1 * CLEAR;
+                let is_clear = small >= SLOW_STEP_AFTER && large <= small * CLEAR;
                 self.recheck_after(if is_clear { RECHECK_CLEAR } else { RECHECK_FIRST });
             }
             (true, false) => self.pause_longer(),
@@ -234,6 +245,7 @@ impl SizeController {
     /// The size that the next batch tries, if a trial is due.
     fn next_trial(&self, batch: AnsweredBatch, seconds: f64) -> Option<BatchSize> {
         if self.until_larger == 0
+            && self.reference.is_certain()
             && let Some(larger) = self.larger(batch, seconds)
         {
             return Some(larger);
@@ -249,6 +261,9 @@ impl SizeController {
     /// The next larger size, if the time to the answer, the memory and the bounds leave room for it.
     fn larger(&self, batch: AnsweredBatch, seconds: f64) -> Option<BatchSize> {
         let wanted = if seconds < SLOW_STEP_AFTER { STEP } else { 2.0 * STEP };
+        // After a trial that failed, the time may be proportional to the size: this factor leads to an answer that is not too late.
+        let likely = ENLARGED_ANSWER_MAX / 2.0 / seconds;
+        let wanted = if self.pause > 1 && likely >= STEP_MIN { wanted.min(likely) } else { wanted };
         let factor = (self.range.answer_max.as_secs_f64() / seconds).min(wanted);
         // Lines or bytes close a batch, whichever comes first.
         let bytes_a_line = batch.size.bytes as f64 / batch.size.lines.max(1) as f64;
@@ -275,7 +290,21 @@ impl Reference {
 
     /// The shortest time. None: there is no answer to compare with.
     fn seconds(&self) -> Option<f64> {
-        self.seconds.iter().flatten().copied().reduce(f64::min)
+        self.times().reduce(f64::min)
+    }
+
+    /// Whether the answers show that the server is slow: all of the last ones were, or one was very slow.
+    fn is_certain(&self) -> bool {
+        self.times().count() == ANSWERS_COMPARED || self.times().any(|seconds| seconds >= SLOW_STEP_AFTER)
+    }
+
+    /// The average time.
+    fn mean(&self) -> f64 {
+        self.times().sum::<f64>() / self.times().count() as f64
+    }
+
+    fn times(&self) -> impl Iterator<Item = f64> + '_ {
+        self.seconds.iter().flatten().copied()
     }
 }
 

@@ -13,6 +13,7 @@ use testkit::receiver::{Ending, Options, Receiver, Reply, WriteRequest};
 mod addresses;
 mod balancer;
 mod cloud;
+mod grouped;
 mod hostile;
 mod influx3;
 mod messages;
@@ -286,14 +287,25 @@ async fn measures_the_time_to_the_answer() {
     assert!(delivered.answer_time >= delay, "{:?}", delivered.answer_time);
 }
 
-/// A request that is too large for the connection would time out for ever.
+/// A request that is too large for the connection, or for the server's own timeout, would time out for ever.
 #[tokio::test]
 async fn sends_smaller_requests_after_a_timeout_of_a_large_one() {
+    let own = r#"{"code":"internal error","message":"unexpected error writing points to database: timeout"}"#;
+    for (reply, cause) in [
+        (Reply::status(204).ending(Ending::Hang), "timed_out"),
+        (Reply::status(500).body(own), "unavailable"),
+    ] {
+        cuts_after(reply, cause).await;
+    }
+}
+
+/// This reply to requests of more than 5 MB makes the writer send smaller ones.
+async fn cuts_after(reply: Reply, cause: &str) {
     let sizes = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&sizes);
     let faults: testkit::receiver::Faults = Box::new(move |request| {
         seen.lock().unwrap().push(request.text.len());
-        (request.text.len() > 5_000_000).then(|| Reply::status(204).ending(Ending::Hang))
+        (request.text.len() > 5_000_000).then(|| reply.clone())
     });
     let options = Options { faults: Some(faults), ..Options::default() };
     let writer = WriterOptions { bytes_max: 10_000_000, ..OPTIONS };
@@ -305,7 +317,7 @@ async fn sends_smaller_requests_after_a_timeout_of_a_large_one() {
     assert_eq!(setup.receiver.point_count(), 110);
     let sizes = sizes.lock().unwrap();
     assert!(sizes[0] > 6_000_000 && sizes[1..].iter().all(|bytes| *bytes <= RESENT_BYTES_MAX), "{sizes:?}");
-    assert_eq!(causes(&setup.events.take())[0], "timed_out");
+    assert_eq!(causes(&setup.events.take())[0], cause);
     // Such a request may have been stored: the next batch is not smaller for it.
     assert_eq!(delivered.request_bytes_max, None);
 }

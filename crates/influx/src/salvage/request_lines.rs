@@ -1,7 +1,7 @@
 //! The lines of one request.
 
 use crate::lines::Lines;
-use bytes::Bytes;
+use crate::request_text::RequestText;
 use std::ops::Range;
 
 /// The lines of one request: at least one, in the batch's order.
@@ -36,15 +36,15 @@ impl RequestLines {
     }
 
     /// The request's text. A run shares the batch's text; picked lines are copied.
-    pub fn body(&self, lines: &Lines) -> Bytes {
+    pub fn body(&self, lines: &Lines) -> RequestText {
         match self {
-            Self::Run(run) => lines.slice(run),
+            Self::Run(run) => lines.run(run),
             Self::Picked(indices) => {
                 let mut body = Vec::with_capacity(self.bytes(lines));
                 for &index in indices {
                     body.extend_from_slice(lines.line(index));
                 }
-                body.into()
+                RequestText::Whole(body.into())
             }
         }
     }

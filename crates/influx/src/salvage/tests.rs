@@ -89,6 +89,7 @@ struct Salvaged {
 /// Runs a plan to its end and checks the result. Whenever the batch is blocked, another lane stores a request.
 fn salvage(sim: &mut Sim<'_>, mut size: RequestSize, name: &str) -> Salvaged {
     let lines = lines_of(sim.batch);
+    let lines = if sim.is_grouped { lines.grouped() } else { lines };
     let mut plan = SalvagePlan::new(&lines, false, sim.rng.u64(..));
     let mut kept = BTreeSet::new();
     let mut history = History::default();
@@ -100,13 +101,14 @@ fn salvage(sim: &mut Sim<'_>, mut size: RequestSize, name: &str) -> Salvaged {
         let indices: Vec<usize> = request.indices().collect();
         assert!(!indices.is_empty() && indices.len() <= size.lines_max.max(1), "{name}");
         assert!(indices.is_sorted(), "{name}");
-        let answer: Answer = sim.answer(&indices, &request.body(&lines));
+        let places: Vec<usize> = indices.iter().map(|&index| lines.place(index)).collect();
+        let answer: Answer = sim.answer(&places, &request.body(&lines).to_bytes());
         let parsed = ParsedAnswer::of(&answer);
         match decide(api, &answer, &parsed) {
             Outcome::Stored => {
                 history.controls[0] += 1;
                 plan.stored(&lines, 0);
-                kept.extend(indices);
+                kept.extend(places);
                 assert_eq!(plan.lines_stored(), kept.len(), "{name}");
             }
             Outcome::Split { why } => {
@@ -114,7 +116,7 @@ fn salvage(sim: &mut Sim<'_>, mut size: RequestSize, name: &str) -> Salvaged {
                 plan.too_large(&lines, &why, at);
             }
             Outcome::Refused { why, .. } => {
-                if let [alone] = *indices {
+                if let [alone] = *places {
                     refused_alone.insert(alone);
                 }
                 plan.refused(&lines, RefusedRequest { answer: &answer, parsed: &parsed, why: &why, at });
@@ -131,10 +133,17 @@ fn salvage(sim: &mut Sim<'_>, mut size: RequestSize, name: &str) -> Salvaged {
         (0..sim.batch.len()).filter(|&i| is_it(&sim.batch[i].flaw)).collect()
     };
     let want = of(&|flaw| *flaw != Flaw::None && !is_limited(flaw));
-    let got: Vec<usize> = refused.iter().map(|refused| refused.line).collect();
+    let in_batch = |mut got: Vec<usize>| {
+        for line in &mut got {
+            *line = lines.place(*line);
+        }
+        got.sort_unstable();
+        got
+    };
+    let got = in_batch(refused.iter().map(|refused| refused.line).collect());
     assert_eq!(got, want, "{name}: the wrong lines were refused");
     let want_out = of(&is_limited);
-    let got_out: Vec<usize> = kept_out.iter().map(|kept_out| kept_out.line).collect();
+    let got_out = in_batch(kept_out.iter().map(|kept_out| kept_out.line).collect());
     assert_eq!(got_out, want_out, "{name}: the wrong lines were kept out");
     assert_eq!(count + want.len() + want_out.len(), sim.batch.len(), "{name}");
     let bad = |flaw: &Flaw| *flaw != Flaw::None;
@@ -171,6 +180,7 @@ fn sim(batch: &[Line], dialect: Dialect, shards: Shards, seed: u64) -> Sim<'_> {
         batch,
         bytes_max: usize::MAX,
         miscounts: false,
+        is_grouped: false,
         rng: fastrand::Rng::with_seed(seed),
         stored: BTreeMap::new(),
         requests: 0,
@@ -261,6 +271,7 @@ fn settles_every_line_within_the_bound_of_requests() {
         let batch = random_batch(&mut rng, shards);
         let dialect = [Dialect::V1, Dialect::V2, Dialect::OldV2][rng.usize(..3)];
         let mut sim = sim(&batch, dialect, shards, seed);
+        sim.is_grouped = rng.bool();
         let causes = sim.cause_count();
         let name = format!("SALVAGE_SEED={seed}: {dialect:?}, {causes} causes in {} lines", batch.len());
         let requests = salvage(&mut sim, SIZE, &name).requests;
@@ -285,7 +296,7 @@ fn settles_every_line_in_requests_of_any_size() {
             batch.insert(at, line(Flaw::Large, 0, MONDAY + at as i64));
         }
         let mut sim = sim(&batch, Dialect::V2, shards, seed);
-        (sim.bytes_max, sim.miscounts) = (bytes_max, rng.bool());
+        (sim.bytes_max, sim.miscounts, sim.is_grouped) = (bytes_max, rng.bool(), rng.bool());
         salvage(&mut sim, size, &format!("SALVAGE_SEED={seed}"));
     }
 }

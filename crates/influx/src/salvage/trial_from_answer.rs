@@ -112,7 +112,7 @@ fn quoted(
     refusal: RefusedRequest<'_>,
     evidence: &mut Evidence,
 ) -> Vec<Suspect> {
-    if may_forge_quotes(&lines.slice(&piece.lines)) {
+    if piece.lines.clone().any(|index| may_forge_quotes(lines.line(index))) {
         return Vec::new();
     }
     let quotes = quotes(&refusal.parsed.message, refusal.answer.is_cut);

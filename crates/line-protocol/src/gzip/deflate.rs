@@ -24,6 +24,17 @@ pub(super) fn bytes_max(plain: usize) -> usize {
     plain + (plain / SEGMENT + 2) * (STORED_EXTRA + 3) + Bits::SLACK
 }
 
+/// Further output of a body for each of its parts: the last segment of a part is incomplete.
+pub(super) const PART_EXTRA: usize = STORED_EXTRA + 3;
+
+/// What happens to a text that is more words than numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WordsPolicy {
+    /// It is written, although a library would make it shorter.
+    Write,
+    Refuse,
+}
+
 /// Error: the text is more words than numbers, so that its repeats do not begin at delimiters.
 #[derive(Debug)]
 pub(super) struct Words;
@@ -67,22 +78,24 @@ impl Deflate {
         Self { matches: Matches::new(), first, codes: Codes::new() }
     }
 
-    /// Writes a body. The output is unusable where the first segment turns out to be words.
-    pub fn write(&mut self, text: &[u8], bits: &mut Bits<'_>) -> Result<(), Words> {
+    /// Writes a body, or a part of it. The output is unusable where the first segment turns out to be words and they are refused.
+    pub fn write(&mut self, text: &[u8], words: WordsPolicy, bits: &mut Bits<'_>) -> Result<(), Words> {
         self.matches.clear();
         let mut at = 0;
         while at < text.len() {
-            at = self.write_block(text, at, bits)?;
+            at = self.write_block(text, at, words, bits)?;
         }
-        // An empty block of fixed codes ends the body, because no earlier block is marked as the last.
-        bits.add(0b011, 3);
-        bits.add(0, 7);
-        bits.align();
         Ok(())
     }
 
     /// Writes a block and returns its end.
-    fn write_block(&mut self, text: &[u8], start: usize, bits: &mut Bits<'_>) -> Result<usize, Words> {
+    fn write_block(
+        &mut self,
+        text: &[u8],
+        start: usize,
+        words: WordsPolicy,
+        bits: &mut Bits<'_>,
+    ) -> Result<usize, Words> {
         let begin = bits.place();
         let end = self.first.read(&mut self.matches, text, start);
         let first = text.get(start..end).unwrap_or_default();
@@ -97,7 +110,7 @@ impl Deflate {
         self.first.replay(first, &mut writer);
         *bits = writer.bits;
         let written = bits.place().bits_since(begin);
-        if start == 0 && self.first.is_words(first.len(), written) {
+        if start == 0 && words == WordsPolicy::Refuse && self.first.is_words(first.len(), written) {
             return Err(Words);
         }
         if written > (first.len() + STORED_EXTRA) * 8 {
@@ -141,6 +154,13 @@ impl Deflate {
         *bits = writer.bits;
         end
     }
+}
+
+/// Ends the body with an empty block of fixed codes, because no earlier block is marked as the last.
+pub(super) fn end(bits: &mut Bits<'_>) {
+    bits.add(0b011, 3);
+    bits.add(0, 7);
+    bits.align();
 }
 
 impl First {

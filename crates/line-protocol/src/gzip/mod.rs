@@ -24,7 +24,7 @@ mod matches;
 
 use bits::Bits;
 use bytes::{Bytes, BytesMut};
-use deflate::{Deflate, Words};
+use deflate::{Deflate, Words, WordsPolicy};
 use libdeflater::{CompressionLvl, Compressor, Crc};
 
 const LIBRARY_LEVEL: i32 = 1;
@@ -56,28 +56,65 @@ impl Gzip {
         own.or_else(|| self.by_library(plain))
     }
 
-    fn own(&mut self, plain: &[u8]) -> Option<Bytes> {
-        let bytes_max = HEADER.len() + deflate::bytes_max(plain.len()) + TRAILER;
-        // Lines shrink to a third or less. A body that needs more space is compressed again.
-        self.own_within(bytes_max / 2, plain).or_else(|| self.own_within(bytes_max, plain))
+    /// Compresses a body that is given in parts, as one member (RFC 1952, 2.2). Repeats do not reach beyond a part, so parts should have
+    /// hundreds of kB. None where the body should be sent uncompressed.
+    pub fn compress_parts<P: AsRef<[u8]>>(
+        &mut self,
+        parts: impl Iterator<Item = P> + Clone,
+    ) -> Option<Bytes> {
+        let (bytes, count) =
+            parts.clone().fold((0, 0), |(bytes, count), part| (bytes + part.as_ref().len(), count + 1));
+        // Words go to the library only as a whole, which would have to be copied.
+        self.own_parts(deflate::bytes_max(bytes) + count * deflate::PART_EXTRA, parts, WordsPolicy::Write)
     }
 
-    fn own_within(&mut self, room: usize, plain: &[u8]) -> Option<Bytes> {
+    fn own(&mut self, plain: &[u8]) -> Option<Bytes> {
+        self.own_parts(deflate::bytes_max(plain.len()), std::iter::once(plain), WordsPolicy::Refuse)
+    }
+
+    fn own_parts<P: AsRef<[u8]>>(
+        &mut self,
+        deflated_max: usize,
+        parts: impl Iterator<Item = P> + Clone,
+        words: WordsPolicy,
+    ) -> Option<Bytes> {
+        let bytes_max = HEADER.len() + deflated_max + TRAILER;
+        // Lines shrink to a third or less. A body that needs more space is compressed again.
+        self.own_within(bytes_max / 2, parts.clone(), words)
+            .or_else(|| self.own_within(bytes_max, parts, words))
+    }
+
+    fn own_within<P: AsRef<[u8]>>(
+        &mut self,
+        room: usize,
+        parts: impl Iterator<Item = P>,
+        words: WordsPolicy,
+    ) -> Option<Bytes> {
         let mut output = self.buffer(room);
-        let written = self.write(plain, &mut output);
+        let written = self.write(parts, words, &mut output);
         self.whole = output.freeze();
         Some(self.whole.slice(..written?))
     }
 
-    fn write(&mut self, plain: &[u8], output: &mut [u8]) -> Option<usize> {
+    fn write<P: AsRef<[u8]>>(
+        &mut self,
+        parts: impl Iterator<Item = P>,
+        words: WordsPolicy,
+        output: &mut [u8],
+    ) -> Option<usize> {
         let mut bits = Bits::new(output);
         bits.bytes(&HEADER);
-        self.deflate.write(plain, &mut bits).map_err(|Words| ()).ok()?;
-        let mut crc = Crc::new();
-        crc.update(plain);
+        let (mut crc, mut bytes) = (Crc::new(), 0);
+        for part in parts {
+            let plain = part.as_ref();
+            self.deflate.write(plain, words, &mut bits).map_err(|Words| ()).ok()?;
+            crc.update(plain);
+            bytes += plain.len();
+        }
+        deflate::end(&mut bits);
         bits.bytes(&crc.sum().to_le_bytes());
         // Modulo 2^32 (RFC 1952, 2.3.1).
-        bits.bytes(&(plain.len() as u32).to_le_bytes());
+        bits.bytes(&(bytes as u32).to_le_bytes());
         bits.written()
     }
 

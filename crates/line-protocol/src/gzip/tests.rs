@@ -57,6 +57,28 @@ fn reads_back_equal_whatever_came_before() {
 }
 
 #[test]
+fn parts_read_back_as_one_body() {
+    let mut gzip = Gzip::new();
+    let small = metrics(3);
+    assert_eq!(gunzip(&gzip.compress_parts(small.chunks(1)).unwrap(), small.len()), small);
+    for part in [5_000, 40_000, 300_000] {
+        for plain in [
+            Vec::new(),
+            noise(100_000),
+            metrics(8_000),
+            b"now is the time for all good men to come ".repeat(3_000),
+        ] {
+            let packed = gzip.compress_parts(plain.chunks(part)).unwrap();
+            assert_eq!(gunzip(&packed, plain.len()), plain, "{part}");
+        }
+    }
+    let (plain, part) = (metrics(20_000), 256 << 10);
+    let [whole, parts] =
+        [gzip.compress(&plain), gzip.compress_parts(plain.chunks(part))].map(|body| body.unwrap().len());
+    assert!(parts < whole * 102 / 100, "{parts} and {whole} bytes");
+}
+
+#[test]
 fn reuses_its_buffer_unless_a_request_still_uses_it() {
     let mut gzip = Gzip::new();
     let first = gzip.compress(&[7; 10_000]).unwrap();

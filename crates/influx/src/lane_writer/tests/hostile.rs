@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::answer::BODY_BYTES_MAX;
+use bytes::Bytes;
 
 /// The reason that is made of this refusal of one line, without proof.
 async fn why(reply: Reply) -> String {

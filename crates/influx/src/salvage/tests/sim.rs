@@ -65,6 +65,8 @@ pub struct Sim<'a> {
     pub bytes_max: usize,
     /// Makes the count of dropped lines wrong, if set.
     pub miscounts: bool,
+    /// The batch is written grouped by series.
+    pub is_grouped: bool,
     pub rng: fastrand::Rng,
     /// The last line that was written, by key.
     pub stored: BTreeMap<(usize, i64), usize>,

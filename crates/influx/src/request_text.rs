@@ -1,0 +1,117 @@
+//! The text of a request, in one piece or collected from the lines of a batch while it is sent.
+
+use crate::lines::Lines;
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+use line_protocol::Gzip;
+use std::convert::Infallible;
+use std::ops::Range;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// Least bytes of a part of a scattered text. A part is in memory while it is compressed or sent.
+const PART: usize = 256 << 10;
+
+/// The text of a request.
+#[derive(Clone, Debug)]
+pub(crate) enum RequestText {
+    Whole(Bytes),
+    /// Neighbouring lines of a batch whose text has another order. A copy would take the memory of a second batch.
+    Scattered {
+        lines: Lines,
+        run: Range<usize>,
+        bytes: usize,
+    },
+}
+
+impl RequestText {
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Whole(text) => text.len(),
+            Self::Scattered { bytes, .. } => *bytes,
+        }
+    }
+
+    pub fn compress(&self, gzip: &mut Gzip) -> Option<Bytes> {
+        match self {
+            Self::Whole(text) => gzip.compress(text),
+            Self::Scattered { lines, run, .. } => {
+                gzip.compress_parts(Parts { lines: lines.clone(), run: run.clone() })
+            }
+        }
+    }
+
+    /// The body of a request. Its length is known beforehand, so it is not sent chunked.
+    pub fn into_body(self) -> reqwest::Body {
+        match self {
+            Self::Whole(text) => text.into(),
+            Self::Scattered { lines, run, bytes } => {
+                reqwest::Body::wrap(PartsBody { parts: Parts { lines, run }, bytes: bytes as u64 })
+            }
+        }
+    }
+
+    /// The text in one piece, for a single line or a test.
+    pub fn to_bytes(&self) -> Bytes {
+        match self {
+            Self::Whole(text) => text.clone(),
+            Self::Scattered { lines, run, bytes } => {
+                let mut text = BytesMut::with_capacity(*bytes);
+                for index in run.clone() {
+                    text.extend_from_slice(lines.line(index));
+                }
+                text.freeze()
+            }
+        }
+    }
+}
+
+/// A scattered text in parts of whole lines.
+#[derive(Clone)]
+struct Parts {
+    lines: Lines,
+    run: Range<usize>,
+}
+
+impl Iterator for Parts {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        let mut part = BytesMut::with_capacity(if self.run.is_empty() { 0 } else { PART + PART / 8 });
+        while part.len() < PART
+            && let Some(index) = self.run.next()
+        {
+            part.extend_from_slice(self.lines.line(index));
+        }
+        (!part.is_empty()).then(|| part.freeze())
+    }
+}
+
+/// Sends the parts of a scattered text.
+struct PartsBody {
+    parts: Parts,
+    /// Bytes that are not sent yet.
+    bytes: u64,
+}
+
+impl Body for PartsBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let part = self.parts.next();
+        self.bytes -= part.as_ref().map_or(0, |part| part.len() as u64);
+        Poll::Ready(part.map(|part| Ok(Frame::data(part))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes)
+    }
+}
