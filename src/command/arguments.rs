@@ -2,7 +2,9 @@
 
 use super::exit::WRONG;
 use super::{check, demo, health, init, map, migrate, replay, run};
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
+use configuration::managed_kafka::{PRESETS, Preset};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -113,6 +115,9 @@ struct Init {
     /// Use [kafka] and [influx] of an existing configuration
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Settings of a managed Kafka service; its password is read from the variable `KAFKA_PASSWORD`
+    #[arg(long, value_name = "SERVICE", conflicts_with = "config", value_parser = presets())]
+    preset: Option<String>,
     /// librdkafka property for the connection, such as security.protocol=ssl; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     kafka_property: Vec<String>,
@@ -157,6 +162,7 @@ impl Init {
         init::InitOptions {
             config: self.config,
             brokers: self.brokers,
+            preset: self.preset.as_deref().and_then(Preset::named),
             kafka_properties: self.kafka_property,
             topics: self.topic,
             file: self.file,
@@ -167,6 +173,10 @@ impl Init {
             force: self.force,
         }
     }
+}
+
+fn presets() -> PossibleValuesParser {
+    PossibleValuesParser::new(PRESETS.iter().map(|preset| preset.name))
 }
 
 #[derive(clap::Args)]
@@ -274,6 +284,7 @@ Examples:
   kafka-influx-bridge init --topic ^sensors\\. --database plant                for InfluxDB 1
   kafka-influx-bridge init --topic metrics --database plant --api v3          for InfluxDB 3
   kafka-influx-bridge init --config bridge.toml --topic metrics -o new.toml   with the connections of another file
+  kafka-influx-bridge init --preset msk --brokers b-1.example.com:9096        for a managed Kafka
   kafka-influx-bridge init --file records.jsonl -o -                          sample a file, show the result";
 
     pub const HEALTH: &str = "\

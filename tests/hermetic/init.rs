@@ -195,6 +195,48 @@ fn the_influx_table_has_the_given_values() {
 }
 
 #[test]
+fn a_preset_gives_a_file_that_check_accepts() {
+    let folder = Folder::new("preset");
+    folder.write("r.jsonl", "{\"v\":1}\n");
+    for preset in &configuration::managed_kafka::PRESETS {
+        let done =
+            folder.run(&["init", "--file", "r.jsonl", "--force", "--topic", "t", "--preset", preset.name]);
+        assert_eq!(done.status, Some(0), "{}: {}", preset.name, done.err);
+        assert!(done.err.contains("Read it, fill in kafka.brokers, influx.url"), "{}", done.err);
+        let text = folder.read("bridge.toml");
+        let variable = |_: &str| Some("x".to_owned());
+        let loaded = configuration::parse(&folder.0.join("bridge.toml"), &text, &variable)
+            .unwrap_or_else(|errors| panic!("{}: {errors}", preset.name));
+        assert!(loaded.warnings.is_empty(), "{}: {:?}\n{text}", preset.name, loaded.warnings);
+        for property in preset.properties {
+            let line = format!("# {}\n", property.reason);
+            assert!(
+                text.contains(&line) && text.contains(&format!("{:?} = ", property.name)),
+                "{line}\n{text}"
+            );
+        }
+        let names: Vec<&str> = preset.variables();
+        assert!(names.iter().all(|name| text.contains(&format!("\"${{{name}}}\""))), "{names:?}\n{text}");
+        let set =
+            if names.is_empty() { String::new() } else { format!(", set {}, then:", names.join(" and ")) };
+        assert!(done.err.contains(&set), "{}", done.err);
+    }
+    let refused = folder.run(&["init", "--preset", "msk", "-o", "-"]);
+    assert_eq!(refused.status, Some(2));
+    assert!(
+        refused.err.contains("--preset msk needs the addresses of the brokers, such as --brokers b-1."),
+        "{}",
+        refused.err
+    );
+    let unknown = folder.run(&["init", "--preset", "mks"]);
+    assert!(
+        unknown.status == Some(2) && unknown.err.contains("possible values: event-hubs"),
+        "{}",
+        unknown.err
+    );
+}
+
+#[test]
 fn topics_are_listed_and_sampled() {
     let cluster = Cluster::with_topic("boxes", 3);
     for topic in ["more-boxes", "sensors", "texts", "boxes-dlq", "empty", "_schemas"] {

@@ -87,7 +87,8 @@ fn checked() -> Vec<PathBuf> {
         files(&root().join(folder), &["rs", "md", "html"], &mut found);
     }
     found.extend(
-        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "bridge.toml"].map(|name| root().join(name)),
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "bridge.toml"]
+            .map(|name| root().join(name)),
     );
     // This file contains the list.
     found.retain(|path| !path.ends_with("tests/hermetic/language.rs"));

@@ -2,6 +2,7 @@
 
 mod containers;
 mod grafana;
+mod release;
 mod systemd;
 
 use clap::CommandFactory;

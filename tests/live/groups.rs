@@ -153,6 +153,61 @@ fn a_bridge_can_use_the_range_assignor_with_other_members() {
     three.stop();
 }
 
+/// Members of both protocols share the group while it moves from the classic to the consumer protocol (KIP-848).
+#[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
+fn a_group_moves_to_the_consumer_protocol_under_load() {
+    let live = Live::take_turn();
+    let scene = Scene::new(&live, live.kafka(), 1, "kip848");
+    let consumer = scene.config("group_protocol = 'consumer'");
+    let classic = Bridge::start(&scene.config(""), &[]);
+    let load = Load::start(live.kafka(), &scene.topic);
+    classic.wait_until_assigned(&scene.topic);
+    let watch = Watch::start(&scene.kafka, &scene.topic);
+    let one = Bridge::start(&consumer, &[]);
+    measured("joined a classic group after", format!("{:?}", one.wait_until_assigned(&scene.topic)));
+    thread::sleep(Duration::from_secs(2));
+    classic.stop();
+    let two = Bridge::start(&consumer, &[]);
+    measured("joined a group of the brokers after", format!("{:?}", two.wait_until_assigned(&scene.topic)));
+    thread::sleep(Duration::from_secs(2));
+    one.stop();
+    let three = Bridge::start(&consumer, &[]);
+    three.wait_until_assigned(&scene.topic);
+    thread::sleep(Duration::from_secs(2));
+    two.kill();
+    // The brokers' session of 45 s keeps the partitions of the killed member.
+    let count = load.end();
+    scene.assert_all(count);
+    watch.end();
+    measured("records", count);
+    three.stop();
+}
+
+#[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
+fn a_second_process_of_the_consumer_protocol_with_one_instance_id_ends_itself() {
+    let live = Live::take_turn();
+    let scene = Scene::new(&live, live.kafka(), 1, "unreleased");
+    let config = scene.config("group_protocol = 'consumer'\ninstance_id = 'one'");
+    let one = Bridge::start(&config, &[]);
+    one.wait_until_assigned(&scene.topic);
+    let mut two = Bridge::start(&config, &[]);
+    let (status, took) = two.wait_for_end(PATIENCE);
+    measured("refused after", format!("{took:?}"));
+    assert_eq!(status.code(), Some(3));
+    two.wait_for_log(&["ERROR", "kafka.instance_id", "\"one\"", "another one is a member"], PATIENCE);
+    scene.produce(0..600);
+    scene.assert_all(600);
+    // A stopped process releases the name at once.
+    one.stop();
+    let three = Bridge::start(&config, &[]);
+    three.wait_until_assigned(&scene.topic);
+    scene.produce(600..1_200);
+    scene.assert_all(1_200);
+    three.stop();
+}
+
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_second_process_with_one_instance_id_ends_the_first() {

@@ -341,6 +341,15 @@ impl Setup {
         self
     }
 
+    /// The brokers assign the partitions, and define the timeouts of the group.
+    pub fn consumer_protocol(mut self) -> Self {
+        let is_kept =
+            |line: &&str| !line.contains("session.timeout.ms") && !line.contains("heartbeat.interval.ms");
+        let kept: Vec<&str> = self.kafka.lines().filter(is_kept).collect();
+        self.kafka = kept.join("\n") + "\ngroup_protocol = 'consumer'\n";
+        self
+    }
+
     pub fn top(mut self, key: &str) -> Self {
         writeln!(self.top, "{key}").unwrap();
         self

@@ -1,9 +1,9 @@
 //! Reads `[kafka]`.
 
-use super::keys::{self, OFFSET_RESETS};
+use super::keys::{self, GROUP_PROTOCOLS, OFFSET_RESETS};
 use super::section::{Section, Text};
 use super::topics::{self, TopicList};
-use super::{librdkafka, security};
+use super::{librdkafka, managed_kafka, security};
 use kafka::Settings;
 
 /// The checked table, and its topics with their places in the file.
@@ -23,11 +23,13 @@ pub fn read(top: Section<'_>) -> Option<KafkaRead> {
     }
     let topics = topics::read(section);
     let (mut properties, oauth) = security::read(section);
-    properties.extend(librdkafka::properties(section));
+    let group_protocol = section.word_or_default("group_protocol", &GROUP_PROTOCOLS);
+    properties.extend(librdkafka::properties(section, group_protocol));
     let kafka = Settings {
         group_id: section.text_or_default("group_id"),
         client_id: section.text_or_default("client_id"),
         offset_reset: section.word_or_default("offset_reset", &OFFSET_RESETS),
+        group_protocol,
         instance_id: section.text("instance_id").map(|text| text.value),
         consumers: section.number_or_default("consumers") as usize,
         record_bytes_max: section.size_or_default("record_bytes_max") as usize,
@@ -36,6 +38,7 @@ pub fn read(top: Section<'_>) -> Option<KafkaRead> {
         brokers: brokers?,
         topics: topics.as_ref()?.topics.clone(),
     };
+    managed_kafka::check(section, &kafka);
     Some(KafkaRead { kafka, topics: topics? })
 }
 

@@ -16,13 +16,15 @@ use Kind::{
 use Value::{Default, Example, Required};
 use base::{Api, TimePrecision};
 use influx::Compression;
-use kafka::OffsetReset;
+use kafka::{GroupProtocol, OffsetReset};
 use mapping::{Compression as ValueCompression, FieldType, Format, Integers, Precision};
 use std::time::Duration;
 use tracing::Level;
 
 pub const OFFSET_RESETS: [(&str, OffsetReset); 3] =
     [("earliest", OffsetReset::Earliest), ("latest", OffsetReset::Latest), ("error", OffsetReset::Error)];
+pub const GROUP_PROTOCOLS: [(&str, GroupProtocol); 2] =
+    [("classic", GroupProtocol::Classic), ("consumer", GroupProtocol::Consumer)];
 /// The logins that this build of librdkafka supports. The last one uses a token.
 pub const MECHANISMS: [&str; 4] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"];
 #[allow(clippy::indexing_slicing, reason = "the compiler runs it")]
@@ -148,6 +150,13 @@ pub static KAFKA: Table = Table {
             "Static membership: a different name for each bridge of the group, so that a restart moves no partitions.",
         )
         .restart(|old, new| old.kafka.instance_id != new.kafka.instance_id),
+        Key::new(
+            "group_protocol",
+            Word(&words(&GROUP_PROTOCOLS)),
+            Default("\"classic\""),
+            "\"consumer\" is the protocol of Kafka 4.0 (KIP-848): the brokers assign the partitions and define the session timeout.",
+        )
+        .restart(|old, new| old.kafka.group_protocol != new.kafka.group_protocol),
         Key::new(
             "consumers",
             Number(Bounds::new(

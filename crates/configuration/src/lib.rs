@@ -41,6 +41,7 @@ mod kafka;
 mod keys;
 mod librdkafka;
 mod load;
+pub mod managed_kafka;
 mod mapping;
 mod mask;
 mod needs_restart;

@@ -6,18 +6,20 @@ use super::security::not_built;
 use super::source::Span;
 use base::secret::Secret;
 use base::suggest::nearest;
+use kafka::GroupProtocol;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Properties that the bridge sets itself, with the key or the reason.
-const OWNED: [(&str, &str); 13] = [
+const OWNED: [(&str, &str); 14] = [
     ("bootstrap.servers", "write `brokers` in [kafka]"),
     ("metadata.broker.list", "write `brokers` in [kafka]"),
     ("group.id", "write `group_id` in [kafka]"),
     ("client.id", "write `client_id` in [kafka]"),
     ("group.instance.id", "write `instance_id` in [kafka]"),
+    ("group.protocol", "write `group_protocol` in [kafka]"),
     ("auto.offset.reset", "write `offset_reset` in [kafka]"),
     ("enable.auto.offset.store", "offsets are stored only of settled records, or a crash would lose some"),
     ("enable.auto.commit", "offsets are committed only of settled records, or a crash would lose some"),
@@ -26,6 +28,27 @@ const OWNED: [(&str, &str); 13] = [
     ("enable.partition.eof", "the bridge finds the end of a partition by itself"),
     ("rebalance_cb", "the bridge handles rebalances itself"),
     ("plugin.library.paths", "foreign code is not loaded into the bridge"),
+];
+
+/// Properties that have no effect with the other group protocol. librdkafka refuses those of the classic one.
+const OF_PROTOCOL: [(&str, GroupProtocol, &str); 5] = [
+    (
+        "session.timeout.ms",
+        GroupProtocol::Classic,
+        "the brokers define it, as group.consumer.session.timeout.ms: take it out",
+    ),
+    (
+        "heartbeat.interval.ms",
+        GroupProtocol::Classic,
+        "the brokers define it, as group.consumer.heartbeat.interval.ms: take it out",
+    ),
+    (
+        "partition.assignment.strategy",
+        GroupProtocol::Classic,
+        "the brokers assign the partitions: take it out, or name one of their assignors with \"group.remote.assignor\"",
+    ),
+    ("group.protocol.type", GroupProtocol::Classic, "take it out"),
+    ("group.remote.assignor", GroupProtocol::Consumer, "write \"partition.assignment.strategy\" instead"),
 ];
 
 /// Properties of other clients, with their counterpart.
@@ -62,7 +85,7 @@ const COMMON: [&str; 38] = [
     "fetch.min.bytes",
     "fetch.queue.backoff.ms",
     "fetch.wait.max.ms",
-    "group.protocol",
+    "group.remote.assignor",
     "heartbeat.interval.ms",
     "isolation.level",
     "log_level",
@@ -88,12 +111,23 @@ const COMMON: [&str; 38] = [
     "topic.metadata.refresh.interval.ms",
 ];
 
+/// The refusal of Kerberos, for which librdkafka would need Cyrus SASL.
+pub const KERBEROS: &str = "Kerberos (GSSAPI) is not built in: log in with PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER in [kafka.sasl], or with a \
+     client certificate in [kafka.tls]";
+
+/// Whether the property asks for Kerberos.
+fn is_kerberos(name: &str, value: &DeValue<'_>) -> bool {
+    let is_mechanism = matches!(name, "sasl.mechanism" | "sasl.mechanisms");
+    name.starts_with("sasl.kerberos.")
+        || (is_mechanism && value.as_str().is_some_and(|value| value.eq_ignore_ascii_case("GSSAPI")))
+}
+
 /// Reads every property of the table, and reports those that librdkafka refuses.
-pub fn properties(kafka: Section<'_>) -> Vec<(String, Secret)> {
+pub fn properties(kafka: Section<'_>, protocol: GroupProtocol) -> Vec<(String, Secret)> {
     let mut properties = Vec::new();
     if let Some(value) = kafka.value("librdkafka") {
         match value.get_ref() {
-            DeValue::Table(table) => collect(kafka, "", table, &mut properties),
+            DeValue::Table(table) => collect(kafka, protocol, "", table, &mut properties),
             _ => kafka.wrong_kind(value, "librdkafka", "a table"),
         }
     }
@@ -101,16 +135,30 @@ pub fn properties(kafka: Section<'_>) -> Vec<(String, Secret)> {
 }
 
 /// Joins dotted names again: TOML reads `fetch.min.bytes = 1` without quotes as tables in tables.
-fn collect(kafka: Section<'_>, parent: &str, table: &DeTable<'_>, properties: &mut Vec<(String, Secret)>) {
+fn collect(
+    kafka: Section<'_>,
+    protocol: GroupProtocol,
+    parent: &str,
+    table: &DeTable<'_>,
+    properties: &mut Vec<(String, Secret)>,
+) {
     for (key, value) in table {
         let name =
             if parent.is_empty() { key.get_ref().to_string() } else { format!("{parent}.{}", key.get_ref()) };
         if let DeValue::Table(table) = value.get_ref() {
-            collect(kafka, &name, table, properties);
+            collect(kafka, protocol, &name, table, properties);
         } else if let Some((_, why)) = OWNED.iter().find(|(owned, _)| *owned == name) {
             kafka.context.error(&key.span(), format!("{name:?} belongs to the bridge: {why}"));
         } else if let Some((_, advice)) = FOREIGN.iter().find(|(foreign, _)| *foreign == name) {
             kafka.context.error(&key.span(), format!("{name:?} belongs to another Kafka client: {advice}"));
+        } else if is_kerberos(&name, value.get_ref()) {
+            kafka.context.error(&key.span(), KERBEROS);
+        } else if let Some((.., advice)) =
+            OF_PROTOCOL.iter().find(|(of, its, _)| *of == name && *its != protocol)
+        {
+            let set = if protocol == GroupProtocol::Consumer { "consumer" } else { "classic" };
+            let message = format!("{name:?} has no meaning with group_protocol = {set:?}: {advice}");
+            kafka.context.error(&key.span(), message);
         } else if let Some(property) = property(kafka, &key.span(), &name, value) {
             properties.push((name, property));
         }

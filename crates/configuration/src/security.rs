@@ -1,6 +1,7 @@
 //! Reads `[kafka.tls]` and `[kafka.sasl]`: librdkafka properties, and the source of tokens.
 
 use super::keys::{self, MECHANISMS};
+use super::librdkafka::KERBEROS;
 use super::rules::pairs;
 use super::section::{Section, Text, unknown_word};
 use super::urls;
@@ -68,7 +69,8 @@ pub fn check_pair(section: Section<'_>) {
 
 /// `ca_file`: authorities for the brokers' certificates, which a token endpoint may use too.
 fn sasl_properties(section: Section<'_>, ca_file: Option<PathBuf>) -> (Properties, Option<Oauth>) {
-    let username = section.text("username").map(|text| ("sasl.username".to_owned(), text.secret()));
+    // Keys of managed services are names of users. Like a secret, a name may come from a variable that a dry run does not need.
+    let username = section.secret("username").map(|text| ("sasl.username".to_owned(), text.secret()));
     let password = section.secret("password").map(|text| ("sasl.password".to_owned(), text.secret()));
     let tokens = TokenKeys::read(section);
     let Some(mechanism) =
@@ -77,9 +79,10 @@ fn sasl_properties(section: Section<'_>, ca_file: Option<PathBuf>) -> (Propertie
         return (Vec::new(), None);
     };
     let is_known = MECHANISMS.contains(&mechanism.value.as_str());
-    if !is_known {
-        let kerberos = if mechanism.value == "GSSAPI" { " (Kerberos is not built in)" } else { "" };
-        section.refuse(&mechanism, unknown_word("mechanism", mechanism.shown(), &MECHANISMS) + kerberos);
+    if mechanism.value == "GSSAPI" {
+        section.refuse(&mechanism, KERBEROS);
+    } else if !is_known {
+        section.refuse(&mechanism, unknown_word("mechanism", mechanism.shown(), &MECHANISMS));
     }
     if is_known && mechanism.value != "PLAIN" && !section.context.has_kafka_tls {
         section.refuse(&mechanism, not_built(mechanism.shown()));

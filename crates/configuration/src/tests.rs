@@ -6,6 +6,7 @@ use std::path::Path;
 mod clients;
 mod errors;
 mod generated;
+mod managed_kafka;
 mod masking;
 mod protobuf;
 mod reference;

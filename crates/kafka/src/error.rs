@@ -1,7 +1,7 @@
 //! Failures of Kafka that end the service.
 
-use super::diagnosis::client_words;
-use rdkafka::error::KafkaError;
+use super::diagnosis::{Fault, client_words};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use thiserror::Error;
 
 /// A failure that ends this member.
@@ -15,6 +15,19 @@ pub enum MemberError {
         "another process has joined the group as `kafka.instance_id` = {0:?} and took over this one's partitions: give each process its own `instance_id`, or none"
     )]
     Fenced(String),
+    #[error(
+        "the brokers refuse this process because another one is a member as `kafka.instance_id` = {0:?}, or was until a crash: no records are \
+         read here. Give each process its own `instance_id`, or none. After a crash the brokers accept the name again when its session ends \
+         (their group.consumer.session.timeout.ms, 45 s by default); start the bridge again, which systemd and Docker do by themselves"
+    )]
+    Unreleased(String),
+    #[error(
+        "the brokers do not offer `kafka.group_protocol` = \"consumer\", so no records are read: set it to \"classic\", or use brokers of Kafka \
+         4.0 or later that offer it"
+    )]
+    NoConsumerProtocol,
+    #[error("group denied: {}, so no records are read", Fault::GroupDenied)]
+    GroupDenied,
     #[error("the Kafka client failed for good: {0}")]
     Fatal(String),
     #[error(
@@ -41,4 +54,40 @@ pub enum MemberError {
         "the group's coordinator does not return the committed offsets, so the first offset to read is unknown: {0}"
     )]
     Committed(#[source] KafkaError),
+}
+
+impl MemberError {
+    /// The failure of a client that librdkafka has given up.
+    pub(crate) fn fatal(code: RDKafkaErrorCode, reason: &str, instance_id: Option<&str>) -> Self {
+        use RDKafkaErrorCode as Code;
+        match (code, instance_id) {
+            (Code::FencedInstanceId, Some(id)) => Self::Fenced(id.to_owned()),
+            (Code::UnreleasedInstanceId, Some(id)) => Self::Unreleased(id.to_owned()),
+            // The classic protocol has no request that is fatal when the brokers do not know it.
+            (Code::UnsupportedFeature | Code::UnsupportedVersion, _) => Self::NoConsumerProtocol,
+            (Code::GroupAuthorizationFailed, _) => Self::GroupDenied,
+            _ => Self::Fatal(format!("{reason} ({code})")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With the consumer protocol, librdkafka gives the client up where the classic protocol waits and retries.
+    #[test]
+    fn failures_of_the_consumer_protocol_end_in_a_remedy() {
+        let f = |code: RDKafkaErrorCode, want: &str| {
+            let text =
+                MemberError::fatal(code, "ConsumerGroupHeartbeat fatal error", Some("one")).to_string();
+            assert!(text.contains(want), "{text}");
+        };
+        f(RDKafkaErrorCode::UnreleasedInstanceId, "as `kafka.instance_id` = \"one\", or was until a crash");
+        f(RDKafkaErrorCode::UnsupportedFeature, "set it to \"classic\"");
+        f(RDKafkaErrorCode::UnsupportedVersion, "set it to \"classic\"");
+        f(RDKafkaErrorCode::GroupAuthorizationFailed, "grant READ on the group `kafka.group_id`");
+        f(RDKafkaErrorCode::FencedInstanceId, "took over this one's partitions");
+        f(RDKafkaErrorCode::InvalidRequest, "failed for good: ConsumerGroupHeartbeat fatal error (");
+    }
 }

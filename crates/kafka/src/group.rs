@@ -9,15 +9,15 @@ const REQUEST_MAX: Duration = Duration::from_secs(3);
 /// Members that the message names.
 const NAMED_MAX: usize = 5;
 
-/// Why a member with this assignment strategy can't join, and what to do.
-pub fn why_incompatible(consumer: &GroupConsumer, group_id: &str, strategy: &str) -> String {
+/// Why a member with these strategies can't join, and what to do.
+pub fn why_incompatible(consumer: &GroupConsumer, group_id: &str, strategies: Option<&str>) -> String {
     let groups = consumer.fetch_group_list(Some(group_id), REQUEST_MAX);
     let group = groups.as_ref().ok().and_then(|list| list.groups().first());
     let theirs = group.map(rdkafka::groups::GroupInfo::protocol).filter(|protocol| !protocol.is_empty());
     let members = group.map_or(&[][..], |group| group.members());
     let named: Vec<(&str, &str)> =
         members.iter().map(|member| (member.client_id(), member.client_host())).collect();
-    words(group_id, strategy, theirs, &named)
+    words(group_id, strategies.unwrap_or("the brokers' choice"), theirs, &named)
 }
 
 fn words(group_id: &str, ours: &str, theirs: Option<&str>, members: &[(&str, &str)]) -> String {

@@ -2,7 +2,7 @@
 
 use super::context::GroupConsumer;
 use super::diagnosis::Fault;
-use super::{denied_topics, group};
+use super::{denied_topics, describe_group, group};
 use crate::Topics;
 use base::suggest::with_nearest;
 use rdkafka::consumer::Consumer;
@@ -24,14 +24,14 @@ pub struct PendingWork {
     pub undecided: u64,
 }
 
-/// The reason, as a text. `topics` is the configuration, `subscribed` the resulting names, `strategy` the assignment strategy. None: the
+/// The reason, as a text. `topics` is the configuration, `subscribed` the resulting names, `strategies` those of [`Settings`](crate::Settings::strategies). None: the
 /// bridge waits for InfluxDB or has an alarm, so no reason lies in Kafka.
 pub fn why(
     consumer: &GroupConsumer,
     subscribed: &BTreeSet<String>,
     topics: &Topics,
     group_id: &str,
-    strategy: &str,
+    strategies: Option<&str>,
     bridge: PendingWork,
 ) -> Option<String> {
     let metadata = match consumer.fetch_metadata(None, REQUEST_MAX) {
@@ -59,7 +59,7 @@ pub fn why(
     }
     let assigned = consumer.assignment().map_or(0, |list| list.count());
     if assigned == 0 {
-        return Some(without_partitions(consumer, subscribed, &metadata, group_id, strategy));
+        return Some(without_partitions(consumer, subscribed, &metadata, group_id, strategies));
     }
     let Some(waiting) = waiting(consumer) else {
         return Some(format!(
@@ -133,16 +133,14 @@ fn without_partitions(
     subscribed: &BTreeSet<String>,
     metadata: &Metadata,
     group_id: &str,
-    strategy: &str,
+    strategies: Option<&str>,
 ) -> String {
     let partitions: usize = subscribed.iter().map(|topic| partitions_of(metadata, topic)).sum();
-    let groups = consumer.fetch_group_list(Some(group_id), REQUEST_MAX);
-    let group = groups.as_ref().ok().and_then(|list| list.groups().first());
-    let is_ours = |protocol: &str| strategy.split(',').any(|own| own.trim() == protocol);
-    if group.is_some_and(|group| !group.protocol().is_empty() && !is_ours(group.protocol())) {
-        return group::why_incompatible(consumer, group_id, strategy);
+    let group = describe_group(consumer, group_id, REQUEST_MAX).ok();
+    if group.as_ref().is_some_and(|group| !group.strategy.is_empty() && !group.accepts(strategies)) {
+        return group::why_incompatible(consumer, group_id, strategies);
     }
-    match group.map(|group| group.members().len()) {
+    match group.map(|group| group.members.len()) {
         Some(members) if members > partitions => format!(
             "the group {group_id} has {members} members for {partitions} partitions: this one waits for a share"
         ),

@@ -84,6 +84,6 @@ pub use resets::ResetPartition;
 pub use retention::{Retention, RetentionWatch, Retentions, request as request_retentions};
 pub use retry::retry;
 pub use sample::Sample;
-pub use settings::{OffsetReset, Settings, Topics};
+pub use settings::{GroupProtocol, OffsetReset, Settings, Topics};
 pub use survey::{Polled, RetainedOffsets, Survey, SurveyedTopic};
 pub use until_end::UntilEnd;

@@ -55,8 +55,8 @@ pub struct Member {
     consumer: MemberClient,
     group_id: String,
     instance_id: Option<String>,
-    /// Assignment strategy.
-    strategy: String,
+    /// [`Settings::strategies`].
+    strategies: Option<String>,
     topics: Topics,
     subscribed: BTreeSet<String>,
     gone: DeletedTopics,
@@ -95,7 +95,7 @@ impl Member {
             consumer,
             group_id: kafka.group_id.clone(),
             instance_id: config.get("group.instance.id").map(str::to_owned),
-            strategy: config.get("partition.assignment.strategy").unwrap_or_default().to_owned(),
+            strategies: kafka.strategies().map(str::to_owned),
             topics: kafka.topics.clone(),
             subscribed: BTreeSet::new(),
             gone: DeletedTopics::default(),
@@ -150,13 +150,10 @@ impl Member {
         self.seek_to_beginning();
         self.update_alarms();
         if self.consumer.context().take_incompatible() {
-            error!("{}", group::why_incompatible(&self.consumer, &self.group_id, &self.strategy));
+            error!("{}", group::why_incompatible(&self.consumer, &self.group_id, self.strategies.as_deref()));
         }
         if let Some((code, reason)) = self.consumer.client().fatal_error() {
-            return Err(match (code, &self.instance_id) {
-                (RDKafkaErrorCode::FencedInstanceId, Some(id)) => MemberError::Fenced(id.clone()),
-                _ => MemberError::Fatal(format!("{reason} ({code})")),
-            });
+            return Err(MemberError::fatal(code, &reason, self.instance_id.as_deref()));
         }
         if let Some(statistics) = self.consumer.context().take_statistics() {
             if let Some((number, until_end)) = &self.until_end {
@@ -288,8 +285,8 @@ impl Member {
 
     /// A text that explains why no records come. It queries the brokers, which may take a few seconds.
     pub fn why_idle(&self, waiting: PendingWork) -> Option<String> {
-        let Self { consumer, subscribed, topics, group_id, strategy, .. } = self;
-        idle::why(consumer, subscribed, topics, group_id, strategy, waiting)
+        let Self { consumer, subscribed, topics, group_id, strategies, .. } = self;
+        idle::why(consumer, subscribed, topics, group_id, strategies.as_deref(), waiting)
     }
 
     /// With `--until-end`: requests the end offsets of assigned partitions.

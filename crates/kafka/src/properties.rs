@@ -1,7 +1,7 @@
 //! librdkafka's properties of each kind of client.
 
-use crate::Settings;
-use crate::settings::FETCH_WAIT_MAX;
+use crate::settings::{ASSIGNMENT_STRATEGY, FETCH_WAIT_MAX};
+use crate::{GroupProtocol, Settings};
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
@@ -89,11 +89,7 @@ fn member(kafka: &Settings, number: usize, lanes: usize) -> ClientConfig {
         // A topic that is created later is found within this time.
         ("topic.metadata.refresh.interval.ms", "5000".to_owned()),
         ("metadata.recovery.rebootstrap.trigger.ms", BOOTSTRAP_AGAIN_MS.to_owned()),
-        // After a SIGKILL the group waits this long for the lost member.
-        ("session.timeout.ms", "10000".to_owned()),
-        ("heartbeat.interval.ms", "1000".to_owned()),
         ("max.poll.interval.ms", POLL_INTERVAL_MS.to_string()),
-        ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
         // Small queues, refilled at once: the defaults take 64 MB per partition or stall for a second.
         ("queued.max.messages.kbytes", queued_kbytes.to_string()),
         ("queued.min.messages", queued_records.to_string()),
@@ -109,6 +105,17 @@ fn member(kafka: &Settings, number: usize, lanes: usize) -> ClientConfig {
     ];
     for (name, value) in own {
         config.set(name, value);
+    }
+    match kafka.group_protocol {
+        GroupProtocol::Classic => {
+            // After a SIGKILL the group waits this long for the lost member.
+            config.set("session.timeout.ms", "10000").set("heartbeat.interval.ms", "1000");
+            config.set(ASSIGNMENT_STRATEGY.0, ASSIGNMENT_STRATEGY.1);
+        }
+        // librdkafka refuses these three with it: the brokers decide.
+        GroupProtocol::Consumer => {
+            config.set("group.protocol", "consumer");
+        }
     }
     if let Some(instance) = &kafka.instance_id {
         config.set("group.instance.id", numbered(instance));
@@ -142,7 +149,9 @@ fn allow_long_sessions(config: &mut ClientConfig, kafka: &Settings) {
 
 fn query(kafka: &Settings) -> ClientConfig {
     let mut config = member(kafka, 0, 1);
-    for name in ["group.id", "group.instance.id", "enable.auto.commit"] {
+    for name in
+        ["group.id", "group.instance.id", "group.protocol", "group.remote.assignor", "enable.auto.commit"]
+    {
         config.remove(name);
     }
     config

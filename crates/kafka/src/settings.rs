@@ -14,6 +14,7 @@ pub struct Settings {
     pub group_id: String,
     pub client_id: String,
     pub offset_reset: OffsetReset,
+    pub group_protocol: GroupProtocol,
     /// Static membership.
     pub instance_id: Option<String>,
     /// Members of the group in this process.
@@ -41,6 +42,15 @@ pub enum OffsetReset {
     Error,
 }
 
+/// How the group shares the partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// The members assign the partitions and define the session timeout.
+    Classic,
+    /// The brokers do, from Kafka 4.0 on (KIP-848).
+    Consumer,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -49,6 +59,7 @@ impl Default for Settings {
             group_id: "kafka-influx-bridge".to_owned(),
             client_id: "kafka-influx-bridge".to_owned(),
             offset_reset: OffsetReset::Earliest,
+            group_protocol: GroupProtocol::Classic,
             instance_id: None,
             consumers: 1,
             record_bytes_max: 1_000_000,
@@ -61,21 +72,39 @@ impl Default for Settings {
 /// librdkafka's property for the time that a broker may wait for records before it answers a fetch, and the bridge's own value.
 pub(crate) const FETCH_WAIT_MAX: (&str, u64) = ("fetch.wait.max.ms", 100);
 
+/// librdkafka's property for the strategies of the classic protocol, and the bridge's own value.
+pub(crate) const ASSIGNMENT_STRATEGY: (&str, &str) = ("partition.assignment.strategy", "cooperative-sticky");
+
 impl Settings {
+    /// The assignment strategies that a member offers, separated by commas. None: the brokers assign the partitions.
+    #[must_use]
+    pub fn strategies(&self) -> Option<&str> {
+        let (name, default) = ASSIGNMENT_STRATEGY;
+        match self.group_protocol {
+            GroupProtocol::Classic => Some(self.property(name).unwrap_or(default)),
+            GroupProtocol::Consumer => None,
+        }
+    }
+
+    /// The value of a librdkafka property of the user.
+    #[must_use]
+    pub fn property(&self, wanted: &str) -> Option<&str> {
+        let found = self.properties.iter().rfind(|(name, _)| name == wanted);
+        found.map(|(_, value)| value.expose())
+    }
+
     /// The time for which a broker may wait for records before it answers a fetch.
     #[must_use]
     pub(crate) fn fetch_wait_max(&self) -> Duration {
         let (name, default) = FETCH_WAIT_MAX;
-        let own = self.properties.iter().rfind(|(property, _)| property == name);
         // librdkafka refuses a value that is no number.
-        Duration::from_millis(own.and_then(|(_, value)| value.expose().parse().ok()).unwrap_or(default))
+        Duration::from_millis(self.property(name).and_then(|value| value.parse().ok()).unwrap_or(default))
     }
 
     /// The file of authorities that replaces the system's for the brokers' certificates.
     #[must_use]
     pub fn ca_file(&self) -> Option<PathBuf> {
-        let mut files = self.properties.iter().filter(|(name, _)| name == "ssl.ca.location");
-        files.next_back().map(|(_, path)| path.expose().into())
+        self.property("ssl.ca.location").map(PathBuf::from)
     }
 }
 

@@ -47,7 +47,7 @@ fn refused(group_id: &str, code: Option<Code>) -> Line {
 
 /// The line with the ACL to grant. The name of the user is known only if the login has one.
 fn not_allowed(kafka: &Settings) -> Line {
-    let (group_id, user) = (&kafka.group_id, property(kafka, "sasl.username").unwrap_or("NAME"));
+    let (group_id, user) = (&kafka.group_id, kafka.property("sasl.username").unwrap_or("NAME"));
     Line::failed(
         format!("group {group_id}: {}", Fault::GroupDenied.what()),
         format!(
@@ -57,26 +57,19 @@ fn not_allowed(kafka: &Settings) -> Line {
     )
 }
 
-fn property<'k>(kafka: &'k Settings, wanted: &str) -> Option<&'k str> {
-    let found = kafka.properties.iter().rev().find(|(name, _)| name == wanted);
-    found.map(|(_, value)| value.expose())
-}
-
 fn judge(kafka: &Settings, group: &GroupDescription) -> Line {
-    // The default of the kafka crate (properties.rs), unless a property replaces it.
-    let strategy = property(kafka, "partition.assignment.strategy").unwrap_or("cooperative-sticky");
-    judge_members(&format!("group {}", kafka.group_id), group, strategy, &kafka.client_id)
+    judge_members(&format!("group {}", kafka.group_id), group, kafka.strategies(), &kafka.client_id)
 }
 
-fn judge_members(what: &str, group: &GroupDescription, ours: &str, client_id: &str) -> Line {
+fn judge_members(what: &str, group: &GroupDescription, ours: Option<&str>, client_id: &str) -> Line {
     if group.members.is_empty() {
         return Line::passed(format!("{what}: it has no members, and this user may join it"));
     }
     let members = describe_members(&group.members);
     let other_tool = group.members.iter().find_map(program);
     let is_rebalancing = group.strategy.is_empty();
-    let shares = ours.split(',').any(|one| one.trim() == group.strategy);
-    if !shares && (!is_rebalancing || other_tool.is_some()) {
+    if !group.accepts(ours) && (!is_rebalancing || other_tool.is_some()) {
+        let ours = ours.unwrap_or("the brokers' choice");
         let how = if is_rebalancing { "another strategy" } else { &group.strategy };
         let running = other_tool.unwrap_or("its members");
         return Line::failed(
@@ -136,13 +129,14 @@ mod tests {
             strategy: strategy.into(),
             members: members.iter().map(member).collect(),
             may_read: Some(true),
+            has_consumer_protocol: false,
         }
     }
 
     #[test]
     fn names_members_that_keep_the_bridge_out() {
         let f = |group: &GroupDescription, want: &str| {
-            let line = judge_members("group g", group, "cooperative-sticky", "bridge").to_string();
+            let line = judge_members("group g", group, Some("cooperative-sticky"), "bridge").to_string();
             assert!(line.starts_with(want), "{line}");
         };
         f(&group("", &[]), "ok      group g: it has no members, and this user may join it");
@@ -174,7 +168,14 @@ mod tests {
     #[test]
     fn uses_the_configured_strategy() {
         let group = group("range", &["bridge"]);
-        assert!(matches!(judge_members("g", &group, "range,roundrobin", "bridge"), Line::Passed(_)));
+        let passes = |group: &GroupDescription, ours: Option<&str>| {
+            matches!(judge_members("g", group, ours, "bridge"), Line::Passed(_))
+        };
+        assert!(passes(&group, Some("range,roundrobin")));
+        assert!(!passes(&group, Some("roundrobin")));
+        assert!(passes(&group, None), "the brokers convert a classic group");
+        let consumer = GroupDescription { strategy: "uniform".into(), has_consumer_protocol: true, ..group };
+        assert!(passes(&consumer, None) && passes(&consumer, Some("roundrobin")));
     }
 
     /// Either request may time out, because a client without permission to find the coordinator waits for it.

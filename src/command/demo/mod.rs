@@ -22,7 +22,7 @@ use rdkafka::error::KafkaError;
 use records::{Generated, Generator, TOPICS};
 use screen::Screen;
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -40,6 +40,10 @@ const TOKEN: &str = "a-token-for-the-demo";
 /// Time limit for storing the first records, and for storing the last ones.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 const PARTITIONS: i32 = 2;
+/// Port of the status page. A real bridge may use its default, 9643.
+const PORT: u16 = 9644;
+/// Longest wait of a record in a batch: shorter than the default of a second, so that each second shows a steady rate.
+const AGE_MAX: Duration = Duration::from_millis(200);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Reasons for a failed demo.
@@ -275,10 +279,12 @@ fn totals(produced: u64, Counts { stored, rejected, .. }: Counts) -> String {
     let settled = stored + rejected;
     let (made, stored, rejected) = (grouped(produced), grouped(stored), grouped(rejected));
     match produced.checked_sub(settled) {
-        Some(0) => format!("{made} records produced = {stored} stored + {rejected} rejected: none was lost"),
+        Some(0) => format!(
+            "{made} records produced = {stored} distinct points stored + {rejected} rejected: none was lost"
+        ),
         Some(left) => {
             format!(
-                "{made} records produced, {stored} stored, {rejected} rejected, {} not yet stored or overwritten by another",
+                "{made} records produced, {stored} distinct points stored, {rejected} rejected, {} not yet stored or overwritten by another",
                 grouped(left)
             )
         }
@@ -286,12 +292,14 @@ fn totals(produced: u64, Counts { stored, rejected, .. }: Counts) -> String {
     }
 }
 
+/// Lines before the configuration.
+const INTRODUCTION: [&str; 2] = [
+    "An embedded Kafka, a producer of metrics, the bridge and an InfluxDB-like receiver, in one process.",
+    "The bridge reads the records and writes points with this bridge.toml:",
+];
+
 fn introduce(screen: &Screen, text: &str) -> io::Result<()> {
-    screen.line(
-        "This process runs an embedded Kafka, a producer of metrics, the bridge and an InfluxDB-like receiver.",
-    )?;
-    screen.line("The bridge reads the records and writes points with this bridge.toml:")?;
-    screen.line("")?;
+    INTRODUCTION.iter().try_for_each(|line| screen.line(line))?;
     for line in text.lines() {
         let (keys, comment) = line.find('#').map_or((line, ""), |at| line.split_at(at));
         screen.line(&format!("    {keys}{}", screen.painted(Colour::Grey, comment)))?;
@@ -302,9 +310,16 @@ fn introduce(screen: &Screen, text: &str) -> io::Result<()> {
 fn parse(text: &str) -> Result<Config, ConfigErrors> {
     let token = |name: &str| (name == "INFLUX_TOKEN").then(|| TOKEN.to_owned());
     let mut config = configuration::parse(Path::new("bridge.toml"), text, &token)?.config;
-    // A real bridge may use the default port.
-    config.admin.listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    config.admin.listen = Some(listen(PORT));
+    config.batch.age_max = AGE_MAX;
     Ok(config)
+}
+
+/// The address of the status page: this port, so that a bookmark works, or any port while another process has it.
+fn listen(port: u16) -> SocketAddr {
+    let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let is_free = TcpListener::bind(address(port)).is_ok();
+    address(if is_free { port } else { 0 })
 }
 
 fn destination(bucket: &str) -> Destination {
@@ -324,6 +339,26 @@ mod tests {
     fn config() -> Config {
         let text = CONFIG.replace("{kafka}", "127.0.0.1:1").replace("{influx}", "http://127.0.0.1:2");
         parse(&text).unwrap()
+    }
+
+    /// A terminal has 24 rows and 80 columns or more.
+    #[test]
+    fn the_configuration_fits_on_one_screen() {
+        assert!(INTRODUCTION.len() + CONFIG.lines().count() < 24, "{CONFIG}");
+        for line in CONFIG.lines() {
+            // Hangul takes two columns.
+            let columns: usize = line.chars().map(|c| if c < '\u{1100}' { 1 } else { 2 }).sum();
+            assert!(columns <= 76, "{line}: {columns}");
+        }
+    }
+
+    #[test]
+    fn the_status_page_has_the_same_address_while_its_port_is_free() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        assert_eq!(listen(port).port(), 0);
+        drop(taken);
+        assert_eq!(listen(port), SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     }
 
     #[test]
@@ -372,8 +407,14 @@ mod tests {
         let f = |produced, stored, rejected, want| {
             assert_eq!(totals(produced, Counts { records: 0, stored, rejected }), want);
         };
-        f(1_001, 1_000, 1, "1,001 records produced = 1,000 stored + 1 rejected: none was lost");
-        f(5, 3, 1, "5 records produced, 3 stored, 1 rejected, 1 not yet stored or overwritten by another");
+        f(
+            1_001,
+            1_000,
+            1,
+            "1,001 records produced = 1,000 distinct points stored + 1 rejected: none was lost",
+        );
+        let left = "5 records produced, 3 distinct points stored, 1 rejected, 1 not yet stored or overwritten by another";
+        f(5, 3, 1, left);
         f(5, 5, 1, "5 records produced, 5 stored (some twice), 1 rejected");
     }
 }

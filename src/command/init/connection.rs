@@ -2,6 +2,7 @@
 
 use super::{InitError, InitOptions};
 use configuration::draft::{Draft, Table};
+use configuration::managed_kafka::{PASSWORD, Preset, Purpose};
 use kafka::Settings;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ pub struct Connection {
     pub checked: Option<Settings>,
     /// Whether the user named brokers.
     pub is_named: bool,
+    preset: Option<&'static Preset>,
 }
 
 impl Connection {
@@ -42,8 +44,14 @@ impl Connection {
         if !options.brokers.is_empty() {
             kafka.insert("brokers".to_owned(), Value::from(options.brokers.clone()));
         } else if !is_named {
-            kafka.insert("brokers".to_owned(), Value::from(vec![BROKERS]));
+            let broker = match options.preset {
+                Some(preset) if options.file.is_none() => return Err(InitError::NoBrokers(preset)),
+                Some(preset) => preset.broker,
+                None => BROKERS,
+            };
+            kafka.insert("brokers".to_owned(), Value::from(vec![broker]));
         }
+        kafka.extend(options.preset.map(preset_tables).unwrap_or_default());
         for property in &options.kafka_properties {
             let (name, value) =
                 property.split_once('=').ok_or_else(|| InitError::Property(property.clone()))?;
@@ -54,21 +62,58 @@ impl Connection {
         }
         let place = options.config.clone().unwrap_or_else(|| options.output.clone());
         let checked = if options.file.is_some() { None } else { Some(check(&kafka, &place)?) };
-        Ok(Self { place, kafka, influx, checked, is_named })
+        Ok(Self { place, kafka, influx, checked, is_named, preset: options.preset })
     }
 
-    /// The tables of `[kafka]`, with variables for secrets.
+    /// The tables of `[kafka]`, with variables for secrets and the reasons of the preset.
     pub fn kafka_tables(&self) -> Vec<Table> {
-        tables(KAFKA, &self.kafka, Some("KAFKA_PASSWORD"))
+        let mut tables = tables(KAFKA, &self.kafka, Some("KAFKA_PASSWORD"), self.preset);
+        let Some(preset) = self.preset else { return tables };
+        if let Some(first) = tables.first_mut() {
+            first.comment(format!("{}, as `init --preset {}` knows it.", preset.service, preset.name));
+            for note in preset.notes {
+                first.comment(*note);
+            }
+        }
+        let optional = preset.properties.iter().filter(|property| property.purpose == Purpose::Optional);
+        for property in optional {
+            let mut table = Table::new("# [kafka.librdkafka]");
+            table.suggest(property.name, property.value, &[property.reason]);
+            tables.push(table);
+        }
+        tables
     }
 
     /// The tables of `[influx]`, if the configuration has it.
     pub fn influx_tables(&self) -> Option<Vec<Table>> {
         self.influx.as_ref().map(|influx| {
             let variable = if influx.contains_key("token") { "INFLUX_TOKEN" } else { "INFLUX_PASSWORD" };
-            tables(INFLUX, influx, Some(variable))
+            tables(INFLUX, influx, Some(variable), None)
         })
     }
+}
+
+/// The keys that a preset adds to `[kafka]`.
+fn preset_tables(preset: &Preset) -> toml::Table {
+    let text = |text: &str| Value::from(text);
+    let mut kafka = toml::Table::new();
+    if let Some(login) = &preset.login {
+        let sasl = [("mechanism", login.mechanism), ("username", login.username), ("password", PASSWORD)];
+        let sasl = sasl.map(|(key, value)| (key.to_owned(), text(value)));
+        kafka.insert("tls".to_owned(), Value::Table(toml::Table::new()));
+        kafka.insert("sasl".to_owned(), Value::Table(sasl.into_iter().collect()));
+    }
+    let written = preset.properties.iter().filter(|property| property.purpose != Purpose::Optional);
+    let properties: toml::Table = written
+        .map(|property| {
+            let number = property.value.parse::<i64>();
+            (property.name.to_owned(), number.map_or_else(|_| text(property.value), Value::from))
+        })
+        .collect();
+    if !properties.is_empty() {
+        kafka.insert("librdkafka".to_owned(), Value::Table(properties));
+    }
+    kafka
 }
 
 /// Header of a table, and names and headers of its subtables.
@@ -77,18 +122,23 @@ const KAFKA: Headers =
     ("[kafka]", &[("tls", "[kafka.tls]"), ("sasl", "[kafka.sasl]"), ("librdkafka", "[kafka.librdkafka]")]);
 const INFLUX: Headers = ("[influx]", &[("tls", "[influx.tls]")]);
 
-/// Builds the tables, with `variable` instead of secrets.
-fn tables((header, inner): Headers, values: &toml::Table, variable: Option<&str>) -> Vec<Table> {
+/// Builds the tables, with `variable` instead of secrets and the reasons of the preset.
+fn tables(
+    (header, inner): Headers,
+    values: &toml::Table,
+    variable: Option<&str>,
+    preset: Option<&Preset>,
+) -> Vec<Table> {
     let mut first = Table::new(header);
     let mut tables = Vec::new();
     for (key, value) in values {
         match (value, inner.iter().find(|(name, _)| name == key)) {
             (Value::Table(values), Some((_, header))) => {
                 let mut table = Table::new(header);
-                fill(&mut table, "", values, variable);
+                fill(&mut table, "", values, variable, preset);
                 tables.push(table);
             }
-            _ => set(&mut first, key, value, variable),
+            _ => set(&mut first, key, value, variable, preset),
         }
     }
     tables.insert(0, first);
@@ -96,24 +146,33 @@ fn tables((header, inner): Headers, values: &toml::Table, variable: Option<&str>
 }
 
 /// Adds nested tables as names with dots.
-fn fill(table: &mut Table, parent: &str, values: &toml::Table, variable: Option<&str>) {
+fn fill(
+    table: &mut Table,
+    parent: &str,
+    values: &toml::Table,
+    variable: Option<&str>,
+    preset: Option<&Preset>,
+) {
     for (key, value) in values {
         let name = if parent.is_empty() { key.clone() } else { format!("{parent}.{key}") };
         match value {
-            Value::Table(values) => fill(table, &name, values, variable),
-            value => set(table, &name, value, variable),
+            Value::Table(values) => fill(table, &name, values, variable, preset),
+            value => set(table, &name, value, variable, preset),
         }
     }
 }
 
-fn set(table: &mut Table, name: &str, value: &Value, variable: Option<&str>) {
+fn set(table: &mut Table, name: &str, value: &Value, variable: Option<&str>, preset: Option<&Preset>) {
     let is_open = value.as_str().is_some_and(|text| !text.contains("${"));
     match variable.filter(|_| is_open && configuration::is_secret_name(name)) {
         Some(variable) => {
             let why = "The secret is not copied here: set this environment variable.";
             table.set_because(name, format!("${{{variable}}}"), &[why])
         }
-        None => table.set(name, value.clone()),
+        None => match preset.and_then(|preset| preset.reason_of(name)) {
+            Some(why) => table.set_because(name, value.clone(), &[why]),
+            None => table.set(name, value.clone()),
+        },
     };
 }
 
@@ -128,7 +187,7 @@ fn read(path: &Path) -> Result<toml::Table, InitError> {
 
 /// Validates the settings of Kafka with their secrets, as `run` does. InfluxDB is not needed.
 fn check(kafka: &toml::Table, place: &Path) -> Result<Settings, InitError> {
-    let mut own = tables(KAFKA, kafka, None);
+    let mut own = tables(KAFKA, kafka, None, None);
     if let Some(first) = own.first_mut() {
         first.set("topics", vec!["init"]);
     }

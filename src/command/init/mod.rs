@@ -10,6 +10,7 @@ use crate::init::{Sample, SampledRecord, Trial, framed, propose};
 use crate::records::{InputRecord, Records};
 use base::text::{grouped, printable};
 use compose::{Composed, SampledTopics, Source};
+use configuration::managed_kafka::Preset;
 use configuration::{Config, ConfigErrors};
 use connection::Connection;
 use kafka::Diagnosis;
@@ -29,6 +30,7 @@ const TOPIC_UNKNOWN: &str = "metrics";
 pub struct InitOptions {
     pub config: Option<PathBuf>,
     pub brokers: Vec<String>,
+    pub preset: Option<&'static Preset>,
     /// `name=value`.
     pub kafka_properties: Vec<String>,
     /// Names, or `^regex`.
@@ -80,6 +82,10 @@ pub(super) enum InitError {
     Output { path: PathBuf, why: io::Error },
     #[error("{0:?} is not a property: write --kafka-property NAME=VALUE with a name of librdkafka")]
     Property(String),
+    #[error(
+        "--preset {} needs the addresses of the brokers, such as --brokers {}, or records in a file with --file", .0.name, .0.broker
+    )]
+    NoBrokers(&'static Preset),
     #[error("{} is not TOML: {why}; `check --config` shows the position", .path.display())]
     NotToml { path: PathBuf, why: String },
     #[error("the configuration of Kafka has errors:\n{0}")]
@@ -274,7 +280,9 @@ fn next_steps(path: &Path, options: &InitOptions, fill_in: &[String]) -> String 
         steps.iter().map(|(command, why)| format!("  {command:<width$}   {why}")).collect();
     let fill_in =
         if fill_in.is_empty() { String::new() } else { format!(", fill in {}", fill_in.join(", ")) };
-    format!("{} is written. Read it{fill_in}, then:\n{}", path.display(), lines.join("\n"))
+    let variables: Vec<&str> = options.preset.map(Preset::variables).unwrap_or_default();
+    let set = if variables.is_empty() { String::new() } else { format!(", set {}", variables.join(" and ")) };
+    format!("{} is written. Read it{fill_in}{set}, then:\n{}", path.display(), lines.join("\n"))
 }
 
 fn now_ns() -> i64 {

@@ -35,8 +35,18 @@ fn two_consumers_of_one_bridge_share_the_partitions() {
 
 #[test]
 fn nothing_is_lost_when_bridges_come_and_go() {
+    come_and_go(|setup| setup);
+}
+
+/// The brokers assign the partitions (KIP-848).
+#[test]
+fn nothing_is_lost_when_bridges_of_the_consumer_protocol_come_and_go() {
+    come_and_go(Setup::consumer_protocol);
+}
+
+fn come_and_go(change: impl FnOnce(Setup) -> Setup) {
     let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
-    let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
+    let setup = change(Setup::new(&cluster, &sink, "'t'").mapping(BY_ID));
     let mut want = produce(&cluster, "a");
     let first = setup.start();
     wait_until("the first reads", || first.records() > 0);

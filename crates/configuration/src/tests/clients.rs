@@ -66,3 +66,25 @@ fn a_lost_answer_to_a_join_is_waited_for_a_minute_and_a_long_session_may_be_set_
     f("session.timeout.ms = 120000\nmax.poll.interval.ms = 200000", "200000");
     f("max.poll.interval.ms = 300000", "300000");
 }
+
+/// librdkafka refuses a client of the consumer protocol with any of the three.
+#[test]
+fn the_consumer_protocol_leaves_its_timeouts_and_its_strategy_to_the_brokers() {
+    let kafka = kafka(
+        "group_protocol = 'consumer'\ninstance_id = 'one'\nlibrdkafka.'group.remote.assignor' = 'range'",
+    );
+    let member = properties(&kafka, MEMBER);
+    for name in ["session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"] {
+        assert_eq!(member.get(name), None, "{name}");
+    }
+    assert_eq!(
+        (member.get("group.protocol"), member.get("group.remote.assignor")),
+        (Some("consumer"), Some("range"))
+    );
+    member.create::<BaseConsumer>().unwrap();
+    for kind in [ClientKind::Query, ClientKind::Reader] {
+        let config = properties(&kafka, kind);
+        assert_eq!((config.get("group.protocol"), config.get("group.remote.assignor")), (None, None));
+        config.create::<BaseConsumer>().unwrap();
+    }
+}

@@ -109,7 +109,10 @@ fn texts_name_every_word() {
 fn declared_defaults_of_kafka_are_those_of_the_library() {
     let (declared, library) = (config(SMALL).kafka, ::kafka::Settings::default());
     assert_eq!((declared.group_id, declared.client_id), (library.group_id, library.client_id));
-    assert_eq!(declared.offset_reset, library.offset_reset);
+    assert_eq!(
+        (declared.offset_reset, declared.group_protocol),
+        (library.offset_reset, library.group_protocol)
+    );
     assert_eq!(
         (declared.consumers, declared.record_bytes_max),
         (library.consumers, library.record_bytes_max)

@@ -3,7 +3,7 @@
 use super::*;
 use ::engine::MappingDestination;
 use ::influx::Compression;
-use ::kafka::OffsetReset;
+use ::kafka::{GroupProtocol, OffsetReset};
 use ::mapping::decode::Query;
 use ::mapping::{
     Csv, DistinctTimes, FieldType, Format, Header, Integers, KeySelector, Precision, Replacement,
@@ -66,6 +66,7 @@ fn reads_kafka() {
     let f = |lines: &str| config(&with("kafka", lines)).kafka;
     assert_eq!(f("group_id = 'g'\nclient_id = 'c'").group_id, "g");
     assert_eq!(f("offset_reset = 'latest'").offset_reset, OffsetReset::Latest);
+    assert_eq!(f("group_protocol = 'consumer'").group_protocol, GroupProtocol::Consumer);
     assert_eq!(f("instance_id = 'b-1'").instance_id.as_deref(), Some("b-1"));
     assert_eq!(f("consumers = 4\nrecord_bytes_max = '2MiB'").record_bytes_max, 2 << 20);
     let text = SMALL

@@ -45,7 +45,35 @@ fn wrong_values_of_kafka() {
     );
     f("kafka", "offset_reset = 'newest'", "did you mean \"latest\"?");
     f("kafka.sasl", "mechanism = 'PLAN'\nusername = 'u'\npassword = 'p'", "did you mean \"PLAIN\"?");
-    f("kafka.sasl", "mechanism = 'GSSAPI'\nusername = 'u'\npassword = 'p'", "Kerberos is not built in");
+    f(
+        "kafka.sasl",
+        "mechanism = 'GSSAPI'\nusername = 'u'\npassword = 'p'",
+        "Kerberos (GSSAPI) is not built in",
+    );
+    for kerberos in
+        ["'sasl.mechanisms' = 'GSSAPI'", "'sasl.mechanism' = 'gssapi'", "'sasl.kerberos.keytab' = '/k'"]
+    {
+        f("kafka", &format!("librdkafka.{kerberos}"), "Kerberos (GSSAPI) is not built in: log in with PLAIN");
+    }
+    f("kafka", "group_protocol = 'eager'", "`group_protocol` must be one of \"classic\", \"consumer\"");
+    f("kafka", "librdkafka.'group.protocol' = 'consumer'", "write `group_protocol` in [kafka]");
+    for (property, advice) in [
+        ("'session.timeout.ms' = 9000", "the brokers define it, as group.consumer.session.timeout.ms"),
+        ("'heartbeat.interval.ms' = 900", "the brokers define it, as group.consumer.heartbeat.interval.ms"),
+        (
+            "'partition.assignment.strategy' = 'range'",
+            "the brokers assign the partitions: take it out, or name one of their assignors with \"group.remote.assignor\"",
+        ),
+        ("'group.protocol.type' = 'consumer'", "take it out"),
+    ] {
+        let lines = format!("group_protocol = 'consumer'\nlibrdkafka.{property}");
+        f("kafka", &lines, &format!("has no meaning with group_protocol = \"consumer\": {advice}"));
+    }
+    f(
+        "kafka",
+        "librdkafka.'group.remote.assignor' = 'range'",
+        "has no meaning with group_protocol = \"classic\": write \"partition.assignment.strategy\" instead",
+    );
     f("kafka.sasl", "mechanism = 'PLAIN'\nusername = 'u'", "has no `password`");
     f(
         "kafka.sasl",

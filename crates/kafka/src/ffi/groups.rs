@@ -16,6 +16,17 @@ pub struct GroupDescription {
     pub members: Vec<GroupMember>,
     /// Whether this user may join. None: the coordinator does not return it.
     pub may_read: Option<bool>,
+    /// Whether the brokers assign the partitions (KIP-848).
+    pub has_consumer_protocol: bool,
+}
+
+impl GroupDescription {
+    /// Whether the brokers accept a member with these [`Settings::strategies`](crate::Settings::strategies). Members of both protocols can
+    /// share a group: the brokers convert a classic group when a member of the consumer protocol joins.
+    pub fn accepts(&self, strategies: Option<&str>) -> bool {
+        let is_shared = |ours: &str| ours.split(',').any(|own| own.trim() == self.strategy);
+        self.has_consumer_protocol || strategies.is_none_or(is_shared)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +113,8 @@ unsafe fn described(
             strategy: owned(c::rd_kafka_ConsumerGroupDescription_partition_assignor(group)),
             members: members.map(member).collect(),
             may_read,
+            has_consumer_protocol: c::rd_kafka_ConsumerGroupDescription_type(group)
+                == c::rd_kafka_consumer_group_type_t::RD_KAFKA_CONSUMER_GROUP_TYPE_CONSUMER,
         })
     }
 }
