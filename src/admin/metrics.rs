@@ -4,7 +4,7 @@
 //! [`METRICS`], and run the tests with `UPDATE=1`, which writes the table of the document.
 //!
 //! A page has about 700 bytes for each assigned partition and 1,000 for each broker. The rest is bounded by the number of
-//! reasons and destinations, by 1,000 topics, and by 100 brokers per consumer.
+//! reasons and destinations, by 10,000 topics, and by 100 brokers per consumer.
 
 use super::exposition::{Exposition, Family};
 use super::health::is_blocking;
