@@ -1,4 +1,4 @@
-//! All metrics. One declaration each gives `/metrics` its name, type, help and samples, and `docs/operating.md` its row.
+//! All metrics. One declaration each gives `/metrics` its name, type, help and samples, and `docs/metrics.md` its row.
 //!
 //! To add a metric, count it (`crates/engine/src/telemetry/counters.rs` or `crates/influx/src/counters.rs`), declare it in
 //! [`METRICS`], and run the tests with `UPDATE=1`, which writes the table of the document.
@@ -644,7 +644,7 @@ mod tests {
     use serde_json::Value;
     use std::time::{Duration, Instant};
 
-    const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operating.md");
+    const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
     const BEGIN: &str = "| metric | type | labels | meaning |\n|---|---|---|---|\n";
 
     /// Writes the table anew with `UPDATE=1`.
@@ -664,7 +664,7 @@ mod tests {
         } else {
             assert!(
                 document == want,
-                "docs/operating.md differs from METRICS: UPDATE=1 cargo test --lib metrics"
+                "docs/metrics.md differs from METRICS: UPDATE=1 cargo test --lib metrics"
             );
         }
     }
