@@ -32,6 +32,7 @@ pub struct Totals {
     pub requests: u64,
     /// Requests that must be sent again.
     pub requests_failed: u64,
+    pub collisions: u64,
     pub unread: Option<u64>,
     pub latency: [u64; BUCKETS],
 }
@@ -72,6 +73,8 @@ pub struct Recent {
     pub is_still: bool,
     /// p50 and p99 of the write requests of the last minute.
     pub latency_s: Option<(f64, f64)>,
+    /// Points of the last minute that overwrote an earlier point.
+    pub overwritten: u64,
 }
 
 /// Readings of the last minute and samples of the last hour.
@@ -113,6 +116,7 @@ impl History {
             catching_up: readings.catching_up(),
             is_still: readings.is_still(),
             latency_s,
+            overwritten: readings.overwritten(),
         }
     }
 
@@ -174,6 +178,10 @@ impl Readings {
             && newest
                 .zip(self.ticks.iter().rev().skip(1))
                 .all(|(after, before)| !is_read(&before.1, &after.1))
+    }
+
+    fn overwritten(&self) -> u64 {
+        self.span(TICKS_MAX).map_or(0, |((_, before), (_, after))| after.collisions - before.collisions)
     }
 
     fn latency(&self, max: Duration) -> Option<(f64, f64)> {

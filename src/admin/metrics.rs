@@ -1,10 +1,10 @@
-//! All metrics. One declaration each gives `/metrics` its name, type, help and samples, and `docs/operating.md` its row.
+//! All metrics. One declaration each gives `/metrics` its name, type, help and samples, and `docs/metrics.md` its row.
 //!
 //! To add a metric, count it (`crates/engine/src/telemetry/counters.rs` or `crates/influx/src/counters.rs`), declare it in
 //! [`METRICS`], and run the tests with `UPDATE=1`, which writes the table of the document.
 //!
 //! A page has about 700 bytes for each assigned partition and 1,000 for each broker. The rest is bounded by the number of
-//! reasons and destinations, by 1,000 topics, and by 100 brokers per consumer.
+//! reasons and destinations, by 10,000 topics, and by 100 brokers per consumer.
 
 use super::exposition::{Exposition, Family};
 use super::health::is_blocking;
@@ -644,7 +644,7 @@ mod tests {
     use serde_json::Value;
     use std::time::{Duration, Instant};
 
-    const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operating.md");
+    const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
     const BEGIN: &str = "| metric | type | labels | meaning |\n|---|---|---|---|\n";
 
     /// Writes the table anew with `UPDATE=1`.
@@ -664,7 +664,7 @@ mod tests {
         } else {
             assert!(
                 document == want,
-                "docs/operating.md differs from METRICS: UPDATE=1 cargo test --lib metrics"
+                "docs/metrics.md differs from METRICS: UPDATE=1 cargo test --lib metrics"
             );
         }
     }

@@ -16,6 +16,7 @@ mod pipeline_state;
 mod process;
 mod server;
 mod status_json;
+mod warnings;
 
 pub use history::History;
 pub use pipeline_state::{PipelineState, ShownConfig};

@@ -62,6 +62,7 @@ impl PipelineState {
             bytes_sent: Counters::get(&writer.bytes_sent),
             requests: answered.sum::<u64>() + failed,
             requests_failed: failed,
+            collisions: Counters::get(&counters.collisions),
             unread: self.lags.unread().and_then(|unread| u64::try_from(unread).ok()),
             latency,
         }

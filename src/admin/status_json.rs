@@ -2,13 +2,14 @@
 
 use super::history::{Rates, Recent, Sample};
 use super::overall_state::OverallState;
+use super::warnings::{Warning, warnings};
 use super::{PipelineState, ShownConfig};
 use base::Destination;
 use base::alarm::{Alarm, Scope};
 use engine::telemetry::newest_rejections::{Rejected, since_1970_ms};
 use engine::telemetry::{Counters, PartitionLag, PartitionState, TopicCounts, partitions};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
@@ -30,6 +31,9 @@ pub fn snapshot(pipeline: &PipelineState, known: u64, shows_records: bool, now: 
     let state = OverallState::of(pipeline, &alarms, &recent, unread, now);
     let now_ms = since_1970_ms(SystemTime::now());
     let overdue = pipeline.heartbeats.overdue(now).into_iter();
+    let by_topic = pipeline.counters.by_topic.all();
+    let names = assigned.iter().map(|state| state.topic.as_str()).collect::<BTreeSet<_>>();
+    let warnings = warnings(pipeline, &names, &by_topic, recent.overwritten);
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "group": config.group_id,
@@ -42,11 +46,14 @@ pub fn snapshot(pipeline: &PipelineState, known: u64, shows_records: bool, now: 
         "growing": recent.catching_up.is_some_and(|rate| rate < 0.0),
         "alarms": alarms.iter().take(ALARMS_MAX).map(|of| alarm(of, now_ms, shows_records)).collect::<Value>(),
         "alarms_more": alarms.len().saturating_sub(ALARMS_MAX),
+        "warnings": warnings.iter().take(ALARMS_MAX).map(warning).collect::<Value>(),
+        "warnings_more": warnings.len().saturating_sub(ALARMS_MAX),
         "silent": overdue.map(|(thread, silence)| json!([thread, silence.as_secs()])).collect::<Value>(),
         "rates": rates(recent.rates),
         "unread": unread,
-        "kafka": kafka(pipeline, &assigned),
-        "topics": topics(&assigned, &pipeline.counters.by_topic.all()),
+        "waiting": waiting(&alarms, &assigned),
+        "kafka": kafka(pipeline, names.len()),
+        "topics": topics(&assigned, &by_topic),
         "partitions": partitions_by_lag(&assigned),
         "influx": influx(pipeline, &config, &recent, &alarms),
         "not_stored": not_stored(pipeline, &config),
@@ -84,6 +91,27 @@ fn alarm(alarm: &Alarm, now_ms: u64, shows_records: bool) -> Value {
     })
 }
 
+fn warning(warning: &Warning) -> Value {
+    let Warning { name, scope, why, remedy } = warning;
+    json!({ "name": name, "scope": scope, "why": why, "remedy": remedy })
+}
+
+/// Records that are not committed yet: those of the alarms' topics if each alarm is about a topic, otherwise all.
+fn waiting(alarms: &[Alarm], assigned: &[PartitionState]) -> Option<i64> {
+    let topics: Option<Vec<&str>> = alarms.iter().map(|alarm| topic_of(&alarm.scope)).collect();
+    let topics = topics.filter(|topics| !topics.is_empty());
+    let waits =
+        |state: &&PartitionState| topics.as_ref().is_none_or(|topics| topics.contains(&state.topic.as_str()));
+    assigned.iter().filter(waits).filter_map(|state| state.lag.uncommitted).reduce(|all, more| all + more)
+}
+
+fn topic_of(scope: &Scope) -> Option<&str> {
+    match scope {
+        Scope::Topic(topic) => Some(topic),
+        Scope::Server | Scope::Destination(_) | Scope::DeadLetters | Scope::Kafka | Scope::Bridge => None,
+    }
+}
+
 fn rates(rates: Rates) -> Value {
     json!({
         "records": rates.records,
@@ -95,12 +123,10 @@ fn rates(rates: Rates) -> Value {
     })
 }
 
-fn kafka(pipeline: &PipelineState, assigned: &[PartitionState]) -> Value {
+fn kafka(pipeline: &PipelineState, topics: usize) -> Value {
     let counters = &pipeline.counters;
-    let mut topics: Vec<&str> = assigned.iter().map(|state| state.topic.as_str()).collect();
-    topics.dedup();
     json!({
-        "topics": topics.len(),
+        "topics": topics,
         "partitions": get(&counters.assigned_partitions),
         "records": get(&counters.records),
         "skipped": get(&counters.skipped),
@@ -111,8 +137,9 @@ fn kafka(pipeline: &PipelineState, assigned: &[PartitionState]) -> Value {
     })
 }
 
-/// Topics by lag, the largest first. The page shows `rejected`, `behind_s` and `deleted_in_s` where they are known.
-fn topics(assigned: &[PartitionState], rejected: &BTreeMap<Arc<str>, TopicCounts>) -> Value {
+/// Topics by lag, the largest first. The page shows `rejected`, `behind_s` and `deleted_in_s` where they are known, and computes a rate
+/// from `records`.
+fn topics(assigned: &[PartitionState], counts: &BTreeMap<Arc<str>, TopicCounts>) -> Value {
     let mut topics: BTreeMap<&str, TopicLag> = BTreeMap::new();
     for state in assigned {
         topics.entry(&state.topic).or_default().add(state);
@@ -121,13 +148,14 @@ fn topics(assigned: &[PartitionState], rejected: &BTreeMap<Arc<str>, TopicCounts
     topics.sort_by_key(|(_, all)| std::cmp::Reverse(lag_order(&all.lag)));
     let shown = topics.iter().take(TOPICS_MAX);
     let shown = shown.map(|(topic, all)| {
-        let rejected =
-            rejected.get(*topic).map_or(0, |of| of.rejected().map(|(_, count)| count).sum::<u64>());
+        let counts = counts.get(*topic);
+        let rejected = counts.map_or(0, |of| of.rejected().map(|(_, count)| count).sum::<u64>());
         json!({
             "topic": topic,
             "partitions": all.partitions,
             "unread": all.lag.unread,
             "uncommitted": all.lag.uncommitted,
+            "records": counts.map(|of| of.records),
             "rejected": rejected,
             "behind_s": all.behind.map(|behind| behind.as_secs_f64()),
             "deleted_in_s": all.retention_left.map(|left| left.as_secs_f64()),
@@ -162,7 +190,14 @@ fn partitions_by_lag(assigned: &[PartitionState]) -> Value {
     partitions.sort_by_key(|state| std::cmp::Reverse(lag_order(&state.lag)));
     let shown = partitions.into_iter().take(PARTITIONS_MAX);
     let shown = shown.map(|PartitionState { topic, partition, lag, .. }| {
-        json!({ "topic": topic, "partition": partition, "unread": lag.unread, "uncommitted": lag.uncommitted })
+        json!({
+            "topic": topic,
+            "partition": partition,
+            "committed_offset": lag.committed_offset,
+            "read_offset": lag.read_offset,
+            "unread": lag.unread,
+            "uncommitted": lag.uncommitted,
+        })
     });
     shown.collect()
 }

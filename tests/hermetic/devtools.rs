@@ -117,9 +117,9 @@ impl Tab<'_> {
         self.browser.call(Some(&self.session), method, params)
     }
 
-    /// The value of an expression.
+    /// The value of an expression, which is evaluated as if a person had clicked: only then may a page write to the clipboard.
     pub fn value(&self, expression: &str) -> Value {
-        let params = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let params = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true, "userGesture": true });
         let answer = self.call("Runtime.evaluate", &params);
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {}", answer["exceptionDetails"]);
         answer["result"]["value"].clone()
@@ -138,6 +138,7 @@ impl Tab<'_> {
     /// One in the background is not drawn.
     pub fn bring_to_front(&self) {
         self.call("Page.bringToFront", &json!({}));
+        self.call("Emulation.setFocusEmulationEnabled", &json!({ "enabled": true }));
     }
 
     pub fn emulate(&self, (width, height): (u32, u32), is_phone: bool, scheme: &str) {
@@ -147,10 +148,11 @@ impl Tab<'_> {
         self.call("Emulation.setEmulatedMedia", &features);
     }
 
-    /// The whole page, as a PNG.
-    pub fn screenshot(&self, file: &Path) {
+    /// The page as a PNG, down to `height_max`.
+    pub fn screenshot(&self, file: &Path, height_max: f64) {
         let size = &self.call("Page.getLayoutMetrics", &json!({}))["cssContentSize"];
-        let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
+        let height = size["height"].as_f64().unwrap().min(height_max);
+        let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1 });
         let params = json!({ "captureBeyondViewport": true, "clip": clip });
         let answer = self.call("Page.captureScreenshot", &params);
         let png = BASE64.decode(answer["data"].as_str().unwrap()).unwrap();

@@ -1,23 +1,27 @@
 //! Documents are true: paths, commands, configurations, messages and tests that they name exist.
 
+use crate::pages::{self, Block};
 use std::path::{Path, PathBuf};
 
-const DOCUMENTS: [&str; 14] = [
-    "README.md",
-    "ARCHITECTURE.md",
-    "docs/README.md",
-    "docs/README.ko.md",
-    "docs/telegraf.md",
-    "docs/others.md",
-    "docs/configuration.md",
-    "docs/shapes.md",
-    "docs/cookbook.md",
-    "docs/operating.md",
-    "docs/troubleshooting.md",
-    "docs/faults.md",
-    "docs/bugs-found.md",
-    "docs/benchmarks.md",
-];
+/// Pages whose records, configurations and points `tests/hermetic/shapes.rs` compares.
+const COMPARED: [&str; 3] = ["docs/cookbook.md", "docs/shapes.md", "docs/time-formats.md"];
+/// Pages whose commands `tests/live/guide.rs` runs on real servers.
+const RUN_WITH_SERVERS: &str = "tests/live/guide.rs";
+/// Pages whose commands repeat their measurements on real servers.
+const MEASUREMENTS: [&str; 2] = ["docs/benchmarks.md", "docs/faults.md"];
+/// Pages whose commands need no server.
+const RUN_WITHOUT_SERVERS: [&str; 1] = ["docs/lab.ko.md"];
+
+/// The pages of the site, which `docs/SUMMARY.md` lists.
+fn pages() -> Vec<String> {
+    let files = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().file_name());
+    let names = files.map(|name| name.into_string().unwrap());
+    let mut pages: Vec<String> =
+        names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}")).collect();
+    pages.sort();
+    assert!(pages.len() > 30, "{pages:?}");
+    pages
+}
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -76,16 +80,115 @@ fn sources() -> String {
 #[test]
 fn messages_in_troubleshooting_exist_in_the_program() {
     let sources = sources();
-    for (document, begin) in [("docs/troubleshooting.md", "### \""), ("docs/README.ko.md", "| \"")] {
-        let text = read(document);
-        let messages: Vec<&str> =
-            text.lines().filter_map(|line| line.strip_prefix(begin)?.split('"').next()).collect();
-        assert!(messages.len() >= 8, "{messages:?}");
-        for message in messages {
-            for part in message.split('…') {
-                assert!(sources.contains(part), "{document}: the bridge does not say {part:?}");
+    let text = read("docs/troubleshooting.md");
+    let messages: Vec<&str> = message_headings(&text).filter_map(|line| line.split('"').nth(1)).collect();
+    assert!(messages.len() >= 8, "{messages:?}");
+    for message in messages {
+        for part in message.split('…') {
+            assert!(sources.contains(part), "the bridge does not say {part:?}");
+        }
+    }
+}
+
+fn message_headings(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| line.starts_with("### \""))
+}
+
+#[test]
+fn the_korean_page_has_a_heading_for_each_message() {
+    let [english, korean] = ["docs/troubleshooting.md", "docs/troubleshooting.ko.md"].map(read);
+    let headings = |text: &str| message_headings(text).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(headings(&korean), headings(&english));
+}
+
+#[test]
+fn the_summary_lists_each_page_once() {
+    let summary = read("docs/SUMMARY.md");
+    let links = summary.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let mut listed: Vec<String> = links.map(|page| format!("docs/{page}")).collect();
+    listed.push("docs/SUMMARY.md".to_owned());
+    listed.sort();
+    assert_eq!(listed, pages());
+}
+
+/// Tables that a page leaves out are added, so that a fragment is checked like a whole file. Files of schemas do not exist here, and
+/// those of certificates are empty.
+#[test]
+fn configurations_in_documents_are_valid() {
+    let mut count = 0;
+    let folder = std::env::temp_dir().join(format!("bridge-configurations-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    for page in pages().into_iter().filter(|page| !COMPARED.contains(&page.as_str())) {
+        let blocks = pages::blocks(&read(&page)).into_iter();
+        let is_checked = |block: &Block| {
+            block.language == "toml"
+                && block.name.as_deref().is_none_or(|name| name == "bridge.toml")
+                && !block.text.lines().any(|line| line.starts_with("schema = "))
+        };
+        for Block { text, .. } in blocks.filter(is_checked) {
+            let given: toml::Table = text.parse().unwrap_or_else(|error| panic!("{page}: {error}\n{text}"));
+            let mut whole = text.clone();
+            for (table, keys) in [
+                ("kafka", "brokers = ['b:1']\ntopics = ['^.+']"),
+                ("influx", "url = 'http://h'\norg = 'o'\nbucket = 'b'\ntoken = 't'"),
+            ] {
+                if !given.contains_key(table) {
+                    whole.push_str(&format!("\n[{table}]\n{keys}\n"));
+                }
+            }
+            for line in whole.lines().filter(|line| line.split(' ').next().unwrap().ends_with("_file")) {
+                std::fs::write(folder.join(line.split('"').nth(1).unwrap()), "").unwrap();
+            }
+            let loaded =
+                configuration::parse(&folder.join("bridge.toml"), &whole, &|_| Some("text".to_owned()));
+            assert!(loaded.is_ok(), "{page}: {}\n{text}", loaded.err().unwrap());
+            count += 1;
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(count >= 20, "only {count} configurations were found");
+}
+
+#[test]
+fn commands_of_each_page_are_executed_by_a_test() {
+    let guide = read(RUN_WITH_SERVERS);
+    for page in pages() {
+        let has_commands = pages::blocks(&read(&page)).iter().any(|block| block.language == "sh");
+        let name = page.strip_prefix("docs/").unwrap();
+        let is_run = guide.contains(&format!("\"{name}\"")) || RUN_WITHOUT_SERVERS.contains(&page.as_str());
+        let measures = MEASUREMENTS.contains(&page.as_str());
+        assert!(!has_commands || is_run || measures, "no test runs the commands of {page}");
+    }
+}
+
+/// A block marked `text` after commands is their output.
+#[test]
+fn commands_without_servers_have_the_documented_output() {
+    for page in RUN_WITHOUT_SERVERS {
+        let folder = std::env::temp_dir().join(format!("bridge-documents-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut output = None;
+        let program = Path::new(env!("CARGO_BIN_EXE_kafka-influx-bridge")).parent().unwrap();
+        let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+        for Block { name, language, text } in pages::blocks(&read(page)) {
+            match (name, language.as_str()) {
+                (Some(name), _) => std::fs::write(folder.join(name), text).unwrap(),
+                (None, "sh") => {
+                    let mut command = std::process::Command::new("bash");
+                    command.args(["-euo", "pipefail", "-c", &text]).current_dir(&folder).env("PATH", &path);
+                    let run = command.output().unwrap();
+                    assert!(run.status.success(), "{page}: {text}{}", String::from_utf8_lossy(&run.stderr));
+                    output = Some(String::from_utf8(run.stdout).unwrap());
+                }
+                (None, "text") => {
+                    if let Some(output) = output.take() {
+                        assert_eq!(output, text, "{page}");
+                    }
+                }
+                _ => {}
             }
         }
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }
 
@@ -132,7 +235,9 @@ fn every_cause_of_an_alarm_is_documented_with_meaning_and_remedy() {
 
 #[test]
 fn paths_in_documents_exist() {
-    for document in DOCUMENTS {
+    let mut checked = 0;
+    let pages = pages();
+    for document in ["README.md", "ARCHITECTURE.md"].into_iter().chain(pages.iter().map(String::as_str)) {
         let text = read(document);
         let quoted = text.split('`').skip(1).step_by(2);
         let linked = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
@@ -156,11 +261,12 @@ fn paths_in_documents_exist() {
             .map(|path| root().join(path.split(' ').next().unwrap()))
             .chain(links)
             .collect();
-        assert!(!paths.is_empty(), "{document}");
+        checked += paths.len();
         for path in paths {
             assert!(path.exists(), "{document} names {}", path.display());
         }
     }
+    assert!(checked > 300, "only {checked} paths were found");
 }
 
 /// Asserts that each test that a document names exists: `FILE NAME` is a test in that file, `tests/loss/run NAME` a scenario.

@@ -45,6 +45,8 @@ mod given;
 #[cfg(target_os = "linux")]
 #[path = "../support/names.rs"]
 mod names;
+#[path = "../support/pages.rs"]
+mod pages;
 #[path = "../bench/micro/records.rs"]
 mod records;
 #[path = "../support/schema_server.rs"]

@@ -14,6 +14,8 @@ use testkit::receiver::Reply;
 
 const DESKTOP: (u32, u32) = (1120, 800);
 const PHONE: (u32, u32) = (360, 740);
+/// State, numbers and charts.
+const README_HEIGHT: f64 = 800.0;
 /// HTML that the page must show and not execute.
 const EVIL: &str = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">";
 
@@ -51,8 +53,31 @@ fn shoot(tab: &Tab<'_>, name: &str) {
         });
         let width = tab.value("document.documentElement.scrollWidth").as_u64().unwrap();
         assert!(width <= u64::from(size.0), "{name} {view}: {width} wide");
-        tab.screenshot(&folder.join(format!("{name}-{view}.png")));
+        tab.screenshot(&folder.join(format!("{name}-{view}.png")), f64::INFINITY);
     }
+    tab.emulate(DESKTOP, false, "light");
+    if name == "well" {
+        // The picture of README.md, which tests/browser/pictures copies.
+        tab.screenshot(&folder.join("readme.png"), README_HEIGHT);
+    }
+}
+
+const RATE_OF_METRICS: &str = "
+    parseFloat([...document.querySelectorAll('#topics summary')].find(row => row.innerText.includes('metrics'))
+        .children[2].innerText.replaceAll(',', ''))";
+const OFFSETS_OF_A_PARTITION: &str = "
+    [1, 2].map(cell => [...document.querySelectorAll('#topics details[open] div .row')]
+        .find(row => row.innerText.startsWith('partition ')).children[cell].innerText.replaceAll(',', ''))";
+
+fn assert_charts_are_before_the_tables_on_a_phone(tab: &Tab<'_>) {
+    let top = |selector: &str| {
+        tab.value(&format!("document.querySelector({selector:?}).getBoundingClientRect().top"))
+            .as_f64()
+            .unwrap()
+    };
+    assert!(top("#path") < top("#chart"), "on a desktop the way of the records comes first");
+    tab.emulate(PHONE, true, "light");
+    assert!(top("#chart") < top("#path") && top("#path") < top("#topics"), "the charts come first");
     tab.emulate(DESKTOP, false, "light");
 }
 
@@ -95,9 +120,13 @@ fn page(bridge: &Bridge) -> String {
 fn the_status_page_shows_the_state_of_the_bridge() {
     let (cluster, sink) = (Arc::new(Cluster::with_topic("metrics", 4)), Sink::start());
     cluster.create_topic("sensors", 2);
-    let setup = Setup::new(&cluster, &sink, "['metrics', 'sensors']")
+    cluster.create_topic("overwritten", 1);
+    cluster.create_topic("unwanted", 1);
+    let setup = Setup::new(&cluster, &sink, "['metrics', 'sensors', 'overwritten', 'unwanted']")
         .mapping("topics = 'metrics'\nname_key = 'name'\ntag_keys = ['id']\nstring_fields = ['v']")
         .mapping("topics = 'sensors'\nbucket = 'sensors'")
+        .mapping("topics = 'overwritten'\ntag_keys = ['id']\ntime_key = 'time'\ntime_format = 'unix'")
+        .mapping("topics = 'unwanted'")
         .batch("lines_max = 500");
     let bridge = setup.start();
     let browser = Browser::start();
@@ -120,6 +149,13 @@ fn the_status_page_shows_the_state_of_the_bridge() {
     says("lag is known", "#topics", "metrics");
     tab.value("document.querySelector('#topics summary').click()");
     says("a topic's partitions unfold", "#topics", "partition 3");
+    says("its partitions have offsets", "#topics", "next to read");
+    wait_until("its rate is shown", || tab.value(RATE_OF_METRICS).as_f64().is_some_and(|rate| rate > 0.0));
+    wait_until("its offsets are shown", || {
+        tab.value(OFFSETS_OF_A_PARTITION).as_array().is_some_and(|offsets| {
+            offsets.iter().all(|offset| offset.as_str().is_some_and(|text| text.parse::<f64>().is_ok()))
+        })
+    });
     says("destinations are listed", "#destinations", "bucket \"sensors\" of org \"test\"\nhealthy");
     says("the last record is not there yet", "#last_note", "None since the start.");
 
@@ -145,8 +181,15 @@ fn the_status_page_shows_the_state_of_the_bridge() {
     wait_until("a sample is drawn", || {
         tab.value("document.querySelectorAll('#plot path').length > 0") == true
     });
+    for title in ["Read and stored, per second", "Unread records"] {
+        let drawn = tab.value("document.getElementById('plot').textContent");
+        assert!(drawn.as_str().unwrap().contains(title), "{drawn}");
+    }
+    assert_ne!(tab.text("#range"), "Last 60 min", "the chart's range follows its data");
     tab.value(HOUR);
+    assert_eq!(tab.text("#range"), "Last 60 min");
     shoot(&tab, "well");
+    assert_charts_are_before_the_tables_on_a_phone(&tab);
 
     // Behind: writes of 500 lines are slow, so that 60,000 lines take half a minute. The lag is updated every 5 s.
     sink.answer(Some(Reply::status(204).after(Duration::from_millis(250)).storing()));
@@ -162,7 +205,7 @@ fn the_status_page_shows_the_state_of_the_bridge() {
     sink.answer(Some(Reply::status(401).body(r#"{"code":"unauthorized","message":"unauthorized access"}"#)));
     says("it holds", "#word", "Blocked");
     says("since when", "#word", "Blocked since ");
-    says("what waits", "#say", " in Kafka, nothing is lost");
+    says("how many records wait", "#say", " records wait in Kafka, nothing is lost");
     says("all wait", "#alarms", " destinations");
     says("why", "#alarms", "401");
     says("what to do", "#alarms", "token");
@@ -174,6 +217,34 @@ fn the_status_page_shows_the_state_of_the_bridge() {
     says("the bridge resumes by itself", "#word", "Healthy");
     assert_eq!(tab.text("#alarms"), "");
     assert_eq!(tab.complaints(), [""; 0]);
+
+    // The bucket is missing: the remedy has a command, which a button copies.
+    sink.answer(Some(
+        Reply::status(404).body(r#"{"code":"not found","message":"bucket \"main\" not found"}"#),
+    ));
+    cluster.produce("metrics", 0, [record(1, "1.5")]);
+    says("the command is shown", "#alarms .command", "influx bucket create --org test --name ");
+    assert!(
+        tab.text("#alarms .command").ends_with("--retention 0\nCopy"),
+        "{}",
+        tab.text("#alarms .command")
+    );
+    tab.value("document.querySelector('#alarms button').click()");
+    says("the command is copied", "#alarms button", "Copied");
+    shoot(&tab, "alarm");
+    sink.answer(None);
+    says("writing resumes", "#word", "Healthy");
+
+    // Warnings: points that overwrite each other, and a topic whose records are all filtered.
+    assert_eq!(tab.text("#warnings"), "");
+    let same = (0..20).map(|n| format!(r#"{{"name":"cpu","id":"same","v":{n},"time":1}}"#));
+    cluster.produce("overwritten", 0, same);
+    cluster.produce("unwanted", 0, (0..150).map(|_| r#"{"state":"on"}"#));
+    says("overwritten points", "#warnings", "have overwritten an earlier point of the same series and time");
+    says("the key for them", "#warnings", "tag_keys");
+    says("a filtered topic", "#warnings", "the last 150 records gave no point");
+    says("its command", "#warnings", "kafka-influx-bridge map --live 10 --topic unwanted");
+    shoot(&tab, "warnings");
 
     // Another bridge, with a public address: the page hides values.
     let mut config = setup.config();

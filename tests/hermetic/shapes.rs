@@ -1,4 +1,4 @@
-//! Every example of docs/shapes.md and docs/cookbook.md: the configuration is valid, and makes exactly these points of the records.
+//! Every example of docs/shapes.md, docs/cookbook.md and docs/time-formats.md: the configuration is valid, and makes exactly these points of the records.
 
 use base::record::{Record, RecordTime};
 use line_protocol::LineBuffer;
@@ -75,7 +75,7 @@ pub fn lines(config: &str, example: &Example, times: usize) -> Vec<Vec<String>> 
 
 #[test]
 fn documented_shapes_become_the_documented_points() {
-    for (document, count) in [("docs/shapes.md", 12), ("docs/cookbook.md", 26)] {
+    for (document, count) in [("docs/shapes.md", 12), ("docs/cookbook.md", 26), ("docs/time-formats.md", 1)] {
         let examples = examples(document);
         assert!(examples.len() >= count, "{document} has {} examples", examples.len());
         for example in examples {

@@ -3,43 +3,13 @@
 //! A line "`NAME`:" names the file that the block below it becomes. Blocks marked `sh` are run. The test replaces addresses and names
 //! by its own, and adds `--until-end` to `run`.
 
+use crate::support::pages::{Block, blocks};
 use crate::support::{Example, Influx, Live, PATIENCE, Produced, bridge_binary, measured, wait_for};
 use serde_json::{Map, Value};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
-
-/// One step of a page.
-#[derive(Debug)]
-enum Step {
-    File { name: String, text: String },
-    Commands(String),
-}
-
-fn steps(page: &str) -> Vec<Step> {
-    let (mut steps, mut named) = (Vec::new(), None);
-    let mut lines = page.lines();
-    while let Some(line) = lines.next() {
-        let indent = line.len() - line.trim_start().len();
-        let Some(language) = line.trim().strip_prefix("```") else {
-            if !line.trim().is_empty() {
-                named =
-                    line.trim().strip_prefix('`').and_then(|rest| rest.strip_suffix("`:")).map(str::to_owned);
-            }
-            continue;
-        };
-        let block = lines.by_ref().take_while(|line| line.trim() != "```");
-        let text =
-            block.fold(String::new(), |text, line| text + line.get(indent..).unwrap_or_default() + "\n");
-        match (named.take(), language) {
-            (Some(name), _) => steps.push(Step::File { name, text }),
-            (None, "sh") => steps.push(Step::Commands(text)),
-            (None, _) => {}
-        }
-    }
-    steps
-}
+use std::time::{Duration, Instant};
 
 /// A page, and the test's own names for the page's names.
 struct Guide<'a> {
@@ -53,20 +23,23 @@ impl Guide<'_> {
         self.replaced.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
     }
 
-    /// Executes every step.
-    fn follow(&self) {
+    /// Executes every step. Returns the time that this takes.
+    fn follow(&self) -> Duration {
+        let begin = Instant::now();
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(self.page);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         fs::create_dir_all(&self.folder).unwrap();
-        let steps = steps(&text);
-        assert!(steps.iter().any(|step| matches!(step, Step::Commands(_))), "{} has no commands", self.page);
-        for step in steps {
-            match step {
-                Step::File { name, text } => fs::write(self.folder.join(name), self.own(&text)).unwrap(),
-                Step::Commands(commands) => self.run(&commands),
+        let blocks = blocks(&text);
+        assert!(blocks.iter().any(|block| block.language == "sh"), "{} has no commands", self.page);
+        for Block { name, language, text } in blocks {
+            match (name, language.as_str()) {
+                (Some(name), _) => fs::write(self.folder.join(name), self.own(&text)).unwrap(),
+                (None, "sh") => self.run(&text),
+                (None, _) => {}
             }
         }
         fs::remove_dir_all(&self.folder).unwrap();
+        begin.elapsed()
     }
 
     fn run(&self, commands: &str) {
@@ -104,7 +77,7 @@ fn assert_stored(influx: &Influx, database: &str) {
 }
 
 /// Pages whose commands read `testtopic` and write into the bucket `ec2` of an InfluxDB 2.
-fn follow_ec2(page: &str) {
+fn follow_ec2(page: &str) -> Duration {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("testtopic"), 3, 1);
@@ -121,14 +94,16 @@ fn follow_ec2(page: &str) {
         ("--bucket ec2", format!("--bucket {bucket}")),
         ("\"ec2\"", format!("\"{bucket}\"")),
     ];
-    Guide { page, replaced, folder: live.path("guide") }.follow();
+    let time = Guide { page, replaced, folder: live.path("guide") }.follow();
     assert_stored(&influx, &bucket);
+    time
 }
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn the_quick_start_can_be_followed() {
-    follow_ec2("README.md");
+fn the_tutorial_takes_less_than_ten_minutes() {
+    let time = follow_ec2("tutorial.md");
+    assert!(time < Duration::from_mins(10), "{time:?}");
 }
 
 #[test]
@@ -145,7 +120,7 @@ fn the_telegraf_guide_can_be_followed() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn the_guide_for_other_programs_can_be_followed() {
+fn the_guides_for_other_programs_can_be_followed() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx1());
     let topic = kafka.create_topic(live.name("kmetrics"), 3, 1);
@@ -166,6 +141,8 @@ fn the_guide_for_other_programs_can_be_followed() {
         ("--database kmetrics", format!("--database {database}")),
         ("[\"tweets\"]", format!("[\"{tweets}\"]")),
     ];
-    Guide { page: "others.md", replaced, folder: live.path("guide") }.follow();
+    for page in ["fluentd.md", "logstash.md", "script.md"] {
+        Guide { page, replaced: replaced.clone(), folder: live.path("guide") }.follow();
+    }
     assert_stored(&influx, &database);
 }

@@ -3,6 +3,7 @@
 use crate::offset_tracker::AssignmentId;
 use crate::reject_limiter::{ProbeDelays, RejectLimiter};
 use crate::schema_wait::SchemaWait;
+use crate::telemetry::{TopicCounters, TurnCounts};
 use crate::time_check::TimeCheck;
 use crate::topic_destination::NoDestination;
 use crate::topic_routing::{LaneKey, Routing};
@@ -41,6 +42,10 @@ pub struct Topic {
     pub empty_query_logged: bool,
     /// Values that the mapper dropped.
     pub drops: Drops,
+    /// Counts of this turn's records, which the turn's end adds to `counters`.
+    pub turn: TurnCounts,
+    /// Shared counters of the topic; none before its first record.
+    pub counters: Option<Arc<TopicCounters>>,
     pub times: TimeCheck,
     pub limiter: RejectLimiter,
     pub schema_wait: SchemaWait,
@@ -239,6 +244,8 @@ impl Routes {
             first_line_logged: false,
             empty_query_logged: false,
             drops: Drops::default(),
+            turn: TurnCounts::default(),
+            counters: None,
             times: TimeCheck::new(rules.and_then(|rules| rules.time_rule())),
             limiter,
             schema_wait: SchemaWait::new(self.routing.schemas().cloned()),

@@ -13,7 +13,7 @@ use crate::offset_tracker::{AssignmentId, OffsetTracker};
 use crate::partition_routes::{Route, Routes};
 use crate::record_log::{self, RecordLog};
 use crate::reject_limiter::{Admission, RejectedFate, ServerBlock};
-use crate::telemetry::Counters;
+use crate::telemetry::{Counters, TurnCounts};
 use base::Destination;
 use base::NextOffset;
 use base::TopicPartition;
@@ -53,13 +53,9 @@ struct RoutedRecord<'a> {
     now: Instant,
 }
 
-/// Counts of one turn, added to [`Counters`] at its end: an atomic addition for each record would cost more.
+/// Topics of one turn. Their counts are added to [`Counters`] at its end: an atomic addition for each record would cost more.
 #[derive(Debug, Default)]
 struct Turn {
-    records: u64,
-    bytes: u64,
-    lines: u64,
-    filtered: u64,
     /// Indexes of the topics whose mappers saw records: at most one entry per record of the turn.
     topics: Vec<usize>,
     /// Indexes of the topics whose first records were all filtered.
@@ -168,7 +164,13 @@ impl RecordHandler {
             self.tracker.delivered_settled(assignment, offset, time_ns);
         }
 
-        self.turn.count(*index, record, &mapped);
+        topic.turn.add(&TurnCounts {
+            records: 1,
+            bytes: record.value.map_or(0, <[u8]>::len) as u64,
+            lines: mapped.lines as u64,
+            filtered: mapped.filtered as u64,
+        });
+        self.turn.add_topic(*index);
         if mapped.lines > 0 && !topic.first_line_logged {
             topic.first_line_logged = true;
             let first = batch.lines.lines() - mapped.lines;
@@ -231,8 +233,12 @@ impl RecordHandler {
         let Self { turn, routes, counters, .. } = self;
         turn.topics.sort_unstable();
         turn.topics.dedup();
+        let mut all = TurnCounts::default();
         for index in turn.topics.drain(..) {
             let topic = routes.topic_mut(index);
+            let counts = std::mem::take(&mut topic.turn);
+            topic.counters.get_or_insert_with(|| counters.by_topic.of(&topic.name)).add(&counts);
+            all.add(&counts);
             if let Some(mapper) = &mut topic.mapper {
                 topic.drops.add_all(&record_log::dropped_values(&topic.name, mapper, counters));
             }
@@ -241,7 +247,7 @@ impl RecordHandler {
             let topic = routes.topic_mut(index);
             record_log::all_filtered(&topic.name, &topic.drops);
         }
-        turn.publish(counters);
+        counters.add_turn(&all);
     }
 
     /// Leaves a record unsettled that was fetched before a reload and will be read again under the new configuration.
@@ -356,25 +362,10 @@ impl RecordHandler {
 }
 
 impl Turn {
-    fn count(&mut self, topic: usize, record: &Record<'_>, mapped: &Mapped) {
-        self.records += 1;
-        self.bytes += record.value.map_or(0, <[u8]>::len) as u64;
-        self.lines += mapped.lines as u64;
-        self.filtered += mapped.filtered as u64;
+    fn add_topic(&mut self, topic: usize) {
         if self.topics.last() != Some(&topic) {
             self.topics.push(topic);
         }
-    }
-
-    fn publish(&mut self, counters: &Counters) {
-        if self.records == 0 {
-            return;
-        }
-        Counters::add(&counters.records, self.records);
-        Counters::add(&counters.record_bytes, self.bytes);
-        Counters::add(&counters.lines, self.lines);
-        Counters::add(&counters.filtered, self.filtered);
-        (self.records, self.bytes, self.lines, self.filtered) = (0, 0, 0, 0);
     }
 }
 

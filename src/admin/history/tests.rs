@@ -31,6 +31,16 @@ fn rates_are_averages_of_the_last_seconds() {
 }
 
 #[test]
+fn counts_the_overwritten_points_of_the_last_minute() {
+    let f = |seconds: u64| {
+        let history =
+            ticked(seconds, |second| Totals { collisions: second.min(50) * 2, ..Totals::default() });
+        recent(&history).overwritten
+    };
+    assert_eq!((f(0), f(1), f(31), f(61), f(91), f(200)), (0, 0, 60, 100, 40, 0));
+}
+
+#[test]
 fn computes_how_fast_the_backlog_shrinks() {
     let f = |unread: fn(u64) -> Option<u64>, want: Option<f64>| {
         let history = ticked(40, |second| Totals { unread: unread(second), ..Totals::default() });

@@ -7,7 +7,7 @@ use super::super::tests::{pipeline, request_as, start};
 use super::*;
 use base::alarm::{BEFORE_RECORD_TEXT, FailureReport};
 use configuration::ShowRecords;
-use engine::telemetry::RejectedRecord;
+use engine::telemetry::{RejectedRecord, TurnCounts};
 use engine::{Mapping, MappingDestination, Routing};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,13 @@ fn partition(topic: &str, partition: i32, unread: Option<i64>, behind_s: u64) ->
     PartitionState {
         topic: topic.to_owned(),
         partition,
-        lag: PartitionLag { unread, uncommitted: unread.map(|unread| unread + 1), ..PartitionLag::default() },
+        lag: PartitionLag {
+            unread,
+            uncommitted: unread.map(|unread| unread + 1),
+            read_offset: Some(10),
+            committed_offset: Some(9),
+            ..PartitionLag::default()
+        },
         behind: Some(Duration::from_secs(behind_s)),
         retention: Some(Duration::from_hours(1)),
     }
@@ -33,19 +39,64 @@ fn lists_are_bounded_and_begin_with_the_largest_lag() {
     let all: Vec<_> = (0..600).map(of).collect();
     let counters = Counters::default();
     counters.reject("t299", mapping::Reason::Empty, 3);
+    counters.by_topic.of("t299").add(&TurnCounts { records: 7, ..TurnCounts::default() });
     let (topics, partitions) = (topics(&all, &counters.by_topic.all()), partitions_by_lag(&all));
     assert_eq!((topics.as_array().unwrap().len(), partitions.as_array().unwrap().len()), (100, 100));
     let worst = json!({
         "topic": "t299", "partitions": 2, "unread": 598 + 599, "uncommitted": 599 + 600,
-        "rejected": 3, "behind_s": 599.0, "deleted_in_s": 3_001.0,
+        "records": 7, "rejected": 3, "behind_s": 599.0, "deleted_in_s": 3_001.0,
     });
     assert_eq!(topics[0], worst);
-    let worst = json!({ "topic": "t299", "partition": 1, "unread": 599, "uncommitted": 600 });
+    let worst = json!({
+        "topic": "t299", "partition": 1, "committed_offset": 9, "read_offset": 10, "unread": 599, "uncommitted": 600,
+    });
     assert_eq!(partitions[0], worst);
     // A partition with unknown lag does not hide the others.
     let unknown = [partition("t", 0, None, 0), partition("t", 1, Some(5), 0)];
     let of_topic = &super::topics(&unknown, &BTreeMap::new())[0];
     assert_eq!((&of_topic["unread"], &of_topic["deleted_in_s"]), (&json!(5), &Value::Null));
+}
+
+#[test]
+fn counts_the_records_that_wait_for_the_alarms() {
+    let assigned =
+        [partition("a", 0, Some(10), 0), partition("a", 1, None, 0), partition("b", 0, Some(5), 0)];
+    let f = |scopes: &[Scope], want: Option<i64>| {
+        let alarm = |scope: &Scope| Alarm {
+            cause: "c",
+            blocks: true,
+            scope: scope.clone(),
+            at: String::new(),
+            why: String::new(),
+            remedy: String::new(),
+            lasting: Duration::ZERO,
+        };
+        let alarms: Vec<_> = scopes.iter().map(alarm).collect();
+        assert_eq!(waiting(&alarms, &assigned), want, "{scopes:?}");
+    };
+    let topic = |name: &str| Scope::Topic(name.to_owned());
+    f(&[], Some(11 + 6));
+    f(&[Scope::Server], Some(11 + 6));
+    f(&[topic("a")], Some(11));
+    f(&[topic("a"), topic("b")], Some(11 + 6));
+    f(&[topic("b"), Scope::DeadLetters], Some(11 + 6));
+    f(&[topic("c")], None);
+}
+
+#[tokio::test]
+async fn warns_of_overwritten_points_and_of_topics_whose_records_are_all_filtered() {
+    let pipeline = pipeline("http://127.0.0.1:1");
+    assert_eq!(parsed(&pipeline, true)["warnings"], json!([]));
+    Counters::add(&pipeline.counters.collisions, 5);
+    let filtered = TurnCounts { records: 100, filtered: 100, ..TurnCounts::default() };
+    for topic in ["assigned", "revoked"] {
+        pipeline.counters.by_topic.of(topic).add(&filtered);
+    }
+    let names = BTreeSet::from(["assigned"]);
+    let found = warnings(&pipeline, &names, &pipeline.counters.by_topic.all(), 0);
+    let found: Vec<_> = found.iter().map(|warning| (warning.name, warning.scope.as_str())).collect();
+    assert_eq!(found, [("overwritten", "overwritten points"), ("all_filtered", "topic assigned")]);
+    assert_eq!(parsed(&pipeline, true)["warnings"][0]["name"], "overwritten");
 }
 
 #[test]

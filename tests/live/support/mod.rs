@@ -22,6 +22,8 @@ pub mod numbers;
 mod own_influx;
 mod own_influx1;
 mod own_server;
+#[path = "../../support/pages.rs"]
+pub mod pages;
 mod points;
 mod prometheus;
 mod proxies;

@@ -122,7 +122,9 @@ impl DeadLetterError {
         let remedy = match self {
             Self::Client { .. } => "correct [kafka.tls] and [kafka.librdkafka], and restart",
             Self::TopicMissing { topic, brokers } => {
-                return format!("kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic}");
+                return format!(
+                    "create it: `kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic}`"
+                );
             }
             Self::TopicForbidden { .. } => {
                 "grant WRITE and DESCRIBE on it, and CREATE if the bridge is to create it"
@@ -181,6 +183,9 @@ mod tests {
         }
         let missing =
             DeadLetterError::TopicMissing { topic: "dead".to_owned(), brokers: "k:9092".to_owned() };
-        assert_eq!(missing.remedy(), "kafka-topics.sh --bootstrap-server k:9092 --create --topic dead");
+        assert_eq!(
+            missing.remedy(),
+            "create it: `kafka-topics.sh --bootstrap-server k:9092 --create --topic dead`"
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Counters of the data path. Nothing is dropped without one of them.
 
-use super::{ByTopic, Rejections, UnsettledTimestamps};
+use super::{ByTopic, Rejections, TurnCounts, UnsettledTimestamps};
 use mapping::{DropReason, Drops, Reason};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -89,6 +89,16 @@ impl Counters {
 
     pub fn get(counter: &AtomicU64) -> u64 {
         counter.load(Ordering::Relaxed)
+    }
+
+    /// Adds the counts of all topics of a turn.
+    pub fn add_turn(&self, turn: &TurnCounts) {
+        if turn.records > 0 {
+            Self::add(&self.records, turn.records);
+            Self::add(&self.record_bytes, turn.bytes);
+            Self::add(&self.lines, turn.lines);
+            Self::add(&self.filtered, turn.filtered);
+        }
     }
 
     /// Counts rejected records of a topic, or rejected elements of a record.

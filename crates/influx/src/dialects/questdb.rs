@@ -66,7 +66,7 @@ pub const PHRASES: Phrases = Phrases {
 const LIMITS: &[ServerLimit] = &[ServerLimit {
     text: "cannot insert in non-wal table",
     scope: LimitScope::Lines,
-    remedy: "the table has no write-ahead log, which line protocol over HTTP needs: ALTER TABLE NAME SET TYPE WAL, and restart QuestDB",
+    remedy: "the table has no write-ahead log, which line protocol over HTTP needs: `ALTER TABLE NAME SET TYPE WAL`, and restart QuestDB",
 }];
 
 const TYPES: &[(&str, &str)] = &[

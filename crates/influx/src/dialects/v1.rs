@@ -61,8 +61,8 @@ impl Dialect for Database<'_> {
         };
         let grant = format!("GRANT WRITE ON {} TO {}", identifier(self.database), identifier(username));
         format!(
-            "let influx.username write there: influx -execute {}; on 2.x: \
-             influx v1 auth create --username {} --write-bucket ID",
+            "let influx.username write there: `influx -execute {}`; on 2.x: \
+             `influx v1 auth create --username {} --write-bucket ID`",
             word(&grant),
             word(username)
         )
@@ -73,7 +73,7 @@ impl Dialect for Database<'_> {
             return self.mapping_remedy(credential);
         }
         format!(
-            "check influx.database, or set create_database = true under [influx], or create it: {}",
+            "check influx.database, or set `create_database = true` under [influx], or create it: {}",
             create_command(self.database)
         )
     }
@@ -95,8 +95,8 @@ impl Database<'_> {
             _ => "NAME",
         };
         format!(
-            "map it to a bucket: influx v1 dbrp create --db {} --rp {} --default --bucket-id ID; \
-             and let a user write there: influx v1 auth create --username {} --write-bucket ID",
+            "map it to a bucket: `influx v1 dbrp create --db {} --rp {} --default --bucket-id ID`; \
+             and let a user write there: `influx v1 auth create --username {} --write-bucket ID`",
             word(self.database),
             word(self.policy.unwrap_or("autogen")),
             word(username)
@@ -109,7 +109,7 @@ fn create_statement(database: &str) -> String {
 }
 
 fn create_command(database: &str) -> String {
-    format!("influx -execute {}", word(&create_statement(database)))
+    format!("`influx -execute {}`", word(&create_statement(database)))
 }
 
 /// A quoted identifier of `InfluxQL`.

@@ -38,7 +38,7 @@ impl Dialect for Bucket<'_> {
     fn permission_remedy(&self, _: &Credential) -> String {
         format!(
             "give influx.token permission to write to bucket {}, or make one that has it: \
-             influx auth create --org {} --write-buckets",
+             `influx auth create --org {} --write-buckets`",
             word(self.bucket),
             word(self.org)
         )
@@ -46,11 +46,11 @@ impl Dialect for Bucket<'_> {
 
     fn missing_remedy(&self, cause: Cause, _: &Credential) -> String {
         if cause == Cause::OrgMissing {
-            return format!("check influx.org, or create it: influx org create --name {}", word(self.org));
+            return format!("check influx.org, or create it: `influx org create --name {}`", word(self.org));
         }
         format!(
             "check influx.bucket and influx.org, or create it: \
-             influx bucket create --org {} --name {} --retention 0",
+             `influx bucket create --org {} --name {} --retention 0`",
             word(self.org),
             word(self.bucket)
         )

@@ -62,7 +62,7 @@ impl Dialect for Database<'_> {
     fn permission_remedy(&self, _: &Credential) -> String {
         format!(
             "give influx.token permission to write to database {}, or make one that has it: \
-             influxdb3 create token --permission {} (Enterprise), influxdb3 create token --admin (Core)",
+             `influxdb3 create token --permission {}` (Enterprise), `influxdb3 create token --admin` (Core)",
             word(&self.name()),
             word(&format!("db:{}:write", self.name()))
         )
@@ -70,7 +70,7 @@ impl Dialect for Database<'_> {
 
     fn missing_remedy(&self, _: Cause, _: &Credential) -> String {
         format!(
-            "check influx.{}, or create the database: influxdb3 create database {}",
+            "check influx.{}, or create the database: `influxdb3 create database {}`",
             match self.endpoint {
                 Endpoint::V2(_) => "bucket",
                 Endpoint::Own { .. } | Endpoint::V1(_) => "database",
@@ -230,6 +230,6 @@ mod tests {
         let permission = database.permission_remedy(&Credential::None);
         assert!(permission.contains("influxdb3 create token --permission db:d:write"), "{permission}");
         let missing = database.missing_remedy(Cause::DatabaseMissing, &Credential::None);
-        assert_eq!(missing, "check influx.database, or create the database: influxdb3 create database d");
+        assert_eq!(missing, "check influx.database, or create the database: `influxdb3 create database d`");
     }
 }

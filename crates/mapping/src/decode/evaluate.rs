@@ -89,8 +89,8 @@ impl<'t> Evaluator<'t> {
         match test {
             Test::RelQuery(_) | Test::AbsQuery(_) => !self.nodes(test, at).is_empty(),
             Test::Function(function) => match &**function {
-                TestFunction::Match(text, pattern) => self.is_match(text, pattern, true, at),
-                TestFunction::Search(text, pattern) => self.is_match(text, pattern, false, at),
+                TestFunction::Match(value, pattern) => self.is_match(value, pattern, true, at),
+                TestFunction::Search(value, pattern) => self.is_match(value, pattern, false, at),
                 other => self.result(other, at).is_some(),
             },
         }
