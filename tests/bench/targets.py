@@ -6,6 +6,10 @@ from results import Rows, median
 BESIDE_TELEGRAF = [("ec2", "gzip", 10, 5), ("wide", "gzip", 9, None), ("ec2", "none", 12, 8), ("wide", "none", 16, None)]
 BESIDE_LIMIT = 1.4
 BESIDE_LOAD, INFLUX_BESIDE_TELEGRAF = 0.85, 1.8
+# Maximum ratio of a format's CPU time to that of the same values as JSON, and minimum ratio of Telegraf's to the bridge's with the same format.
+BESIDE_JSON = {"influx": 0.95, "msgpack": 1.5, "avro": 2, "protobuf": 3}
+FORMAT_BESIDE_TELEGRAF = 5
+COPIED_BESIDE_JSON = 0.6
 P50_MS, P99_MS = 60, 120
 START_MS = 500
 MEMORY_MB = 64
@@ -43,7 +47,7 @@ REASONS = [
 def table(sections):
     """Rows of name, target, measured value and whether the target is met, for the sections with results."""
     makers = {"cost": cost, "acknowledgement": acknowledgement, "refusals": refusals, "influx": influx, "latency": latency, "start": start}
-    makers |= {"memory": memory, "size": size, "growth": growth, "stages": stages}
+    makers |= {"formats": formats, "memory": memory, "size": size, "growth": growth, "stages": stages}
     return [row for name, maker in makers.items() if sections.get(name) for row in maker(Rows(sections[name]))]
 
 
@@ -65,6 +69,17 @@ def cost(rows):
         here = rows.where(kind=kind, compression="gzip")
         over = here.where(program="bridge").ratios("processor_us", here.where(program="limit"))
         yield at_most(f"CPU of the bridge / the limit, {kind}, gzip", BESIDE_LIMIT, over)
+
+
+def formats(rows):
+    for kind in dict.fromkeys(rows.of("kind")):
+        bridge, telegraf = (rows.where(kind=kind, program=program) for program in ("bridge", "telegraf"))
+        for name, most in BESIDE_JSON.items():
+            ratios = bridge.where(format=name).ratios("processor_us", bridge.where(format="json"))
+            yield at_most(f"CPU of {name} / JSON, {kind}", most, ratios)
+        for name in dict.fromkeys(telegraf.of("format")):
+            ratios = telegraf.where(format=name).ratios("processor_us", bridge.where(format=name))
+            yield at_least(f"CPU of Telegraf / the bridge, {name}, {kind}", FORMAT_BESIDE_TELEGRAF, ratios)
 
 
 def influx(rows):
@@ -121,6 +136,12 @@ def stages(rows):
     for kind, shape, most in MAP_NS:
         values = rows.where(stage="map", what=f"{kind}, {shape}").of("median_ns")
         yield at_most(f"record to line, {kind}, {shape}", most, values, " ns")
+    for kind in ("ec2", "wide"):
+        copied = rows.where(stage="map", what=f"influx_copied, {kind}")
+        known = rows.where(stage="map", what=f"{kind}, known shape")
+        # Results of earlier versions have no such rows.
+        if copied:
+            yield at_most(f"record to line, copied / JSON, {kind}", COPIED_BESIDE_JSON, copied.ratios("median_ns", known))
 
 
 def growing(rows):
