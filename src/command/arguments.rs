@@ -110,7 +110,7 @@ struct Init {
     /// Kafka brokers, separated by commas [default: localhost:9092]
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
     brokers: Vec<String>,
-    /// Use [kafka] and [influx] of an existing configuration
+    /// Use [kafka], [schema_registry] and [influx] of an existing configuration
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// librdkafka property for the connection, such as security.protocol=ssl; may be repeated
@@ -128,6 +128,9 @@ struct Init {
     /// Time limit for reading the records of a topic, in seconds
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
+    /// Schema registry whose schemas show the keys of framed Avro and Protobuf records
+    #[arg(long, value_name = "URL")]
+    schema_registry: Option<String>,
     /// URL of InfluxDB
     #[arg(long, value_name = "URL")]
     influx_url: Option<String>,
@@ -162,6 +165,7 @@ impl Init {
             file: self.file,
             records: self.records as usize,
             wait: Duration::from_secs(self.seconds),
+            schema_registry: self.schema_registry,
             influx: init::Influx { url, org, bucket, database, is_v3: api == "v3" },
             output: self.output,
             force: self.force,
