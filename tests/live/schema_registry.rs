@@ -2,8 +2,8 @@
 
 use crate::support::config::v2;
 use crate::support::{
-    Bridge, Config, Influx, Kafka, Live, PATIENCE, Paused, Produced, basic, login_before, run_command,
-    wait_for,
+    Bridge, Config, Influx, Kafka, Live, PATIENCE, Paused, Produced, basic, bridge_binary, login_before,
+    run_command, wait_for,
 };
 use serde_json::{Value, json};
 use std::fs;
@@ -100,6 +100,14 @@ fn schemas_of_protobuf_are_read_with_their_imports() {
     let topic = kafka.create_topic(live.name("protobuf"), 1, 1);
     let bucket = influx.create_bucket(live.name("protobuf"));
     produce(&live, &kafka, &topic, ("protobuf", 1), (0, 1_000));
+    let proposed = Command::new(bridge_binary())
+        .args(["init", "--brokers", kafka.brokers(), "--topic", &topic, "-o", "-"])
+        .args(["--schema-registry", &live.registry()])
+        .output()
+        .unwrap();
+    let proposed = String::from_utf8_lossy(&proposed.stdout).into_owned();
+    assert!(proposed.contains("\nformat = \"protobuf\"\n"), "{proposed}");
+    assert!(proposed.contains("\ntime_key = \"at\"\n"), "{proposed}");
     let (top, mapping) = (registry(&live, ""), MAPPING.replace("avro", "protobuf"));
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(&mapping).top(&top);
     let (status, shown, _) = run_command(&config.text(), &["check", "--connect"]);
