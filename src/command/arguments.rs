@@ -112,7 +112,7 @@ struct Init {
     /// Kafka brokers, separated by commas [default: localhost:9092]
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
     brokers: Vec<String>,
-    /// Use [kafka] and [influx] of an existing configuration
+    /// Use [kafka], [schema_registry] and [influx] of an existing configuration
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Settings of a managed Kafka service; its password is read from the variable `KAFKA_PASSWORD`
@@ -133,6 +133,9 @@ struct Init {
     /// Time limit for reading the records of a topic, in seconds
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
+    /// Schema registry whose schemas show the keys of framed Avro and Protobuf records
+    #[arg(long, value_name = "URL")]
+    schema_registry: Option<String>,
     /// URL of InfluxDB
     #[arg(long, value_name = "URL")]
     influx_url: Option<String>,
@@ -168,6 +171,7 @@ impl Init {
             file: self.file,
             records: self.records as usize,
             wait: Duration::from_secs(self.seconds),
+            schema_registry: self.schema_registry,
             influx: init::Influx { url, org, bucket, database, is_v3: api == "v3" },
             output: self.output,
             force: self.force,

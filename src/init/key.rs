@@ -40,6 +40,10 @@ pub struct Key {
     pub empty: u64,
     pub booleans: u64,
     pub nulls: u64,
+    /// Numbers that are times of the records' format.
+    pub timestamps: u64,
+    /// Whether such a time has no zone.
+    pub is_local: bool,
     /// Whether a float would round an integer.
     pub is_rounded: bool,
     /// Smallest and largest number.

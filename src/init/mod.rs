@@ -28,8 +28,12 @@ pub use propose::propose;
 pub use shape::Shape;
 pub use trial::Trial;
 
-use mapping::{Frame, SchemaId};
+use mapping::{Format, Frame, Lookup, SchemaId, Schemas};
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Schemas that are asked for to find the format of a topic's records. A topic has few of them.
+const SCHEMAS_MAX: usize = 20;
 
 /// The schemas of records that have the frame of a schema registry and are no JSON behind it; none if most records have none.
 pub fn framed(sample: &Sample) -> Option<BTreeSet<SchemaId>> {
@@ -39,10 +43,21 @@ pub fn framed(sample: &Sample) -> Option<BTreeSet<SchemaId>> {
     (frames.len() * 2 > values().count()).then(|| frames.iter().map(|frame| frame.schema).collect())
 }
 
+/// The format of records with a frame, by the first of their schemas that the registry has and that values are read with.
+fn framed_format(sample: &Sample) -> Option<Format> {
+    let schemas = sample.schemas.as_ref()?;
+    framed(sample)?.into_iter().take(SCHEMAS_MAX).find_map(|id| match schemas.find(id) {
+        Lookup::Ready(schema) => Some(schema.format()),
+        Lookup::Unusable(_) | Lookup::Missing(_) => None,
+    })
+}
+
 /// Sampled records of one topic, ordered by time.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
     pub topic: String,
+    /// The schemas of a registry, if one is named.
+    pub schemas: Option<Arc<dyn Schemas>>,
     /// Whether the records come from a file, so that they have no Kafka timestamp.
     pub is_file: bool,
     pub records: Vec<SampledRecord>,

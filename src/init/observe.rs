@@ -3,6 +3,7 @@
 use super::key::{INDEX, Key, Segment};
 use super::shape::path_of;
 use super::{SampledRecord, Shape, names};
+use mapping::TimeMark;
 use mapping::decode::{Query, Scanner, SyntaxError, Token};
 use std::collections::HashMap;
 
@@ -48,10 +49,11 @@ impl Observation {
             let (value, kafka_ms) = (record.value.as_deref().unwrap_or_default(), record.time_ms);
             let mut others = 0;
             // An invalid record is rejected, but the part before the error still shows keys.
-            let _rejected = shape.each(value, &mut |scanner| match scanner.value()? {
+            let _rejected = shape.each(value, &mut |scanner, times| match scanner.value()? {
                 Token::Object => {
                     seen.objects += 1;
-                    Flattener { seen: &mut seen, segments: Vec::new(), kafka_ms }.object(scanner, 0)
+                    let segments = Vec::new();
+                    Flattener { seen: &mut seen, segments, kafka_ms, times }.object(scanner, 0)
                 }
                 token => {
                     others += 1;
@@ -122,6 +124,8 @@ struct Flattener<'o> {
     seen: &'o mut Observation,
     segments: Vec<Segment>,
     kafka_ms: Option<i64>,
+    /// Times of the record's format.
+    times: &'o [TimeMark],
 }
 
 impl Flattener<'_> {
@@ -153,6 +157,7 @@ impl Flattener<'_> {
 
     /// Reads a value; returns whether it is an object.
     fn member(&mut self, scanner: &mut Scanner<'_>, depth: usize) -> Result<bool, SyntaxError> {
+        let mark = TimeMark::find(self.times, scanner.position());
         let token = scanner.value()?;
         scanner.check_depth(token, depth)?;
         match token {
@@ -161,8 +166,10 @@ impl Flattener<'_> {
             scalar => {
                 let (object, kafka_ms) = (self.seen.objects, self.kafka_ms);
                 if let Some(key) = self.seen.key_mut(pattern(&self.segments), &self.segments) {
-                    let is_time = !key.is_indexed() && names::is_time(key.name());
+                    let is_time = mark.is_none() && !key.is_indexed() && names::is_time(key.name());
                     key.add(scalar, object, kafka_ms, is_time);
+                    key.timestamps += u64::from(mark.is_some());
+                    key.is_local |= mark.is_some_and(|mark| mark.is_local);
                 }
             }
         }

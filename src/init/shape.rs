@@ -1,15 +1,18 @@
 //! Finds the objects in records that become points.
 
-use super::SampledRecord;
 use super::key::Segment;
+use super::{Sample, framed_format};
 use mapping::decode::{Query, Scanner, SyntaxError, Token, select};
-use mapping::{Csv, Format, Frame, Rules};
+use mapping::{Csv, Format, Frame, Rules, Schemas, TimeMark};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The objects of records that become points.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Shape {
     pub format: Format,
+    /// The schemas that the records are read with, if a registry has them.
+    pub schemas: Option<Arc<dyn Schemas>>,
     pub csv: Csv,
     /// Path to the objects; none for whole records.
     pub query: Option<(String, Query)>,
@@ -17,23 +20,26 @@ pub struct Shape {
 
 impl Shape {
     /// Whole records, in the format that fits more of them.
-    pub fn whole(records: &[SampledRecord]) -> Self {
-        let values = || records.iter().filter_map(|record| record.value.as_deref());
-        let csv = Csv::default();
+    pub fn whole(sample: &Sample) -> Self {
+        let of = |format| Self { format, ..Self::default() };
+        if let Some(format) = framed_format(sample) {
+            return Self { schemas: sample.schemas.clone(), ..of(format) };
+        }
+        let values = || sample.records.iter().filter_map(|record| record.value.as_deref());
         let binary: Vec<Format> = values().filter_map(Format::of_binary).collect();
         if let Some(format) = binary.first().filter(|_| binary.len() * 2 > values().count()) {
-            return Self { format: *format, csv, query: None };
+            return of(*format);
         }
         // `value_compression` recognises the compression of text by itself.
         let text: Vec<_> = values().map(mapping::unpacked).collect();
         // Serializers of JSON Schema write a registry's frame, which the mapping skips.
         let values = || text.iter().map(|value| Frame::of(value).map_or(&**value, |frame| frame.content));
         if values().filter(|value| mapping::is_line_protocol(value)).count() * 2 > values().count() {
-            return Self { format: Format::Influx, csv, query: None };
+            return of(Format::Influx);
         }
         let tables: Vec<Csv> = values().filter_map(Csv::with_first_line).collect();
         if let Some(csv) = tables.first().filter(|_| tables.len() * 2 > values().count()) {
-            return Self { format: Format::Csv, csv: csv.clone(), query: None };
+            return Self { csv: csv.clone(), ..of(Format::Csv) };
         }
         let (mut as_json, mut as_lines) = (0_u64, 0_u64);
         for value in values() {
@@ -47,19 +53,20 @@ impl Shape {
         let is_single = |value: &[u8]| is_whole(Scanner::new(value)) && value.trim_ascii().contains(&b'\n');
         let pretty = values().filter(|value| is_single(value));
         let is_lines = as_lines > 0 && (as_lines > pretty.count() as u64) && as_lines * 10 >= as_json;
-        Self { format: if is_lines { Format::JsonLines } else { Format::Json }, csv, query: None }
+        of(if is_lines { Format::JsonLines } else { Format::Json })
     }
 
-    /// Calls `take` for each value that should be an object, with a scanner before the value.
+    /// Calls `take` for each value that should be an object, with a scanner before the value, and the times of the record's format.
     pub fn each(
         &self,
         value: &[u8],
-        take: &mut impl FnMut(&mut Scanner<'_>) -> Result<(), SyntaxError>,
+        take: &mut impl FnMut(&mut Scanner<'_>, &[TimeMark]) -> Result<(), SyntaxError>,
     ) -> Result<(), SyntaxError> {
         // A record of another format is empty here; the trial counts its rejection.
         let rules = Rules { format: self.format, csv: self.csv.clone(), ..Rules::default() };
-        let json = rules.to_json(value).unwrap_or_default();
-        let whole = Scanner::new(&json);
+        let text = rules.read_text(self.schemas.as_ref(), value).unwrap_or_default();
+        let (json, whole) = (&text.json, Scanner::new(&text.json));
+        let take = &mut |scanner: &mut Scanner<'_>| take(scanner, &text.times);
         if whole.clone().is_at_end() {
             return Ok(());
         }

@@ -11,7 +11,8 @@ fn sample<V: Into<Vec<u8>>>(values: impl IntoIterator<Item = V>) -> Sample {
         value: Some(value.into()),
         ..SampledRecord::default()
     };
-    Sample { topic: "t".to_owned(), is_file: true, records: (0..).zip(values).map(record).collect() }
+    let records = (0..).zip(values).map(record).collect();
+    Sample { topic: "t".to_owned(), is_file: true, records, ..Sample::default() }
 }
 
 /// The keys of the mapping, without comments, on one line.
@@ -126,11 +127,11 @@ fn the_memory_of_a_sample_is_bounded() {
         let keys: Vec<String> = (0..100).map(|key| format!(r#""k{n}_{key}":1"#)).collect();
         format!("{{{}}}", keys.join(","))
     }));
-    let seen = Observation::of(&wide.records, &Shape::whole(&wide.records));
+    let seen = Observation::of(&wide.records, &Shape::whole(&wide));
     assert_eq!((seen.keys.len(), seen.has_more_keys, seen.objects), (KEYS_MAX, true, 30));
     assert!(table(&wide).contains("more than 2,000 different keys"));
     let many = sample((0..500).map(|n| format!(r#"{{"host":"h{n}","v":1}}"#)));
-    let seen = Observation::of(&many.records, &Shape::whole(&many.records));
+    let seen = Observation::of(&many.records, &Shape::whole(&many));
     let key = seen.key("host").unwrap();
     assert_eq!((key.distinct(), key.values().len()), (None, 0));
     let deep = format!("{}1{}", "{\"a\":".repeat(100), "}".repeat(100));

@@ -50,7 +50,8 @@ impl Trial {
     pub fn run(config: &Config, sample: &Sample) -> Option<Self> {
         let routing = config.routing();
         let rules = routing.rules_of(&sample.topic)?;
-        let mut mapper = Mapper::new(Arc::clone(rules), &sample.topic, config.record_limits());
+        let mapper = Mapper::new(Arc::clone(rules), &sample.topic, config.record_limits());
+        let mut mapper = mapper.with_schemas(sample.schemas.clone());
         let mut trial = Self { rate: rate(sample), ..Self::default() };
         for record in &sample.records {
             let time = match record.time_ms {
@@ -185,7 +186,7 @@ mod tests {
             value: None,
         };
         let f = |records: Vec<SampledRecord>, want: Option<(f64, u64)>| {
-            let sample = Sample { topic: "t".to_owned(), is_file: false, records };
+            let sample = Sample { topic: "t".to_owned(), records, ..Sample::default() };
             assert_eq!(rate(&sample).map(|rate| (rate.records_per_day, rate.span_ms)), want);
         };
         // One record per second in each of two partitions; one sample has only two records.

@@ -30,7 +30,7 @@ def write(results, folder):
     sections = {name: Rows(rows) for name, rows in results["sections"].items() if rows}
     machine = results["machine"]
     folder.mkdir(parents=True, exist_ok=True)
-    makers = {"cost": cost, "consumers": consumers, "influx": influx, "server-cost": server_cost, "latency": latency, "start": start}
+    makers = {"cost": cost, "formats": formats, "consumers": consumers, "influx": influx, "server-cost": server_cost, "latency": latency, "start": start}
     makers |= {"acknowledgement": acknowledgement, "refusals": refusals}
     makers |= {"memory": memory, "size": size, "stages": stages, "growth": growth}
     parts = [head(machine, rounds(sections)), target_table(sections)]
@@ -59,7 +59,7 @@ Kafka, the measured program and its destination share one machine: {machine["pro
 Ratios are reliable, because the programs take turns: each round gives a ratio, and the tables show the median of these.
 
 ```sh
-tests/bench/run                   # repeats all measurements in about 45 minutes, on an otherwise idle machine
+tests/bench/run                   # repeats all measurements in about an hour, on an otherwise idle machine
 tests/bench/run --only cost       # one section; --help lists them
 ```
 
@@ -113,6 +113,30 @@ def cost(rows):
 - *The limit* does only the work that no bridge can avoid. It consumes with the bridge's own code and settings and checks that each record is UTF-8. For
   every 5,000 records it compresses (libdeflate, level 1) and writes as many prepared lines. It maps nothing.
 - Slower programs get fewer records, so that each run takes some seconds.
+"""
+
+
+def formats(rows):
+    lines = [
+        "| records | format | | CPU, µs per record | beside the bridge with JSON | records/s | bytes per record |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for kind, name, program in dict.fromkeys((row["kind"], row["format"], row["program"]) for row in rows):
+        here = rows.where(kind=kind, format=name, program=program)
+        ratios = here.ratios("processor_us", rows.where(kind=kind, format="json", program="bridge"))
+        columns = [spread(here.of("processor_us")), spread(ratios), spread(here.of("rate")), f"{median(here.of('record_bytes')):.0f}"]
+        lines.append(f"| {kind} | {name} | {NAMES[program]} | {' | '.join(columns)} |")
+    return f"""## Formats
+
+The records of `ec2` and `wide` in other formats, not compressed, with the same values. The programs and formats take turns.
+
+{chr(10).join(lines)}
+
+- `influx` records are the lines that the bridge makes from the JSON records, and they are copied.
+- `avro` reads its schema from a file. `avro-registry` has the frame of a schema registry, whose schema is asked for once. Telegraf would
+  compile the schema of a file for each record.
+- Telegraf reads `msgpack`, `cbor` and `protobuf` with its XPath parser, which takes all values as fields. The options of its other parsers correspond to the mapping
+  of JSON.
 """
 
 

@@ -22,21 +22,21 @@ TELEGRAF_MAPPINGS = {
 PLACE = {"org": "o", "bucket": "b", "token": "t"}
 
 
-def bridge(stage, kind, topic, compression=None, kafka="", batch="", **place):
-    """Returns a command for `measure`: the bridge with its defaults and the required settings."""
+def bridge(stage, kind, topic, compression=None, kafka="", batch="", mapping=None, **place):
+    """Returns a command for `measure`: the bridge with its defaults and the required settings. `mapping`: instead of that of the kind."""
 
     def command(receiver):
-        path = bridge_toml(stage, receiver.url, kind, topic, compression, kafka, batch, **place)
+        path = bridge_toml(stage, receiver.url, kind, topic, compression, kafka, batch, mapping, **place)
         return [stage.bridge, "run", "--config", path]
 
     return command
 
 
-def bridge_toml(stage, url, kind, topic, compression=None, kafka="", batch="", **place):
-    group, where = stage.next_name(), PLACE | place
-    mappings = [f"[[mapping]]\n{MAPPINGS[kind]}\n"]
+def bridge_toml(stage, url, kind, topic, compression=None, kafka="", batch="", mapping=None, **place):
+    group, where, mapping = stage.next_name(), PLACE | place, mapping or MAPPINGS[kind]
+    mappings = [f"[[mapping]]\n{mapping}\n"]
     if len(topic.names) > 1:
-        mappings = [f'[[mapping]]\ntopics = ["{name}"]\n{MAPPINGS[kind]}\n' for name in topic.names]
+        mappings = [f'[[mapping]]\ntopics = ["{name}"]\n{mapping}\n' for name in topic.names]
     compression = f'compression = "{compression}"\n' if compression else ""
     return stage.write(
         f"{group}.toml",
@@ -63,8 +63,10 @@ GUIDE = (1_000, 10_000, 1_000, "1s")
 TUNED = (10_000, 200_000, 200_000, "1s")
 
 
-def telegraf(stage, kind, topic, compression, tuning=TUNED, **place):
-    """The options of tests/loss/telegraf.conf, except those in `tuning`."""
+def telegraf(stage, kind, topic, compression, tuning=TUNED, program=None, parser=None, **place):
+    """The options of tests/loss/telegraf.conf, except those in `tuning`. `parser`: the options of a format, instead of those of JSON.
+    `program`: a Telegraf that has its plugin."""
+    parser = parser or f'data_format = "json"\n{TELEGRAF_MAPPINGS[kind]}'
 
     def command(receiver):
         group, where = stage.next_name(), PLACE | place
@@ -78,9 +80,9 @@ def telegraf(stage, kind, topic, compression, tuning=TUNED, **place):
             f'bucket = "{where["bucket"]}"\ntoken = "{where["token"]}"\ncontent_encoding = "{encoding}"\n'
             f'[[inputs.kafka_consumer]]\nbrokers = ["{stage.brokers}"]\nversion = "3.6.0"\ntopics = ["{topic.name}"]\n'
             f'consumer_group = "{group}"\noffset = "oldest"\nmax_message_len = 1000000\n'
-            f'max_undelivered_messages = {undelivered_max}\ndata_format = "json"\n{TELEGRAF_MAPPINGS[kind]}\n',
+            f"max_undelivered_messages = {undelivered_max}\n{parser}\n",
         )
-        return [stage.telegraf, "--config", path]
+        return [program or stage.telegraf, "--config", path]
 
     return command
 

@@ -60,7 +60,8 @@ class Stage:
             options = {"kind": kind, "records": records, "partitions": partitions, "topics": topics} | shape
             # Recorded first, so that an interrupted run removes the topics, too.
             self.topics[key] = Topic(name, [name] if topics == 1 else [f"{name}-{n}" for n in range(topics)])
-            self.topics[key].bytes = self.tool("produce", "--topic", name, *flags(options))["bytes"]
+            produced = self.tool("produce", "--topic", name, *flags(options))
+            self.topics[key].bytes, self.topics[key].description = produced["bytes"], produced["description"]
         return self.topics[key]
 
     def drop_topics(self, *gone):
@@ -94,6 +95,7 @@ class Topic:
     name: str
     names: list  # of all, where several were asked for
     bytes: int = 0
+    description: object = None  # the schema of Avro, or the columns of CSV
 
 
 class Receiver:

@@ -9,6 +9,10 @@ BESIDE_LIMIT = 1.4
 BESIDE_LOAD, INFLUX_BESIDE_TELEGRAF = 0.85, 1.8
 # Kind of record: largest ratio of InfluxDB's CPU per point to that with Telegraf, least ratio of the rates.
 SERVER_COST = {"wide": (0.75, 2.5), "shaped": (0.8, None)}
+# Maximum ratio of a format's CPU time to that of the same values as JSON, and minimum ratio of Telegraf's to the bridge's with the same format.
+BESIDE_JSON = {"influx": 0.95, "msgpack": 1.5, "avro": 2, "protobuf": 3}
+FORMAT_BESIDE_TELEGRAF = 5
+COPIED_BESIDE_JSON = 0.6
 P50_MS, P99_MS = 60, 120
 START_MS = 500
 MEMORY_MB = 64
@@ -20,7 +24,7 @@ SIZE_MB = 16
 STEP = 1.3
 # Two stages, and the greatest ratio of the first to the second.
 RATIOS = [
-    ("copied line protocol / JSON", "influx_copied, {kind}", "{kind}, known shape", 0.6),
+    ("copied line protocol / JSON", "influx_copied, {kind}", "{kind}, known shape", COPIED_BESIDE_JSON),
     ("spaced anew / known shape", "{kind}, spaced anew", "{kind}, known shape", 2.5),
     ("new shape / known shape", "{kind}, new shape", "{kind}, known shape", 3.5),
     ("tags of outer objects / none", "in_lists_with_outer_tags, {kind}", "in_lists, {kind}", 1.5),
@@ -58,7 +62,7 @@ REASONS = [
 def table(sections):
     """Rows of name, target, measured value and whether the target is met, for the sections with results."""
     makers = {"cost": cost, "acknowledgement": acknowledgement, "refusals": refusals, "influx": influx, "latency": latency, "start": start}
-    makers |= {"server-cost": server_cost, "memory": memory, "size": size, "growth": growth, "stages": stages}
+    makers |= {"formats": formats, "server-cost": server_cost, "memory": memory, "size": size, "growth": growth, "stages": stages}
     return [row for name, maker in makers.items() if sections.get(name) for row in maker(Rows(sections[name]))]
 
 
@@ -80,6 +84,17 @@ def cost(rows):
         here = rows.where(kind=kind, compression="gzip")
         over = here.where(program="bridge").ratios("processor_us", here.where(program="limit"))
         yield at_most(f"CPU of the bridge / the limit, {kind}, gzip", BESIDE_LIMIT, over)
+
+
+def formats(rows):
+    for kind in dict.fromkeys(rows.of("kind")):
+        bridge, telegraf = (rows.where(kind=kind, program=program) for program in ("bridge", "telegraf"))
+        for name, most in BESIDE_JSON.items():
+            ratios = bridge.where(format=name).ratios("processor_us", bridge.where(format="json"))
+            yield at_most(f"CPU of {name} / JSON, {kind}", most, ratios)
+        for name in dict.fromkeys(telegraf.of("format")):
+            ratios = telegraf.where(format=name).ratios("processor_us", bridge.where(format=name))
+            yield at_least(f"CPU of Telegraf / the bridge, {name}, {kind}", FORMAT_BESIDE_TELEGRAF, ratios)
 
 
 def influx(rows):
@@ -146,8 +161,6 @@ def stages(rows):
     for kind, shape, most in MAP_NS:
         values = rows.where(stage="map", what=f"{kind}, {shape}").of("median_ns")
         yield at_most(f"record to line, {kind}, {shape}", most, values, " ns")
-
-
     for name, one, other, most in RATIOS:
         for kind in ("ec2", "wide"):
             ones, others = (rows.where(stage="map", what=what.format(kind=kind)).of("median_ns") for what in (one, other))

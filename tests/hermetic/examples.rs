@@ -1,6 +1,6 @@
 //! Every folder of `examples/`: `check` accepts its configuration, and `map` makes exactly its points from its records.
 
-use crate::support::example_records;
+use crate::example_records::ExampleRecords;
 use configuration::load_without_secrets;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -62,12 +62,15 @@ fn check_accepts_every_example() {
 #[test]
 fn records_become_exactly_the_expected_points() {
     for folder in examples() {
-        let topic = topic(&folder);
-        let (records, _) = example_records(&folder);
-        let output = bridge(
-            &folder,
-            &["map", "--config", "bridge.toml", "--topic", &topic, "--timestamp", TIMESTAMP, records],
-        );
+        let (topic, example) = (topic(&folder), ExampleRecords::read(&folder));
+        // The example's own file, with the address of its registry.
+        let name = folder.file_name().unwrap().to_str().unwrap();
+        let config = std::env::temp_dir().join(format!("example-{name}-{}.toml", std::process::id()));
+        fs::write(&config, example.with_registry(&read(&folder, "bridge.toml"))).unwrap();
+        let (path, records) = (config.to_str().unwrap(), example.file);
+        let output =
+            bridge(&folder, &["map", "--config", path, "--topic", &topic, "--timestamp", TIMESTAMP, records]);
+        fs::remove_file(&config).unwrap();
         let (lines, errors) = (text(&output.stdout), text(&output.stderr));
         assert_same_lines(lines, &read(&folder, "expected.lp"), &folder);
         let rejected = fs::read_to_string(folder.join("rejected.txt")).unwrap_or_default();

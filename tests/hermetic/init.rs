@@ -1,5 +1,7 @@
 //! `init`, run as a process: for the records of each example, and for topics of the embedded Kafka.
 
+use crate::example_records::{ExampleRecords, REGISTRY};
+use crate::schema_server::SchemaServer;
 use crate::support::Cluster;
 use configuration::load_without_secrets;
 use std::fs;
@@ -50,8 +52,8 @@ fn run(folder: &Path, arguments: &[&str]) -> Finished {
 }
 
 /// Whether a line is an object or an array of objects, which no mapping may reject.
-fn is_good(line: &str) -> bool {
-    match serde_json::from_str(line) {
+fn is_good(line: &[u8]) -> bool {
+    match serde_json::from_slice(line) {
         Ok(serde_json::Value::Object(_)) => true,
         Ok(serde_json::Value::Array(values)) => values.iter().all(serde_json::Value::is_object),
         _ => false,
@@ -70,24 +72,34 @@ fn examples_give_these_files_and_no_valid_record_is_rejected() {
         }
         count += 1;
         let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
-        let (file, records) = crate::support::example_records(&folder);
-        let made = run(&folder, &["init", "--file", file, "-o", "-"]);
+        let example = ExampleRecords::read(&folder);
+        let file = example.file;
+        let registry = example.with_registry(REGISTRY);
+        let mut arguments = vec!["init", "--file", file, "-o", "-"];
+        if example.registry.is_some() {
+            arguments.extend(["--schema-registry", &registry]);
+        }
+        let made = run(&folder, &arguments);
         assert_eq!(made.status, Some(0), "{name}: {}", made.err);
+        let out = made.out.replace(&registry, REGISTRY);
         let golden = root.join("tests/init").join(format!("{name}.toml"));
         if std::env::var_os("UPDATE").is_some() {
-            fs::write(&golden, &made.out).unwrap();
+            fs::write(&golden, &out).unwrap();
         }
         let want = fs::read_to_string(&golden).unwrap();
-        assert_eq!(made.out, want, "{name}: UPDATE=1 rewrites the file");
+        assert_eq!(out, want, "{name}: UPDATE=1 rewrites the file");
 
         load_without_secrets(&golden).unwrap();
-        let config = golden.to_str().unwrap();
+        let written = Folder::new(&format!("example-{name}"));
+        written.write("bridge.toml", &example.with_registry(&want));
+        let config = written.0.join("bridge.toml");
+        let config = config.to_str().unwrap();
         let checked = run(&folder, &["check", "--config", config]);
         assert_eq!((checked.status, checked.err.as_str()), (Some(0), ""), "{name}");
         let mapped = run(&folder, &["map", "--config", config, file]);
         let is_listed = |line: &&str| line.starts_with(|c: char| c.is_ascii_digit());
         let bad = if file == "records.jsonl" {
-            records.iter().filter(|record| !is_good(record)).count()
+            example.records.iter().filter(|record| !is_good(record)).count()
         } else {
             let rejected = fs::read_to_string(folder.join("rejected.txt")).unwrap();
             rejected.lines().filter(is_listed).count()
@@ -492,4 +504,91 @@ fn a_compressed_file_is_one_record() {
     );
     let said = folder.run(&["map", "--config", "bridge.toml", "records.gz"]);
     assert_eq!((said.status, said.out.lines().count()), (Some(0), 30), "{}", said.err);
+}
+
+fn example(name: &str) -> ExampleRecords {
+    ExampleRecords::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name))
+}
+
+#[test]
+fn topics_of_a_schema_registry_get_a_full_mapping() {
+    let cluster = Cluster::with_topic("machines", 1);
+    for topic in ["positions", "json"] {
+        cluster.create_topic(topic, 1);
+    }
+    let (avro, protobuf) = (example("avro-registry"), example("protobuf-registry"));
+    cluster.produce("machines", 0, &avro.records[..6]);
+    cluster.produce("positions", 0, &protobuf.records[..4]);
+    // The serializer of JSON Schema writes a frame too.
+    let framed = |n: usize| format!("\0\0\0\0\u{9}{{\"host\":\"a\",\"v\":{n}}}");
+    cluster.produce("json", 0, (0..20).map(framed));
+    let (folder, address) = (Folder::new("registry"), cluster.address());
+    let run = |registry: &str, topic: &str| {
+        let arguments = ["init", "--brokers", &address, "--schema-registry", registry, "--topic", topic];
+        let done = folder.run(&[&arguments[..], &["--force"]].concat());
+        assert_eq!(done.status, Some(0), "{}", done.err);
+        let written = folder.read("bridge.toml");
+        written.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n")
+    };
+    let registry = avro.with_registry(REGISTRY);
+    let text = run(&registry, "machines");
+    for words in [
+        "format = \"avro\"\nname_key = \"kind\"\ntime_key = \"at\"\ntag_keys = [",
+        "\"machine\"",
+        "string_fields = [\"state\"]",
+        &format!("[schema_registry]\nurl = \"{registry}\"\n"),
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(!text.contains("time_format"), "{text}");
+    let registry = protobuf.with_registry(REGISTRY);
+    let text = run(&registry, "positions");
+    for words in ["format = \"protobuf\"\ntime_key = \"at\"\n", "\"vehicle\"", &registry] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let text = run(&registry, "json");
+    assert!(text.contains("tag_keys = [\"host\"]") && !text.contains("registry"), "{text}");
+}
+
+#[test]
+fn records_without_their_schema_name_the_reason() {
+    let folder = Folder::new("no-schema");
+    fs::write(folder.0.join("records.avro"), b"\0\0\0\0\x07\x02a").unwrap();
+    let f = |arguments: &[&str], want: &str| {
+        let done = folder.run(&[&["init", "--file", "records.avro"], arguments].concat());
+        assert_eq!(done.status, Some(1), "{}", done.err);
+        assert!(done.err.contains(want), "{want}: {}", done.err);
+    };
+    let name = "have the frame of a schema registry (schema 7), and only its schemas show their keys: name the registry with --schema-registry URL";
+    f(&[], name);
+    let server = SchemaServer::start();
+    f(&["--schema-registry", &server.address], "because the registry does not know schema 7");
+    server.schema("/schemas/ids/7", "\"string\"", "[]");
+    f(
+        &["--schema-registry", &server.address],
+        "because the values are no objects, or do not fit their schemas",
+    );
+    server.answer("/schemas/ids/7", 401, "");
+    f(&["--schema-registry", &server.address], "refuses the login (401 Unauthorized)");
+    f(&["--schema-registry", "http://127.0.0.1:1"], "does not answer");
+    let done = folder.run(&["init", "--file", "records.avro", "--schema-registry", "nowhere"]);
+    assert!(
+        done.status == Some(2) && done.err.contains("nowhere: an address begins with http"),
+        "{}",
+        done.err
+    );
+}
+
+#[test]
+fn the_login_of_a_registry_is_used_and_not_copied() {
+    let (folder, example) = (Folder::new("registry-login"), example("avro-registry"));
+    fs::write(folder.0.join("records.avro"), example.records[..6].concat()).unwrap();
+    let registry = format!("[schema_registry]\nurl = '{REGISTRY}'\nusername = 'u'\npassword = 'hidden'\n");
+    folder.write("old.toml", &example.with_registry(&registry));
+    let done = folder.run(&["init", "--file", "records.avro", "-o", "-", "--config", "old.toml"]);
+    assert_eq!(done.status, Some(0), "{}", done.err);
+    assert!(done.out.contains("password = \"${SCHEMA_REGISTRY_PASSWORD}\"\n"), "{}", done.out);
+    assert!(!done.out.contains("hidden") && !done.err.contains("hidden"), "{}{}", done.out, done.err);
+    let request = example.registry.as_ref().unwrap().requests.try_iter().last().unwrap().to_lowercase();
+    assert!(request.contains("authorization: basic dtpoawrkzw4="), "{request}");
 }

@@ -38,6 +38,8 @@ mod telegraf_parity;
 
 #[path = "../support/digits.rs"]
 mod digits;
+#[path = "../support/examples.rs"]
+mod example_records;
 #[path = "../support/exposition.rs"]
 mod exposition;
 #[path = "../support/grafana.rs"]

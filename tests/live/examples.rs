@@ -1,9 +1,15 @@
 //! Every example runs unchanged, except for its addresses and names.
 
+use crate::example_records::{ExampleRecords, REGISTRY};
 use crate::support::digits::topic_digits;
 use crate::support::{
-    Bridge, Example, Influx, Live, PATIENCE, Produced, Stored, assert_points, fields_of, measured, wait_for,
+    Bridge, Example, Http, Influx, Live, PATIENCE, Produced, Stored, assert_points, fields_of, measured,
+    wait_for,
 };
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const KAFKA: &str = "brokers = [\"localhost:9092\"]";
@@ -224,4 +230,93 @@ fn json_lines_keep_64_bit_identifiers() {
     assert!(ids.contains(&2_006_529_100_923_469_825) && ids.contains(&i64::MAX), "{ids:?}");
     bridge.wait_for_log(&["record rejected", "@timestamp"], PATIENCE);
     bridge.stop();
+}
+
+#[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
+fn debezium_rows_become_points() {
+    let live = Live::take_turn();
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("plant.public.readings"), 1, 1);
+    let bucket = influx.create_bucket(live.name("plant"));
+    let example = Example::read("debezium-envelope")
+        .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
+        .add("kafka", &format!("group_id = \"{topic}\""))
+        .set(
+            "topics = [\"plant.public.readings\", \"plant.public.events\"]",
+            &format!("topics = [\"{topic}\"]"),
+        )
+        .set("topics = [\"plant.public.readings\"]", &format!("topics = [\"{topic}\"]"))
+        .set("bucket = \"plant\"", &format!("bucket = \"{bucket}\""))
+        .set(INFLUX, influx.url());
+    kafka.produce(&topic, example.produced());
+    // A tombstone follows each deleted row.
+    kafka.produce(&topic, [Produced::default()]);
+    let bridge = start(&example, &token());
+    kafka.group(&topic).wait_until_settled(&topic, 1, PATIENCE);
+    // The corrected row replaces the first one of its time.
+    let is_replaced = |line: &&str| !line.contains("temperature=71.75");
+    let expected: Vec<&str> = example.expected.lines().filter(is_replaced).collect();
+    assert_expected(&influx, &bucket, &expected.join("\n"));
+    bridge.stop();
+}
+
+/// Registers the schemas of an example, and gives its records the ids that the registry has for them.
+fn registered(live: &Live, name: &str) -> Vec<Produced> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+    let client = Http::new(&live.registry(), None);
+    let register = |subject: &str, path: &Path| {
+        let read: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+        let mut body = json!({ "schema": read["schema"] });
+        for key in ["schemaType", "references"] {
+            if let Some(value) = read.get(key) {
+                body[key] = value.clone();
+            }
+        }
+        let path = format!("/subjects/{subject}/versions");
+        let got = client.post(&path, "application/vnd.schemaregistry.v1+json", &body.to_string()).unwrap();
+        serde_json::from_str::<Value>(&got).unwrap()["id"].as_u64().unwrap() as u32
+    };
+    // Imported schemas come first.
+    for subject in fs::read_dir(folder.join("subjects")).into_iter().flatten() {
+        let subject = subject.unwrap();
+        register(subject.file_name().to_str().unwrap(), &subject.path().join("versions/1"));
+    }
+    let mut ids = BTreeMap::new();
+    for entry in fs::read_dir(folder.join("schemas/ids")).unwrap() {
+        let path = entry.unwrap().path();
+        let id: u32 = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
+        ids.insert(id, register(&format!("{name}-{id}"), &path));
+    }
+    let renumbered = |record: Vec<u8>| {
+        let (head, rest) = record.split_first_chunk::<5>().unwrap();
+        let id = ids[&u32::from_be_bytes([head[1], head[2], head[3], head[4]])];
+        Produced::new([&[0][..], &id.to_be_bytes(), rest].concat())
+    };
+    ExampleRecords::read(&folder).records.into_iter().map(renumbered).collect()
+}
+
+#[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
+fn examples_with_a_registry_are_read_by_its_schemas() {
+    let live = Live::take_turn();
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    for (name, own, bucket) in
+        [("avro-registry", "machines", "machines"), ("protobuf-registry", "positions", "vehicles")]
+    {
+        let topic = kafka.create_topic(live.name(own), 1, 1);
+        let into = influx.create_bucket(live.name(bucket));
+        let example = Example::read(name)
+            .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
+            .add("kafka", &format!("group_id = \"{topic}\""))
+            .set(&format!("topics = [\"{own}\"]"), &format!("topics = [\"{topic}\"]"))
+            .set(&format!("bucket = \"{bucket}\""), &format!("bucket = \"{into}\""))
+            .set(REGISTRY, &live.registry())
+            .set(INFLUX, influx.url());
+        kafka.produce(&topic, registered(&live, name));
+        let bridge = start(&example, &token());
+        kafka.group(&topic).wait_until_settled(&topic, 1, PATIENCE);
+        assert_expected(&influx, &into, &example.expected);
+        bridge.stop();
+    }
 }

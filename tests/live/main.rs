@@ -31,6 +31,8 @@ mod dashboards;
 mod dashboards_of_metrics;
 mod dead_letters;
 mod dialects;
+#[path = "../support/examples.rs"]
+mod example_records;
 mod examples;
 mod first_run;
 mod full_disk;
@@ -48,6 +50,8 @@ mod reload;
 mod restarts;
 mod salvage;
 mod schema_registry;
+#[path = "../support/schema_server.rs"]
+mod schema_server;
 mod security;
 mod server_limits;
 mod soak;

@@ -2,9 +2,11 @@
 
 use crate::support::config::v2;
 use crate::support::{
-    Bridge, Config, Influx, Kafka, Live, PATIENCE, Paused, Produced, run_command, wait_for,
+    Bridge, Config, Influx, Kafka, Live, PATIENCE, Paused, Produced, basic, bridge_binary, login_before,
+    run_command, wait_for,
 };
 use serde_json::{Value, json};
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
@@ -89,6 +91,44 @@ fn schemas_evolve_while_the_bridge_runs() {
     bridge.stop();
 }
 
+/// Its file imports another one, and its message is not the first one.
+#[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
+fn schemas_of_protobuf_are_read_with_their_imports() {
+    let live = Live::take_turn();
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("protobuf"), 1, 1);
+    let bucket = influx.create_bucket(live.name("protobuf"));
+    produce(&live, &kafka, &topic, ("protobuf", 1), (0, 1_000));
+    let proposed = Command::new(bridge_binary())
+        .args(["init", "--brokers", kafka.brokers(), "--topic", &topic, "-o", "-"])
+        .args(["--schema-registry", &live.registry()])
+        .output()
+        .unwrap();
+    let proposed = String::from_utf8_lossy(&proposed.stdout).into_owned();
+    assert!(proposed.contains("\nformat = \"protobuf\"\n"), "{proposed}");
+    assert!(proposed.contains("\ntime_key = \"at\"\n"), "{proposed}");
+    let (top, mapping) = (registry(&live, ""), MAPPING.replace("avro", "protobuf"));
+    let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(&mapping).top(&top);
+    let (status, shown, _) = run_command(&config.text(), &["check", "--connect"]);
+    assert!(status == Some(0) && shown.contains("it has a schema of the sampled records"), "{shown}");
+    let bridge = Bridge::start_watched(&config.text(), &[]);
+    assert_stored(&influx, &bucket, 0..1_000);
+    let both = produce(&live, &kafka, &topic, ("protobuf", 2), (1_000, 1_000));
+    assert_eq!(both.len(), 2, "the schema has a new version");
+    kafka.group(&topic).wait_until_settled(&topic, 1, PATIENCE);
+    assert_stored(&influx, &bucket, 0..2_000);
+    let of_second = influx.points(&bucket).into_iter().filter(|point| point.fields.contains_key("count"));
+    let of_second: Vec<_> = of_second.collect();
+    assert_eq!(of_second.len(), 1_000);
+    for point in of_second {
+        let number: u64 = point.tags["id"].parse().unwrap();
+        assert_eq!(point.tags["tags_site"], "seoul");
+        assert_eq!(point.fields["count"].as_u64(), Some((1 << 60) + number));
+    }
+    bridge.stop();
+}
+
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn records_of_json_schema_need_no_registry() {
@@ -141,6 +181,38 @@ fn a_registry_that_is_down_blocks_new_schemas_only() {
     assert_eq!(ids.len(), 1);
     assert_stored(&influx, &bucket, 0..300);
     bridge.stop();
+}
+
+/// The password is read from its file again, so that nothing has to be restarted.
+#[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
+fn a_refused_login_blocks_the_topic_until_the_password_is_corrected() {
+    let live = Live::take_turn();
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("registry_login"), 1, 1);
+    let bucket = influx.create_bucket(live.name("registry_login"));
+    produce(&live, &kafka, &topic, ("avro", 1), (0, 100));
+    let url = live.registry();
+    let (host, path) = url.trim_start_matches("http://").split_once('/').unwrap();
+    let address = login_before(&format!("http://{host}"), &basic("bridge", "right"));
+    let password = std::env::temp_dir().join(format!("registry-password-{}", std::process::id()));
+    fs::write(&password, "wrong").unwrap();
+    let top = format!(
+        "[schema_registry]\nurl = 'http://{address}/{path}'\nusername = 'bridge'\npassword = '${{file:{}}}'\n",
+        password.display()
+    );
+    let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).top(&top);
+    let (status, shown, _) = run_command(&config.text(), &["check", "--connect"]);
+    assert!(status == Some(1) && shown.contains("refuses the login (401 Unauthorized)"), "{shown}");
+    let bridge = Bridge::start(&config.text(), &[]);
+    let words = ["schema_registry", "refuses the login (401 Unauthorized)", "`password`", &topic];
+    bridge.wait_for_log(&words, Duration::from_mins(1));
+    assert_eq!(influx.points(&bucket).len(), 0);
+    fs::write(&password, "right").unwrap();
+    kafka.group(&topic).wait_until_settled(&topic, 1, PATIENCE);
+    assert_stored(&influx, &bucket, 0..100);
+    bridge.stop();
+    fs::remove_file(&password).unwrap();
 }
 
 #[test]

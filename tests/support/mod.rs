@@ -432,19 +432,3 @@ pub fn start_log() {
         kafka_influx_bridge::log::start(configuration::Log { level, format: configuration::LogFormat::Text });
     }
 }
-
-/// The file of records in a folder of `examples/`, and its records. JSON: one a line. CSV: an empty line ends a record. Line protocol:
-/// one a line, except comments.
-pub fn example_records(folder: &std::path::Path) -> (&'static str, Vec<String>) {
-    let (csv, lines, json) = ("records.csv", "records.lp", "records.jsonl");
-    let read = |file| std::fs::read_to_string(folder.join(file));
-    if let Ok(text) = read(csv) {
-        return (csv, text.split("\n\n").map(str::to_owned).collect());
-    }
-    if let Ok(text) = read(lines) {
-        let split = line_protocol::reader::split_lines(text.as_bytes());
-        let split = split.map(|line| String::from_utf8(line.to_vec()).unwrap());
-        return (lines, split.filter(|line| !line.is_empty() && !line.starts_with('#')).collect());
-    }
-    (json, read(json).unwrap().lines().map(str::to_owned).collect())
-}

@@ -7,8 +7,8 @@ use base::text::grouped;
 use engine::batch::BatchSize;
 use engine::dead_letter::Store;
 use engine::{Mapping, MappingDestination};
-use mapping::{DistinctTimes, Integers, Rules};
-use mapping::{Format, Schema};
+use mapping::{Compression, DistinctTimes, Format, Integers, Rules, Schema};
+use std::collections::BTreeSet;
 use toml::de::DeValue;
 
 pub fn of_default(mapping: &Mapping) -> String {
@@ -51,6 +51,30 @@ pub fn of_batch(section: Section<'_>, batch: Batch) -> Option<String> {
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| format!("[batch]: {}", parts.join("; ")))
+}
+
+/// Describes what the formats of the mappings make of values that they rejected, or read, earlier.
+pub fn of_formats(mappings: &[Mapping]) -> Vec<String> {
+    let names = |has: &dyn Fn(&Rules) -> bool| {
+        let found = mappings.iter().map(|mapping| &*mapping.rules).filter(|rules| has(rules));
+        let names: BTreeSet<&str> = found.map(|rules| rules.format.name()).collect();
+        (!names.is_empty()).then(|| names.into_iter().collect::<Vec<_>>().join(", "))
+    };
+    let json = names(&|rules| rules.format.is_json()).map(|names| {
+        format!("{names}: NaN and Infinity leave out their field, and a schema registry's frame is skipped (earlier such records were rejected)")
+    });
+    let lines = names(&|rules| rules.format == Format::JsonLines)
+        .map(|names| format!("{names}: a line may have several values (earlier they were rejected)"));
+    let unpacked = names(&|rules| rules.compression == Compression::Auto && !rules.format.is_binary());
+    let unpacked = unpacked.map(|names| {
+        format!(
+            "{names}: compressed values are unpacked (no `value_compression`; earlier they were rejected)"
+        )
+    });
+    let framed = names(&|rules| !rules.format.is_json() && !rules.format.has_schema()).map(|names| {
+        format!("{names}: values with a schema registry's frame are rejected as a whole (earlier their bytes were read)")
+    });
+    [json, lines, unpacked, framed].into_iter().flatten().collect()
 }
 
 /// Summarizes a mapping; `topics` as written in the file.

@@ -75,6 +75,8 @@ pub struct DataThread {
     /// The reload under way.
     reload: Option<PendingReload>,
     next_resuming: Instant,
+    /// Whether records are read again although their end was seen.
+    reads_again: bool,
     forwarding: Forwarding,
 }
 
@@ -104,6 +106,7 @@ impl DataThread {
             requests,
             reload: None,
             next_resuming: Instant::now(),
+            reads_again: false,
             forwarding: Forwarding::default(),
         }
     }
@@ -147,12 +150,16 @@ impl DataThread {
         is_over
     }
 
-    /// The mode of the next turn. A run until the end still reads the records that were fetched when the last end was seen.
+    /// The mode of the next turn. A run until the end still reads the records that were fetched when the last end was seen. If one of
+    /// them waits for its schema, it is read again then, and so are all behind it.
     fn read_mode(&self) -> ReadMode {
         if self.stop.is_requested() {
             return ReadMode::Nothing;
         }
-        match (self.stop.is_finishing(), self.dispatcher.has_fetched()) {
+        let is_before_end = || self.reads_again && !self.consumer.context().is_at_end();
+        let is_finishing =
+            self.stop.is_finishing() && !self.dispatcher.waits_for_schema() && !is_before_end();
+        match (is_finishing, self.dispatcher.has_fetched()) {
             (false, _) if self.reload.is_some() => ReadMode::FetchedOnly,
             (false, _) => ReadMode::Fetch,
             (true, true) => ReadMode::FetchedOnly,

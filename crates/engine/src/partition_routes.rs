@@ -57,9 +57,9 @@ impl Topic {
         self.limiter.is_open() && !self.schema_wait.is_waiting()
     }
 
-    /// Whether the topic's records are left unsettled now, so that fetching them is of no use.
+    /// Whether fetching the topic's records is of no use now: they would be left unsettled.
     pub fn is_blocked(&self) -> bool {
-        self.limiter.is_blocked() || self.schema_wait.is_waiting()
+        self.limiter.is_blocked() || self.schema_wait.is_paused()
     }
 
     /// Why the topic is blocked or probed: the cause, and a text. None for an open topic.
@@ -221,7 +221,12 @@ impl Routes {
         self.topics.iter_mut().find(|topic| *topic.name == *name)
     }
 
-    /// Assigned partitions whose records are left unsettled now.
+    /// Whether a topic waits for a schema.
+    pub fn waits_for_schema(&self) -> bool {
+        self.topics.iter().any(|topic| topic.schema_wait.is_waiting())
+    }
+
+    /// Assigned partitions whose records are of no use now.
     pub fn blocked_partitions(&self) -> Vec<TopicPartition> {
         let is_blocked = |route: &Route| self.topics.get(route.topic).is_some_and(Topic::is_blocked);
         self.assigned.iter().filter(|(_, route)| is_blocked(route)).map(|(at, _)| at.clone()).collect()

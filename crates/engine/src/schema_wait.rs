@@ -3,7 +3,9 @@
 //! The first record without its schema blocks its topic: it and the records behind it are left unsettled, and are read again once the
 //! registry has given the schema. An id that the registry does not know blocks too, because a producer's registry may be slow or the
 //! wrong one may be configured. Such records are rejected only after `unknown_id_max`, and only if the registry has meanwhile given
-//! another schema of the topic, which shows that it is the topic's registry.
+//! another schema of the topic, which shows that it is the topic's registry. The ids in the records alone count: the registry of another
+//! environment may well have a subject of the topic's name. So the topic is read ahead while it waits for an unknown id, to see the ids of
+//! later records. They are left unsettled, too.
 
 use base::alarm::{AlarmGuard, AlarmRegistry, FailureReport, Scope};
 use mapping::{Frame, Lookup, MissingSchema, SchemaId, Schemas};
@@ -20,6 +22,10 @@ pub const SCHEMA_UNKNOWN: &str = "schema_unknown";
 const OTHERS_MAX: usize = 8;
 /// A topic waits for an unknown id once in this time. Otherwise a producer that writes wrong ids would stop it for ever.
 const WAITS_EVERY: Duration = Duration::from_hours(1);
+/// Most records that are read ahead in [`AHEAD_EVERY`]. They are fetched again after the wait.
+const AHEAD_MAX: usize = 10_000;
+/// Interval of reading ahead, unless `unknown_id_max` is shorter.
+const AHEAD_EVERY: Duration = Duration::from_secs(10);
 /// Pause after the topic could not be read again.
 const POSTPONED: Duration = Duration::from_secs(1);
 /// An answer that takes longer raises the alarm. A request and its repetitions at other addresses end before.
@@ -97,6 +103,10 @@ struct Wait {
     not_before: Option<Instant>,
     /// Whether the topic is read again, although its schema is not there.
     is_lifted: bool,
+    /// Records that may be read ahead.
+    ahead: usize,
+    /// When records were last read ahead.
+    ahead_since: Option<Instant>,
     alarm: Option<AlarmGuard>,
     _counted: Waiting,
 }
@@ -133,6 +143,7 @@ impl SchemaWait {
         self.others.clear();
         self.others.extend(known);
         let (unknown_since, not_before, is_lifted, alarm) = (None, None, false, None);
+        let (ahead, ahead_since) = (0, None);
         let why = why.clone();
         self.wait = Some(Wait {
             id,
@@ -143,6 +154,8 @@ impl SchemaWait {
             unknown_since,
             not_before,
             is_lifted,
+            ahead,
+            ahead_since,
             alarm,
             _counted: counted,
         });
@@ -151,7 +164,8 @@ impl SchemaWait {
 
     /// Notes the schema of a record that is left unsettled, and has it read before the record is.
     pub fn left_unsettled(&mut self, value: Option<&[u8]>) {
-        let (Some(source), Some(wait)) = (&self.source, &self.wait) else { return };
+        let (Some(source), Some(wait)) = (&self.source, &mut self.wait) else { return };
+        wait.ahead = wait.ahead.saturating_sub(1);
         let Some(Frame { schema: id, .. }) = value.and_then(Frame::of) else { return };
         if id != wait.id && self.others.len() < OTHERS_MAX && !self.others.contains(&id) {
             self.others.push(id);
@@ -185,6 +199,33 @@ impl SchemaWait {
             self.gave_up = Some(now);
         }
         !is_postponed
+    }
+
+    /// Whether fetching the topic's records is of no use.
+    pub fn is_paused(&self) -> bool {
+        self.wait.as_ref().is_some_and(|wait| wait.ahead == 0)
+    }
+
+    /// Whether reading ahead begins now: the id is unknown, and the registry has none of the other ids that were seen.
+    pub fn begins_to_read_ahead(&mut self, now: Instant) -> bool {
+        let (Some(source), Some(wait)) = (&self.source, &mut self.wait) else { return false };
+        let Some(unknown_since) = wait.unknown_since.filter(|_| wait.why == MissingSchema::Unknown) else {
+            wait.ahead = 0;
+            return false;
+        };
+        let lookup = |id: &SchemaId| source.schemas.find(*id);
+        if self.others.iter().any(|id| !matches!(lookup(id), Lookup::Missing(_))) {
+            wait.ahead = 0;
+            return false;
+        }
+        let last = wait.ahead_since.unwrap_or(unknown_since);
+        let is_due = now.saturating_duration_since(last) >= AHEAD_EVERY.min(source.unknown_id_max);
+        if is_due {
+            // Unknown ones make room for the ids of later records.
+            self.others.retain(|id| !matches!(lookup(id), Lookup::Missing(MissingSchema::Unknown)));
+            (wait.ahead, wait.ahead_since) = (AHEAD_MAX, Some(now));
+        }
+        is_due
     }
 
     /// Lets the topic be read again at once. It waits again if its schema is still not there.

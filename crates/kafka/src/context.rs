@@ -239,6 +239,11 @@ impl GroupContext {
         let _ended = acknowledge.send(Forwarded);
     }
 
+    /// Whether the consumer's partitions are read to their ends. Only a run until the end has ends; without one they are read.
+    pub fn is_at_end(&self) -> bool {
+        self.until_end.as_ref().is_none_or(|(consumer, until_end)| until_end.is_at_end(*consumer))
+    }
+
     /// Records that these partitions are read again from an earlier offset.
     pub fn goes_back<'a>(&self, partitions: impl Iterator<Item = &'a TopicPartition>) {
         if let Some((consumer, until_end)) = &self.until_end {

@@ -120,6 +120,15 @@ impl UntilEnd {
         }
     }
 
+    /// Whether every partition of a consumer is read to its end.
+    pub fn is_at_end(&self, consumer: usize) -> bool {
+        let state = self.lock();
+        let is_open = |progress: &&Progress| {
+            !progress.is_reached && progress.consumer.as_ref().is_ok_and(|own| *own == consumer)
+        };
+        state.partitions.values().find(is_open).is_none()
+    }
+
     /// Whether every partition is read to its end.
     pub fn is_over(&self, now: Instant) -> bool {
         let state = self.lock();

@@ -74,7 +74,8 @@ pub use field_type::FieldType;
 pub use first_drops::{FIRST_DROPS_MAX, FirstDrop};
 pub use formats::{
     AvroSchema, AvroSchemaError, Beginning, Format, Frame, ProtobufSchema, ProtobufSchemaError, ReadFile,
-    Reference, Schema, SchemaError, SchemaId, SchemaLanguage, SchemaText, messages_of_file,
+    RecordText, Reference, Schema, SchemaError, SchemaId, SchemaLanguage, SchemaText, TimeMark,
+    messages_of_file,
 };
 pub use globs::{GlobError, Globs};
 pub use go_layout::to_time_format;

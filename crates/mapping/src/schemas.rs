@@ -4,10 +4,9 @@
 //! means. `run` blocks the topic and reads the record again; commands that read files ask a source that waits itself.
 
 use super::compression;
-use super::formats::{Format, FormatReader, Frame, Schema, SchemaId, SchemaUse, first_value};
+use super::formats::{Format, FormatReader, Frame, RecordText, Schema, SchemaId, SchemaUse, first_value};
 use super::rejection::{MissingSchema, Rejection};
 use super::rules::Rules;
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,23 +30,23 @@ pub trait Schemas: fmt::Debug + Send + Sync {
 }
 
 impl Rules {
-    /// Like [`Rules::to_json`], with the schemas of framed values.
+    /// Like [`Rules::to_json`], with the schemas of framed values and the times of the format.
     ///
     /// # Errors
     /// When the value does not have the format of these rules, or its schema is missing.
-    pub fn to_json_with<'v>(
+    pub fn read_text<'v>(
         &self,
         source: Option<&Arc<dyn Schemas>>,
         value: &'v [u8],
-    ) -> Result<Cow<'v, [u8]>, Rejection> {
+    ) -> Result<RecordText<'v>, Rejection> {
         if !self.format.has_schema() {
-            return self.to_json(value);
+            return self.text_of(value);
         }
         let value = compression::unpacked_as(self.compression, self.format, value)?;
         let (mut cache, mut reader) = (SchemaCache::new(source.cloned()), FormatReader::default());
         let (schema, content) = cache.of_value(self, &value)?;
         reader.read(self, content, schema, compression::BYTES_MAX)?;
-        Ok(Cow::Owned(reader.json.bytes))
+        Ok(reader.json.into())
     }
 
     /// The length of the first value of a file that holds values one directly after another, each with its frame if it has one. None: the

@@ -39,7 +39,7 @@ impl SeenKeys {
         }
         // The mapper rejects a record of another format and reports why.
         let schemas = schemas.map(SchemaSource::schemas);
-        let json = rules.to_json_with(schemas.as_ref(), value).unwrap_or_default();
+        let json = rules.read_text(schemas.as_ref(), value).unwrap_or_default().json;
         let documents: Vec<&[u8]> =
             if rules.format.has_lines() { json.split(|byte| *byte == b'\n').collect() } else { vec![&json] };
         let mut is_read = false;

@@ -2,7 +2,7 @@
 
 use super::InitOptions;
 use super::connection::Connection;
-use crate::init::{Proposal, Sample};
+use crate::init::{Proposal, Sample, framed};
 use base::text::grouped;
 use configuration::draft::{Draft, Table};
 
@@ -76,6 +76,9 @@ pub fn draft(source: &Source<'_>, estimates: &[Composed<'_>]) -> Draft {
     for group in groups {
         let topics = (groups.len() > 1).then(|| group.topics());
         tables.push(mapping(group, topics.as_deref(), estimates));
+    }
+    if source.found.all().any(|(sample, _)| framed(sample).is_some()) {
+        tables.extend(source.connection.registry_tables());
     }
     tables.extend(influx(source));
     let mut letters = Table::new("# [dead_letter]");

@@ -1,25 +1,32 @@
-//! Connections to Kafka and InfluxDB, from the command line and an existing bridge.toml. The written values contain no secrets.
+//! Connections to Kafka, a schema registry and InfluxDB, from the command line and an existing bridge.toml. The written values contain no secrets.
 
 use super::{InitError, InitOptions};
+use configuration::Config;
 use configuration::draft::{Draft, Table};
 use configuration::managed_kafka::{PASSWORD, Preset, Purpose};
 use kafka::Settings;
+use mapping::Schemas;
+use schema_registry::BlockingRegistry;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use toml::Value;
 
 /// Default address of Kafka.
 const BROKERS: &str = "localhost:9092";
 
-/// `[kafka]` without its topics, and `[influx]`.
+/// `[kafka]` without its topics, `[schema_registry]` and `[influx]`.
 #[derive(Debug)]
 pub struct Connection {
     /// File for messages, and for resolving relative file names.
     pub place: PathBuf,
     pub kafka: toml::Table,
+    pub schema_registry: Option<toml::Table>,
     pub influx: Option<toml::Table>,
     /// Validated settings with secrets. None if records come from a file, so that Kafka is not needed.
     pub checked: Option<Settings>,
+    /// The schemas of the registry, if one is named.
+    pub schemas: Option<Arc<dyn Schemas>>,
     /// Whether the user named brokers.
     pub is_named: bool,
     preset: Option<&'static Preset>,
@@ -37,6 +44,12 @@ impl Connection {
         };
         // A file without [kafka] leaves the addresses to --brokers or the default.
         let (mut kafka, influx) = (take("kafka").unwrap_or_default(), take("influx"));
+        let mut schema_registry = take("schema_registry");
+        if let Some(url) = &options.schema_registry {
+            let table = schema_registry.get_or_insert_default();
+            table.remove("urls");
+            table.insert("url".to_owned(), Value::from(url.as_str()));
+        }
         for other in ["topics", "group_id", "instance_id"] {
             kafka.remove(other);
         }
@@ -61,8 +74,15 @@ impl Connection {
             }
         }
         let place = options.config.clone().unwrap_or_else(|| options.output.clone());
-        let checked = if options.file.is_some() { None } else { Some(check(&kafka, &place)?) };
-        Ok(Self { place, kafka, influx, checked, is_named, preset: options.preset })
+        // Records of a file need no Kafka, and no variables of its secrets.
+        let no_kafka = toml::Table::from_iter([("brokers".to_owned(), Value::from(BROKERS))]);
+        let wanted = if options.file.is_some() { &no_kafka } else { &kafka };
+        let Config { kafka: settings, schema_registry: registry, .. } =
+            check(wanted, schema_registry.as_ref(), &place)?;
+        let checked = options.file.is_none().then_some(settings);
+        let registry = registry.map(|settings| BlockingRegistry::new(&settings)).transpose()?;
+        let schemas = registry.map(|registry| Arc::new(registry) as Arc<dyn Schemas>);
+        Ok(Self { place, kafka, schema_registry, influx, checked, schemas, is_named, preset: options.preset })
     }
 
     /// The tables of `[kafka]`, with variables for secrets and the reasons of the preset.
@@ -82,6 +102,14 @@ impl Connection {
             tables.push(table);
         }
         tables
+    }
+
+    /// `[schema_registry]`, if a registry is named.
+    pub fn registry_tables(&self) -> Vec<Table> {
+        let Some(registry) = &self.schema_registry else { return Vec::new() };
+        let is_token = registry.contains_key("token");
+        let variable = if is_token { "SCHEMA_REGISTRY_TOKEN" } else { "SCHEMA_REGISTRY_PASSWORD" };
+        tables(SCHEMA_REGISTRY, registry, Some(variable), None)
     }
 
     /// The tables of `[influx]`, if the configuration has it.
@@ -120,6 +148,7 @@ fn preset_tables(preset: &Preset) -> toml::Table {
 type Headers = (&'static str, &'static [(&'static str, &'static str)]);
 const KAFKA: Headers =
     ("[kafka]", &[("tls", "[kafka.tls]"), ("sasl", "[kafka.sasl]"), ("librdkafka", "[kafka.librdkafka]")]);
+const SCHEMA_REGISTRY: Headers = ("[schema_registry]", &[]);
 const INFLUX: Headers = ("[influx]", &[("tls", "[influx.tls]")]);
 
 /// Builds the tables, with `variable` instead of secrets and the reasons of the preset.
@@ -185,8 +214,8 @@ fn read(path: &Path) -> Result<toml::Table, InitError> {
     })
 }
 
-/// Validates the settings of Kafka with their secrets, as `run` does. InfluxDB is not needed.
-fn check(kafka: &toml::Table, place: &Path) -> Result<Settings, InitError> {
+/// Validates the settings of Kafka and of the schema registry with their secrets, as `run` does. InfluxDB is not needed.
+fn check(kafka: &toml::Table, registry: Option<&toml::Table>, place: &Path) -> Result<Config, InitError> {
     let mut own = tables(KAFKA, kafka, None, None);
     if let Some(first) = own.first_mut() {
         first.set("topics", vec!["init"]);
@@ -194,7 +223,8 @@ fn check(kafka: &toml::Table, place: &Path) -> Result<Settings, InitError> {
     let mut influx = Table::new("[influx]");
     influx.set("url", "http://localhost").set("api", "v1").set("database", "init");
     own.push(influx);
+    own.extend(registry.into_iter().flat_map(|registry| tables(SCHEMA_REGISTRY, registry, None, None)));
     let text = Draft { comments: Vec::new(), tables: own }.to_string();
     let loaded = configuration::parse(place, &text, &|name| std::env::var(name).ok());
-    loaded.map(|loaded| loaded.config.kafka).map_err(InitError::Connection)
+    loaded.map(|loaded| loaded.config).map_err(InitError::Connection)
 }

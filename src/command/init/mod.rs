@@ -14,7 +14,8 @@ use configuration::managed_kafka::Preset;
 use configuration::{Config, ConfigErrors};
 use connection::Connection;
 use kafka::Diagnosis;
-use mapping::{Csv, Format};
+use mapping::{Csv, Format, Frame, Lookup, MissingSchema, Rules, Schemas, messages_of_file};
+use schema_registry::RegistryError;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -38,6 +39,8 @@ pub struct InitOptions {
     pub file: Option<PathBuf>,
     pub records: usize,
     pub wait: Duration,
+    /// Its address.
+    pub schema_registry: Option<String>,
     pub influx: Influx,
     /// Standard output if "-".
     pub output: PathBuf,
@@ -88,8 +91,10 @@ pub(super) enum InitError {
     NoBrokers(&'static Preset),
     #[error("{} is not TOML: {why}; `check --config` shows the position", .path.display())]
     NotToml { path: PathBuf, why: String },
-    #[error("the configuration of Kafka has errors:\n{0}")]
+    #[error("the configuration of the connections has errors:\n{0}")]
     Connection(ConfigErrors),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     #[error("{0:?} is not a regular expression: correct it, or remove \"^\" to name a topic")]
     Pattern(String),
     #[error(
@@ -109,10 +114,14 @@ pub(super) enum InitError {
     #[error("{place}: no JSON object found, and only objects become points")]
     NoObjects { place: String },
     #[error(
-        "{place}: the records have the frame of a schema registry ({schemas}), and only its schemas show their keys: write format = \"avro\" or \"protobuf\" into \
-         [[mapping]] and the registry's `url` into [schema_registry]; `map --live 10` then shows the points"
+        "{place}: the records have the frame of a schema registry ({schemas}), and only its schemas show their keys: name the registry with \
+         --schema-registry URL, or with a file that has [schema_registry] in --config FILE"
     )]
     Framed { place: String, schemas: String },
+    #[error(
+        "{place}: the records have the frame of a schema registry, and their keys are unknown, because {why}"
+    )]
+    Schemas { place: String, why: String },
     #[error("nothing is written, because the resulting file would have errors:\n{0}")]
     Wrong(ConfigErrors),
 }
@@ -125,7 +134,8 @@ impl InitError {
             | Self::Empty { .. }
             | Self::Topic { .. }
             | Self::NoObjects { .. }
-            | Self::Framed { .. } => CONNECTION_FAILED,
+            | Self::Framed { .. }
+            | Self::Schemas { .. } => CONNECTION_FAILED,
             _ => WRONG,
         }
     }
@@ -150,7 +160,7 @@ fn write(options: &InitOptions) -> Result<(), InitError> {
     let connection = Connection::new(options)?;
     let mut bar = Bar::new();
     let found = match &options.file {
-        Some(path) => file(path, options)?,
+        Some(path) => file(path, &connection, options)?,
         None => sampling::sample(&connection, options, &mut bar)?,
     };
     bar.erase();
@@ -198,7 +208,7 @@ fn check(text: &str, connection: &Connection) -> Result<Config, InitError> {
 }
 
 /// Samples the first records of a file, which all belong to one topic.
-fn file(path: &Path, options: &InitOptions) -> Result<SampledTopics, InitError> {
+fn file(path: &Path, connection: &Connection, options: &InitOptions) -> Result<SampledTopics, InitError> {
     let bytes = if path == Path::new("-") {
         let mut bytes = Vec::new();
         io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
@@ -218,10 +228,15 @@ fn file(path: &Path, options: &InitOptions) -> Result<SampledTopics, InitError> 
     let of_lines = || first(Format::Influx).filter(|line| mapping::is_line_protocol(line.bytes));
     let of_table = || first(Format::Csv).and_then(|rows| Csv::with_first_line(rows.bytes));
     let of_text = || of_lines().map(|_| Format::Influx).or_else(|| of_table().map(|_| Format::Csv));
-    let format = Format::of_binary_file(&bytes).or_else(of_text).unwrap_or_default();
-    let records = Records::new(&bytes, format).take(options.records).enumerate().map(sampled).collect();
+    let schemas = connection.schemas.clone();
+    let rules = framed_rules(&bytes, schemas.as_deref());
+    let records = match &rules {
+        Some(rules) => Records::by_rules(&bytes, rules, schemas.as_ref()),
+        None => Records::new(&bytes, Format::of_binary_file(&bytes).or_else(of_text).unwrap_or_default()),
+    };
+    let records = records.take(options.records).enumerate().map(sampled).collect();
     let topic = named.map_or(TOPIC_UNKNOWN, String::as_str).to_owned();
-    let sample = Sample { topic, is_file: true, records };
+    let sample = Sample { topic, schemas, is_file: true, records };
     let shown = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
     let place = printable(&shown, 200);
     let proposal = propose(&sample, now_ns()).ok_or_else(|| {
@@ -232,11 +247,38 @@ fn file(path: &Path, options: &InitOptions) -> Result<SampledTopics, InitError> 
     Ok(found)
 }
 
+/// The rules for reading a file of values with a frame, by the schema of the first value; none for other files, and without a registry.
+fn framed_rules(bytes: &[u8], schemas: Option<&dyn Schemas>) -> Option<Rules> {
+    // Messages of Protobuf stand behind their lengths.
+    let of_message = || Frame::of(messages_of_file(bytes).first().copied()?);
+    let first = Frame::of(bytes).or_else(of_message)?;
+    match schemas?.find(first.schema) {
+        Lookup::Ready(schema) => Some(Rules { format: schema.format(), ..Rules::default() }),
+        Lookup::Unusable(_) | Lookup::Missing(_) => None,
+    }
+}
+
 /// The error for records without an object.
 fn without_objects(sample: &Sample, place: String) -> InitError {
     /// Ids that the message names.
     const NAMED_MAX: usize = 5;
     let Some(ids) = framed(sample) else { return InitError::NoObjects { place } };
+    if let Some(schemas) = &sample.schemas {
+        // The id that was asked for first decides the format.
+        let why = ids.first().and_then(|id| match schemas.find(*id) {
+            Lookup::Ready(_) => None,
+            Lookup::Unusable(why) => Some(format!("schema {id} can't be used: {why}")),
+            Lookup::Missing(MissingSchema::Failed(failure)) => {
+                Some(format!("{}: {}", failure.why, failure.remedy))
+            }
+            Lookup::Missing(MissingSchema::Unknown) => {
+                Some(format!("the registry does not know schema {id}: correct the address of the registry"))
+            }
+            Lookup::Missing(_) => Some(format!("the registry has not answered about schema {id} in time")),
+        });
+        let why = why.unwrap_or_else(|| "the values are no objects, or do not fit their schemas".to_owned());
+        return InitError::Schemas { place, why };
+    }
     let named: Vec<String> = ids.iter().take(NAMED_MAX).map(ToString::to_string).collect();
     let word = if ids.len() == 1 { "schema" } else { "schemas" };
     let more = if ids.len() > NAMED_MAX { " and others" } else { "" };

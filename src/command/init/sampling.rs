@@ -9,9 +9,11 @@ use base::suggest::with_nearest;
 use base::text::{grouped, printable};
 use engine::dead_letter::Progress;
 use kafka::{Diagnosis, Polled, RetainedOffsets, Survey, SurveyedTopic};
+use mapping::Schemas;
 use rdkafka::message::Message;
 use regex::Regex;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Topics that are sampled if none is named. A file with more mappings is hard to read.
@@ -71,6 +73,7 @@ pub fn sample(
     for (number, candidate) in candidates.iter().enumerate() {
         let of = Reading {
             survey: &survey,
+            schemas: connection.schemas.as_ref(),
             options,
             bytes_max: BYTES_MAX / candidates.len(),
             place: (number, candidates.len()),
@@ -193,6 +196,7 @@ fn largest(candidates: Vec<Candidate>, left_out: &mut Vec<(String, String)>) -> 
 /// The sampling of one topic.
 struct Reading<'r> {
     survey: &'r Survey,
+    schemas: Option<&'r Arc<dyn Schemas>>,
     options: &'r InitOptions,
     bytes_max: usize,
     /// Number of this topic, and of all topics.
@@ -212,7 +216,7 @@ impl Reading<'_> {
         if sample.records.is_empty() {
             return Err(InitError::Empty { topic: topic(), seconds: self.options.wait.as_secs() });
         }
-        let seen = Observation::of(&sample.records, &Shape::whole(&sample.records));
+        let seen = Observation::of(&sample.records, &Shape::whole(&sample));
         let sampled = sample.records.len() as u64;
         let is_mostly = is_named || seen.records * 2 >= sampled;
         let proposal = if is_mostly { propose(&sample, now_ns()) } else { None };
@@ -242,7 +246,8 @@ impl Reading<'_> {
         let failed = |why: String| InitError::Topic { topic: topic.clone(), why };
         self.survey.read_from(topic, &offsets).map_err(|error| failed(error.to_string()))?;
         let until = Instant::now() + self.options.wait;
-        let mut sample = Sample { topic: topic.clone(), ..Sample::default() };
+        let schemas = self.schemas.cloned();
+        let mut sample = Sample { topic: topic.clone(), schemas, ..Sample::default() };
         let (mut ended, mut bytes, mut error) = (BTreeSet::new(), 0, None);
         while let Some(left) = until.checked_duration_since(Instant::now()) {
             match self.survey.poll(left.min(POLL_INTERVAL)) {
@@ -289,6 +294,7 @@ fn short(error: &InitError) -> String {
         InitError::Empty { .. } => "empty".to_owned(),
         InitError::NoObjects { .. } => "no JSON objects".to_owned(),
         InitError::Framed { schemas, .. } => format!("records of a schema registry: {schemas}"),
+        InitError::Schemas { why, .. } => format!("records of a schema registry: {why}"),
         other => other.to_string(),
     }
 }

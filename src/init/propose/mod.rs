@@ -15,7 +15,7 @@ use mapping::{Csv, Format};
 
 /// None if the sample has no objects.
 pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
-    let whole = Shape::whole(&sample.records);
+    let whole = Shape::whole(sample);
     if whole.format == Format::Influx {
         return Some(influx::propose(sample, now_ns));
     }
@@ -92,6 +92,8 @@ impl<'p> Proposer<'p> {
         if shape.format != Format::default() {
             let why = if shape.format.is_json() {
                 "Records hold several JSON values, one a line.".to_owned()
+            } else if shape.schemas.is_some() {
+                format!("Records are {}, with the frame of a schema registry.", shape.format.title())
             } else {
                 format!("Records are {}.", shape.format.title())
             };
@@ -177,8 +179,10 @@ impl<'p> Proposer<'p> {
     fn integers(&mut self) {
         let numbers = || self.seen.keys.iter().filter(|key| key.whole > 0);
         let is_mixed = |key: &Key| key.whole > 0 && key.fractions > 0;
-        let rounded: Vec<String> =
-            numbers().filter(|key| key.is_rounded).map(|key| shown(&key.pattern)).collect();
+        let rounded: Vec<String> = numbers()
+            .filter(|key| key.is_rounded && key.timestamps == 0)
+            .map(|key| shown(&key.pattern))
+            .collect();
         if numbers().next().is_none() || self.seen.keys.iter().any(is_mixed) {
             if !rounded.is_empty() {
                 self.out.notes.push(format!(

@@ -12,6 +12,9 @@ const TIME_OBJECTS_MIN: u64 = 50;
 
 impl<'p> Proposer<'p> {
     pub(super) fn time(&mut self) -> Option<&'p Key> {
+        if let Some(key) = self.timestamp() {
+            return Some(key);
+        }
         let read = |candidate: Candidate<'p>| {
             let guess = guess(&candidate.key.times, self.now_ns)?;
             candidate.selector()?;
@@ -44,6 +47,33 @@ impl<'p> Proposer<'p> {
         self.no_time("see below");
         self.out.suggest("time_key", selector, why);
         self.out.suggest("time_format", guess.format, Vec::new());
+        Some(best.key)
+    }
+
+    /// Proposes a key whose values are times of the records' format, so that it needs no `time_format`.
+    fn timestamp(&mut self) -> Option<&'p Key> {
+        let is_time = |candidate: &Candidate<'p>| {
+            let (key, objects) = (candidate.key, candidate.of.objects);
+            key.timestamps > 0
+                && key.timestamps == key.numbers()
+                && is_nearly_all(key.timestamps, objects)
+                && candidate.selector().is_some()
+        };
+        let found: Vec<Candidate<'p>> = self.candidates().into_iter().filter(is_time).collect();
+        let named = found.iter().filter(|candidate| names::is_time(candidate.key.name()));
+        let best = named.min_by_key(|candidate| names::time_rank(candidate.key.name()));
+        // Without a name that says so, one of several times may be another one than that of the measurement.
+        let best = best.or_else(|| found.first().filter(|_| found.len() == 1)).copied()?;
+        let why = format!(
+            "{} is a time of the records' format in {}, which needs no `time_format`.",
+            shown(&best.key.pattern),
+            self.share(best.key.timestamps, best.of.objects, best.is_root)
+        );
+        self.out.set("time_key", best.selector().unwrap_or_default(), vec![why]);
+        if best.key.is_local {
+            let why = "The time has no zone and is read as UTC. For another zone:".to_owned();
+            self.out.suggest("timezone", "Asia/Seoul", vec![why]);
+        }
         Some(best.key)
     }
 
@@ -109,6 +139,10 @@ fn fits(candidate: Candidate<'_>, guess: &Guess) -> u64 {
 /// Whether at most 1% of the objects would be rejected for their time.
 fn is_sure(candidate: Candidate<'_>, guess: &Guess) -> bool {
     let (objects, fits) = (candidate.of.objects, fits(candidate, guess));
-    let is_nearly_all = objects >= TIME_OBJECTS_MIN && fits * 100 >= objects * 99;
-    guess.rival.is_none() && (fits >= objects || is_nearly_all)
+    guess.rival.is_none() && is_nearly_all(fits, objects)
+}
+
+/// Whether at most 1% of the objects have no time.
+fn is_nearly_all(times: u64, objects: u64) -> bool {
+    times >= objects || (objects >= TIME_OBJECTS_MIN && times * 100 >= objects * 99)
 }

@@ -1,7 +1,7 @@
 //! Seeded records of the two kinds for which speed is published, and their mappings.
 
-#[path = "avro.rs"]
-mod avro;
+#[path = "../values/mod.rs"]
+mod values;
 
 use base::record::{Record, RecordTime};
 use configuration::Config;
@@ -11,6 +11,7 @@ use mapping::{Format, Mapper, Rules, SchemaLanguage, SchemaText};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use values::{CBOR, Json, MSGPACK, Markers, avro};
 
 /// Distinct records of each kind and shape.
 pub const RECORDS: usize = 4_000;
@@ -142,7 +143,7 @@ impl Kind {
 
     /// A mapper of Protobuf, and the records of known shape in this format.
     pub fn protobuf(self) -> (Mapper, Vec<Vec<u8>>) {
-        let schema = format!("protobuf\"\nschema = \"tests/bench/micro/{self}.proto");
+        let schema = format!("protobuf\"\nschema = \"tests/bench/values/{self}.proto");
         (self.mapper_of(&schema), self.values().map(|json| json.protobuf()).collect())
     }
 
@@ -263,123 +264,6 @@ pub fn record(offset: usize, value: &[u8]) -> Record<'_> {
         value: Some(value),
         headers: &[],
     }
-}
-
-/// A record before it is formatted.
-enum Json {
-    Scalar(String),
-    Object(Vec<(String, Json)>),
-    Array(Vec<Json>),
-}
-
-/// First bytes of values in a binary format.
-struct Markers {
-    /// Before eight bytes.
-    integer: u8,
-    double: u8,
-    /// Before a length of one byte.
-    text: &'static [u8],
-    object: &'static [u8],
-    array: &'static [u8],
-}
-
-const MSGPACK: Markers =
-    Markers { integer: 0xCF, double: 0xCB, text: &[0xD9], object: &[0xDE, 0], array: &[0xDC, 0] };
-
-const CBOR: Markers = Markers { integer: 0x1B, double: 0xFB, text: &[0x78], object: &[0xB8], array: &[0x98] };
-
-impl Json {
-    /// A message whose fields are numbered in the order of the members.
-    fn protobuf(&self) -> Vec<u8> {
-        let Self::Object(members) = self else { return Vec::new() };
-        let mut out = Vec::new();
-        for (number, (key, value)) in (1..).zip(members) {
-            value.push_protobuf(number, key, &mut out);
-        }
-        out
-    }
-
-    fn push_protobuf(&self, number: u8, key: &str, out: &mut Vec<u8>) {
-        const INTEGERS: [&str; 6] = ["write", "ts", "m0", "m2", "m4", "m6"];
-        let (varint, fixed, bytes) = (0, 1, 2);
-        let tag = |written: u8, out: &mut Vec<u8>| out.push(number << 3 | written);
-        let delimited = |content: &[u8], out: &mut Vec<u8>| {
-            push_varint(content.len() as u64, out);
-            out.extend_from_slice(content);
-        };
-        match self {
-            Self::Scalar(text) => match text.strip_prefix('"') {
-                Some(quoted) => {
-                    tag(bytes, out);
-                    delimited(quoted.trim_end_matches('"').as_bytes(), out);
-                }
-                None if INTEGERS.contains(&key) => {
-                    tag(varint, out);
-                    push_varint(text.parse().unwrap(), out);
-                }
-                None => {
-                    tag(fixed, out);
-                    out.extend_from_slice(&text.parse::<f64>().unwrap().to_le_bytes());
-                }
-            },
-            Self::Object(_) => {
-                tag(bytes, out);
-                delimited(&self.protobuf(), out);
-            }
-            Self::Array(elements) => {
-                for element in elements {
-                    element.push_protobuf(number, key, out);
-                }
-            }
-        }
-    }
-
-    fn push_binary(&self, markers: &Markers, out: &mut Vec<u8>) {
-        match self {
-            Self::Scalar(text) => match (text.strip_prefix('"'), text.parse::<u64>()) {
-                (Some(quoted), _) => push_text(quoted.trim_end_matches('"'), markers, out),
-                (_, Ok(integer)) => {
-                    out.push(markers.integer);
-                    out.extend_from_slice(&integer.to_be_bytes());
-                }
-                _ => {
-                    out.push(markers.double);
-                    out.extend_from_slice(&text.parse::<f64>().unwrap().to_be_bytes());
-                }
-            },
-            Self::Object(members) => {
-                push_head(markers.object, members.len(), out);
-                for (key, value) in members {
-                    push_text(key, markers, out);
-                    value.push_binary(markers, out);
-                }
-            }
-            Self::Array(elements) => {
-                push_head(markers.array, elements.len(), out);
-                for element in elements {
-                    element.push_binary(markers, out);
-                }
-            }
-        }
-    }
-}
-
-fn push_varint(mut value: u64, out: &mut Vec<u8>) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-fn push_head(marker: &[u8], length: usize, out: &mut Vec<u8>) {
-    out.extend_from_slice(marker);
-    out.push(length as u8);
-}
-
-fn push_text(text: &str, markers: &Markers, out: &mut Vec<u8>) {
-    push_head(markers.text, text.len(), out);
-    out.extend_from_slice(text.as_bytes());
 }
 
 fn ec2(rng: &mut Rng) -> Json {

@@ -45,7 +45,7 @@ type Piece = (usize, usize);
 /// Runs until it is killed.
 pub fn limit(options: &Options) {
     let config = setup::read(&options.config);
-    let bodies = Arc::new(setup::bodies(&config, options.shape, BODIES * BODY_LINES));
+    let bodies = Arc::new(setup::bodies(&options.config, options.shape, BODIES * BODY_LINES));
     let (pieces, to_write) = sync_channel::<Piece>(WRITERS);
     let to_write = Arc::new(Mutex::new(to_write));
     for _ in 0..WRITERS {

@@ -32,8 +32,7 @@ pub struct Options {
 
 /// Ends when all lines are stored.
 pub fn load(options: &Options) {
-    let config = setup::read(&options.config);
-    let bodies = setup::bodies(&config, options.shape, options.records);
+    let bodies = setup::bodies(&options.config, options.shape, options.records);
     let place = format!("/api/v2/write?org={}&bucket={}", options.org, options.bucket);
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {

@@ -9,6 +9,7 @@
 
 #[path = "../../support/failures.rs"]
 mod failures;
+mod formats;
 mod http;
 mod limit;
 mod load;
@@ -18,6 +19,8 @@ mod records;
 mod refusals;
 mod setup;
 mod topics;
+#[path = "../values/mod.rs"]
+mod values;
 
 use clap::Parser;
 

@@ -1,12 +1,14 @@
 //! Fills topics at full speed or at an even rate.
 
 use crate::failures::Failures;
+use crate::formats::{Encoder, Format};
 use crate::records::{Generator, Shape};
 use crate::topics;
 use clap::Args;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,11 +33,16 @@ pub struct Options {
     /// Maximum size of a batch
     #[arg(long, default_value_t = 1_000_000)]
     batch_bytes: u32,
+    #[arg(long, value_enum, default_value = "json")]
+    format: Format,
+    /// The bridge's configuration for the JSON records, which lines need
+    #[arg(long)]
+    config: Option<PathBuf>,
     #[command(flatten)]
     shape: Shape,
 }
 
-/// Prints the numbers of records and bytes once all are in Kafka.
+/// Prints the numbers of records and bytes, and what a reader must know of the format, once all are in Kafka.
 pub fn produce(options: &Options) {
     let names: Vec<String> = match options.topics {
         1 => vec![options.topic.clone()],
@@ -43,6 +50,7 @@ pub fn produce(options: &Options) {
     };
     topics::create(&options.brokers, &names, options.partitions);
     let producer = producer(options);
+    let mut encoder = Encoder::new(options.format, options.shape, options.config.as_deref());
     let (mut generator, mut bytes, begin) = (Generator::new(options.shape), 0, Instant::now());
     for n in 0..options.records {
         if let Some(rate) = options.per_second {
@@ -50,7 +58,7 @@ pub fn produce(options: &Options) {
             thread::sleep(due.saturating_duration_since(Instant::now()));
             producer.poll(Duration::ZERO);
         }
-        let value = generator.next();
+        let value = encoder.encode(generator.next());
         bytes += value.len();
         let place = n as usize % (names.len() * options.partitions as usize);
         let (topic, partition) = (&names[place % names.len()], (place / names.len()) as i32);
@@ -58,7 +66,8 @@ pub fn produce(options: &Options) {
     }
     producer.flush(FLUSH_MAX).unwrap();
     assert_eq!(producer.context().count(), 0, "records that did not reach Kafka");
-    println!(r#"{{"records":{},"bytes":{bytes}}}"#, options.records);
+    let description = encoder.description();
+    println!(r#"{{"records":{},"bytes":{bytes},"description":{description}}}"#, options.records);
 }
 
 fn producer(options: &Options) -> BaseProducer<Failures> {

@@ -4,6 +4,7 @@ use crate::schema_server::SchemaServer;
 use crate::support::{Bridge, Cluster, Setup, Sink, wait_until};
 use base::alarm::{Alarm, Scope};
 use mapping::Reason;
+use testkit::receiver::Reply;
 
 const ONE: &str =
     r#"{"type":"record","name":"R","fields":[{"name":"id","type":"string"},{"name":"v","type":"int"}]}"#;
@@ -127,4 +128,38 @@ fn without_another_schema_of_the_topic_an_unknown_id_is_never_rejected() {
     wait_until("all is stored", || sink.points("main").len() == 200);
     bridge.stop();
     assert_eq!(sink.ids("main"), ids(200));
+}
+
+#[test]
+fn a_corrected_producer_ends_the_wait_for_an_id_that_never_comes() {
+    let (cluster, sink, server) = (Cluster::with_topic("t", 1), Sink::start(), SchemaServer::start());
+    server.schema("/schemas/ids/1", ONE, "[]");
+    cluster.produce("t", 0, [one(9, 0)]);
+    let bridge = setup(&cluster, &sink, &server, "'t'", "unknown_id_max = '1s'").start();
+    wait_until("the alarm is raised", || alarm(&bridge, "schema_unknown").is_some());
+    // The topic is paused by then, so that no later record is fetched by chance.
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    cluster.produce("t", 0, (1..50).map(|id| one(1, id)));
+    wait_until("all is committed", || cluster.committed("t", 1) == [Some(50)]);
+    assert_eq!(bridge.rejected(Reason::Schema), 1);
+    bridge.stop();
+    assert_eq!(sink.ids("main"), ids(50)[1..]);
+}
+
+/// The last records are fetched, and wait behind full batches, while the end is seen.
+#[test]
+fn a_new_schema_in_the_last_records_is_awaited_by_a_run_until_the_end() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::down(Reply::status(503)));
+    let server = SchemaServer::start();
+    server.schema("/schemas/ids/1", ONE, "[]");
+    server.schema("/schemas/ids/2", TWO, "[]");
+    cluster.produce("t", 0, (0..199).map(|id| one(1, id)).chain([two(2, 199)]));
+    let setup = setup(&cluster, &sink, &server, "'t'", "").batch("lines_max = 10");
+    let bridge = setup.start_until_end();
+    wait_until("it tries to write", || sink.requests() >= 2);
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    sink.answer(None);
+    bridge.wait_for_end();
+    assert_eq!(sink.ids("main"), ids(200));
+    assert_eq!(cluster.committed("t", 1), [Some(200)]);
 }

@@ -1,4 +1,4 @@
-//! Servers between the bridge and InfluxDB: a TLS server that requires client certificates, and a proxy.
+//! Servers between the bridge and other servers: a TLS server that requires client certificates, one that requires a login, and a proxy.
 
 use super::certificates::Certificates;
 use rustls::pki_types::pem::PemObject as _;
@@ -70,6 +70,22 @@ pub fn tls_before(url: &str, certificates: &Certificates, name: &str) -> SocketA
         io::copy(&mut server, &mut client)?;
         client.conn.send_close_notify();
         client.flush()
+    })
+}
+
+/// Requires this `Authorization` in front of a server without a login, and answers 401 without it.
+pub fn login_before(url: &str, authorization: &str) -> SocketAddr {
+    let (server, wanted) = (authority(url), authorization.to_owned());
+    serve(move |mut client| {
+        let head = read_head(&mut client)?;
+        if header(&String::from_utf8_lossy(&head), "authorization") != Some(wanted.as_str()) {
+            return client.write_all(
+                b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"r\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            );
+        }
+        let mut server = TcpStream::connect(&server)?;
+        server.write_all(&head)?;
+        tunnel(client, server)
     })
 }
 

@@ -509,11 +509,8 @@ fn names_what_is_chosen_without_keys_of_batch() {
     let f = |batch: &str, want: &[&str]| {
         let text = with("", "") + "[batch]\n" + batch;
         let summaries = run(&text).unwrap().summaries;
-        let found: Vec<&str> = match &summaries[2..] {
-            [] => Vec::new(),
-            [line] => line.strip_prefix("[batch]: ").unwrap().split("; ").collect(),
-            more => panic!("{more:?}"),
-        };
+        let line = summaries.iter().find_map(|line| line.strip_prefix("[batch]: "));
+        let found: Vec<&str> = line.map(|line| line.split("; ").collect()).unwrap_or_default();
         assert_eq!(found.len(), want.len(), "{batch}: {summaries:?}");
         assert!(found.iter().zip(want).all(|(found, want)| found.contains(want)), "{batch}: {summaries:?}");
     };
@@ -524,6 +521,31 @@ fn names_what_is_chosen_without_keys_of_batch() {
         f(&format!("memory_max = '{memory_max}'"), &["no `lines_max`", "no `bytes_max`"]);
     }
     f("lines_max = 5000\nbytes_max = '4MB'", &[memory]);
+}
+
+#[test]
+fn names_what_the_formats_do_otherwise_than_earlier() {
+    let f = |lines: &str, want: &[&str]| {
+        let summaries = run(&with("mapping", lines)).unwrap().summaries;
+        let found: Vec<&String> = summaries
+            .iter()
+            .filter(|line| line.contains("(earlier ") || line.contains("; earlier "))
+            .collect();
+        assert_eq!(found.len(), want.len(), "{lines}: {summaries:?}");
+        assert!(
+            found.iter().zip(want).all(|(found, want)| found.starts_with(want)),
+            "{lines}: {summaries:?}"
+        );
+    };
+    let json = "json: NaN and Infinity leave out their field, and a schema registry's frame is skipped";
+    f("", &[json, "json: compressed values are unpacked"]);
+    f("value_compression = 'none'", &[json]);
+    let lines = ["json_lines: NaN", "json_lines: a line may have several values", "json_lines: compressed"];
+    f("format = 'json_lines'", &lines);
+    let framed = "csv: values with a schema registry's frame are rejected as a whole";
+    f("format = 'csv'", &["csv: compressed values are unpacked", framed]);
+    f("format = 'msgpack'", &["msgpack: values with a schema registry's frame are rejected as a whole"]);
+    f("format = 'avro'\n[schema_registry]\nurl = 'http://r'", &[]);
 }
 
 #[test]

@@ -8,6 +8,9 @@
 //! 4. Resume the partitions.
 //!
 //! If 1 or 2 fails, the topic stays blocked and is tried again later.
+//!
+//! A topic that waits for an unknown schema id is read ahead from time to time: its partitions are resumed where they are, and their records
+//! are left unsettled until they are paused again.
 
 use super::{DataThread, Unsettled};
 use crate::data_thread::reload::seek;
@@ -15,8 +18,9 @@ use crate::dispatcher::{ReadMode, ResumableTopic};
 use base::TopicPartition;
 use kafka::{check_partitions, list_of};
 use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaResult;
 use std::time::{Duration, Instant};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 /// Interval of checking blocked topics.
 const CHECK_EVERY: Duration = Duration::from_millis(100);
@@ -31,6 +35,19 @@ impl DataThread {
         for resumable in self.dispatcher.resumable_topics(now) {
             self.resume_topic(&resumable, now);
         }
+        let ahead = self.dispatcher.read_ahead(now);
+        if !ahead.is_empty()
+            && let Err(error) = self.resume(ahead)
+        {
+            debug!(%error, "a blocked topic can't be read ahead yet");
+        }
+    }
+
+    /// Resumes partitions, except those whose start is unknown: the control thread resumes them.
+    fn resume(&self, partitions: Vec<TopicPartition>) -> KafkaResult<()> {
+        let known = self.consumer.context().unknown_starts().excluded_from(partitions);
+        let list = list_of(known.iter());
+        self.consumer.resume(&list).and_then(|()| check_partitions(&list))
     }
 
     fn resume_topic(&mut self, resumable: &ResumableTopic, now: Instant) {
@@ -48,9 +65,8 @@ impl DataThread {
         // This comes before the alarm ends: otherwise a run until the end could end in between.
         self.consumer.context().goes_back(again.iter().map(|(at, _)| at));
         self.dispatcher.resume(resumable, now);
-        let assigned = partitions.iter().map(|(at, _)| at.clone()).collect();
-        let list = list_of(self.consumer.context().unknown_starts().excluded_from(assigned).iter());
-        if let Err(error) = self.consumer.resume(&list).and_then(|()| check_partitions(&list)) {
+        self.reads_again |= self.stop.is_finishing();
+        if let Err(error) = self.resume(partitions.iter().map(|(at, _)| at.clone()).collect()) {
             error!(topic = &**name, %error, "a blocked topic can't be read on: restart the bridge, and please report it with the log");
         }
         let records: u64 =

@@ -45,9 +45,27 @@ pub struct BlockedTopic {
 }
 
 impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
-    /// Assigned partitions whose records are left unsettled now.
+    /// Assigned partitions whose records are of no use now.
     pub fn blocked_partitions(&self) -> Vec<TopicPartition> {
         self.handler.routes.blocked_partitions()
+    }
+
+    /// Whether a topic waits for a schema.
+    pub fn waits_for_schema(&self) -> bool {
+        self.handler.routes.waits_for_schema()
+    }
+
+    /// Partitions of topics that begin to be read ahead now, to see the schema ids of later records.
+    pub fn read_ahead(&mut self, now: Instant) -> Vec<TopicPartition> {
+        let routes = &mut self.handler.routes;
+        let mut ahead = Vec::new();
+        for index in routes.not_open() {
+            let topic = routes.topic_mut(index);
+            if topic.schema_wait.begins_to_read_ahead(now) && !topic.is_blocked() {
+                ahead.extend(routes.assigned_of(index).into_iter().map(|(at, _)| at));
+            }
+        }
+        ahead
     }
 
     /// Lifts the blocks of all topics, which become resumable. Returns the number of topics.

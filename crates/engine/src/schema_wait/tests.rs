@@ -168,6 +168,37 @@ fn schemas_of_the_records_behind_show_that_the_registry_is_right() {
 }
 
 #[test]
+fn a_topic_with_an_unknown_id_is_read_ahead() {
+    let (registry, mut wait) = wait();
+    let start = Instant::now();
+    let at = |seconds: u64| start + Duration::from_secs(seconds);
+    let framed = |id: u32| [&[0][..], &id.to_be_bytes(), b"x"].concat();
+    assert!(begin(&mut wait, 7, &MissingSchema::Awaited, None, start));
+    assert!(wait.is_paused() && !wait.begins_to_read_ahead(at(60)), "the registry has not answered");
+    registry.set(7, UNKNOWN);
+    assert!(!wait.is_over(at(100)) && wait.is_paused());
+    assert!(!wait.begins_to_read_ahead(at(109)));
+    assert!(wait.begins_to_read_ahead(at(110)) && !wait.is_paused());
+    (0..AHEAD_MAX).for_each(|_| wait.left_unsettled(Some(&framed(7))));
+    assert!(wait.is_paused() && !wait.begins_to_read_ahead(at(119)), "at most so many are read in this time");
+    assert!(wait.begins_to_read_ahead(at(120)));
+    for id in (0..OTHERS_MAX as u32).map(|id| 100 + id) {
+        registry.set(id, UNKNOWN);
+        wait.left_unsettled(Some(&framed(id)));
+    }
+    // Other wrong ids leave room for a right one.
+    assert!(wait.begins_to_read_ahead(at(130)));
+    wait.left_unsettled(Some(&framed(1)));
+    registry.set(1, Lookup::Ready(schema()));
+    assert!(
+        !wait.begins_to_read_ahead(at(140)) && wait.is_paused(),
+        "the registry has a schema of the topic"
+    );
+    registry.answers(1, at(140));
+    assert!(wait.is_over(at(100) + MAX));
+}
+
+#[test]
 fn alarms_name_id_topic_partition_and_offset() {
     let (registry, mut wait) = wait();
     let (reports, start) = (Arc::new(Reports::default()), Instant::now());

@@ -5,6 +5,7 @@ use crate::decode::{DEPTH_MAX, Syntax, SyntaxError};
 use crate::drop_reason::{DropReason, Drops};
 use crate::rejection::Rejection;
 use line_protocol::runs;
+use std::borrow::Cow;
 use std::io::Write as _;
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -30,9 +31,29 @@ pub(crate) struct JsonText {
     pub columns: usize,
 }
 
+/// JSON text of a record's value, for reading it without a mapper.
+#[derive(Debug, Default)]
+pub struct RecordText<'v> {
+    pub json: Cow<'v, [u8]>,
+    /// The numbers that are times of the record's format, in the order of the text.
+    pub times: Vec<TimeMark>,
+}
+
+impl<'v> From<Cow<'v, [u8]>> for RecordText<'v> {
+    fn from(json: Cow<'v, [u8]>) -> Self {
+        Self { json, times: Vec::new() }
+    }
+}
+
+impl From<JsonText> for RecordText<'_> {
+    fn from(text: JsonText) -> Self {
+        Self { json: Cow::Owned(text.bytes), times: text.timestamps }
+    }
+}
+
 /// A number that is a time of the record's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TimeMark {
+pub struct TimeMark {
     /// Position of the number in the text.
     pub position: u32,
     /// Whether it is a date and time of day without a zone.
@@ -43,13 +64,14 @@ pub(crate) struct TimeMark {
 
 impl TimeMark {
     /// The mark of the number at a position, if it is a time. The marks are ascending.
+    #[must_use]
     pub fn find(marks: &[Self], position: usize) -> Option<Self> {
         let found = marks.binary_search_by_key(&position, |mark| mark.position as usize).ok()?;
         marks.get(found).copied()
     }
 
     /// The mark of the same number at another position.
-    pub fn moved_to(self, position: usize) -> Self {
+    pub(crate) fn moved_to(self, position: usize) -> Self {
         // Text with larger positions is rejected.
         Self { position: position as u32, ..self }
     }

@@ -19,7 +19,8 @@ mod schema_reference;
 
 pub use avro_schema::{AvroSchema, AvroSchemaError};
 pub use frame::{Beginning, Frame, SchemaId};
-pub(crate) use json_text::{JsonText, TimeMark};
+pub(crate) use json_text::JsonText;
+pub use json_text::{RecordText, TimeMark};
 pub use protobuf::{ProtobufSchema, ProtobufSchemaError, ReadFile, messages_of_file};
 pub(crate) use reader::{FormatReader, KEPT_BYTES_MAX, first_value};
 pub(crate) use schema::SchemaUse;

@@ -4,7 +4,7 @@ use super::avro;
 use super::csv::Table;
 use super::frame::{Beginning, Frame};
 use super::input::Input;
-use super::json_text::JsonText;
+use super::json_text::{JsonText, RecordText};
 use super::schema::{Schema, SchemaUse};
 use super::{Format, cbor, cell, msgpack, protobuf};
 use crate::compression;
@@ -196,20 +196,26 @@ impl Rules {
     /// # Errors
     /// When the value does not have the format of these rules. JSON is not checked.
     pub fn to_json<'v>(&self, value: &'v [u8]) -> Result<Cow<'v, [u8]>, Rejection> {
+        Ok(self.text_of(value)?.json)
+    }
+
+    /// Like [`Rules::to_json`], with the times of the format.
+    pub(crate) fn text_of<'v>(&self, value: &'v [u8]) -> Result<RecordText<'v>, Rejection> {
         let value = compression::unpacked_as(self.compression, self.format, value)?;
         if self.format.is_json() {
             let framed = Frame::of(&value).map_or(0, |_| Frame::BYTES);
-            return Ok(match value {
+            let json = match value {
                 Cow::Borrowed(value) => Cow::Borrowed(value.get(framed..).unwrap_or_default()),
                 Cow::Owned(mut value) => {
                     value.drain(..framed);
                     Cow::Owned(value)
                 }
-            });
+            };
+            return Ok(json.into());
         }
         let mut reader = FormatReader::default();
         let schema = self.schema.as_ref().map(|schema| SchemaUse { id: None, schema });
         reader.read(self, &value, schema, compression::BYTES_MAX)?;
-        Ok(Cow::Owned(reader.json.bytes))
+        Ok(reader.json.into())
     }
 }

@@ -1,6 +1,6 @@
-//! The records of the benchmarks in Avro, with the schema that their values have.
+//! The records of the benchmarks in Avro, with the schema that their values have. No integer is negative, so its zigzag code is its double.
 
-use super::Json;
+use super::{Json, push_varint};
 
 /// A type of the schema.
 pub enum Type {
@@ -82,34 +82,24 @@ impl Type {
             Self::Null => {}
             Self::Text => {
                 let text = scalar(json).trim_matches('"');
-                push_long(text.len() as u64, out);
+                push_varint((text.len() as u64) << 1, out);
                 out.extend_from_slice(text.as_bytes());
             }
-            Self::Long => push_long(scalar(json).parse().unwrap(), out),
+            Self::Long => push_varint(scalar(json).parse::<u64>().unwrap() << 1, out),
             Self::Double => out.extend_from_slice(&scalar(json).parse::<f64>().unwrap().to_le_bytes()),
             Self::Array(items) => {
                 let elements = elements(json);
                 if !elements.is_empty() {
-                    push_long(elements.len() as u64, out);
+                    push_varint((elements.len() as u64) << 1, out);
                 }
                 for element in elements {
                     items.push(element, out);
                 }
-                push_long(0, out);
+                push_varint(0, out);
             }
             Self::Object(fields) => {
                 fields.iter().zip(members(json)).for_each(|((_, of), (_, value))| of.push(value, out));
             }
         }
     }
-}
-
-/// A number that is not negative, in seven bits a byte behind a sign.
-fn push_long(number: u64, out: &mut Vec<u8>) {
-    let mut rest = number << 1;
-    while rest > 0x7F {
-        out.push(rest as u8 | 0x80);
-        rest >>= 7;
-    }
-    out.push(rest as u8);
 }
