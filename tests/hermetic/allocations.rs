@@ -103,6 +103,12 @@ fn records_of_any_shape_allocate_nothing() {
 
 #[test]
 fn values_from_outside_of_an_element_allocate_nothing() {
+    for kind in Kind::ALL {
+        let (mapper, records) = kind.in_lists(true);
+        let (others, records) = records.split_at(RECORDS / 2);
+        let mut path = DataPath::new(mapper);
+        assert_eq!((path.allocations(others, records), path.rejected), (0, 0), "{kind}");
+    }
     let options = "query = \"$.site.meters\"\nmeasurement = \"{kind}\"\ntag_keys = [\"^.name\", \"^^.region\", \"key:$.k\"]\n\
                    tags = { i = \"{@key}-{header:unit}\", up = \"{^@key}\" }\nfields = { total = \"^.total\", copy = \"v\" }";
     let mut path = DataPath::new(mapper(&format!("{HEAD}\n{options}\n{TAIL}")));

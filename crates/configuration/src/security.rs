@@ -1,7 +1,6 @@
 //! Reads `[kafka.tls]` and `[kafka.sasl]`: librdkafka properties, and the source of tokens.
 
 use super::keys::{self, MECHANISMS};
-use super::librdkafka::KERBEROS;
 use super::rules::pairs;
 use super::section::{Section, Text, unknown_word};
 use super::urls;
@@ -10,6 +9,10 @@ use kafka::TLS_REMEDY;
 use kafka::oauth_token::{Oauth, TokenEndpoint, TokenSource};
 use reqwest::Url;
 use std::path::PathBuf;
+
+/// The refusal of Kerberos, for which librdkafka would need Cyrus SASL.
+pub const KERBEROS: &str = "Kerberos (GSSAPI) is not built in: log in with PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER in [kafka.sasl], or with a \
+     client certificate in [kafka.tls]";
 
 type Properties = Vec<(String, Secret)>;
 

@@ -25,6 +25,14 @@ pub(crate) enum RequestText {
 }
 
 impl RequestText {
+    /// Neighbouring lines, without a copy.
+    pub fn of(lines: &Lines, run: &Range<usize>) -> Self {
+        match lines.slice(run) {
+            Some(text) => Self::Whole(text),
+            None => Self::Scattered { bytes: lines.bytes(run), lines: lines.clone(), run: run.clone() },
+        }
+    }
+
     pub fn len(&self) -> usize {
         match self {
             Self::Whole(text) => text.len(),
