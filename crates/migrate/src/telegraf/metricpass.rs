@@ -20,7 +20,7 @@ pub fn to_where(condition: &str, rules: &Rules) -> Option<String> {
             return Some(filter);
         }
         let (connective, after) = after.split_at_checked(2)?;
-        filter += &format!(" {connective} ");
+        filter.extend([" ", connective, " "]);
         rest = after.trim();
     }
 }
@@ -31,10 +31,8 @@ fn end_of_comparison(text: &str) -> Option<usize> {
     let mut is_escaped = false;
     for (at, c) in text.char_indices() {
         match quote {
-            Some(_) if is_escaped => is_escaped = false,
-            Some(_) if c == '\\' => is_escaped = true,
-            Some(open) if c == open => quote = None,
-            Some(_) => {}
+            Some(_) if is_escaped || c == '\\' => is_escaped = !is_escaped,
+            Some(open) => quote = Some(open).filter(|open| *open != c),
             None if matches!(c, '"' | '\'') => quote = Some(c),
             None if matches!(c, '(' | ')' | '?') => return None,
             None if text.get(at..).is_some_and(|rest| rest.starts_with("&&") || rest.starts_with("||")) => {

@@ -55,7 +55,7 @@ pub fn probe(files: &[Input], machine: &Machine, topic: &str) -> Option<Probe> {
         conf.global_tags.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect();
     let mut config = String::new();
     for (name, table) in [("agent", &agent), ("global_tags", &global_tags)] {
-        config += &format!("[{name}]\n");
+        config.extend(["[", name, "]\n"]);
         push_table(name, table, &mut config);
     }
     config += &plugin(INPUT, &reading(input, topic));
@@ -128,18 +128,18 @@ fn plugin(kind: &str, options: &toml::Table) -> String {
 fn push_table(path: &str, table: &toml::Table, text: &mut String) {
     let (tables, others): (Vec<_>, Vec<_>) = table.iter().partition(|(_, value)| is_table(value));
     for (key, value) in others {
-        *text += &format!("{} = {}\n", key_text(key), value_text(value));
+        text.extend([key_text(key), " = ".to_owned(), value_text(value), "\n".to_owned()]);
     }
     for (key, value) in tables {
         let path = format!("{path}.{}", key_text(key));
         match value {
             Toml::Table(table) => {
-                *text += &format!("[{path}]\n");
+                text.extend(["[", &path, "]\n"]);
                 push_table(&path, table, text);
             }
             several => {
                 for table in several.as_array().into_iter().flatten().filter_map(Toml::as_table) {
-                    *text += &format!("[[{path}]]\n");
+                    text.extend(["[[", &path, "]]\n"]);
                     push_table(&path, table, text);
                 }
             }

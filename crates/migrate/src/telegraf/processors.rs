@@ -32,10 +32,16 @@ pub fn apply(conf: &Conf, rules: &mut Rules) {
         }
         match kind.as_str() {
             "processors.rename" => {
-                options.tables("replace").into_iter().for_each(|replace| replace_one(replace, rules))
+                for replace in options.tables("replace") {
+                    replace_one(replace, rules);
+                }
             }
             "processors.converter" => convert(options, rules),
-            "processors.enum" => options.tables("mapping").into_iter().for_each(|map| enumerate(map, rules)),
+            "processors.enum" => {
+                for map in options.tables("mapping") {
+                    enumerate(map, rules);
+                }
+            }
             "processors.strings" => change_texts(options, rules),
             _ => change_by_pattern(options, rules),
         }
@@ -374,12 +380,12 @@ fn rename_all(is_tag: bool, from: &str, to: &str, rules: &mut Rules) {
     for key in rules.tag_keys.clone() {
         let name = rules.final_name(&key);
         let Some(new) = renamed(&name).filter(|_| !key.contains('*')) else { continue };
-        let flattened = rules.flattened(&key);
+        let flattened = Rules::flattened(&key);
         rules.rename.retain(|(from, _)| *from != flattened);
         rules.rename.push((flattened, if is_tag { new } else { name }));
     }
     if !is_tag {
-        let exact: Vec<String> = rules.tag_keys.iter().map(|key| rules.flattened(key)).collect();
+        let exact: Vec<String> = rules.tag_keys.iter().map(|key| Rules::flattened(key)).collect();
         for (from, to) in &mut rules.rename {
             if !from.contains('*')
                 && !exact.contains(from)

@@ -129,13 +129,13 @@ impl Rules {
     }
 
     /// The name of a key or selector before `rename`.
-    pub fn flattened(&self, key: &str) -> String {
+    pub fn flattened(key: &str) -> String {
         KeySelector::parse(key).map_or_else(|_| key.to_owned(), |selector| selector.flattened())
     }
 
     /// The tag or field that a key becomes.
     pub fn final_name(&self, key: &str) -> String {
-        let flattened = self.flattened(key);
+        let flattened = Self::flattened(key);
         let mut renames = self.rename.iter();
         renames.find(|(from, _)| *from == flattened).map_or(flattened.clone(), |(_, to)| to.clone())
     }

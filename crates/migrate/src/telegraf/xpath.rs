@@ -60,7 +60,7 @@ pub fn read<'o>(
                 continue;
             }
             let key = selector(&path).ok_or((config, "tags"))?;
-            let flattened = rules.flattened(&key);
+            let flattened = Rules::flattened(&key);
             // Two tags of one path would need two names for one key.
             if rules.tag_keys.contains(&key) {
                 return Err((config, "tags"));
