@@ -4,17 +4,21 @@ mod compare;
 mod telegraf;
 
 use crate::records::Records;
-use base::text::printable;
+use base::text::{counted, printable};
 use compare::Verdict;
 use mapping::Format;
+use migrate::telegraf::MARK;
 use migrate::{Became, DryRun, DryRunError, Input, Kind, Machine, Migration};
 use rdkafka::error::KafkaError;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use telegraf::Theirs;
 use thiserror::Error;
 
 /// Bound for memory. Telegraf also sends a request per record.
 const RECORDS_MAX: usize = 1_000;
+/// Lines of unknown records that are shown.
+const UNLINKED_SHOWN: usize = 10;
 /// Longer lines are cut.
 const CHARS_MAX: usize = 2_000;
 
@@ -26,13 +30,15 @@ pub enum DiffError {
     Kafka(#[from] KafkaError),
     #[error("{program} can't be run: {source}")]
     Telegraf { program: String, source: io::Error },
-    #[error("Telegraf ended before it had read the records:\n{0}")]
+    #[error(
+        "no points were compared, because Telegraf ended before it had read the records: run it with the same plugins as in production:\n{0}"
+    )]
     Ended(String),
     #[error("{0}")]
     Io(#[from] io::Error),
 }
 
-/// Writes the points of each record. Returns whether Telegraf, if it is installed, gives the same points.
+/// Writes the points of each record. Returns whether Telegraf, if it is installed, gives the same points with the whole configuration.
 ///
 /// # Errors
 /// If the mappings have errors, Telegraf does not run, or the output is closed.
@@ -62,13 +68,14 @@ pub fn diff(
         return Ok(true);
     };
     let wanted: Vec<usize> = ours.iter().map(|became| became.as_ref().map_or(0, Vec::len)).collect();
-    let mut theirs = match telegraf::run(&program, &probe, &topic, &records, &wanted) {
-        Ok(theirs) => theirs,
-        Err(error) => {
-            show_ours(&ours, out)?;
-            return Err(error);
-        }
-    };
+    let Theirs { lines: mut theirs, unlinked } =
+        match telegraf::run(&program, &probe.config, &topic, &records, &wanted) {
+            Ok(theirs) => theirs,
+            Err(error) => {
+                show_ours(&ours, out)?;
+                return Err(error);
+            }
+        };
     if !has_key("time_key") {
         // Without a time in the record, the time is that of reading, which always differs.
         let has_time = |ours: &Became| {
@@ -91,7 +98,20 @@ pub fn diff(
             theirs,
         })
         .collect();
-    show_both(&pairs, out)
+    let is_same = show_both(&pairs, out)?;
+    for line in unlinked.iter().take(UNLINKED_SHOWN) {
+        writeln!(out, "telegraf, of an unknown record: {}", printable(line, CHARS_MAX))?;
+    }
+    if !unlinked.is_empty() {
+        eprintln!(
+            "a plugin removes the tag {MARK} from {} of Telegraf, so that they can't be compared",
+            counted(unlinked.len(), "point")
+        );
+    }
+    for plugin in &probe.left_out {
+        eprintln!("not compared: {plugin}");
+    }
+    Ok(is_same && unlinked.is_empty() && probe.left_out.is_empty())
 }
 
 fn drop_time(line: &mut String) {

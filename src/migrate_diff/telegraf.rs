@@ -3,7 +3,8 @@
 use super::DiffError;
 use line_protocol::reader::split_lines;
 use migrate::telegraf::MARK;
-use std::fs::File;
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -20,14 +21,22 @@ const QUIET_MAX: Duration = Duration::from_secs(5);
 const REST_MAX: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Telegraf's lines for each record. `probe`: its configuration without addresses. `wanted`: expected number of lines per record.
+/// The lines of Telegraf.
+pub struct Theirs {
+    /// Lines of each record.
+    pub lines: Vec<Vec<String>>,
+    /// Lines whose record is unknown, because a plugin took the mark out of them.
+    pub unlinked: Vec<String>,
+}
+
+/// Telegraf's lines. `probe`: its configuration without addresses. `wanted`: expected number of lines per record.
 pub fn run(
     program: &Path,
     probe: &str,
     topic: &str,
     records: &[&[u8]],
     wanted: &[usize],
-) -> Result<Vec<Vec<String>>, DiffError> {
+) -> Result<Theirs, DiffError> {
     let kafka = EmbeddedKafka::start()?;
     kafka.create_topic(topic, 1)?;
     for (number, record) in records.iter().enumerate() {
@@ -38,7 +47,8 @@ pub fn run(
     let (receiver, _runtime, arrived) = receiver()?;
     let text = probe.replace("{brokers}", &kafka.address()).replace("{url}", &receiver.url());
     let telegraf = Telegraf::start(program, &text)?;
-    Collector { lines: vec![Vec::new(); records.len()], wanted }.collect(&arrived, telegraf)
+    let theirs = Theirs { lines: vec![Vec::new(); records.len()], unlinked: Vec::new() };
+    Collector { theirs, wanted }.collect(&arrived, telegraf)
 }
 
 /// Starts a receiver that accepts all lines, including ones that InfluxDB would refuse, and sends them to the channel.
@@ -66,7 +76,8 @@ impl Telegraf {
     fn start(program: &Path, config: &str) -> Result<Self, DiffError> {
         let folder =
             std::env::temp_dir().join(format!("bridge-diff-{}-{:x}", std::process::id(), fastrand::u64(..)));
-        std::fs::create_dir(&folder)?;
+        // The configuration may have secrets.
+        DirBuilder::new().mode(0o700).create(&folder)?;
         let file = folder.join("telegraf.conf");
         std::fs::write(&file, config)?;
         let log = File::create(folder.join("log"))?;
@@ -105,7 +116,7 @@ impl Drop for Telegraf {
 }
 
 struct Collector<'a> {
-    lines: Vec<Vec<String>>,
+    theirs: Theirs,
     wanted: &'a [usize],
 }
 
@@ -114,7 +125,7 @@ impl Collector<'_> {
         mut self,
         arrived: &mpsc::Receiver<String>,
         mut telegraf: Telegraf,
-    ) -> Result<Vec<Vec<String>>, DiffError> {
+    ) -> Result<Theirs, DiffError> {
         let start = Instant::now();
         let mut last = None;
         loop {
@@ -137,22 +148,26 @@ impl Collector<'_> {
         if last.is_none() && self.wanted.iter().any(|count| *count > 0) {
             eprintln!("Telegraf stored no point in {} s:\n{}", BEGIN_MAX.as_secs(), telegraf.complaints());
         }
-        Ok(self.lines)
+        Ok(self.theirs)
     }
 
     fn is_complete(&self) -> bool {
-        self.lines.iter().zip(self.wanted).all(|(lines, wanted)| lines.len() >= *wanted)
+        self.theirs.lines.iter().zip(self.wanted).all(|(lines, wanted)| lines.len() >= *wanted)
     }
 
     /// Adds a line to its record, which the mark in the line identifies, and removes the mark.
     fn add(&mut self, line: &str) {
-        let mark = format!(",{MARK}=");
-        let Some((before, after)) = line.split_once(&mark) else { return };
-        let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
-        let Some((number, rest)) = after.split_at_checked(digits) else { return };
-        let record = number.parse().ok().and_then(|number: usize| self.lines.get_mut(number));
-        if let Some(lines) = record {
-            lines.push(format!("{before}{rest}"));
+        match unmarked(line).and_then(|(number, rest)| Some((self.theirs.lines.get_mut(number)?, rest))) {
+            Some((lines, rest)) => lines.push(rest),
+            None => self.theirs.unlinked.push(line.to_owned()),
         }
     }
+}
+
+/// The number of a line's record, and the line without its mark.
+fn unmarked(line: &str) -> Option<(usize, String)> {
+    let (before, after) = line.split_once(&format!(",{MARK}="))?;
+    let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+    let (number, rest) = after.split_at_checked(digits)?;
+    Some((number.parse().ok()?, format!("{before}{rest}")))
 }

@@ -366,5 +366,42 @@ mod command {
             assert_eq!(output.status.code(), Some(0), "{shown}{}", text(&output.stderr));
             assert!(shown.ends_with("7 of 7 records give the same points\n"), "{shown}");
         }
+        for case in ["json_v2", "json_v2-object", "processors", "xpath"] {
+            let case = root().join("tests/migrate/telegraf").join(case);
+            let conf = fs::read_to_string(case.join("telegraf.conf")).unwrap();
+            // Without the parts that are noted.
+            let noted = [
+                "    [[inputs.kafka_consumer.json_v2.object]]\n      path = \"magazines\"",
+                "    [[inputs.kafka_consumer.json_v2.field]]\n      path = \"prices|@reverse\"",
+            ];
+            let end = noted.iter().find_map(|noted| conf.find(noted)).unwrap_or(conf.len());
+            let conf = conf[..end].to_owned();
+            let conf = if conf.contains("[[outputs") { conf } else { conf + OUTPUT };
+            fs::write(folder.0.join("telegraf.conf"), conf).unwrap();
+            let output =
+                folder.run(&["telegraf.conf", "--diff", case.join("records.jsonl").to_str().unwrap()]);
+            let (shown, said) = (text(&output.stdout), text(&output.stderr));
+            assert_eq!(output.status.code(), Some(0), "{}: {shown}{said}", case.display());
+            let last = shown.lines().last().unwrap_or_default();
+            assert!(
+                last.contains(" records give the same points") || last.contains("of the others"),
+                "{shown}"
+            );
+        }
+        // What a plugin does to points that it takes the mark from is unknown.
+        let conf = fs::read_to_string(root().join("tests/migrate/telegraf/xpath/telegraf.conf")).unwrap();
+        let converter =
+            "[[processors.converter]]\n[processors.converter.tags]\nstring = ['bridge_diff_record']\n";
+        fs::write(folder.0.join("telegraf.conf"), format!("{conf}{converter}")).unwrap();
+        let records = root().join("tests/migrate/telegraf/xpath/records.jsonl");
+        let output = folder.run(&["telegraf.conf", "--diff", records.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+        assert!(
+            text(&output.stderr).contains("a plugin removes the tag bridge_diff_record from 2 points"),
+            "{}",
+            text(&output.stderr)
+        );
     }
+
+    const OUTPUT: &str = "[[outputs.influxdb_v2]]\nurls = ['http://localhost:8086']\ntoken = 'x'\norganization = 'o'\nbucket = 'b'\n";
 }

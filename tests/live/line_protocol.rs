@@ -53,7 +53,7 @@ fn line(number: usize, rng: &mut Rng) -> String {
 }
 
 /// Compiles Telegraf on first use.
-fn telegraf() -> String {
+pub fn telegraf() -> String {
     let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack/telegraf/build");
     let output = Command::new(build).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -39,6 +39,7 @@ mod full_disk;
 mod groups;
 mod guide;
 mod init;
+mod json_v2;
 mod kills;
 mod line_protocol;
 mod metrics;

@@ -29,7 +29,7 @@ mod prometheus;
 mod proxies;
 mod secure_kafka;
 #[path = "../../support/seed.rs"]
-mod seed;
+pub mod seed;
 #[path = "../../support/signals.rs"]
 mod signals;
 #[path = "../../support/tcp_proxy.rs"]

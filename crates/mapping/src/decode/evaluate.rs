@@ -45,15 +45,21 @@ impl<'t> Evaluator<'t> {
         match segment {
             Segment::Descendant(segment) => {
                 let mut containers = Vec::new();
-                nodes.into_iter().for_each(|node| push_containers(node, &mut containers));
+                for node in nodes {
+                    push_containers(node, &mut containers);
+                }
                 self.segment(segment, containers, selected);
             }
             Segment::Selector(selector) => {
-                nodes.into_iter().for_each(|node| self.selector(selector, node, selected));
+                for node in nodes {
+                    self.selector(selector, node, selected);
+                }
             }
             Segment::Selectors(selectors) => {
                 for selector in selectors {
-                    nodes.iter().for_each(|node| self.selector(selector, node, selected));
+                    for node in &nodes {
+                        self.selector(selector, node, selected);
+                    }
                 }
             }
         }
@@ -176,7 +182,9 @@ impl<'t> Evaluator<'t> {
 fn push_containers<'t>(node: &'t Tree, containers: &mut Vec<&'t Tree>) {
     if node.is_container() {
         containers.push(node);
-        node.children().for_each(|child| push_containers(child, containers));
+        for child in node.children() {
+            push_containers(child, containers);
+        }
     }
 }
 

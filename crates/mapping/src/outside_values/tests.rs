@@ -189,8 +189,8 @@ fn a_long_name_around_many_scalars_takes_little_time_and_memory() {
     let record = format!(r#"{{"{}":[{}""]}}"#, "k".repeat(500_000), r#""","#.repeat(150_000));
     for query in ["$.*", "$.*[*]", "$..*"] {
         let mut mapper = Mapper::new(Arc::new(rules(query)), "topic", LIMITS);
-        let mapped = mapper.map(&self::record(None, &record), &mut LineBuffer::default());
-        let reasons: Vec<_> = mapped.rejected_by_reason().collect();
+        let outcome = mapper.map(&self::record(None, &record), &mut LineBuffer::default());
+        let reasons: Vec<_> = outcome.rejected_by_reason().collect();
         assert_eq!(reasons, [(Reason::TooLarge, 1)], "{query}");
     }
 }

@@ -162,7 +162,7 @@ fn line_of(text: &str, at: usize) -> usize {
 }
 
 /// Compares keys as Telegraf does: without case and "_".
-fn same(a: &str, b: &str) -> bool {
+pub fn same(a: &str, b: &str) -> bool {
     let plain = |text: &str| text.replace('_', "").to_ascii_lowercase();
     plain(a) == plain(b)
 }

@@ -15,7 +15,8 @@ pub struct Filter {
     tag_exclude: Vec<String>,
     tag_pass: Vec<(String, Vec<String>)>,
     tag_drop: Vec<(String, Vec<String>)>,
-    has_expression: bool,
+    /// A condition in CEL.
+    pub expression: Option<String>,
 }
 
 /// The points that a filter passes, as far as the configuration alone decides.
@@ -52,7 +53,7 @@ impl Filter {
             tag_exclude: any(&["tagexclude"]),
             tag_pass: tags("tagpass"),
             tag_drop: tags("tagdrop"),
-            has_expression: options.text("metricpass").is_some(),
+            expression: options.text("metricpass"),
         }
     }
 
@@ -77,7 +78,7 @@ impl Filter {
         if !self.tag_drop.is_empty() {
             judge("tagdrop", subject.some_tag_is(&self.tag_drop).map(|is| !is));
         }
-        if self.has_expression {
+        if self.expression.is_some() {
             judge("metricpass", None);
         }
         match (none, open.is_empty()) {
@@ -189,7 +190,7 @@ mod tests {
         f(filter(|f| f.tag_pass = vec![("other".to_owned(), list("b"))]), None, Takes::None);
         f(filter(|f| f.tag_drop = vec![("dest".to_owned(), list("a"))]), None, Takes::None);
         f(filter(|f| f.tag_drop = vec![("other".to_owned(), list("a"))]), None, Takes::All);
-        f(filter(|f| f.has_expression = true), None, depends("metricpass"));
+        f(filter(|f| f.expression = Some("fields.v > 1".to_owned())), None, depends("metricpass"));
     }
 
     #[test]

@@ -117,6 +117,11 @@ pub fn to_jsonpath(steps: &[Step]) -> String {
     format!("${}", tail(steps))
 }
 
+/// The steps as a selector from the element.
+pub fn to_element(steps: &[Step]) -> String {
+    format!("@{}", tail(steps))
+}
+
 fn tail(steps: &[Step]) -> String {
     steps
         .iter()

@@ -3,17 +3,16 @@
 
 use super::conf::{Conf, Options};
 use super::filters::{Filter, Subject, Takes};
-use super::processors::apply_renames;
+use super::processors;
 use super::report::Report;
 use super::rules::Rules;
-use super::{avro, csv, influx, json, json_v2, msgpack};
+use super::{avro, csv, influx, json, json_v2, metricpass, msgpack, xpath};
 use crate::Machine;
 
 /// Telegraf's default measurement.
 const DEFAULT_NAME: &str = "kafka_consumer";
 
-const FILTERS_STAY: &str =
-    "the bridge filters whole records by topic only: split the topics, or filter in the queries";
+const FILTERS_STAY: &str = "this filter has no counterpart: split the topics, or write it as `where`";
 
 impl Rules {
     /// The rules of an input. None, with a note, if the bridge cannot replace it.
@@ -30,13 +29,15 @@ impl Rules {
             }
             Some("csv") => csv::read(input, &mut rules),
             Some("value") => csv::read_value(input, &mut rules),
-            Some(xpath @ ("xpath_json" | "xpath_msgpack")) => {
-                let format = xpath.trim_start_matches("xpath_");
-                let why = format!(
-                    "XPath expressions have no counterpart: `kafka-influx-bridge init` proposes a [[mapping]] with format = \"{format}\" from the records"
-                );
-                report.notes.add(input.note("data_format", why));
-                return None;
+            Some(format) if format.starts_with("xpath_") => {
+                if let Err((table, option)) = xpath::read(input, format, &mut rules) {
+                    let name = format.trim_start_matches("xpath_");
+                    let why = format!(
+                        "only plain paths of XPath have a counterpart: `kafka-influx-bridge init` proposes a [[mapping]] with format = \"{name}\" from the records"
+                    );
+                    report.notes.add(table.note(option, why));
+                    return None;
+                }
             }
             Some(format) => {
                 let why = format!("the bridge does not read the format {format}: keep Telegraf for it");
@@ -50,7 +51,7 @@ impl Rules {
         rules.rename_measurement(input);
         rules.add_tags(input, conf, machine);
         rules.follow(input, &filter);
-        apply_renames(conf, &mut rules);
+        processors::apply(conf, &mut rules);
         Some(rules)
     }
 
@@ -122,12 +123,24 @@ impl Rules {
                 return None;
             }
             Takes::Depends(options) => {
-                for option in options {
-                    self.note(input, option, FILTERS_STAY);
-                }
+                self.filter_or_note(input, filter, &options);
             }
         }
         Some(())
+    }
+
+    /// Turns filters that depend on the record into `where`, or notes them.
+    fn filter_or_note(&mut self, plugin: &Options, filter: &Filter, depending: &[&str]) {
+        for option in depending {
+            let condition = filter.expression.as_deref().filter(|_| *option == "metricpass");
+            match condition.and_then(|condition| metricpass::to_where(condition, self)) {
+                Some(own) => {
+                    let before = self.filter.take().map(|before| format!("({before}) && "));
+                    self.filter = Some(format!("{}({own})", before.unwrap_or_default()));
+                }
+                None => self.note(plugin, option, FILTERS_STAY),
+            }
+        }
     }
 
     /// Applies `name_override`, `name_prefix` and `name_suffix` of an input or output.
@@ -217,9 +230,7 @@ impl Rules {
             Takes::None => return None,
             Takes::All => {}
             Takes::Depends(options) => {
-                for option in options {
-                    rules.note(output, option, FILTERS_STAY);
-                }
+                rules.filter_or_note(output, &filter, &options);
             }
         }
         rules.rename_measurement(output);

@@ -4,8 +4,9 @@ use super::conf::Options;
 use super::gjson::{self, Step};
 use super::json::{query, time};
 use super::rules::Rules;
+use mapping::FieldType;
 
-const ONE_MAPPING: &str =
+pub const ONE_MAPPING: &str =
     "a record goes through one mapping: a second kind of point needs a second bridge with its own `group_id`";
 
 pub fn read(input: &Options, rules: &mut Rules) {
@@ -27,19 +28,21 @@ pub fn read(input: &Options, rules: &mut Rules) {
     for other in objects.iter().skip(1) {
         rules.note(other, "object", ONE_MAPPING);
     }
-    let has_object = !objects.is_empty();
+    let fields = config.tables("field");
+    let several = if objects.is_empty() { several_values(&fields, rules) } else { None };
     for tag in config.tables("tag") {
         read_tag(tag, rules);
     }
-    let mut types = Types::default();
-    for field in config.tables("field") {
-        if has_object && rules.query.is_some() {
-            rules.note(field, "field", "a value from outside of the object can be a tag of its points, not a field: add \"$.path\" to `tag_keys`");
+    for field in fields {
+        if several.is_some_and(|several| std::ptr::eq(several, field)) {
+            continue;
+        }
+        if objects.is_empty() && rules.query.is_none() {
+            read_field(field, rules);
         } else {
-            read_field(field, rules, &mut types, !has_object);
+            read_outer_field(field, rules);
         }
     }
-    types.settle(rules, config);
     rules.name_key = root_key(config, "measurement_name_path", rules);
     if let Some(key) = root_key(config, "timestamp_path", rules) {
         if rules.time_key.is_some() {
@@ -51,35 +54,30 @@ pub fn read(input: &Options, rules: &mut Rules) {
     }
 }
 
-/// The field types that the options declare.
-#[derive(Default)]
-struct Types {
-    /// The fields that are integers.
-    integers: Vec<String>,
-    has_others: bool,
-}
-
-impl Types {
-    fn add(&mut self, key: &str, kind: &str) {
-        match kind {
-            "int" | "uint" => self.integers.push(key.to_owned()),
-            "float" | "" => self.has_others = true,
-            _ => {}
-        }
-    }
-
-    /// Sets `integers`. A mapping has one type for all numbers.
-    fn settle(&self, rules: &mut Rules, at: &Options) {
-        if self.integers.is_empty() {
-            return;
-        }
-        if self.has_others {
-            let keys = self.integers.join(", ");
-            rules.note(at, "type", format!("a mapping has one type of number, so {keys} become floats like the others; `integers = \"int\"` makes all whole numbers integers: check the field types in the bucket"));
-        } else {
-            rules.integers = true;
-        }
-    }
+/// Reads the field whose path selects several values, each of which is a point with the other fields. None if there is not exactly one.
+fn several_values<'f>(fields: &[&'f Options], rules: &mut Rules) -> Option<&'f Options> {
+    let steps_of = |field: &Options| {
+        let steps = gjson::steps(&field.text("path")?).ok()?;
+        // At the end "#" is the number of elements.
+        // Telegraf writes the list itself into a field of this type.
+        let is_text = field.text("type").as_deref() == Some("string");
+        let has_several = !is_text && steps.iter().any(|step| matches!(step, Step::All | Step::Where(_)));
+        matches!(steps.last(), Some(Step::Key(_))).then_some(steps).filter(|_| has_several)
+    };
+    let mut several = fields.iter().filter_map(|field| Some((*field, steps_of(field)?)));
+    let (field, steps) = several.next().filter(|_| several.next().is_none())?;
+    let Some(Step::Key(key)) = steps.last() else { return None };
+    rules.query = Some(gjson::to_jsonpath(&steps));
+    field.get("optional");
+    rules.note(
+        field,
+        "path",
+        "an element that is null is filtered; Telegraf makes a point of the other fields",
+    );
+    rename(rules, key, &field.text("rename").unwrap_or_else(|| key.clone()).replace(' ', "_"));
+    add_type(rules, field, key, &field.text("type").unwrap_or_default());
+    rules.include.push(key.clone());
+    Some(field)
 }
 
 /// The key of a value at a path from the record's root, and its name in Telegraf.
@@ -93,7 +91,16 @@ fn located(options: &Options, rules: &mut Rules) -> Option<(String, String)> {
         }
     };
     let Some(key) = gjson::flattened(&steps) else {
-        rules.note(options, "path", format!("{path:?} selects several values, which Telegraf makes separate points: select the objects that become points with `query`"));
+        let why = if options.text("type").as_deref() == Some("string") {
+            format!(
+                "{path:?} selects several values, which Telegraf writes as the JSON text of a list: this has no counterpart"
+            )
+        } else {
+            format!(
+                "{path:?} selects several values, which Telegraf makes separate points: select the objects that become points with `query`"
+            )
+        };
+        rules.note(options, "path", why);
         return None;
     };
     let last = steps.last().and_then(|step| if let Step::Key(key) = step { Some(key.clone()) } else { None });
@@ -113,26 +120,42 @@ fn read_tag(tag: &Options, rules: &mut Rules) {
     rules.tag_keys.push(selector);
 }
 
-fn read_field(field: &Options, rules: &mut Rules, types: &mut Types, is_alone: bool) {
+fn read_field(field: &Options, rules: &mut Rules) {
     let kind = field.text("type").unwrap_or_default();
     let Some((key, name)) = located(field, rules) else { return };
     rename(rules, &key, &name);
     add_type(rules, field, &key, &kind);
-    types.add(&key, &kind);
-    if is_alone {
-        rules.include.push(key);
-    }
+    rules.include.push(key);
 }
 
-/// Declares the type of a field. With a number type, strings that contain numbers become numbers.
+/// Reads a field from outside of the elements, which each of their points has.
+fn read_outer_field(field: &Options, rules: &mut Rules) {
+    let kind = field.text("type").unwrap_or_default();
+    let Some((_, name)) = located(field, rules) else { return };
+    let steps = gjson::steps(&field.text("path").unwrap_or_default()).unwrap_or_default();
+    let selector = if rules.query.is_some() { gjson::to_jsonpath(&steps) } else { gjson::to_element(&steps) };
+    // A field of `fields` keeps its own type.
+    if is_type(&kind) {
+        add_type(rules, field, &name, &kind);
+    }
+    rules.fields.push((name, selector));
+}
+
+fn is_type(kind: &str) -> bool {
+    FieldType::ALL.iter().any(|known| known.name() == kind)
+}
+
+/// Declares the type of a field. Without one, the field keeps that of the record's value.
 fn add_type(rules: &mut Rules, options: &Options, key: &str, kind: &str) {
     match kind {
-        "int" | "uint" | "float" => rules.number_fields.push(key.to_owned()),
-        "string" => {
-            rules.string_fields.push(key.to_owned());
-            rules.note(options, "type", format!("a number under {key:?} stays a number, and an object or list is flattened: only text becomes a string"));
-        }
-        _ => rules.string_fields.push(key.to_owned()),
+        "int" | "uint" => rules.note_fractions(options, "type"),
+        "string" => rules.note(options, "type", format!("an object or list under {key:?} is flattened, and not its JSON text; a number keeps its digits, and Telegraf writes 1e+06 for 1000000")),
+        _ => {}
+    }
+    if is_type(kind) {
+        rules.types.push((key.to_owned(), kind.to_owned()));
+    } else {
+        rules.string_fields.push(key.to_owned());
     }
 }
 
@@ -164,19 +187,29 @@ fn read_object(object: &Options, rules: &mut Rules) {
         );
     }
     if !rules.exclude.is_empty() {
-        rules
-            .because
-            .push(("exclude", "If one of these is an object, add \"name_*\" for its keys.".to_owned()));
+        rules.note(
+            object,
+            "excluded_keys",
+            "keys inside of an excluded object stay: add \"name_*\" for each that is an object",
+        );
     }
-    rules.because.push((
-        "",
-        "json_v2 makes points of the elements of a list in the object. Here they are fields with their index (a_0, a_1); `query` selects elements.".to_owned(),
-    ));
+    if !rules.tag_keys.is_empty() {
+        let why = "Telegraf writes a number of seven digits or more into a tag as 1.234567e+06; here it keeps its digits.";
+        rules.because.push(("tag_keys", why.to_owned()));
+    }
+    if rules.time_key.is_some() {
+        let why = "Telegraf gives an element without this key the time of reading; here it is rejected and counted.";
+        rules.because.push(("time_key", why.to_owned()));
+    }
+    rules.note(
+        object,
+        "path",
+        "Telegraf makes a point of each element of a list in the object. Here such elements are fields with their index (a_0, a_1): if records have such lists, select their elements with `query`, and take what stands around them with ^.key in `tag_keys` and `fields`",
+    );
 }
 
 /// Reads `[[...object.field]]` and `[[...object.tag]]`, which select the only keys to keep.
 fn read_sub_paths(object: &Options, rules: &mut Rules) {
-    let mut types = Types::default();
     for (group, is_tag) in [("field", false), ("tag", true)] {
         for part in object.tables(group) {
             let path = part.text("path").unwrap_or_default();
@@ -195,39 +228,28 @@ fn read_sub_paths(object: &Options, rules: &mut Rules) {
                 rules.tag_keys.push(key);
             } else {
                 add_type(rules, part, &key, &kind);
-                types.add(&key, &kind);
                 rules.include.push(key);
             }
         }
     }
-    types.settle(rules, object);
 }
 
-/// Reads `[...object.fields]`.
+/// Reads `[...object.fields]`. Other fields keep the types of the record's values.
 fn read_types(object: &Options, rules: &mut Rules) {
-    let mut types = Types::default();
-    let with_types: Vec<(String, String)> =
-        object.tables("fields").iter().flat_map(|table| table.pairs()).collect();
-    let is_number = |kind: &str| matches!(kind, "int" | "uint" | "float");
-    for (key, kind) in &with_types {
-        types.add(key, kind);
-        if is_number(kind) {
-            rules.number_fields.push(key.clone());
+    for table in object.tables("fields") {
+        for (key, kind) in table.pairs() {
+            if is_type(&kind) {
+                add_type(rules, table, &key, &kind);
+            }
         }
     }
-    let untyped = |key: &String| !with_types.iter().any(|(name, kind)| name == key && is_number(kind));
     if rules.include.is_empty() {
         rules.string_fields = vec!["*".to_owned()];
-        types.has_others = true;
-        if !rules.number_fields.is_empty() {
-            rules.note(object, "fields", "strings that contain numbers stay strings while `string_fields` is \"*\": name the strings there one by one");
-        }
-    } else if rules.string_fields.is_empty() {
-        let strings: Vec<String> = rules.include.iter().filter(|key| untyped(key)).cloned().collect();
-        types.has_others |= !strings.is_empty();
-        rules.string_fields = strings;
+    } else {
+        let is_untyped = |key: &&String| !rules.types.iter().any(|(known, _)| known == *key);
+        let untyped: Vec<String> = rules.include.iter().filter(is_untyped).cloned().collect();
+        rules.string_fields = untyped;
     }
-    types.settle(rules, object);
 }
 
 /// The key at a path from the root: a JSONPath if a query selects elements, else a flattened key.

@@ -2,7 +2,7 @@
 
 use super::amounts;
 use super::avro;
-use super::conf::Options;
+use super::conf::{self, Options};
 use super::csv;
 use super::influx;
 use super::report::Report;
@@ -130,6 +130,14 @@ const READ: [&str; 12] = [
     "timestamp_source",
     "tags",
 ];
+
+/// Whether an option is about the connection to Kafka, and changes no point.
+pub fn is_connection(option: &str) -> bool {
+    const TOPICS: [&str; 3] = ["topics", "topic_regexps", "alias"];
+    let without_counterpart = NOTES.iter().map(|(name, _)| name);
+    let mut known = CONNECTION.iter().chain(without_counterpart).chain(&TOPICS);
+    known.any(|name| conf::same(name, option)) || option.starts_with("sasl_") || option.starts_with("socks5_")
+}
 
 /// A text that is equal for inputs that one bridge can replace.
 pub fn identity(input: &Options) -> String {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! conf (files, lines) -> kafka            [kafka] and its security     --+
-//!   |                 -> input -> influx, json, json_v2, msgpack, avro, csv, filters -> rules  [[mapping]]  --+-> bridges: one for each Kafka and server
+//!   |                 -> input -> influx, json, json_v2, msgpack, avro, csv, xpath, filters -> rules  [[mapping]]  --+-> bridges: one for each Kafka and server
 //!   variables         -> output, agent    [influx], [batch], [log]     --+
 //! ```
 
@@ -19,6 +19,7 @@ mod input;
 mod json;
 mod json_v2;
 mod kafka;
+mod metricpass;
 mod msgpack;
 mod output;
 mod probe;
@@ -26,8 +27,9 @@ mod processors;
 mod report;
 mod rules;
 mod variables;
+mod xpath;
 
-pub use probe::{MARK, probe};
+pub use probe::{MARK, Probe, probe};
 
 use super::{Input, Machine, MigrateError, Migration, Note};
 use conf::Conf;
@@ -88,15 +90,20 @@ fn report_unread(conf: &Conf, report: &mut Report) {
 /// The note on a plugin without a counterpart.
 fn advice(kind: &str) -> Option<String> {
     let words = match kind {
-        INPUT | output::V1 | output::V2 | output::V3 | processors::RENAME => return None,
-        "processors.converter" => {
-            "see `integers`, `number_fields`, `string_fields` and `tag_keys` of the [[mapping]]"
-        }
+        INPUT | output::V1 | output::V2 | output::V3 => return None,
+        _ if processors::is_replaced(kind) => return None,
         "processors.defaults" => {
             "a fixed tag is written in `tags` of the [[mapping]]; fixed fields have no counterpart"
         }
         "processors.tag_limit" | "processors.filter" | "processors.override" => {
             "see `tags`, `tag_keys`, `include` and `exclude` of the [[mapping]]"
+        }
+        "processors.pivot" => {
+            "it has no counterpart for tags; where the record has a list of names and values, `pivot` of the [[mapping]] makes fields of it"
+        }
+        "processors.date" => "it has no counterpart: a query can group by parts of the time",
+        "processors.unpivot" | "processors.split" => {
+            "it has no counterpart: a record goes through one mapping, and each element becomes one point"
         }
         "processors.dedup" => {
             "it is not needed for records that are read twice: they overwrite the same points"

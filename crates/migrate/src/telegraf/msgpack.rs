@@ -45,9 +45,11 @@ mod tests {
     }
 
     #[test]
-    fn formats_of_xpath_are_read_but_not_translated() {
+    fn expressions_of_xpath_are_not_translated() {
         for (format, known) in [("xpath_json", "\"json\""), ("xpath_msgpack", "\"msgpack\"")] {
-            let text = format!("[[inputs.kafka_consumer]]\ntopics = ['t']\ndata_format = '{format}'\n");
+            let text = format!(
+                "[[inputs.kafka_consumer]]\ntopics = ['t']\ndata_format = '{format}'\n[[inputs.kafka_consumer.xpath]]\nfield_selection = '*'\n"
+            );
             let error = of_text("telegraf.conf", &text).err().unwrap();
             let notes = format!("{error:?}");
             assert!(

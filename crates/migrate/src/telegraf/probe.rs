@@ -1,61 +1,76 @@
 //! Writes a Telegraf configuration that makes the same points, for `--diff`.
 
-use super::conf::{Data, Options, Value};
-use super::kafka::OF_JSON;
+use super::conf::{self, Conf, Data, Options, Plugin, Value};
+use super::kafka;
 use super::report::Report;
 use super::rules::{NAMES_AND_FILTERS, Rules};
-use super::{INPUT, conf, csv, influx, output, processors};
+use super::{INPUT, output};
 use crate::{Input, Machine, Notes};
+use toml::Value as Toml;
 
 /// The record header, and tag, that links a point to its record.
 pub const MARK: &str = "bridge_diff_record";
 
-/// Options of the input that concern records, besides its format, names and filters.
-const OF_INPUT: [&str; 12] = [
-    "data_format",
-    "topic_tag",
-    "timestamp_source",
-    "max_message_len",
-    "msg_header_as_metric_name",
-    "tags",
-    "fieldpass",
-    "fielddrop",
-    "pass",
-    "drop",
-    "metricpass",
-    "precision",
-];
-const OF_OUTPUT: [&str; 2] = ["metricpass", "exclude_bucket_tag"];
+/// A configuration of Telegraf with the plugins that the points of one input pass.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// `{brokers}` and `{url}` are placeholders for addresses.
+    pub config: String,
+    /// What of the user's configuration the probe does not have, so that nothing is known about its points.
+    pub left_out: Vec<String>,
+}
 
-/// The configuration for the first migrated input and the first output that takes it. `{brokers}` and `{url}` are placeholders
-/// for addresses.
-pub fn probe(files: &[Input], machine: &Machine, topic: &str) -> Option<String> {
+/// Options of the agent that change points.
+const OF_AGENT: [&str; 4] = ["hostname", "omit_hostname", "precision", "skip_processors_after_aggregators"];
+/// Options of the output that change lines, besides its names and filters.
+const OF_OUTPUT: [&str; 3] = ["metricpass", "influx_uint_support", "influx_omit_timestamp"];
+/// Options by which an output takes a tag out of the points, each with the option that names the tag.
+const EXCLUDING: [(&str, &str); 3] = [
+    ("exclude_bucket_tag", "bucket_tag"),
+    ("exclude_database_tag", "database_tag"),
+    ("exclude_retention_policy_tag", "retention_policy_tag"),
+];
+
+/// The configuration for the first migrated input, all processors, and the first output that takes its points.
+pub fn probe(files: &[Input], machine: &Machine, topic: &str) -> Option<Probe> {
     // The migration has already reported syntax errors.
     let conf = conf::read(files, &mut Notes::default()).ok()?;
     let mut report = Report::default();
-    let is_migrated = |options: &&Options| Rules::from_input(options, &conf, machine, &mut report).is_some();
-    let input = conf.of_kind(INPUT).map(|plugin| &plugin.options).find(is_migrated)?;
-    let rules = Rules::from_input(input, &conf, machine, &mut report)?;
+    let mut rules_of = |options: &Options| Rules::from_input(options, &conf, machine, &mut report);
+    let (input, rules) = conf
+        .of_kind(INPUT)
+        .find_map(|plugin| rules_of(&plugin.options).map(|rules| (&plugin.options, rules)))?;
     let topics = [topic.to_owned()];
-    let output = conf
-        .plugins
-        .iter()
-        .filter(|plugin| output::is_replaced(&plugin.kind))
-        .map(|plugin| &plugin.options)
-        .find(|options| rules.after_output(options, &topics).is_some());
+    let takes = |options: &&Options| rules.after_output(options, &topics).is_some();
+    let outputs = conf.plugins.iter().filter(|plugin| output::is_replaced(&plugin.kind));
+    let output = outputs.map(|plugin| &plugin.options).find(takes);
     let mut agent = toml::Table::new();
-    for key in ["hostname", "omit_hostname"] {
+    for key in OF_AGENT {
         copy(&conf.agent, key, &mut agent);
     }
     set(&mut agent, "flush_interval", "200ms");
     // A refused point then fails alone.
     set(&mut agent, "metric_batch_size", 1);
-    let mut reading = toml::Table::new();
-    for key in
-        OF_INPUT.iter().chain(&OF_JSON).chain(&csv::OPTIONS).chain(&influx::OPTIONS).chain(&NAMES_AND_FILTERS)
-    {
-        copy(input, key, &mut reading);
+    let global_tags: toml::Table =
+        conf.global_tags.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect();
+    let mut config = String::new();
+    for (name, table) in [("agent", &agent), ("global_tags", &global_tags)] {
+        config.extend(["[", name, "]\n"]);
+        push_table(name, table, &mut config);
     }
+    config += &plugin(INPUT, &reading(input, topic));
+    // Telegraf runs processors in the order of the file.
+    for processor in conf.plugins.iter().filter(|plugin| plugin.kind.starts_with("processors.")) {
+        config += &plugin(&processor.kind, &table(&processor.options));
+    }
+    config += &plugin(output::V2, &writing(output));
+    Some(Probe { config, left_out: left_out(&conf, input, output) })
+}
+
+/// The input, with all of its options that do not belong to the connection.
+fn reading(input: &Options, topic: &str) -> toml::Table {
+    let mut reading = table(input);
+    reading.retain(|key, _| !kafka::is_connection(key));
     set(&mut reading, "brokers", vec!["{brokers}"]);
     // Headers need Kafka 0.11.
     set(&mut reading, "kafka_version", "2.0.0");
@@ -64,47 +79,105 @@ pub fn probe(files: &[Input], machine: &Machine, topic: &str) -> Option<String> 
     set(&mut reading, "offset", "oldest");
     let headers: Vec<String> =
         input.texts("msg_headers_as_tags").into_iter().chain([MARK.to_owned()]).collect();
+    reading.retain(|key, _| !conf::same(key, "msg_headers_as_tags"));
     set(&mut reading, "msg_headers_as_tags", headers);
+    reading
+}
+
+/// The output, with the options that change lines.
+fn writing(output: Option<&Options>) -> toml::Table {
     let mut writing = toml::Table::new();
     if let Some(output) = output {
         for key in NAMES_AND_FILTERS.iter().chain(&OF_OUTPUT) {
             copy(output, key, &mut writing);
+        }
+        let excluded = EXCLUDING.iter().filter(|(exclude, _)| output.flag(exclude) == Some(true));
+        let excluded: Vec<String> = excluded.filter_map(|(_, tag)| output.text(tag)).collect();
+        if !excluded.is_empty() {
+            set(&mut writing, "tagexclude", [output.texts("tagexclude"), excluded].concat());
         }
     }
     for (key, value) in [("organization", "x"), ("bucket", "x"), ("token", "x")] {
         set(&mut writing, key, value);
     }
     set(&mut writing, "urls", vec!["{url}"]);
-    for table in [&mut reading, &mut writing] {
-        keep_mark(table);
-    }
-    let list = |name: &str, table: toml::Table| named(name, toml::Value::Array(vec![table.into()]));
-    let global_tags: toml::Table =
-        conf.global_tags.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect();
-    let renames: Vec<toml::Value> = conf
-        .of_kind(processors::RENAME)
-        .map(|plugin| plain(&Value { line: 0, data: Data::Table(plugin.options.clone()) }))
-        .collect();
-    let mut all: toml::Table = [
-        ("agent".to_owned(), agent.into()),
-        ("global_tags".to_owned(), global_tags.into()),
-        ("inputs".to_owned(), list("kafka_consumer", reading)),
-        ("outputs".to_owned(), list("influxdb_v2", writing)),
-    ]
-    .into_iter()
-    .collect();
-    if !renames.is_empty() {
-        set(&mut all, "processors", named("rename", renames.into()));
-    }
-    Some(all.to_string())
+    keep_mark(&mut writing);
+    writing
 }
 
-fn set(table: &mut toml::Table, key: &str, value: impl Into<toml::Value>) {
+/// The plugins whose points are not compared.
+fn left_out(conf: &Conf, input: &Options, output: Option<&Options>) -> Vec<String> {
+    let is_left_out = |plugin: &&Plugin| {
+        let is = |options: &Options| std::ptr::eq(&raw const plugin.options, options);
+        plugin.kind.starts_with("aggregators.")
+            || plugin.kind == INPUT && !is(input)
+            || output::is_replaced(&plugin.kind) && !output.is_some_and(is)
+    };
+    let place = |plugin: &Plugin| format!("{}:{}: {}", plugin.options.file, plugin.options.line, plugin.kind);
+    conf.plugins.iter().filter(is_left_out).map(place).collect()
+}
+
+/// A plugin of a kind such as `inputs.kafka_consumer`.
+fn plugin(kind: &str, options: &toml::Table) -> String {
+    let mut text = format!("[[{kind}]]\n");
+    push_table(kind, options, &mut text);
+    text
+}
+
+/// Appends the content of a table. Telegraf's reader knows only basic strings on one line, which the crate `toml` does not always write.
+fn push_table(path: &str, table: &toml::Table, text: &mut String) {
+    let (tables, others): (Vec<_>, Vec<_>) = table.iter().partition(|(_, value)| is_table(value));
+    for (key, value) in others {
+        text.extend([key_text(key), " = ".to_owned(), value_text(value), "\n".to_owned()]);
+    }
+    for (key, value) in tables {
+        let path = format!("{path}.{}", key_text(key));
+        match value {
+            Toml::Table(table) => {
+                text.extend(["[", &path, "]\n"]);
+                push_table(&path, table, text);
+            }
+            several => {
+                for table in several.as_array().into_iter().flatten().filter_map(Toml::as_table) {
+                    text.extend(["[[", &path, "]]\n"]);
+                    push_table(&path, table, text);
+                }
+            }
+        }
+    }
+}
+
+fn is_table(value: &Toml) -> bool {
+    value.is_table() || value.as_array().is_some_and(|values| values.first().is_some_and(Toml::is_table))
+}
+
+fn key_text(key: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if key.chars().all(is_bare) && !key.is_empty() { key.to_owned() } else { basic_string(key) }
+}
+
+fn value_text(value: &Toml) -> String {
+    match value {
+        Toml::String(text) => basic_string(text),
+        Toml::Array(values) => format!("[{}]", values.iter().map(value_text).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
+}
+
+/// The escapes of JSON are those of TOML.
+fn basic_string(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// All options of a plugin, which may not take the mark out of the points.
+fn table(options: &Options) -> toml::Table {
+    let mut table = options.all().map(|(key, value)| (key.to_owned(), plain(value))).collect();
+    keep_mark(&mut table);
+    table
+}
+
+fn set(table: &mut toml::Table, key: &str, value: impl Into<Toml>) {
     table.insert(key.to_owned(), value.into());
-}
-
-fn named(name: &str, value: toml::Value) -> toml::Value {
-    toml::Value::Table([(name.to_owned(), value)].into_iter().collect())
 }
 
 fn copy(options: &Options, key: &str, table: &mut toml::Table) {
@@ -113,7 +186,7 @@ fn copy(options: &Options, key: &str, table: &mut toml::Table) {
     }
 }
 
-fn plain(value: &Value) -> toml::Value {
+fn plain(value: &Value) -> Toml {
     match &value.data {
         Data::Text(text) => text.clone().into(),
         Data::Flag(flag) => (*flag).into(),
@@ -122,16 +195,85 @@ fn plain(value: &Value) -> toml::Value {
             (Err(_), Ok(float)) => float.into(),
             _ => number.clone().into(),
         },
-        Data::List(values) => toml::Value::Array(values.iter().map(plain).collect()),
+        Data::List(values) => Toml::Array(values.iter().map(plain).collect()),
         Data::Table(options) => {
-            toml::Value::Table(options.all().map(|(key, value)| (key.to_owned(), plain(value))).collect())
+            Toml::Table(options.all().map(|(key, value)| (key.to_owned(), plain(value))).collect())
         }
     }
 }
 
 /// Lets the mark pass Telegraf's tag filters.
 fn keep_mark(table: &mut toml::Table) {
-    if let Some(toml::Value::Array(tags)) = table.get_mut("taginclude") {
-        tags.push(MARK.into());
+    let filters = table.iter_mut().filter(|(key, _)| conf::same(key, "taginclude"));
+    for (_, tags) in filters {
+        if let Some(tags) = tags.as_array_mut() {
+            tags.push(MARK.into());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn probe_of(text: &str) -> Probe {
+        let file = Input { name: "telegraf.conf".to_owned(), text: text.to_owned() };
+        probe(&[file], &Machine { hostname: Some("machine".to_owned()) }, "t").unwrap()
+    }
+
+    const INPUT_AND_OUTPUT: &str = "[[inputs.kafka_consumer]]\nbrokers = ['k:9092']\nTopics = ['t']\nsasl_password = 'hush'\ndata_format = 'json_v2'\n\
+         metricpass = \"fields.v > 1 || tags.t == \\\"it's\\\"\"\nmsg_headers_as_tags = ['h']\n[[inputs.kafka_consumer.json_v2]]\n[[inputs.kafka_consumer.json_v2.object]]\n\
+         path = 'a'\n[[outputs.influxdb]]\nurls = ['http://i:8086']\npassword = 'hush'\nfieldexclude = ['x']\ndatabase_tag = 'db'\nexclude_database_tag = true\n";
+
+    #[test]
+    fn the_probe_is_the_whole_configuration_but_its_connections() {
+        let probe = probe_of(&format!(
+            "{INPUT_AND_OUTPUT}[[processors.starlark]]\nsource = 'x'\ntaginclude = ['a']\n[[processors.regex]]\n[[processors.regex.tags]]\n\
+             key = 'a'\npattern = 'b'\nreplacement = 'c'\n[[processors.starlark]]\nsource = 'y'\n"
+        ));
+        let config: toml::Table = probe.config.parse().unwrap();
+        let input = config["inputs"]["kafka_consumer"][0].as_table().unwrap();
+        let mut keys: Vec<&str> = input.keys().map(String::as_str).collect();
+        keys.sort_unstable();
+        let want = [
+            "brokers",
+            "consumer_group",
+            "data_format",
+            "json_v2",
+            "kafka_version",
+            "metricpass",
+            "msg_headers_as_tags",
+            "offset",
+            "topics",
+        ];
+        assert_eq!(keys, want);
+        assert_eq!(input["msg_headers_as_tags"].to_string(), format!(r#"["h", "{MARK}"]"#));
+        assert_eq!(input["metricpass"].as_str(), Some("fields.v > 1 || tags.t == \"it's\""));
+        assert!(
+            probe.config.contains("metricpass = \"") && !probe.config.contains("\"\"\""),
+            "{}",
+            probe.config
+        );
+        assert_eq!(input["json_v2"][0]["object"][0]["path"].as_str(), Some("a"));
+        assert_eq!(
+            config["processors"]["starlark"][0]["taginclude"].to_string(),
+            format!(r#"["a", "{MARK}"]"#)
+        );
+        // Telegraf runs processors in this order.
+        let place = |text: &str| probe.config.find(text).unwrap();
+        assert!(place("\"x\"") < place("processors.regex") && place("processors.regex") < place("\"y\""));
+        let output = &config["outputs"]["influxdb_v2"][0];
+        assert_eq!(output["fieldexclude"].to_string(), r#"["x"]"#);
+        assert_eq!(output["tagexclude"].to_string(), r#"["db"]"#);
+        assert!(!probe.config.contains("hush"));
+        assert_eq!(probe.left_out, Vec::<String>::new());
+    }
+
+    #[test]
+    fn plugins_that_the_probe_does_not_have_are_named() {
+        let probe = probe_of(&format!("{INPUT_AND_OUTPUT}[[aggregators.basicstats]]\n{INPUT_AND_OUTPUT}"));
+        let kinds: Vec<&str> = probe.left_out.iter().filter_map(|text| text.rsplit(": ").next()).collect();
+        assert_eq!(kinds, ["aggregators.basicstats", "inputs.kafka_consumer", "outputs.influxdb"]);
+        assert!(probe.left_out[0].starts_with("telegraf.conf:17: "), "{:?}", probe.left_out);
     }
 }

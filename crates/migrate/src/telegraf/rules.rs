@@ -4,7 +4,7 @@ use super::super::Note;
 use super::conf::Options;
 use super::report::Report;
 use configuration::draft::{Table, literal};
-use mapping::{Format, Globs};
+use mapping::{Format, Globs, KeySelector};
 use toml::Value;
 
 /// The keys of a mapping. Empty keys are not written.
@@ -14,6 +14,8 @@ pub struct Rules {
     pub format: Option<&'static str>,
     /// File with the schema.
     pub schema: Option<String>,
+    /// Message of Protobuf.
+    pub message: Option<String>,
     pub registry: Option<Registry>,
     /// Settings of CSV.
     pub csv: Option<toml::Table>,
@@ -29,6 +31,14 @@ pub struct Rules {
     pub string_fields: Vec<String>,
     pub number_fields: Vec<String>,
     pub integers: bool,
+    /// Types of fields.
+    pub types: Vec<(String, String)>,
+    /// Fields with the selector of each.
+    pub fields: Vec<(String, String)>,
+    /// Replacements of texts under a key.
+    pub values: Vec<(String, Vec<(String, Value)>)>,
+    /// `where`: the filter of elements.
+    pub filter: Option<String>,
     pub include: Vec<String>,
     pub exclude: Vec<String>,
     pub rename: Vec<(String, String)>,
@@ -118,16 +128,51 @@ impl Rules {
         tags
     }
 
+    /// The name of a key or selector before `rename`.
+    pub fn flattened(key: &str) -> String {
+        KeySelector::parse(key).map_or_else(|_| key.to_owned(), |selector| selector.flattened())
+    }
+
     /// The tag or field that a key becomes.
     pub fn final_name(&self, key: &str) -> String {
-        let flattened = match mapping::decode::Path::parse(key) {
-            Ok(path) if key.starts_with('$') => path.flattened(),
-            _ => key.to_owned(),
-        };
-        self.rename
-            .iter()
-            .find(|(from, _)| *from == flattened)
-            .map_or(flattened.clone(), |(_, to)| to.clone())
+        let flattened = Self::flattened(key);
+        let mut renames = self.rename.iter();
+        renames.find(|(from, _)| *from == flattened).map_or(flattened.clone(), |(_, to)| to.clone())
+    }
+
+    /// Takes the key of the tag with this name out of `tag_keys`.
+    pub fn take_tag(&mut self, name: &str) -> Option<String> {
+        let place =
+            self.tag_keys.iter().position(|key| !key.contains('*') && self.final_name(key) == name)?;
+        Some(self.tag_keys.remove(place))
+    }
+
+    /// Sets the type of the fields with this name or glob.
+    pub fn set_type(&mut self, name: &str, to: &str) {
+        let is_selected = self.fields.iter().any(|(known, _)| known == name);
+        let key = if is_selected { name.to_owned() } else { self.original(name) };
+        self.types.retain(|(known, _)| *known != key);
+        self.types.push((key, to.to_owned()));
+    }
+
+    /// Notes once that whole numbers are written as integers, and others are not cut off.
+    pub fn note_fractions(&mut self, options: &Options, option: &str) {
+        const WHY: &str = "a number with a fraction is dropped and counted under an integer type; Telegraf cuts the fraction off";
+        if !self.notes.iter().any(|note| note.why == WHY) {
+            self.note(options, option, WHY);
+        }
+    }
+
+    /// Renames a field of `fields`, and returns whether it is one.
+    pub fn rename_selected(&mut self, name: &str, to: &str) -> bool {
+        let Some((known, _)) = self.fields.iter_mut().find(|(known, _)| known == name) else { return false };
+        to.clone_into(known);
+        for (key, _) in &mut self.types {
+            if key == name {
+                to.clone_into(key);
+            }
+        }
+        true
     }
 
     /// Renames a tag that does not come from the record, and returns whether it is one.
@@ -164,10 +209,12 @@ impl Rules {
             self.set(&mut table, "format", format);
         }
         self.set_text(&mut table, "schema", self.schema.as_ref());
+        self.set_text(&mut table, "message", self.message.as_ref());
         if let Some(csv) = &self.csv {
             self.set(&mut table, "csv", csv.clone());
         }
         self.set_text(&mut table, "query", self.query.as_ref());
+        self.set_text(&mut table, "where", self.filter.as_ref());
         if !self.strict {
             self.set(&mut table, "strict", false);
         }
@@ -179,7 +226,8 @@ impl Rules {
         self.set_text(&mut table, "topic_tag", self.topic_tag.as_ref());
         self.set_list(&mut table, "header_tags", &self.header_tags);
         self.set_list(&mut table, "string_fields", &self.string_fields);
-        if self.string_fields.is_empty() && self.include.is_empty() && !self.is_influx() {
+        let takes_named_only = !self.include.is_empty() || self.exclude.iter().any(|key| key == "*");
+        if self.string_fields.is_empty() && !takes_named_only && !self.is_influx() {
             let why = "Like Telegraf, the bridge drops strings and booleans that are not listed here.";
             table.suggest("string_fields", vec!["*"], &[why]);
         }
@@ -187,6 +235,9 @@ impl Rules {
         if self.integers {
             self.set(&mut table, "integers", "int");
         }
+        self.set_values(&mut table);
+        self.set_pairs(&mut table, "types", &self.types);
+        self.set_pairs(&mut table, "fields", &self.fields);
         self.set_list(&mut table, "include", &self.include);
         self.set_list(&mut table, "exclude", &self.exclude);
         self.set_pairs(&mut table, "rename", &self.rename);
@@ -222,6 +273,15 @@ impl Rules {
         }
         if !distinct.is_empty() {
             self.set(table, key, distinct);
+        }
+    }
+
+    fn set_values(&self, table: &mut Table) {
+        let pairs = |pairs: &Vec<(String, Value)>| pairs.iter().cloned().collect::<toml::Table>();
+        let values: toml::Table =
+            self.values.iter().map(|(key, of)| (key.clone(), pairs(of).into())).collect();
+        if !values.is_empty() {
+            self.set(table, "values", values);
         }
     }
 
