@@ -14,10 +14,10 @@ const RUN_WITHOUT_SERVERS: [&str; 1] = ["docs/lab.ko.md"];
 
 /// The pages of the site, which `docs/SUMMARY.md` lists.
 fn pages() -> Vec<String> {
-    let files = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().file_name());
-    let names = files.map(|name| name.into_string().unwrap());
+    let files = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let documents = files.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
     let mut pages: Vec<String> =
-        names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}")).collect();
+        documents.map(|path| format!("docs/{}", path.file_name().unwrap().display())).collect();
     pages.sort();
     assert!(pages.len() > 30, "{pages:?}");
     pages

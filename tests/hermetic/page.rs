@@ -115,6 +115,75 @@ fn page(bridge: &Bridge) -> String {
     format!("http://127.0.0.1:{}/", bridge.0.admin_address().unwrap().port())
 }
 
+fn says(tab: &Tab<'_>, what: &str, selector: &str, text: &str) {
+    wait_until(what, || tab.text(selector).contains(text));
+}
+
+fn assert_topics_unfold(tab: &Tab<'_>) {
+    tab.value("document.querySelector('#topics summary').click()");
+    says(tab, "a topic's partitions unfold", "#topics", "partition 3");
+    says(tab, "its partitions have offsets", "#topics", "next to read");
+    wait_until("its rate is shown", || tab.value(RATE_OF_METRICS).as_f64().is_some_and(|rate| rate > 0.0));
+    wait_until("its offsets are shown", || {
+        tab.value(OFFSETS_OF_A_PARTITION).as_array().is_some_and(|offsets| {
+            offsets.iter().all(|offset| offset.as_str().is_some_and(|text| text.parse::<f64>().is_ok()))
+        })
+    });
+}
+
+/// The bucket is missing: the remedy has a command, which a button copies.
+fn assert_the_command_of_a_remedy_is_copied(tab: &Tab<'_>, cluster: &Cluster, sink: &Sink) {
+    sink.answer(Some(
+        Reply::status(404).body(r#"{"code":"not found","message":"bucket \"main\" not found"}"#),
+    ));
+    cluster.produce("metrics", 0, [record(1, "1.5")]);
+    says(tab, "the command is shown", "#alarms .command", "influx bucket create --org test --name ");
+    assert!(
+        tab.text("#alarms .command").ends_with("--retention 0\nCopy"),
+        "{}",
+        tab.text("#alarms .command")
+    );
+    tab.value("document.querySelector('#alarms button').click()");
+    says(tab, "the command is copied", "#alarms button", "Copied");
+    shoot(tab, "alarm");
+    sink.answer(None);
+    says(tab, "writing resumes", "#word", "Healthy");
+}
+
+/// Points that overwrite each other, and a topic whose records are all filtered.
+fn assert_warnings(tab: &Tab<'_>, cluster: &Cluster) {
+    assert_eq!(tab.text("#warnings"), "");
+    let same = (0..20).map(|n| format!(r#"{{"name":"cpu","id":"same","v":{n},"time":1}}"#));
+    cluster.produce("overwritten", 0, same);
+    cluster.produce("unwanted", 0, (0..150).map(|_| r#"{"state":"on"}"#));
+    says(
+        tab,
+        "overwritten points",
+        "#warnings",
+        "have overwritten an earlier point of the same series and time",
+    );
+    says(tab, "the key for them", "#warnings", "tag_keys");
+    says(tab, "a filtered topic", "#warnings", "the last 150 records gave no point");
+    says(tab, "its command", "#warnings", "kafka-influx-bridge map --live 10 --topic unwanted");
+    shoot(tab, "warnings");
+}
+
+/// Another bridge, with a public address.
+fn assert_values_are_hidden(browser: &Browser, setup: &Setup) {
+    let mut config = setup.config();
+    config.admin.listen = Some("0.0.0.0:0".parse().unwrap());
+    "another".clone_into(&mut config.kafka.group_id);
+    let open = Bridge(Pipeline::start(&config, Arc::new(LogObserver)).unwrap());
+    let hidden = browser.open(&page(&open));
+    wait_until("its rejected record is listed", || hidden.text("#last").contains("metrics[0]@"));
+    assert!(hidden.text("#last_note").contains("hidden"));
+    for word in ["script", "JSON", "word"] {
+        assert!(!hidden.text("#last").contains(word), "{}", hidden.text("#last"));
+    }
+    assert_eq!(hidden.complaints(), [""; 0]);
+    open.stop();
+}
+
 #[test]
 #[ignore = "needs a browser: tests/browser/install, then cargo test --test hermetic page -- --ignored"]
 fn the_status_page_shows_the_state_of_the_bridge() {
@@ -132,9 +201,7 @@ fn the_status_page_shows_the_state_of_the_bridge() {
     let browser = Browser::start();
     let tab = browser.open(&page(&bridge));
     tab.emulate(DESKTOP, false, "light");
-    let says = |what: &str, selector: &str, text: &str| {
-        wait_until(what, || tab.text(selector).contains(text));
-    };
+    let says = |what: &str, selector: &str, text: &str| says(&tab, what, selector, text);
 
     // Healthy, with changing numbers.
     let flow = Flow::start(&cluster);
@@ -147,15 +214,7 @@ fn the_status_page_shows_the_state_of_the_bridge() {
     let before = stored();
     wait_until("the numbers move", || stored() != before);
     says("lag is known", "#topics", "metrics");
-    tab.value("document.querySelector('#topics summary').click()");
-    says("a topic's partitions unfold", "#topics", "partition 3");
-    says("its partitions have offsets", "#topics", "next to read");
-    wait_until("its rate is shown", || tab.value(RATE_OF_METRICS).as_f64().is_some_and(|rate| rate > 0.0));
-    wait_until("its offsets are shown", || {
-        tab.value(OFFSETS_OF_A_PARTITION).as_array().is_some_and(|offsets| {
-            offsets.iter().all(|offset| offset.as_str().is_some_and(|text| text.parse::<f64>().is_ok()))
-        })
-    });
+    assert_topics_unfold(&tab);
     says("destinations are listed", "#destinations", "bucket \"sensors\" of org \"test\"\nhealthy");
     says("the last record is not there yet", "#last_note", "None since the start.");
 
@@ -218,47 +277,9 @@ fn the_status_page_shows_the_state_of_the_bridge() {
     assert_eq!(tab.text("#alarms"), "");
     assert_eq!(tab.complaints(), [""; 0]);
 
-    // The bucket is missing: the remedy has a command, which a button copies.
-    sink.answer(Some(
-        Reply::status(404).body(r#"{"code":"not found","message":"bucket \"main\" not found"}"#),
-    ));
-    cluster.produce("metrics", 0, [record(1, "1.5")]);
-    says("the command is shown", "#alarms .command", "influx bucket create --org test --name ");
-    assert!(
-        tab.text("#alarms .command").ends_with("--retention 0\nCopy"),
-        "{}",
-        tab.text("#alarms .command")
-    );
-    tab.value("document.querySelector('#alarms button').click()");
-    says("the command is copied", "#alarms button", "Copied");
-    shoot(&tab, "alarm");
-    sink.answer(None);
-    says("writing resumes", "#word", "Healthy");
-
-    // Warnings: points that overwrite each other, and a topic whose records are all filtered.
-    assert_eq!(tab.text("#warnings"), "");
-    let same = (0..20).map(|n| format!(r#"{{"name":"cpu","id":"same","v":{n},"time":1}}"#));
-    cluster.produce("overwritten", 0, same);
-    cluster.produce("unwanted", 0, (0..150).map(|_| r#"{"state":"on"}"#));
-    says("overwritten points", "#warnings", "have overwritten an earlier point of the same series and time");
-    says("the key for them", "#warnings", "tag_keys");
-    says("a filtered topic", "#warnings", "the last 150 records gave no point");
-    says("its command", "#warnings", "kafka-influx-bridge map --live 10 --topic unwanted");
-    shoot(&tab, "warnings");
-
-    // Another bridge, with a public address: the page hides values.
-    let mut config = setup.config();
-    config.admin.listen = Some("0.0.0.0:0".parse().unwrap());
-    config.kafka.group_id = "another".to_owned();
-    let open = Bridge(Pipeline::start(&config, Arc::new(LogObserver)).unwrap());
-    let hidden = browser.open(&page(&open));
-    wait_until("its rejected record is listed", || hidden.text("#last").contains("metrics[0]@"));
-    assert!(hidden.text("#last_note").contains("hidden"));
-    for word in ["script", "JSON", "word"] {
-        assert!(!hidden.text("#last").contains(word), "{}", hidden.text("#last"));
-    }
-    assert_eq!(hidden.complaints(), [""; 0]);
-    open.stop();
+    assert_the_command_of_a_remedy_is_copied(&tab, &cluster, &sink);
+    assert_warnings(&tab, &cluster);
+    assert_values_are_hidden(&browser, &setup);
 
     // The bridge has stopped.
     drop(flow);

@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Topics without an assigned partition whose mapper and limiter are kept, so that learned keys outlive a rebalance. Each costs up
-/// to some MB: see the memory formula in ARCHITECTURE.md.
+/// to some MB: see the formula in docs/memory.md.
 const UNASSIGNED_TOPICS_MAX: usize = 100;
 
 /// The route of a partition's records.

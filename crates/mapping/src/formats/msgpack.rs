@@ -284,7 +284,7 @@ mod tests {
         assert!(text.dropped_keys.len() < 10_000);
     }
 
-    /// The memory formula in ARCHITECTURE.md has this factor.
+    /// The memory formula in docs/memory.md has this factor.
     #[test]
     fn the_text_has_at_most_six_times_the_bytes_of_a_record() {
         let string = |byte: u8| [&[0xDA, 0x10, 0][..], &[byte; 0x1000]].concat();
