@@ -8,5 +8,8 @@ mod migrate_diff;
 pub mod pipeline;
 mod records;
 mod schemas;
+#[cfg(test)]
+#[path = "../tests/support/seed.rs"]
+mod seed;
 mod signals;
 mod systemd;

@@ -124,9 +124,11 @@ struct Init {
     /// Topic, or regular expression that begins with "^"; may be repeated [default: all topics with JSON objects]
     #[arg(long, value_name = "NAME")]
     topic: Vec<String>,
-    /// Sample a file of records, one per line or pretty-printed, instead of Kafka; "-" is standard input
-    #[arg(long, value_name = "RECORDS")]
-    file: Option<PathBuf>,
+    /// Files of records of one topic, one per line or pretty-printed, to sample instead of Kafka; "-" is standard input
+    files: Vec<PathBuf>,
+    /// The same as a plain argument
+    #[arg(long, value_name = "RECORDS", hide = true)]
+    file: Vec<PathBuf>,
     /// Number of records to sample from each topic, the last ones
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     records: u32,
@@ -168,7 +170,7 @@ impl Init {
             preset: self.preset.as_deref().and_then(Preset::named),
             kafka_properties: self.kafka_property,
             topics: self.topic,
-            file: self.file,
+            files: [self.file, self.files].concat(),
             records: self.records as usize,
             wait: Duration::from_secs(self.seconds),
             schema_registry: self.schema_registry,
@@ -289,7 +291,7 @@ Examples:
   kafka-influx-bridge init --topic metrics --database plant --api v3          for InfluxDB 3
   kafka-influx-bridge init --config bridge.toml --topic metrics -o new.toml   with the connections of another file
   kafka-influx-bridge init --preset msk --brokers b-1.example.com:9096        for a managed Kafka
-  kafka-influx-bridge init --file records.jsonl -o -                          sample a file, show the result";
+  kafka-influx-bridge init records.jsonl -o -                                 sample a file, show the result";
 
     pub const HEALTH: &str = "\
 Examples:

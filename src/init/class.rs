@@ -19,6 +19,8 @@ pub enum Class {
     Field,
     /// Numbers in quotes.
     Number,
+    /// Numbers, and texts instead of a number that was not measured.
+    NumberOrNothing,
     /// Strings and numbers, which cannot be in one field.
     Mixed,
     /// Free text with many values.
@@ -39,11 +41,16 @@ pub fn class(key: &Key, objects: u64) -> Class {
     if key.texts == 0 {
         return if names::is_state(key.name()) && key.numbers() == 0 {
             Class::Field
+        } else if is_tag && (is_in_tags(key) || names::is_identifier(key.name())) {
+            Class::Tag
         } else if names::is_identifier(key.name()) || is_time(key) {
             Class::Identifier
         } else {
             Class::Number
         };
+    }
+    if key.texts == key.no_values && key.numbers() + key.quoted > 0 {
+        return Class::NumberOrNothing;
     }
     if key.numbers() > 0 {
         return Class::Mixed;
@@ -66,28 +73,29 @@ pub fn class(key: &Key, objects: u64) -> Class {
 }
 
 fn is_time(key: &Key) -> bool {
-    names::is_time(key.name())
+    key.is_time || names::is_time(key.name())
 }
 
 /// Whether the strings are suitable for filtering, and few enough.
 fn is_tag(key: &Key, objects: u64) -> bool {
     let Some(distinct) = key.distinct() else { return false };
     let name = key.name();
-    if key.has_prose || is_time(key) || (names::is_state(name) && !is_in_tags(key)) {
+    if key.has_prose || key.is_item() || is_time(key) || (names::is_state(name) && !is_in_tags(key)) {
         return false;
     }
     if is_in_tags(key) {
         return distinct <= TAG_VALUES_MAX;
     }
-    let repeats = (distinct as u64) < key.strings();
+    // The same identifier again belongs to an entity, unless its name is that of a message.
+    let repeats = (distinct as u64) < key.strings() && !names::is_record_identifier(name);
     if objects <= FEW {
         let is_known = names::is_tag(name) && !key.is_indexed();
-        return distinct <= FEW_VALUES_MAX && (is_known || (repeats && !names::is_identifier(name)));
+        return distinct <= FEW_VALUES_MAX && (is_known || repeats);
     }
     let is_few = distinct <= TAG_VALUES_MAX && distinct as u64 * 5 <= key.strings();
     // A frequently repeated identifier belongs to few entities.
     let is_very_few = distinct as u64 * 10 <= key.strings();
-    is_few && (!names::is_identifier(name) || is_very_few)
+    repeats && is_few && (!names::is_identifier(name) || is_very_few)
 }
 
 /// Whether the key is in an object with a name such as "tags".

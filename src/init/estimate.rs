@@ -42,8 +42,9 @@ pub fn estimate(topic: &str, proposal: &Proposal, trial: &Trial) -> Vec<String> 
     }
     if trial.shared > 0 {
         lines.push(format!(
-            "CAUTION: {} points have the series and the time of another point, and overwrite its fields of the same name: add a tag that distinguishes them, or keep both with `distinct_times = \"always\"`.",
-            grouped(trial.shared)
+            "CAUTION: {} the series and the time of another point, and {} its fields of the same name: add a tag that distinguishes them, or keep both with `distinct_times = \"always\"`.",
+            if trial.shared == 1 { "1 point has".to_owned() } else { format!("{} points have", grouped(trial.shared)) },
+            if trial.shared == 1 { "overwrites" } else { "overwrite" }
         ));
     }
     lines

@@ -1,12 +1,15 @@
 //! Statistics of the values of one key in a sample.
 
-use mapping::decode::{Number, Text, Token};
+use super::names;
+use mapping::decode::{Number, Scanner, SyntaxError, Text, Token};
 use std::collections::HashMap;
 
 /// Different strings that are counted; a key with more has "many".
 pub const DISTINCT_MAX: usize = 200;
 /// Longer strings are cut.
 const TEXT_CHARS_MAX: usize = 128;
+/// Different strings that are kept of those that are instead of a number.
+const NO_VALUES_MAX: usize = 10;
 /// Values that are kept of a key with the name of a time.
 const TIMES_MAX: usize = 1_000;
 /// A 64-bit float rounds larger integers.
@@ -42,24 +45,59 @@ pub struct Key {
     pub nulls: u64,
     /// Numbers that are times of the records' format.
     pub timestamps: u64,
-    /// Whether such a time has no zone.
-    pub is_local: bool,
-    /// Whether a float would round an integer.
-    pub is_rounded: bool,
+    /// Times of the records' format that have no zone.
+    pub local: u64,
+    /// Strings that hold an object or an array with numbers as JSON.
+    pub json: u64,
+    /// Strings instead of a number that was not measured, such as "unavailable".
+    pub no_values: u64,
+    /// The different ones of these.
+    pub no_value_texts: Vec<String>,
+    /// Whether the key has the name and the values of a time.
+    pub is_time: bool,
+    /// Integers that a float would round.
+    pub rounded: u64,
     /// Smallest and largest number.
     pub range: Option<(f64, f64)>,
     /// Whether a string does not look like a name.
     pub has_prose: bool,
     pub is_distinct_many: bool,
-    /// Strings, and the first object with each.
-    distinct: HashMap<String, u64>,
+    /// Strings, each with the first object that has it and its number among all strings.
+    distinct: HashMap<String, (u64, usize)>,
     /// Text of the values, and Kafka timestamp of their record in milliseconds.
     pub times: Vec<(String, Option<i64>)>,
+    /// The objects that have these values.
+    pub time_objects: Vec<u64>,
 }
 
 impl Key {
     pub fn new(pattern: String, segments: &[Segment]) -> Self {
         Self { pattern, segments: segments.to_vec(), ..Self::default() }
+    }
+
+    /// A key whose values are the names of members, instead of values in the records.
+    pub fn of_names<'n>(name: &str, names: impl IntoIterator<Item = (&'n str, u64)>) -> Self {
+        let mut key = Self::new(name.to_owned(), &[Segment::Key(name.to_owned())]);
+        for (name, objects) in names {
+            key.objects += objects;
+            key.texts += objects;
+            if key.distinct.len() < DISTINCT_MAX {
+                key.distinct.insert(name.to_owned(), (key.objects, key.distinct.len()));
+            } else {
+                key.is_distinct_many = true;
+            }
+        }
+        key
+    }
+
+    /// Number of values, except null.
+    pub fn values_count(&self) -> u64 {
+        self.numbers() + self.strings() + self.empty + self.booleans
+    }
+
+    /// Whether the values stand directly in an array.
+    pub fn is_item(&self) -> bool {
+        self.segments.last() == Some(&Segment::Index)
     }
 
     /// The last key of the path, ignoring indexes.
@@ -90,14 +128,15 @@ impl Key {
 
     /// Strings in order of appearance.
     pub fn values(&self) -> Vec<&str> {
-        let mut values: Vec<(&u64, &String)> = self.distinct.iter().map(|(text, at)| (at, text)).collect();
+        let mut values: Vec<(&(u64, usize), &String)> =
+            self.distinct.iter().map(|(text, at)| (at, text)).collect();
         values.sort();
         values.into_iter().map(|(_, text)| text.as_str()).collect()
     }
 
     /// Number of strings that first appeared in the second half of the objects.
     pub fn late(&self, objects: u64) -> usize {
-        self.distinct.values().filter(|&&first| first > objects / 2).count()
+        self.distinct.values().filter(|(first, _)| *first > objects / 2).count()
     }
 
     /// Adds a value of the object with this number.
@@ -129,7 +168,7 @@ impl Key {
         let value = number.as_f64();
         if number.is_integer() {
             self.whole += 1;
-            self.is_rounded |= value.abs() >= EXACT_MAX;
+            self.rounded += u64::from(value.abs() >= EXACT_MAX);
         } else {
             self.fractions += 1;
         }
@@ -144,11 +183,13 @@ impl Key {
             return;
         }
         let text = text.to_string_lossy();
+        self.json += u64::from(holds_numbers(text.as_bytes()));
         if Number::whole(text.as_bytes()).is_some() {
             self.quoted += 1;
         } else {
             self.texts += 1;
             self.has_prose |= !is_label(&text);
+            self.add_no_value(&text);
         }
         if self.is_distinct_many {
             return;
@@ -158,24 +199,73 @@ impl Key {
             self.is_distinct_many = true;
             self.distinct = HashMap::new();
         } else {
-            self.distinct.entry(cut).or_insert(object);
+            let number = self.distinct.len();
+            self.distinct.entry(cut).or_insert((object, number));
+        }
+    }
+
+    fn add_no_value(&mut self, text: &str) {
+        let is_new =
+            |known: &Vec<String>| known.len() < NO_VALUES_MAX && known.iter().all(|known| known != text);
+        if names::is_no_value(text) {
+            self.no_values += 1;
+            if is_new(&self.no_value_texts) {
+                self.no_value_texts.push(text.to_owned());
+            }
         }
     }
 
     fn time(&mut self, text: &str, kafka_ms: Option<i64>) {
         if self.times.len() < TIMES_MAX {
+            self.time_objects.push(self.last_object);
             self.times.push((text.chars().take(TEXT_CHARS_MAX).collect(), kafka_ms));
         }
     }
 }
 
-/// Whether a string looks like a name: short, few words, no URL.
+/// Reads a value; returns whether it is or has a number.
+fn has_numbers(scanner: &mut Scanner<'_>, depth: usize) -> Result<bool, SyntaxError> {
+    let token = scanner.value()?;
+    scanner.check_depth(token, depth)?;
+    let (mut found, mut first) = (matches!(token, Token::Number(_)), true);
+    match token {
+        Token::Object => {
+            while scanner.key(first)?.is_some() {
+                first = false;
+                found |= has_numbers(scanner, depth + 1)?;
+            }
+        }
+        Token::Array => {
+            while scanner.element(first)? {
+                first = false;
+                found |= has_numbers(scanner, depth + 1)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(found)
+}
+
+/// Whether a text is a JSON object or array with a number.
+fn holds_numbers(text: &[u8]) -> bool {
+    if !matches!(text.trim_ascii_start().first(), Some(b'{' | b'[')) {
+        return false;
+    }
+    let mut scanner = Scanner::new(text);
+    let found = has_numbers(&mut scanner, 0).and_then(|found| scanner.end().map(|()| found));
+    found.unwrap_or(false)
+}
+
+/// Whether a string looks like a name: short, few words, no URL with a path.
 fn is_label(text: &str) -> bool {
     const CHARS_MAX: usize = 64;
     const WORDS_MAX: usize = 3;
-    text.chars().count() <= CHARS_MAX
+    // Paths of metrics are long words.
+    let is_short = !text.contains(char::is_whitespace) || text.chars().count() <= CHARS_MAX;
+    is_short
+        && text.chars().count() <= TEXT_CHARS_MAX
         && text.split_whitespace().count() <= WORDS_MAX
         && !text.contains(char::is_control)
-        && !text.contains("://")
+        && !text.split_once("://").is_some_and(|(_, address)| address.contains('/'))
         && !text.contains('<')
 }

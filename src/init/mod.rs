@@ -1,8 +1,8 @@
 //! Proposes a mapping for sampled records, with the reason for each choice.
 //!
 //! ```text
-//! Sample -> Shape (which values are points) -> Observation (values of their keys) -> Proposal (the mapping)
-//!                                                                                       |
+//! Sample -> Shape (which options make points) <-> Observation (values of their keys) -> Proposal (the mapping)
+//!             recognise/: one file for each structure                                     |
 //!                        written file <- Draft with estimates <- Trial (the mapped sample) <--'
 //! ```
 
@@ -13,6 +13,7 @@ mod names;
 mod observe;
 mod proposal;
 mod propose;
+mod recognise;
 mod shape;
 #[cfg(test)]
 mod tests;

@@ -26,8 +26,21 @@ fn has_word(name: &str, of: &[&str]) -> bool {
     words(name).iter().any(|word| of.contains(&word.as_str()))
 }
 
-/// Rank of a name for a time; a lower rank is likelier. None for other names.
+/// Rank of a name for the time of a point; a lower rank is likelier. None for other names.
 pub fn time_rank(name: &str) -> Option<usize> {
+    /// Times before the time of the point.
+    const EARLIER: [&str; 10] = [
+        "created",
+        "creation",
+        "creationtimestamp",
+        "start",
+        "started",
+        "first",
+        "since",
+        "begin",
+        "birth",
+        "changed",
+    ];
     const BEST: [&str; 8] = ["timestamp", "time", "ts", "datetime", "eventtime", "epoch", "date", "at"];
     const NOT: [&str; 8] =
         ["uptime", "downtime", "runtime", "lifetime", "responsetime", "elapsedtime", "cputime", "timezone"];
@@ -38,10 +51,45 @@ pub fn time_rank(name: &str) -> Option<usize> {
     if NOT.contains(&plain.as_str()) {
         return None;
     }
-    let ends = ["timestamp", "time", "date", "timestampms", "timems", "timens", "timeus", "unix", "unixtime"];
-    let is_time = ends.iter().any(|end| plain.ends_with(end))
-        || has_word(name, &["time", "timestamp", "at", "when", "epoch", "시각", "시간"]);
-    is_time.then_some(BEST.len())
+    let ends = [
+        "timestamp",
+        "time",
+        "date",
+        "timestampms",
+        "timems",
+        "timens",
+        "timeus",
+        "unix",
+        "unixtime",
+        "unixnano",
+    ];
+    let is_time = ends.iter().any(|end| plain.trim_end_matches('s').ends_with(end))
+        || has_word(name, &["time", "timestamp", "at", "ts", "when", "epoch", "시각", "시간"]);
+    let is_earlier = has_word(name, &EARLIER);
+    is_time.then_some(BEST.len() + usize::from(is_earlier) * TIME_RANK_EARLIER)
+}
+
+/// Ranks from this one on are names of times before that of the point, such as the beginning of an interval.
+pub const TIME_RANK_EARLIER: usize = 100;
+
+/// Whether a name may be that of a time, if its values are plausible times. Most values under such names are others.
+pub fn may_be_time(name: &str) -> bool {
+    const WORDS: [&str; 13] = [
+        "t",
+        "bt",
+        "utc",
+        "seen",
+        "updated",
+        "modified",
+        "created",
+        "changed",
+        "collected",
+        "reported",
+        "received",
+        "measured",
+        "ns",
+    ];
+    is_time(name) || has_word(name, &WORDS)
 }
 
 pub fn is_time(name: &str) -> bool {
@@ -109,6 +157,107 @@ pub fn is_tag(name: &str) -> bool {
     has_word(name, &WORDS)
 }
 
+/// Names of the name in the items of a list of names and values.
+pub fn is_item_name(name: &str) -> bool {
+    const KNOWN: [&str; 13] = [
+        "n",
+        "name",
+        "key",
+        "k",
+        "metric",
+        "metricname",
+        "parameter",
+        "param",
+        "field",
+        "signal",
+        "variable",
+        "attribute",
+        "property",
+    ];
+    KNOWN.contains(&plain(name).as_str())
+}
+
+/// Names of the value in the items of a list of names and values: `value`, `vs`, `stringValue`.
+pub fn is_item_value(name: &str) -> bool {
+    const KNOWN: [&str; 9] = ["v", "val", "vs", "vb", "vd", "sv", "bv", "fv", "iv"];
+    let plain = plain(name);
+    KNOWN.contains(&plain.as_str()) || plain.ends_with("value")
+}
+
+/// Names of what describes a value in such an item, and is the same for a name.
+pub fn is_item_description(name: &str) -> bool {
+    has_word(name, &["type", "unit", "units", "u", "uom", "kind", "datatype", "alias"])
+}
+
+/// Names of numbers that tell equal things apart: `port`, `channel`, `slotIndex`.
+pub fn is_number_of_entity(name: &str) -> bool {
+    has_word(
+        name,
+        &[
+            "index",
+            "idx",
+            "port",
+            "slot",
+            "channel",
+            "number",
+            "no",
+            "nr",
+            "address",
+            "register",
+            "slave",
+            "partition",
+        ],
+    )
+}
+
+/// Names of lists of names.
+pub fn is_list_of_names(name: &str) -> bool {
+    let plain = plain(name);
+    ["names", "keys", "labels", "columns", "fields", "headers", "header"]
+        .iter()
+        .any(|end| plain.ends_with(end))
+}
+
+/// Names of numbers about a message, instead of what it measures: sequence numbers, versions.
+pub fn is_bookkeeping(name: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "seq",
+        "seqno",
+        "sequence",
+        "version",
+        "major",
+        "minor",
+        "revision",
+        "temporality",
+        "interval",
+        "generation",
+        "offset",
+        "epoch",
+    ];
+    has_word(name, &WORDS) || is_identifier(name) || is_time(name)
+}
+
+/// Texts instead of a number that was not measured.
+pub fn is_no_value(text: &str) -> bool {
+    const KNOWN: [&str; 14] = [
+        "unavailable",
+        "unknown",
+        "none",
+        "null",
+        "nan",
+        "n/a",
+        "na",
+        "-",
+        "--",
+        "inf",
+        "-inf",
+        "+inf",
+        "undefined",
+        "missing",
+    ];
+    KNOWN.contains(&text.trim().to_lowercase().as_str())
+}
+
 /// Names of objects whose members are tags.
 pub fn is_tags(name: &str) -> bool {
     matches!(plain(name).as_str(), "tags" | "labels" | "dimensions")
@@ -120,33 +269,46 @@ pub fn is_state(name: &str) -> bool {
         "state", "status", "version", "message", "msg", "error", "reason", "result", "alarm", "alert",
         "warning", "level", "severity", "health", "phase", "상태",
     ];
-    has_word(name, &WORDS)
+    const KINDS: [&str; 5] = ["class", "kind", "type", "name", "unit"];
+    // A "state_class" is no state. In a path such as "state/counters/octets", the end says what the value is.
+    let words = words(name);
+    let is_kind = words.last().is_some_and(|last| KINDS.contains(&last.as_str()));
+    words.iter().rev().take(2).any(|word| WORDS.contains(&word.as_str())) && !is_kind
 }
 
-/// Names of values that differ for each entity or record.
-pub fn is_identifier(name: &str) -> bool {
-    const WORDS: [&str; 19] = [
-        "id",
-        "ids",
-        "uuid",
-        "guid",
-        "uid",
-        "key",
-        "hash",
-        "token",
+/// Names of values that differ for each record, such as the identifier of a message or a session.
+pub fn is_record_identifier(name: &str) -> bool {
+    const WORDS: [&str; 13] = [
         "session",
         "trace",
         "span",
         "request",
         "correlation",
-        "checksum",
-        "md5",
-        "serial",
-        "password",
-        "secret",
-        "cookie",
+        "msg",
+        "message",
+        "event",
+        "deduplication",
+        "context",
+        "payload",
+        "transaction",
+        "uplink",
     ];
-    has_word(name, &WORDS) || plain(name).ends_with("uuid")
+    const ALONE: [&str; 9] =
+        ["uuid", "hash", "token", "checksum", "md5", "password", "secret", "cookie", "msgid"];
+    let words = words(name);
+    let Some(last) = words.last() else { return false };
+    // A "request_id" differs, and a "request_method" does not.
+    let is_identifier = ["id", "ids", "key"].contains(&last.as_str()) || words.len() == 1;
+    ALONE.contains(&last.as_str()) || (is_identifier && has_word(name, &WORDS))
+}
+
+/// Names of values that differ for each entity or record.
+pub fn is_identifier(name: &str) -> bool {
+    const WORDS: [&str; 14] = [
+        "id", "ids", "uuid", "guid", "uid", "key", "hash", "token", "checksum", "md5", "serial", "password",
+        "secret", "cookie",
+    ];
+    has_word(name, &WORDS) || is_record_identifier(name) || plain(name).ends_with("uuid")
 }
 
 /// Why a topic has no metrics: topics of Kafka and its tools, and dead letters.
@@ -195,6 +357,12 @@ mod tests {
         f("hostName", "tag");
         f("deviceId", "tag identifier");
         f("id_str", "identifier");
+        f("sessionId", "identifier");
+        f("http.request.method", "");
+        f("state_class", "");
+        f("interface/state/in-octets", "tag");
+        f("event_ts", "time");
+        f("lastSeen", "");
         f("width", "");
         f("state", "state");
         f("brokerState", "tag state");

@@ -1,14 +1,18 @@
-//! Flattens the objects of a sample as the mapper does, and collects statistics of their keys.
+//! Flattens the objects of a sample as the mapper does, and collects statistics of their keys: the summary that recognisers read.
 
 use super::key::{INDEX, Key, Segment};
-use super::shape::path_of;
+use super::times::guess;
 use super::{SampledRecord, Shape, names};
 use mapping::TimeMark;
-use mapping::decode::{Query, Scanner, SyntaxError, Token};
-use std::collections::HashMap;
+use mapping::decode::{Scanner, SyntaxError, Token};
+use std::collections::{BTreeMap, HashMap};
 
 /// Bound for samples that use values as keys.
 pub const KEYS_MAX: usize = 2_000;
+/// Arrays whose lengths are kept, to compare them.
+const LENGTHS_MAX: usize = 1_000;
+/// Columns of rows that are examined.
+const COLUMNS_MAX: usize = 64;
 
 /// Statistics of the objects of a sample.
 #[derive(Debug, Default)]
@@ -22,8 +26,11 @@ pub struct Observation {
     /// Keys in order of appearance.
     pub keys: Vec<Key>,
     pub has_more_keys: bool,
+    /// Arrays outside of other arrays.
     pub arrays: Vec<ArrayKey>,
     places: HashMap<String, usize>,
+    /// The cells of arrays of rows, by column.
+    cells: BTreeMap<String, Vec<Key>>,
 }
 
 /// An array under a key, outside of other arrays.
@@ -35,59 +42,86 @@ pub struct ArrayKey {
     pub count: u64,
     /// Number of elements that are objects, in all occurrences.
     pub objects: u64,
+    /// Number of elements that are arrays of scalars.
+    pub rows: u64,
     /// Number of other elements.
     pub others: u64,
     pub longest: usize,
+    /// The lengths in order of appearance.
+    pub lengths: Vec<usize>,
+}
+
+impl ArrayKey {
+    /// The beginning of the keys within the array's elements.
+    pub fn within(&self) -> String {
+        format!("{}_{INDEX}_", self.pattern)
+    }
+}
+
+/// Kinds of the elements of one array.
+#[derive(Clone, Copy, Debug, Default)]
+struct Items {
+    objects: u64,
+    rows: u64,
+    others: u64,
 }
 
 impl Observation {
     /// Observes the objects of records in this shape.
-    pub fn of<'r>(records: impl IntoIterator<Item = &'r SampledRecord>, shape: &Shape) -> Self {
+    pub fn of<'r>(records: impl IntoIterator<Item = &'r SampledRecord>, shape: &Shape, now_ns: i64) -> Self {
         let mut seen = Self::default();
         for record in records {
             let before = seen.objects;
             let (value, kafka_ms) = (record.value.as_deref().unwrap_or_default(), record.time_ms);
             let mut others = 0;
-            // An invalid record is rejected, but the part before the error still shows keys.
-            let _rejected = shape.each(value, &mut |scanner, times| match scanner.value()? {
-                Token::Object => {
-                    seen.objects += 1;
-                    let segments = Vec::new();
-                    Flattener { seen: &mut seen, segments, kafka_ms, times }.object(scanner, 0)
-                }
-                token => {
-                    others += 1;
-                    scanner.skip_rest(token, 0)
-                }
-            });
+            // An invalid record is rejected; the trial counts it.
+            let schemas = shape.schemas.as_ref();
+            let _rejected =
+                shape.rules.each_element(schemas, value, &mut |scanner, times| match scanner.value()? {
+                    Token::Object => {
+                        seen.objects += 1;
+                        let (segments, indices) = (Vec::new(), Vec::new());
+                        Flattener { seen: &mut seen, segments, indices, kafka_ms, times }.object(scanner, 0)
+                    }
+                    token => {
+                        others += 1;
+                        scanner.skip_rest(token, 0)
+                    }
+                });
             seen.others += others;
             seen.records += u64::from(seen.objects > before);
+        }
+        for key in seen.keys.iter_mut().chain(seen.cells.values_mut().flatten()) {
+            let examined = key.times.len();
+            key.is_time = guess(&key.times, now_ns).is_some_and(|guess| guess.fits == examined);
         }
         seen
     }
 
-    /// The array that contains all numbers of the records, if there is one.
-    pub fn points_array(&self, whole: &Shape) -> Option<(Shape, ArrayKey)> {
-        let has_points = |array: &&ArrayKey| array.objects > 0 && array.others == 0;
-        let [array] = self.arrays.iter().filter(has_points).collect::<Vec<_>>()[..] else { return None };
-        let within = format!("{}_{}", array.pattern, INDEX);
-        let has_numbers = |key: &&Key| key.numbers() + key.quoted > 0;
-        let numbers = || self.keys.iter().filter(has_numbers);
-        let is_beside = |key: &Key| {
-            !key.pattern.starts_with(&within)
-                && !names::is_time(key.name())
-                && !names::is_identifier(key.name())
-        };
-        let all_inside = numbers().any(|key| key.pattern.starts_with(&within)) && !numbers().any(is_beside);
-        let nearly_always = array.count * 10 >= self.objects * 9;
-        let text = path_of(&array.segments)? + "[*]";
-        let query = Query::parse(&text).ok()?;
-        (all_inside && nearly_always)
-            .then(|| (Shape { query: Some((text, query)), ..whole.clone() }, array.clone()))
-    }
-
     pub fn key(&self, pattern: &str) -> Option<&Key> {
         self.places.get(pattern).and_then(|&place| self.keys.get(place))
+    }
+
+    /// The items of an array that are scalars.
+    pub fn items(&self, array: &ArrayKey) -> Option<&Key> {
+        self.key(&format!("{}_{INDEX}", array.pattern))
+    }
+
+    /// The columns of an array of rows; none if they are too many.
+    pub fn columns(&self, array: &ArrayKey) -> Option<&[Key]> {
+        self.cells.get(&array.pattern).map(Vec::as_slice).filter(|cells| cells.len() < COLUMNS_MAX)
+    }
+
+    /// Whether the numbers of the objects stand where `is_inside` says so, apart from those that are about the message.
+    pub fn has_all_numbers(&self, is_inside: impl Fn(&Key) -> bool) -> bool {
+        let mut numbers = self.keys.iter().filter(|key| key.numbers() + key.quoted > 0).peekable();
+        let is_about_message = |key: &Key| key.is_time || names::is_bookkeeping(key.name());
+        numbers.clone().any(&is_inside) && numbers.all(|key| is_inside(key) || is_about_message(key))
+    }
+
+    /// Whether something that occurs in this number of objects is part of the structure.
+    pub fn is_nearly_always(&self, count: u64) -> bool {
+        count * 10 >= self.objects * 9
     }
 
     fn key_mut(&mut self, pattern: String, segments: &[Segment]) -> Option<&mut Key> {
@@ -106,16 +140,46 @@ impl Observation {
         self.keys.get_mut(place)
     }
 
-    fn array(&mut self, pattern: &str, segments: &[Segment], objects: u64, others: u64) {
-        let longest = (objects + others) as usize;
-        if let Some(known) = self.arrays.iter_mut().find(|array| array.pattern == pattern) {
-            known.count += 1;
-            known.objects += objects;
-            known.others += others;
-            known.longest = known.longest.max(longest);
-        } else if self.arrays.len() < KEYS_MAX {
-            let (pattern, segments) = (pattern.to_owned(), segments.to_vec());
-            self.arrays.push(ArrayKey { pattern, segments, count: 1, objects, others, longest });
+    /// The column of an array of rows.
+    fn cell_mut(&mut self, array: &str, column: usize) -> Option<&mut Key> {
+        if column >= COLUMNS_MAX || (self.cells.len() == KEYS_MAX && !self.cells.contains_key(array)) {
+            return None;
+        }
+        let cells = self.cells.entry(array.to_owned()).or_default();
+        cells.resize_with(cells.len().max(column + 1), || Key::new(String::new(), &[]));
+        cells.get_mut(column)
+    }
+
+    fn array(&mut self, segments: &[Segment], items: Items) {
+        let pattern = pattern(segments);
+        let length = (items.objects + items.rows + items.others) as usize;
+        let place = match self.arrays.iter().position(|array| array.pattern == pattern) {
+            Some(place) => place,
+            None if self.arrays.len() == KEYS_MAX => return,
+            None => {
+                let (segments, lengths) = (segments.to_vec(), Vec::new());
+                let (count, objects, rows, others, longest) = (0, 0, 0, 0, 0);
+                self.arrays.push(ArrayKey {
+                    pattern,
+                    segments,
+                    count,
+                    objects,
+                    rows,
+                    others,
+                    longest,
+                    lengths,
+                });
+                self.arrays.len() - 1
+            }
+        };
+        let Some(array) = self.arrays.get_mut(place) else { return };
+        array.count += 1;
+        array.objects += items.objects;
+        array.rows += items.rows;
+        array.others += items.others;
+        array.longest = array.longest.max(length);
+        if array.lengths.len() < LENGTHS_MAX {
+            array.lengths.push(length);
         }
     }
 }
@@ -123,9 +187,21 @@ impl Observation {
 struct Flattener<'o> {
     seen: &'o mut Observation,
     segments: Vec<Segment>,
+    /// The indices in the arrays of the path.
+    indices: Vec<usize>,
     kafka_ms: Option<i64>,
     /// Times of the record's format.
     times: &'o [TimeMark],
+}
+
+/// What a value is as an item of an array.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Item {
+    Object,
+    /// An array of scalars.
+    Row,
+    Array,
+    Scalar,
 }
 
 impl Flattener<'_> {
@@ -140,40 +216,60 @@ impl Flattener<'_> {
         Ok(())
     }
 
-    fn array(&mut self, scanner: &mut Scanner<'_>, depth: usize) -> Result<(), SyntaxError> {
-        let (mut objects, mut others, mut first) = (0, 0, true);
+    /// Reads an array; returns whether it is a row.
+    fn array(&mut self, scanner: &mut Scanner<'_>, depth: usize) -> Result<bool, SyntaxError> {
+        let (mut items, mut first, mut has_scalars_only) = (Items::default(), true, true);
         self.segments.push(Segment::Index);
+        self.indices.push(0);
         while scanner.element(first)? {
             first = false;
-            let count = if self.member(scanner, depth + 1)? { &mut objects } else { &mut others };
+            let item = self.member(scanner, depth + 1)?;
+            has_scalars_only &= item == Item::Scalar;
+            let count = match item {
+                Item::Object => &mut items.objects,
+                Item::Row => &mut items.rows,
+                Item::Array | Item::Scalar => &mut items.others,
+            };
             *count += 1;
+            self.indices.iter_mut().next_back().into_iter().for_each(|index| *index += 1);
         }
+        self.indices.pop();
         self.segments.pop();
         if !self.segments.contains(&Segment::Index) {
-            self.seen.array(&pattern(&self.segments), &self.segments, objects, others);
+            let segments = std::mem::take(&mut self.segments);
+            self.seen.array(&segments, items);
+            self.segments = segments;
         }
-        Ok(())
+        Ok(has_scalars_only && items.others > 0)
     }
 
-    /// Reads a value; returns whether it is an object.
-    fn member(&mut self, scanner: &mut Scanner<'_>, depth: usize) -> Result<bool, SyntaxError> {
+    fn member(&mut self, scanner: &mut Scanner<'_>, depth: usize) -> Result<Item, SyntaxError> {
         let mark = TimeMark::find(self.times, scanner.position());
         let token = scanner.value()?;
         scanner.check_depth(token, depth)?;
         match token {
-            Token::Object => self.object(scanner, depth)?,
-            Token::Array => self.array(scanner, depth)?,
+            Token::Object => {
+                self.object(scanner, depth)?;
+                Ok(Item::Object)
+            }
+            Token::Array => Ok(if self.array(scanner, depth)? { Item::Row } else { Item::Array }),
             scalar => {
                 let (object, kafka_ms) = (self.seen.objects, self.kafka_ms);
+                if let [array @ .., Segment::Index, Segment::Index] = &self.segments[..] {
+                    let column = self.indices.last().copied().unwrap_or_default();
+                    if let Some(cell) = self.seen.cell_mut(&pattern(array), column) {
+                        cell.add(scalar, object, kafka_ms, true);
+                    }
+                }
                 if let Some(key) = self.seen.key_mut(pattern(&self.segments), &self.segments) {
-                    let is_time = mark.is_none() && !key.is_indexed() && names::is_time(key.name());
+                    let is_time = mark.is_none() && names::may_be_time(key.name());
                     key.add(scalar, object, kafka_ms, is_time);
                     key.timestamps += u64::from(mark.is_some());
-                    key.is_local |= mark.is_some_and(|mark| mark.is_local);
+                    key.local += u64::from(mark.is_some_and(|mark| mark.is_local));
                 }
+                Ok(Item::Scalar)
             }
         }
-        Ok(token == Token::Object)
     }
 }
 

@@ -4,6 +4,9 @@ use super::text::wrapped;
 use configuration::draft::Table;
 use toml::Value;
 
+/// Beginning of the note on a mapping without tags.
+pub const NO_TAGS: &str = "No tags";
+
 /// A proposed `[[mapping]]`.
 #[derive(Clone, Debug, Default)]
 pub struct Proposal {
@@ -64,6 +67,30 @@ impl Proposal {
         table
     }
 
+    /// Whether a line that is not commented out names a key.
+    pub fn names(&self, key: &str) -> bool {
+        let has = |value: &Value| match value {
+            Value::String(text) => text == key,
+            Value::Array(values) => values.iter().any(|value| value.as_str() == Some(key)),
+            _ => false,
+        };
+        self.lines.iter().any(|line| !line.is_commented_out && has(&line.value))
+    }
+
+    /// Adds a key to the tags.
+    pub fn add_tag(&mut self, glob: String, why: String) {
+        let is_tags = |line: &&mut Line| line.key == "tag_keys" && !line.is_commented_out;
+        if let Some(line) = self.lines.iter_mut().find(is_tags)
+            && let Value::Array(keys) = &mut line.value
+        {
+            keys.push(without_variables(Value::from(glob)));
+            line.why.push(why);
+        } else {
+            self.notes.retain(|note| !note.starts_with(NO_TAGS));
+            self.set("tag_keys", vec![glob], vec!["Identifiers keep points apart:".to_owned(), why]);
+        }
+    }
+
     /// Adds a line.
     pub fn set(&mut self, key: &'static str, value: impl Into<Value>, why: Vec<String>) {
         self.lines.push(Line { key, value: without_variables(value.into()), why, is_commented_out: false });
@@ -89,6 +116,11 @@ fn without_variables(value: Value) -> Value {
             Value::String(out)
         }
         Value::Array(values) => Value::Array(values.into_iter().map(without_variables).collect()),
+        Value::Table(values) => {
+            let escaped = |key: String| without_variables(Value::String(key)).as_str().map(str::to_owned);
+            let entry = |(key, value): (String, Value)| Some((escaped(key)?, without_variables(value)));
+            Value::Table(values.into_iter().filter_map(entry).collect())
+        }
         other => other,
     }
 }

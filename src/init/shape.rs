@@ -1,45 +1,80 @@
-//! Finds the objects in records that become points.
+//! The objects of records that become points, and the options that select them.
 
 use super::key::Segment;
 use super::{Sample, framed_format};
-use mapping::decode::{Query, Scanner, SyntaxError, Token, select};
-use mapping::{Csv, Format, Frame, Rules, Schemas, TimeMark};
-use std::ops::Range;
+use mapping::decode::{Query, Scanner, SyntaxError, Token};
+use mapping::{Csv, Format, Frame, Rules, Schemas};
 use std::sync::Arc;
+use toml::Value;
 
-/// The objects of records that become points.
-#[derive(Clone, Debug, Default)]
+/// A step of `query`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    Key(String),
+    /// Each item of an array.
+    Items,
+    /// Each member of an object, whose name identifies it. Some: only members with this key, because others are no objects.
+    Members(Option<String>),
+    /// Each member of an object, whose name is without interest.
+    Either,
+}
+
+/// The options that select and rearrange the objects that become points.
+#[derive(Clone, Debug)]
 pub struct Shape {
-    pub format: Format,
     /// The schemas that the records are read with, if a registry has them.
     pub schemas: Option<Arc<dyn Schemas>>,
-    pub csv: Csv,
-    /// Path to the objects; none for whole records.
-    pub query: Option<(String, Query)>,
+    /// Rules with only these options.
+    pub rules: Rules,
+    /// The steps of `query`; empty for whole records.
+    pub steps: Vec<Step>,
+    /// The options as lines of the mapping.
+    pub lines: Vec<ShapeLine>,
+    /// Globs of strings, by their path from the root, that say nothing about what is measured.
+    pub ignored: Vec<String>,
+    /// Globs of numbers and booleans that say nothing about what is measured.
+    pub excluded: Vec<String>,
+}
+
+/// A line of the mapping with its reason.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ShapeLine {
+    pub key: &'static str,
+    pub value: Value,
+    pub why: String,
+}
+
+/// A selector of a value outside of the objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outside {
+    pub selector: String,
+    /// The name of its tag.
+    pub name: String,
+    /// Number of keys of the path.
+    pub depth: usize,
 }
 
 impl Shape {
     /// Whole records, in the format that fits more of them.
     pub fn whole(sample: &Sample) -> Self {
-        let of = |format| Self { format, ..Self::default() };
         if let Some(format) = framed_format(sample) {
-            return Self { schemas: sample.schemas.clone(), ..of(format) };
+            return Self { schemas: sample.schemas.clone(), ..Self::of(format, Csv::default()) };
         }
         let values = || sample.records.iter().filter_map(|record| record.value.as_deref());
         let binary: Vec<Format> = values().filter_map(Format::of_binary).collect();
         if let Some(format) = binary.first().filter(|_| binary.len() * 2 > values().count()) {
-            return of(*format);
+            return Self::of(*format, Csv::default());
         }
         // `value_compression` recognises the compression of text by itself.
         let text: Vec<_> = values().map(mapping::unpacked).collect();
         // Serializers of JSON Schema write a registry's frame, which the mapping skips.
         let values = || text.iter().map(|value| Frame::of(value).map_or(&**value, |frame| frame.content));
         if values().filter(|value| mapping::is_line_protocol(value)).count() * 2 > values().count() {
-            return of(Format::Influx);
+            return Self::of(Format::Influx, Csv::default());
         }
         let tables: Vec<Csv> = values().filter_map(Csv::with_first_line).collect();
         if let Some(csv) = tables.first().filter(|_| tables.len() * 2 > values().count()) {
-            return Self { csv: csv.clone(), ..of(Format::Csv) };
+            return Self::of(Format::Csv, csv.clone());
         }
         let (mut as_json, mut as_lines) = (0_u64, 0_u64);
         for value in values() {
@@ -53,64 +88,125 @@ impl Shape {
         let is_single = |value: &[u8]| is_whole(Scanner::new(value)) && value.trim_ascii().contains(&b'\n');
         let pretty = values().filter(|value| is_single(value));
         let is_lines = as_lines > 0 && (as_lines > pretty.count() as u64) && as_lines * 10 >= as_json;
-        of(if is_lines { Format::JsonLines } else { Format::Json })
+        Self::of(if is_lines { Format::JsonLines } else { Format::Json }, Csv::default())
     }
 
-    /// Calls `take` for each value that should be an object, with a scanner before the value, and the times of the record's format.
-    pub fn each(
-        &self,
-        value: &[u8],
-        take: &mut impl FnMut(&mut Scanner<'_>, &[TimeMark]) -> Result<(), SyntaxError>,
-    ) -> Result<(), SyntaxError> {
-        // A record of another format is empty here; the trial counts its rejection.
-        let rules = Rules { format: self.format, csv: self.csv.clone(), ..Rules::default() };
-        let text = rules.read_text(self.schemas.as_ref(), value).unwrap_or_default();
-        let (json, whole) = (&text.json, Scanner::new(&text.json));
-        let take = &mut |scanner: &mut Scanner<'_>| take(scanner, &text.times);
-        if whole.clone().is_at_end() {
-            return Ok(());
+    fn of(format: Format, csv: Csv) -> Self {
+        let rules = Rules { format, csv, ..Rules::default() };
+        Self {
+            schemas: None,
+            rules,
+            steps: Vec::new(),
+            lines: Vec::new(),
+            ignored: Vec::new(),
+            excluded: Vec::new(),
         }
-        if !self.format.has_lines() {
-            return self.document(&whole, take);
-        }
-        let mut start = whole.position();
-        while start < json.len() {
-            let rest = json.get(start..).unwrap_or_default();
-            let end = start + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-            let mut line = whole.within(start, end);
-            start = end + 1;
-            if !line.is_at_end() {
-                // One bad line is rejected alone.
-                let _rejected = self.document(&line, take);
-            }
-        }
-        Ok(())
     }
 
-    fn document(
-        &self,
-        scanner: &Scanner<'_>,
-        take: &mut impl FnMut(&mut Scanner<'_>) -> Result<(), SyntaxError>,
-    ) -> Result<(), SyntaxError> {
-        let mut spans: Vec<Range<usize>> = Vec::new();
-        let query = self.query.as_ref().map_or(&Query::Whole, |(_, query)| query);
-        select(query, scanner, &mut spans)?;
-        for span in spans {
-            let mut value = scanner.within(span.start, span.end);
-            value.skip_whitespace();
-            if value.rest().first() != Some(&b'[') {
-                take(&mut value)?;
-                continue;
-            }
-            value.value()?;
-            let mut first = true;
-            while value.element(first)? {
-                first = false;
-                take(&mut value)?;
-            }
+    /// The records that contain the objects, if these are not the records themselves.
+    pub fn root(&self) -> Option<Self> {
+        if self.steps.is_empty() && !self.takes_lists() {
+            return None;
         }
-        Ok(())
+        let mut root = Self::of(self.rules.format, self.rules.csv.clone());
+        root.schemas.clone_from(&self.schemas);
+        root.rules.parse_json = self.rules.parse_json.clone();
+        Some(root)
     }
+
+    /// Whether a record is a list that becomes one point.
+    pub fn takes_lists(&self) -> bool {
+        let pivots = &self.rules.reshape.pivot;
+        self.steps.is_empty() && pivots.iter().any(|pivot| pivot.list == mapping::PivotList::Element)
+    }
+
+    /// Adds steps to `query`. None if the path cannot be written.
+    pub fn with_steps(&self, steps: impl IntoIterator<Item = Step>, why: String) -> Option<Self> {
+        let mut shape = self.clone();
+        shape.steps.extend(steps);
+        let text = query_of(&shape.steps)?;
+        shape.rules.query = Query::parse(&text).ok()?;
+        let mut reasons = vec![why];
+        // A longer query replaces the line of a shorter one, and keeps its reason.
+        if let Some(place) = shape.lines.iter().position(|line| line.key == "query") {
+            reasons.insert(0, shape.lines.remove(place).why);
+        }
+        shape.lines.push(ShapeLine { key: "query", value: Value::from(text), why: reasons.join(" ") });
+        Some(shape)
+    }
+
+    /// The selector of a value of the record; none if it stands within the objects, or among the items of another array.
+    pub fn outside(&self, segments: &[Segment]) -> Option<Outside> {
+        let (_, container) = segments.split_last()?;
+        let shared =
+            self.steps.iter().zip(container).take_while(|(step, segment)| step.leads_to(segment)).count();
+        let rest = segments.get(shared..)?;
+        if self.takes_lists() {
+            // Only the first item has base values.
+            return Some(Outside {
+                selector: format!("$[0]{}", path_of(rest)?),
+                name: flattened(rest)?,
+                depth: rest.len(),
+            });
+        }
+        if shared == self.steps.len() {
+            return None;
+        }
+        let name = flattened(rest)?;
+        if self.steps.iter().take(shared).all(|step| matches!(step, Step::Key(_))) {
+            return Some(Outside {
+                selector: format!("${}", path_of(segments)?),
+                name: flattened(segments)?,
+                depth: segments.len(),
+            });
+        }
+        let levels = self.objects_from(shared);
+        Some(Outside {
+            selector: format!("{}{}", "^".repeat(levels), path_of(rest)?),
+            name,
+            depth: rest.len(),
+        })
+    }
+
+    /// The selectors of the names under which the objects and their parents stand, each with the place of the name in a path.
+    pub fn names(&self) -> Vec<(usize, String)> {
+        let places = self.steps.iter().enumerate().filter(|(_, step)| matches!(step, Step::Members(_)));
+        let selector = |(place, _): (usize, &Step)| match self.steps.get(place + 1) {
+            None => Some((place, "@key".to_owned())),
+            // No selector reaches the name of an array.
+            Some(Step::Items) => None,
+            Some(_) => Some((place, format!("{}@key", "^".repeat(self.objects_from(place + 1))))),
+        };
+        places.filter_map(selector).collect()
+    }
+
+    /// Number of objects that enclose the selected objects, from this step on.
+    fn objects_from(&self, step: usize) -> usize {
+        self.steps.iter().skip(step).filter(|step| **step != Step::Items).count()
+    }
+}
+
+impl Step {
+    /// The key of a step to one member.
+    pub fn key(&self) -> Option<&str> {
+        if let Self::Key(key) = self { Some(key) } else { None }
+    }
+
+    pub fn leads_to(&self, segment: &Segment) -> bool {
+        match (self, segment) {
+            (Self::Key(wanted), Segment::Key(key)) => wanted == key,
+            (Self::Items, Segment::Index) | (Self::Members(_) | Self::Either, Segment::Key(_)) => true,
+            _ => false,
+        }
+    }
+}
+
+/// The steps to the value of a key.
+pub fn steps_of(segments: &[Segment]) -> impl Iterator<Item = Step> {
+    segments.iter().map(|segment| match segment {
+        Segment::Key(key) => Step::Key(key.clone()),
+        Segment::Index => Step::Items,
+    })
 }
 
 fn lines(value: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -127,20 +223,38 @@ fn is_whole(mut scanner: Scanner<'_>) -> bool {
     read().unwrap_or(false)
 }
 
-/// The JSONPath from the root of the record; none through an array, or for a key that cannot be quoted simply.
-pub fn path_of(segments: &[Segment]) -> Option<String> {
+/// The JSONPath of a query.
+pub fn query_of(steps: &[Step]) -> Option<String> {
     let mut path = "$".to_owned();
-    for segment in segments {
-        let Segment::Key(key) = segment else { return None };
-        let is_plain = key.chars().all(|c| c.is_alphanumeric() || c == '_')
-            && key.chars().next().is_some_and(|c| !c.is_numeric());
-        if is_plain {
-            path = format!("{path}.{key}");
-        } else if key.contains(['\'', '\\', '"']) || key.contains(char::is_control) {
-            return None;
-        } else {
-            path = format!("{path}['{key}']");
+    for step in steps {
+        match step {
+            Step::Key(key) => path.push_str(&name_of(key)?),
+            Step::Items => path.push_str("[*]"),
+            Step::Members(None) | Step::Either => path.push_str(".*"),
+            Step::Members(Some(key)) => path.extend(["[?@", &name_of(key)?, "]"]),
         }
     }
     Some(path)
+}
+
+/// The path without its root; none through an array, or for a key that cannot be quoted simply.
+fn path_of(segments: &[Segment]) -> Option<String> {
+    segments.iter().map(|segment| if let Segment::Key(key) = segment { name_of(key) } else { None }).collect()
+}
+
+fn name_of(key: &str) -> Option<String> {
+    let is_plain = key.chars().all(|c| c.is_alphanumeric() || c == '_')
+        && key.chars().next().is_some_and(|c| !c.is_numeric());
+    if is_plain {
+        Some(format!(".{key}"))
+    } else if key.contains(['\'', '\\', '"', '}']) || key.contains(char::is_control) {
+        None
+    } else {
+        Some(format!("['{key}']"))
+    }
+}
+
+fn flattened(segments: &[Segment]) -> Option<String> {
+    let key = |segment: &Segment| if let Segment::Key(key) = segment { Some(key.clone()) } else { None };
+    Some(segments.iter().map(key).collect::<Option<Vec<_>>>()?.join("_"))
 }

@@ -1,5 +1,6 @@
 use super::observe::KEYS_MAX;
 use super::*;
+use crate::seed;
 use configuration::draft::Draft;
 
 /// 2026-01-02T00:00:00Z.
@@ -89,6 +90,255 @@ fn finds_the_objects_that_become_points() {
     assert!(propose(&sample_of_nothing(), NOW).is_none());
 }
 
+#[test]
+fn nested_arrays_keep_the_tags_of_their_parents() {
+    let sample = hundred(|n| {
+        let meter = |id: &str| format!(r#"{{"id":"{id}","value":{n}.5,"temperature":1}}"#);
+        let line = |line: &str| format!(r#"{{"line":"{line}","meters":[{},{}]}}"#, meter("m1"), meter("m2"));
+        format!(r#"{{"site":"s","seq":{n},"lines":[{},{}]}}"#, line("a"), line("b"))
+    });
+    assert_eq!(
+        keys(&sample),
+        r#"query = "$.lines[*].meters[*]"; tag_keys = ["id", "$.site", "^.line"]"#,
+        "{}",
+        table(&sample)
+    );
+}
+
+#[test]
+fn each_structure_has_its_option() {
+    let f = |record: fn(u32) -> String, want: &str| {
+        let sample = hundred(record);
+        assert_eq!(keys(&sample), want, "{}", table(&sample));
+    };
+    // Lists of names and values.
+    f(
+        |n| format!(r#"{{"device":"d","params":[{{"n":"temp","v":{n}}},{{"n":"hum","v":2,"unit":"%"}}]}}"#),
+        r#"pivot = [{ list = "params", name = "n", value = ["v"] }]; tag_keys = ["device"]"#,
+    );
+    f(
+        |n| format!(r#"[{{"n":"temp","v":{n}}},{{"n":"open","vb":true}}]"#),
+        r#"pivot = [{ list = "@", name = "n", value = ["v", "vb"] }]; string_fields = ["open"]"#,
+    );
+    // Something beside name and value would be lost, or a list has a name twice.
+    f(
+        |n| format!(r#"{{"tags":[{{"name":"a","v":{n},"q":1}},{{"name":"b","v":1,"q":0}}]}}"#),
+        r#"query = "$.tags[*]"; name_key = "name""#,
+    );
+    f(
+        |n| format!(r#"{{"cpus":[{{"name":"a","value":{n}}},{{"name":"a","value":1}}]}}"#),
+        r#"query = "$.cpus[*]"; name_key = "name""#,
+    );
+    // Parallel arrays.
+    f(
+        |n| format!(r#"{{"host":"a","dsnames":["rx","tx"],"values":[{n},2]}}"#),
+        r#"zip = [{ names = "dsnames", values = "values" }]; tag_keys = ["host"]"#,
+    );
+    f(
+        |n| format!(r#"{{"host":"a","times":[{},1767225600],"values":[{n},2.5]}}"#, 1_767_225_000 + n),
+        r#"explode = ["times", "values"]; time_key = "times"; time_format = "unix"; tag_keys = ["host"]"#,
+    );
+    // A vector has no times.
+    f(|n| format!(r#"{{"x":[{n},1],"y":[2.5,3]}}"#), "");
+    // Members under identifiers, with and without scalars beside them.
+    f(
+        |n| format!(r#"{{"site":"s","meters":{{"L1":{{"v":{n}}},"L2":{{"v":1}}}}}}"#),
+        r#"query = "$.meters.*"; tag_keys = ["@key", "$.site"]"#,
+    );
+    f(
+        |n| format!(r#"{{"params":{{"ts":1767225600,"switch:0":{{"v":{n}}},"switch:1":{{"v":1}}}}}}"#),
+        r#"query = "$.params[?@.v]"; time_key = "$.params.ts"; time_format = "unix"; tag_keys = ["@key"]"#,
+    );
+    f(
+        |n| format!(r#"{{"d":{{"m1":{{"log":[{{"v":{n}}},{{"v":1}}]}},"m2":{{"log":[{{"v":1}}]}}}}}}"#),
+        r#"query = "$.d.*.log[*]"; tag_keys = ["^@key"]"#,
+    );
+    f(
+        |n| format!(r#"{{"p1":{{"m1":{{"v":{n}}},"m2":{{"v":1}}}},"p2":{{"m1":{{"v":1}},"m2":{{"v":1}}}}}}"#),
+        r#"query = "$.*.*"; tag_keys = ["@key"]; tags = { parent = "{^@key}" }"#,
+    );
+    // The same keys alone do not make points.
+    f(|n| format!(r#"{{"in":{{"avg":{n},"max":9}},"out":{{"avg":1,"max":2}}}}"#), "");
+    // JSON in strings, also in one another.
+    f(
+        |n| format!(r#"{{"device":"d","payload":"{{\"v\":{n},\"in\":\"{{\\\"w\\\":1}}\"}}"}}"#),
+        r#"parse_json = ["payload", "payload_in"]; tag_keys = ["device"]"#,
+    );
+    f(|n| format!(r#"{{"v":{n},"auth":"{{\"scope\":\"all\"}}"}}"#), r#"tag_keys = ["auth"]"#);
+    // Rows, with and without their names.
+    f(
+        |n| format!(r#"{{"metric":"up","values":[[{},"{n}"],[1767225600,"1"]]}}"#, 1_767_225_000 + n),
+        r#"query = "$.values[*]"; columns = ["time", "value"]; name_key = "$.metric"; time_key = "time"; time_format = "unix"; number_fields = ["value"]"#,
+    );
+    f(
+        |n| format!(r#"{{"columns":["time","load","host"],"values":[[1767225600,{n},"a"]]}}"#),
+        r#"query = "$.values[*]"; columns = ["time", "load", "host"]; time_key = "time"; time_format = "unix"; tag_keys = ["host"]"#,
+    );
+}
+
+#[test]
+fn times_are_recognised_by_name_and_value() {
+    let f = |name: &str, value: &str, format: &str| {
+        let record = |n: u32| format!(r#"{{"{name}":{value},"v":{n}}}"#);
+        let want = if format.is_empty() {
+            String::new()
+        } else {
+            format!(r#"time_key = "{name}"; time_format = "{format}""#)
+        };
+        assert_eq!(keys(&sample((0..100).map(record))), want, "{name}");
+    };
+    for (name, value, format) in [
+        ("ts_ms", "1767225600123", "unix_ms"),
+        ("ts_us", "1767225600123456", "unix_us"),
+        ("event_ts", "1767225600", "unix"),
+        ("lastSeen", "1767225600123", "unix_ms"),
+        ("last_seen", "\"2026-01-01T00:00:00Z\"", "rfc3339"),
+        ("lastModified", "1767225600", "unix"),
+        ("updated", "1767225600", "unix"),
+        ("createdOn", "\"2026-01-01T00:00:00Z\"", "rfc3339"),
+        ("collected_ns", "1767225600123456789", "unix_ns"),
+        ("utc", "1767225600.5", "unix"),
+        ("t", "1767225600123", "unix_ms"),
+        // A temperature, and no time at all.
+        ("t", "21", ""),
+        ("updated", "true", ""),
+        ("x", "1767225600", ""),
+    ] {
+        if value == "true" {
+            let record = |n: u32| format!(r#"{{"{name}":true,"v":{n}}}"#);
+            assert_eq!(keys(&sample((0..100).map(record))), r#"string_fields = ["updated"]"#);
+        } else {
+            f(name, value, format);
+        }
+    }
+}
+
+#[test]
+fn several_keys_are_one_time() {
+    let f = |record: fn(u32) -> String, want: &str| {
+        let sample = hundred(record);
+        assert_eq!(keys(&sample), want, "{}", table(&sample));
+    };
+    f(
+        |n| format!(r#"{{"date":"2026-01-01","clock_time":"00:00:{:02}.5","v":{n}}}"#, n % 60),
+        r#"time = "{date} {clock_time}"; time_format = "%Y-%m-%d %H:%M:%S%.f""#,
+    );
+    // Each record has one of two times, and each has the time of a beginning.
+    f(
+        |n| {
+            let (last, event) = if n % 3 == 0 { ("null", "1767225600") } else { ("1767225601", "null") };
+            format!(r#"{{"startTime":1767220000,"lastTime":{last},"eventTime":{event},"v":{n}}}"#)
+        },
+        r#"time_key = ["lastTime", "eventTime"]; time_format = "unix""#,
+    );
+    // The same event in another unit is no field; an earlier one is.
+    f(
+        |n| format!(r#"{{"ts":1767225600,"received_ms":1767225600123,"bootTime":1700000000,"v":{n}}}"#),
+        r#"time_key = "ts"; time_format = "unix"; exclude = ["received_ms"]"#,
+    );
+}
+
+#[test]
+fn texts_instead_of_numbers_leave_the_field_out() {
+    let f = |value: fn(u32) -> String, want: &str| {
+        let sample = hundred(|n| format!(r#"{{"v":{}}}"#, value(n)));
+        assert_eq!(keys(&sample), want, "{}", table(&sample));
+    };
+    let proposed = r#"values = { v = { unavailable = "" } }; types = { v = "float" }"#;
+    f(|n| if n % 9 == 0 { r#""unavailable""#.to_owned() } else { format!(r#""{n}.5""#) }, proposed);
+    f(|n| if n % 9 == 0 { r#""unavailable""#.to_owned() } else { format!("{n}") }, proposed);
+    f(|n| if n % 9 == 0 { r#""closed""#.to_owned() } else { format!(r#""{n}.5""#) }, "");
+}
+
+#[test]
+fn identifiers_that_keep_points_apart_become_tags() {
+    let f = |record: fn(u32) -> String, want: &str| {
+        let sample = hundred(record);
+        assert_eq!(keys(&sample), want, "{}", table(&sample));
+    };
+    f(
+        |n| format!(r#"{{"ts":{},"port":{},"v":{n}}}"#, 1_767_225_600 + n / 4, n % 4),
+        r#"time_key = "ts"; time_format = "unix"; tag_keys = ["port"]"#,
+    );
+    // All points differ already.
+    f(
+        |n| format!(r#"{{"ts":{},"port":{},"v":{n}}}"#, 1_767_225_600 + n, n % 4),
+        r#"time_key = "ts"; time_format = "unix""#,
+    );
+    // No key keeps them apart.
+    f(|n| format!(r#"{{"ts":1767225600,"port":7,"v":{n}}}"#), r#"time_key = "ts"; time_format = "unix""#);
+}
+
+/// Random JSON of names and values that recognisers look for.
+struct RandomJson {
+    random: fastrand::Rng,
+    number: u32,
+}
+
+impl RandomJson {
+    fn object(&mut self, depth: usize) -> String {
+        const NAMES: [&str; 32] = [
+            "name", "n", "key", "value", "v", "ts", "time", "date", "updated", "host", "id", "port",
+            "values", "dsnames", "times", "columns", "payload", "op", "after", "source", "schema", "data",
+            "m1", "m2", "switch:0", "a$b", "$x", "a b", "*", "labels", "state", "it's",
+        ];
+        let mut members: Vec<String> = Vec::new();
+        for _ in 0..self.random.usize(1..6) {
+            let name = NAMES[self.random.usize(..NAMES.len())];
+            let text = format!("\"{name}\":");
+            if !members.iter().any(|member| member.starts_with(&text)) {
+                members.push(text + &self.value(name, depth));
+            }
+        }
+        format!("{{{}}}", members.join(","))
+    }
+
+    fn array(&mut self, item: impl Fn(&mut Self) -> String) -> String {
+        let items: Vec<String> = (0..self.random.usize(0..4)).map(|_| item(self)).collect();
+        format!("[{}]", items.join(","))
+    }
+
+    fn value(&mut self, name: &str, depth: usize) -> String {
+        self.number += 1;
+        let number = self.number;
+        if ["ts", "time", "times", "updated"].contains(&name) && self.random.bool() {
+            return (1_767_225_600 + number).to_string();
+        }
+        match self.random.u32(..if depth < 4 { 13 } else { 7 }) {
+            0 | 1 => format!("{number}.5"),
+            2 => format!("\"{number}\""),
+            3 => format!("\"text {}\"", number % 3),
+            4 => "\"unavailable\"".to_owned(),
+            5 => "true".to_owned(),
+            6 => "null".to_owned(),
+            7 | 8 => self.object(depth + 1),
+            9 => self.array(|this| this.object(depth + 1)),
+            10 => self.array(|this| this.array(|this| this.value("v", 4))),
+            11 => self.array(|this| this.value("v", 4)),
+            _ => serde_json::Value::from(self.object(depth + 1)).to_string(),
+        }
+    }
+}
+
+/// A proposal that is no valid configuration would end `init` with an error that its user cannot correct.
+#[test]
+fn proposals_are_valid_and_their_options_reject_no_record() {
+    let given = seed::given("BRIDGE_INIT_SEED");
+    let first = given.unwrap_or_else(|| fastrand::u64(..1 << 60));
+    for seed in first..first + given.map_or(100, |_| 1) {
+        let _repeated = seed::Repeated::by("BRIDGE_INIT_SEED", seed, "cargo test --lib init::");
+        // All records of a sample have the same structure, and other values.
+        let record = |number: u32| {
+            RandomJson { random: fastrand::Rng::with_seed(seed), number: number * 100 }.object(0)
+        };
+        let sample = sample((0..3).map(record));
+        let Some(proposal) = propose(&sample, NOW) else { panic!("the records are objects") };
+        let trial = Trial::of_proposal(&proposal, &sample);
+        let shown = || format!("{}\n{}", table(&sample), record(0));
+        assert_eq!(trial.unwrap_or_else(|| panic!("{}", shown())).rejected(), 0, "{}", shown());
+    }
+}
+
 fn sample_of_nothing() -> Sample {
     let mut sample = sample(["", "5", "null", "[]", "[1,2]", "not json"]);
     sample.records.push(SampledRecord::default());
@@ -115,7 +365,7 @@ fn proposes_a_time_key_if_almost_no_record_is_rejected() {
     // The likelier name wins.
     let both =
         hundred(|n| format!(r#"{{"created_at":1767225600,"timestamp":{},"v":{n}}}"#, 1_767_225_600 + n));
-    assert_eq!(keys(&both), r#"time_key = "timestamp"; time_format = "unix""#);
+    assert_eq!(keys(&both), r#"time_key = "timestamp"; time_format = "unix"; exclude = ["created_at"]"#);
     let unsure = hundred(|n| format!(r#"{{"date":"0{}/02/2025 00:00:00","v":1.5}}"#, n % 9 + 1));
     assert_eq!(keys(&unsure), "");
     assert!(table(&unsure).contains("# time_format = \"%m/%d/%Y %H:%M:%S\""), "{}", table(&unsure));
@@ -127,11 +377,11 @@ fn the_memory_of_a_sample_is_bounded() {
         let keys: Vec<String> = (0..100).map(|key| format!(r#""k{n}_{key}":1"#)).collect();
         format!("{{{}}}", keys.join(","))
     }));
-    let seen = Observation::of(&wide.records, &Shape::whole(&wide));
+    let seen = Observation::of(&wide.records, &Shape::whole(&wide), NOW);
     assert_eq!((seen.keys.len(), seen.has_more_keys, seen.objects), (KEYS_MAX, true, 30));
     assert!(table(&wide).contains("more than 2,000 different keys"));
     let many = sample((0..500).map(|n| format!(r#"{{"host":"h{n}","v":1}}"#)));
-    let seen = Observation::of(&many.records, &Shape::whole(&many));
+    let seen = Observation::of(&many.records, &Shape::whole(&many), NOW);
     let key = seen.key("host").unwrap();
     assert_eq!((key.distinct(), key.values().len()), (None, 0));
     let deep = format!("{}1{}", "{\"a\":".repeat(100), "}".repeat(100));

@@ -73,6 +73,19 @@ pub fn guess(values: &[(String, Option<i64>)], now_ns: i64) -> Option<Guess> {
     })
 }
 
+/// Whether all values are plausible times in this format.
+pub fn are_times(values: &[(String, Option<i64>)], format: &str, now_ns: i64) -> bool {
+    read(values, format, now_ns).is_some_and(|times| times.iter().all(Option::is_some))
+}
+
+/// The median of values that are times.
+pub fn median_ns(values: &[(String, Option<i64>)], now_ns: i64) -> Option<i64> {
+    let format = guess(values, now_ns)?.format;
+    let mut times: Vec<i64> = read(values, format, now_ns)?.into_iter().flatten().collect();
+    times.sort_unstable();
+    times.get(times.len() / 2).copied()
+}
+
 /// Whether a time in nanoseconds since 1970 is in this century and not in the future.
 pub fn is_plausible(time_ns: i64, now_ns: i64) -> bool {
     (EARLIEST..=now_ns.saturating_add(AHEAD_MAX)).contains(&time_ns)

@@ -1,13 +1,15 @@
 //! Maps a sample with the proposed configuration, and counts the results.
 
-use super::Sample;
+use super::{Proposal, Sample};
 use base::record::{Record, RecordTime};
 use base::text::{grouped, printable};
 use configuration::Config;
+use configuration::draft::{Draft, Table};
 use line_protocol::LineBuffer;
 use mapping::{Mapper, Rejection};
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Bound for counted series; a sample has fewer.
@@ -33,7 +35,7 @@ pub struct Trial {
     pub points: u64,
     /// Number of rejected records by reason, and the message of the first.
     pub rejected: BTreeMap<&'static str, (u64, String)>,
-    /// Records that produced no point without being rejected.
+    /// Objects without a field, and tombstones.
     pub filtered: u64,
     series: HashSet<u64>,
     /// Points with the series and time of an earlier point.
@@ -46,6 +48,18 @@ pub struct Trial {
 }
 
 impl Trial {
+    /// Maps a sample with a proposal alone. None if the proposal is no valid mapping.
+    pub fn of_proposal(proposal: &Proposal, sample: &Sample) -> Option<Self> {
+        let mut kafka = Table::new("[kafka]");
+        kafka.set("brokers", vec!["localhost:9092"]).set("topics", vec![sample.topic.clone()]);
+        let mut influx = Table::new("[influx]");
+        influx.set("url", "http://localhost:8086").set("api", "v1").set("database", "metrics");
+        let tables = vec![kafka, proposal.table(None, &[]), influx];
+        let text = Draft { comments: Vec::new(), tables }.to_string();
+        let loaded = configuration::parse_without_secrets(Path::new("bridge.toml"), &text).ok()?;
+        Self::run(&loaded.config, sample)
+    }
+
     /// Maps the sample of a topic. None if no mapping matches the topic.
     pub fn run(config: &Config, sample: &Sample) -> Option<Self> {
         let routing = config.routing();
@@ -65,9 +79,9 @@ impl Trial {
             trial.records += 1;
             trial.mapped += u64::from(outcome.lines > 0);
             trial.points += outcome.lines as u64;
-            match outcome.rejected.first() {
-                Some((_, why)) => trial.reject(why),
-                None => trial.filtered += u64::from(outcome.lines == 0),
+            trial.filtered += outcome.filtered as u64;
+            if let Some((_, why)) = outcome.rejected.first() {
+                trial.reject(why);
             }
             let is_late = trial.records > sample.records.len() as u64 / 2;
             (0..lines.lines()).filter_map(|line| lines.line(line)).for_each(|line| trial.line(line, is_late));
@@ -98,7 +112,7 @@ impl Trial {
             self.rejected.values().map(|(count, why)| format!("{why} ({})", grouped(*count))).collect();
         let empty = match self.filtered {
             0 => String::new(),
-            count => format!(", {} without a value to store", grouped(count)),
+            count => format!(", {} without a value to store", counted(count, "object")),
         };
         let rejected = match self.rejected() {
             0 => "none is rejected".to_owned(),

@@ -75,7 +75,7 @@ fn examples_give_these_files_and_no_valid_record_is_rejected() {
         let example = ExampleRecords::read(&folder);
         let file = example.file;
         let registry = example.with_registry(REGISTRY);
-        let mut arguments = vec!["init", "--file", file, "-o", "-"];
+        let mut arguments = vec!["init", file, "-o", "-"];
         if example.registry.is_some() {
             arguments.extend(["--schema-registry", &registry]);
         }
@@ -130,6 +130,43 @@ fn an_existing_file_is_overwritten_only_with_force() {
         assert!(written.err.contains(words), "{words}: {}", written.err);
     }
     assert!(!written.err.contains('\u{1b}'), "no colours without a terminal");
+}
+
+#[test]
+fn several_files_are_one_sample() {
+    let folder = Folder::new("files");
+    folder.write("a.jsonl", "{\"host\":\"a\",\"v\":1}\n{\"host\":\"a\",\"v\":2}\n");
+    folder.write("b.jsonl", "{\"host\":\"b\",\"w\":3}\n");
+    let done = folder.run(&["init", "a.jsonl", "b.jsonl", "-o", "-"]);
+    assert_eq!(done.status, Some(0), "{}", done.err);
+    let first = "# Made by `kafka-influx-bridge init` from 3 records of a.jsonl, b.jsonl.\n";
+    assert!(done.out.starts_with(first), "{}", done.out);
+    // The option and plain arguments are the same.
+    let same = folder.run(&["init", "--file", "a.jsonl", "b.jsonl", "-o", "-"]);
+    assert_eq!(same.out, done.out, "{}", same.err);
+    let few = folder.run(&["init", "a.jsonl", "b.jsonl", "-o", "-", "--records", "1"]);
+    assert!(few.err.contains("of 1 sampled record"), "{}", few.err);
+}
+
+#[test]
+fn reports_points_that_overwrite_others_and_objects_without_a_field() {
+    let folder = Folder::new("collisions");
+    let records = [
+        r#"{"ts":1767225600,"v":1}"#,
+        r#"{"ts":1767225600,"v":2}"#,
+        r#"{"ts":1767225601,"state":"on","note":"x y z u v"}"#,
+        r#"{"ts":1767225602}"#,
+    ];
+    folder.write("r.jsonl", &records.join("\n"));
+    let done = folder.run(&["init", "r.jsonl", "-o", "-"]);
+    assert_eq!(done.status, Some(0), "{}", done.err);
+    for text in [
+        "of 4 sampled records, 3 become 3 points, 1 object without a value to store, none is rejected",
+        "CAUTION: 1 point has the series and the time of another point, and overwrites its fields",
+    ] {
+        assert!(done.err.contains(text), "{text}: {}", done.err);
+        assert!(done.out.replace("\n# ", " ").contains(text), "{text}: {}", done.out);
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@
 mod allocations;
 mod circles;
 mod commands;
+mod cookbook;
 mod dead_letters;
 mod demo;
 mod devtools;

@@ -42,6 +42,7 @@ mod distinct;
 mod drop_reason;
 mod element;
 mod element_parser;
+mod elements;
 mod field_type;
 mod first_drops;
 mod formats;

@@ -18,7 +18,7 @@ use super::mapped::Mapped;
 use super::outside_values::OutsideValues;
 use super::record_shape::{Facts, RecordShapes};
 use super::rejection::Rejection;
-use super::reshape::{self, ElementText, Losses, ParsedJson, Reshaper, Shaped, TextRef};
+use super::reshape::{ElementText, Losses, ParsedJson, Reshaper, Shaped, TextRef};
 use super::scalar::Texts;
 use super::schemas::{SchemaCache, Schemas};
 use super::{Format, KeySelector, Rules, distinct};
@@ -473,7 +473,7 @@ impl Mapper {
         scanner.skip_whitespace();
         let start = scanner.position();
         let token = scanner.value()?;
-        if self.is_element(token, scanner, 0)? {
+        if self.rules.reshape.is_element(token, scanner, 0)? {
             return self.map_element(scanner, start, 0, pass);
         }
         match token {
@@ -502,7 +502,7 @@ impl Mapper {
             scanner.skip_whitespace();
             let start = scanner.position();
             let token = scanner.value()?;
-            if self.is_element(token, scanner, 1)? {
+            if self.rules.reshape.is_element(token, scanner, 1)? {
                 self.map_element(scanner, start, 1, pass)?;
             } else if token == Token::Array {
                 scanner.skip_rest(token, 1)?;
@@ -560,18 +560,6 @@ impl Mapper {
         };
         self.work.named = named;
         result
-    }
-
-    /// Whether the value that begins with a token is an element: an object, a row of `columns`, or, where the query selects it (at depth
-    /// 0), the list of a `pivot`.
-    fn is_element(&self, token: Token<'_>, behind: &Scanner<'_>, depth: usize) -> Result<bool, SyntaxError> {
-        let reshape = &self.rules.reshape;
-        match token {
-            Token::Object => Ok(true),
-            Token::Array if depth == 0 && reshape.takes_arrays() => Ok(true),
-            Token::Array => Ok(!reshape.columns.is_empty() && reshape::is_row(behind.clone())?),
-            _ => Ok(false),
-        }
     }
 
     /// Maps the element whose opening bracket at `start` was just read.

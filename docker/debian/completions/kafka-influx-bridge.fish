@@ -63,7 +63,7 @@ redpanda\t''
 warpstream\t''"
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l kafka-property -d 'librdkafka property for the connection, such as security.protocol=ssl; may be repeated' -r
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l topic -d 'Topic, or regular expression that begins with "^"; may be repeated [default: all topics with JSON objects]' -r
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l file -d 'Sample a file of records, one per line or pretty-printed, instead of Kafka; "-" is standard input' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l file -d 'The same as a plain argument' -r -F
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l records -d 'Number of records to sample from each topic, the last ones' -r
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l seconds -d 'Time limit for reading the records of a topic, in seconds' -r
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l schema-registry -d 'Schema registry whose schemas show the keys of framed Avro and Protobuf records' -r

@@ -93,7 +93,7 @@ pub fn fill_in(source: &Source<'_>) -> Vec<String> {
     let Source { connection, found, options } = source;
     let mut keys = Vec::new();
     // Records were sampled from the default address, so it is right.
-    keys.extend((!connection.is_named && options.file.is_some()).then(|| "kafka.brokers".to_owned()));
+    keys.extend((!connection.is_named && options.is_of_files()).then(|| "kafka.brokers".to_owned()));
     keys.extend(found.topic_is_unknown.then(|| "kafka.topics".to_owned()));
     if connection.influx.is_none() || options.influx.is_given() {
         keys.extend(options.influx.missing().iter().map(|key| format!("influx.{key}")));
@@ -115,7 +115,7 @@ fn kafka(source: &Source<'_>) -> Vec<Table> {
     }
     let requested = &source.options.topics;
     let of_one_mapping =
-        source.found.groups.len() == 1 && !requested.is_empty() && source.options.file.is_none();
+        source.found.groups.len() == 1 && !requested.is_empty() && !source.options.is_of_files();
     let topics = if of_one_mapping {
         requested.clone()
     } else {

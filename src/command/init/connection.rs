@@ -58,7 +58,7 @@ impl Connection {
             kafka.insert("brokers".to_owned(), Value::from(options.brokers.clone()));
         } else if !is_named {
             let broker = match options.preset {
-                Some(preset) if options.file.is_none() => return Err(InitError::NoBrokers(preset)),
+                Some(preset) if !options.is_of_files() => return Err(InitError::NoBrokers(preset)),
                 Some(preset) => preset.broker,
                 None => BROKERS,
             };
@@ -76,10 +76,10 @@ impl Connection {
         let place = options.config.clone().unwrap_or_else(|| options.output.clone());
         // Records of a file need no Kafka, and no variables of its secrets.
         let no_kafka = toml::Table::from_iter([("brokers".to_owned(), Value::from(BROKERS))]);
-        let wanted = if options.file.is_some() { &no_kafka } else { &kafka };
+        let wanted = if options.is_of_files() { &no_kafka } else { &kafka };
         let Config { kafka: settings, schema_registry: registry, .. } =
             check(wanted, schema_registry.as_ref(), &place)?;
-        let checked = options.file.is_none().then_some(settings);
+        let checked = (!options.is_of_files()).then_some(settings);
         let registry = registry.map(|settings| BlockingRegistry::new(&settings)).transpose()?;
         let schemas = registry.map(|registry| Arc::new(registry) as Arc<dyn Schemas>);
         Ok(Self { place, kafka, schema_registry, influx, checked, schemas, is_named, preset: options.preset })

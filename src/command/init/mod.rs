@@ -36,7 +36,8 @@ pub struct InitOptions {
     pub kafka_properties: Vec<String>,
     /// Names, or `^regex`.
     pub topics: Vec<String>,
-    pub file: Option<PathBuf>,
+    /// Files of records, which are sampled instead of Kafka.
+    pub files: Vec<PathBuf>,
     pub records: usize,
     pub wait: Duration,
     /// Its address.
@@ -45,6 +46,13 @@ pub struct InitOptions {
     /// Standard output if "-".
     pub output: PathBuf,
     pub force: bool,
+}
+
+impl InitOptions {
+    /// Whether the records are those of files.
+    fn is_of_files(&self) -> bool {
+        !self.files.is_empty()
+    }
 }
 
 /// Destination of points, as far as the user named it.
@@ -86,7 +94,7 @@ pub(super) enum InitError {
     #[error("{0:?} is not a property: write --kafka-property NAME=VALUE with a name of librdkafka")]
     Property(String),
     #[error(
-        "--preset {} needs the addresses of the brokers, such as --brokers {}, or records in a file with --file", .0.name, .0.broker
+        "--preset {} needs the addresses of the brokers, such as --brokers {}, or files of records as arguments", .0.name, .0.broker
     )]
     NoBrokers(&'static Preset),
     #[error("{} is not TOML: {why}; `check --config` shows the position", .path.display())]
@@ -103,10 +111,10 @@ pub(super) enum InitError {
     Brokers { brokers: String, why: Diagnosis },
     #[error("no topic is called {wanted}{there}")]
     NoSuchTopic { wanted: String, there: String },
-    #[error("no topic has records{left_out}; name a topic with --topic, or a file with --file")]
+    #[error("no topic has records{left_out}; name a topic with --topic, or a file of records as an argument")]
     NoTopics { left_out: String },
     #[error(
-        "{topic} is empty, and no record arrived within {seconds} s: start its producers, wait longer with --seconds, or name a file with --file"
+        "{topic} is empty, and no record arrived within {seconds} s: start its producers, wait longer with --seconds, or name a file of records as an argument"
     )]
     Empty { topic: String, seconds: u64 },
     #[error("{topic} can't be read: {why}")]
@@ -159,9 +167,10 @@ fn write(options: &InitOptions) -> Result<(), InitError> {
     }
     let connection = Connection::new(options)?;
     let mut bar = Bar::new();
-    let found = match &options.file {
-        Some(path) => file(path, &connection, options)?,
-        None => sampling::sample(&connection, options, &mut bar)?,
+    let found = if options.is_of_files() {
+        files(&connection, options)?
+    } else {
+        sampling::sample(&connection, options, &mut bar)?
     };
     bar.erase();
     let text = text(&connection, &found, options)?;
@@ -207,8 +216,29 @@ fn check(text: &str, connection: &Connection) -> Result<Config, InitError> {
         .map_err(InitError::Wrong)
 }
 
-/// Samples the first records of a file, which all belong to one topic.
-fn file(path: &Path, connection: &Connection, options: &InitOptions) -> Result<SampledTopics, InitError> {
+/// Samples the first records of files, which all belong to one topic.
+fn files(connection: &Connection, options: &InitOptions) -> Result<SampledTopics, InitError> {
+    let named = options.topics.iter().find(|topic| !topic.starts_with('^'));
+    let topic = named.map_or(TOPIC_UNKNOWN, String::as_str).to_owned();
+    let schemas = connection.schemas.clone();
+    let mut sample = Sample { topic, schemas, is_file: true, records: Vec::new() };
+    for path in &options.files {
+        add_records(path, options.records, &mut sample)?;
+    }
+    let shown = |path: &PathBuf| {
+        if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+    };
+    let place = printable(&options.files.iter().map(shown).collect::<Vec<_>>().join(", "), 200);
+    let proposal = propose(&sample, now_ns()).ok_or_else(|| {
+        without_objects(&sample, format!("the {} records of {place}", grouped(sample.records.len() as u64)))
+    })?;
+    let mut found = SampledTopics { place, topic_is_unknown: named.is_none(), ..SampledTopics::default() };
+    found.add(sample, proposal);
+    Ok(found)
+}
+
+/// Adds the records of a file, up to this number in the sample.
+fn add_records(path: &Path, records_max: usize, sample: &mut Sample) -> Result<(), InitError> {
     let bytes = if path == Path::new("-") {
         let mut bytes = Vec::new();
         io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
@@ -216,35 +246,26 @@ fn file(path: &Path, connection: &Connection, options: &InitOptions) -> Result<S
         fs::read(path)
     };
     let bytes = bytes.map_err(|why| InitError::Input { path: path.to_owned(), why })?;
-    let named = options.topics.iter().find(|topic| !topic.starts_with('^'));
-    let sampled = |(number, record): (usize, InputRecord<'_>)| SampledRecord {
-        partition: 0,
-        offset: number as i64,
-        time_ms: None,
-        value: Some(record.bytes.to_vec()),
-    };
     let text = mapping::unpacked(&bytes);
     let first = |format| Records::new(&text, format).next();
     let of_lines = || first(Format::Influx).filter(|line| mapping::is_line_protocol(line.bytes));
     let of_table = || first(Format::Csv).and_then(|rows| Csv::with_first_line(rows.bytes));
     let of_text = || of_lines().map(|_| Format::Influx).or_else(|| of_table().map(|_| Format::Csv));
-    let schemas = connection.schemas.clone();
-    let rules = framed_rules(&bytes, schemas.as_deref());
+    let rules = framed_rules(&bytes, sample.schemas.as_deref());
     let records = match &rules {
-        Some(rules) => Records::by_rules(&bytes, rules, schemas.as_ref()),
+        Some(rules) => Records::by_rules(&bytes, rules, sample.schemas.as_ref()),
         None => Records::new(&bytes, Format::of_binary_file(&bytes).or_else(of_text).unwrap_or_default()),
     };
-    let records = records.take(options.records).enumerate().map(sampled).collect();
-    let topic = named.map_or(TOPIC_UNKNOWN, String::as_str).to_owned();
-    let sample = Sample { topic, schemas, is_file: true, records };
-    let shown = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
-    let place = printable(&shown, 200);
-    let proposal = propose(&sample, now_ns()).ok_or_else(|| {
-        without_objects(&sample, format!("the {} records of {place}", grouped(sample.records.len() as u64)))
-    })?;
-    let mut found = SampledTopics { place, topic_is_unknown: named.is_none(), ..SampledTopics::default() };
-    found.add(sample, proposal);
-    Ok(found)
+    let before = sample.records.len();
+    let sampled = |(number, record): (usize, InputRecord<'_>)| SampledRecord {
+        partition: 0,
+        offset: (before + number) as i64,
+        time_ms: None,
+        value: Some(record.bytes.to_vec()),
+    };
+    let records: Vec<_> = records.take(records_max - before).enumerate().map(sampled).collect();
+    sample.records.extend(records);
+    Ok(())
 }
 
 /// The rules for reading a file of values with a frame, by the schema of the first value; none for other files, and without a registry.

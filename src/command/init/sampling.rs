@@ -216,7 +216,7 @@ impl Reading<'_> {
         if sample.records.is_empty() {
             return Err(InitError::Empty { topic: topic(), seconds: self.options.wait.as_secs() });
         }
-        let seen = Observation::of(&sample.records, &Shape::whole(&sample));
+        let seen = Observation::of(&sample.records, &Shape::whole(&sample), now_ns());
         let sampled = sample.records.len() as u64;
         let is_mostly = is_named || seen.records * 2 >= sampled;
         let proposal = if is_mostly { propose(&sample, now_ns()) } else { None };

@@ -1,123 +1,195 @@
 //! Proposes the mapping of a topic's records.
 
+mod apart;
+mod excluded;
 mod influx;
 mod strings;
 mod time;
 
-use super::key::{INDEX, Key};
-use super::observe::{ArrayKey, KEYS_MAX, Observation};
+use super::key::{INDEX, Key, Segment};
+use super::observe::{KEYS_MAX, Observation};
 use super::proposal::Proposal;
-use super::shape::path_of;
+use super::recognise::shape_of;
+use super::shape::{Outside, Shape, Step, steps_of};
 use super::text::{joined, shown, values};
-use super::{Sample, Shape, names};
+use super::{Sample, Trial, names};
 use base::text::grouped;
-use mapping::{Csv, Format};
+use mapping::{Csv, Format, Globs};
 
 /// None if the sample has no objects.
 pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
     let whole = Shape::whole(sample);
-    if whole.format == Format::Influx {
+    if whole.rules.format == Format::Influx {
         return Some(influx::propose(sample, now_ns));
     }
-    let root = Observation::of(&sample.records, &whole);
-    let array = root.points_array(&whole);
-    let shape = array.as_ref().map_or(&whole, |(shape, _)| shape);
-    let within = array.as_ref().map(|_| Observation::of(&sample.records, shape));
-    let seen = within.as_ref().unwrap_or(&root);
+    let (shape, seen) = shape_of(&sample.records, whole, now_ns);
+    let root = shape.root().map(|root| Observation::of(&sample.records, &root, now_ns));
     if seen.objects == 0 {
         return None;
     }
-    let unit = if within.is_none() && seen.objects == seen.records { "record" } else { "object" };
+    let unit = if shape.steps.is_empty() && seen.objects == seen.records { "record" } else { "object" };
     let mut proposal = Proposal::new(unit);
     let mut of = Proposer {
-        seen,
-        root: within.as_ref().map(|_| &root),
-        array: array.as_ref().map(|(_, array)| array),
+        seen: &seen,
+        root: root.as_ref(),
+        shape: &shape,
+        ignored: Globs::compile(&shape.ignored).unwrap_or_default(),
+        names: root.as_ref().map_or(Vec::new(), |root| member_names(&shape, root)),
         now_ns,
         out: &mut proposal,
     };
-    of.format(shape);
+    of.format();
+    of.shape();
     let name = of.name();
     let time = of.time();
-    of.strings(&[name, time]);
+    let taken: Vec<&Key> = name.into_iter().chain(time.iter().copied()).collect();
+    of.strings(&taken);
     of.integers();
+    of.excluded(&time);
     of.absent();
-    Some(proposal)
+    Some(apart::keep_apart(proposal, &seen, sample))
+}
+
+/// The names under which objects and their parents stand, as keys: each with its selector. The closest is the first.
+fn member_names(shape: &Shape, root: &Observation) -> Vec<(Key, Outside)> {
+    let key = |(number, (place, selector)): (usize, (usize, String))| {
+        let mut names: Vec<(&str, u64)> = Vec::new();
+        for key in &root.keys {
+            let is_within = shape.steps.len() < key.segments.len()
+                && shape.steps.iter().zip(&key.segments).all(|(step, segment)| step.leads_to(segment));
+            let Some(Segment::Key(name)) = key.segments.get(place).filter(|_| is_within) else { continue };
+            match names.iter_mut().find(|(known, _)| known == name) {
+                Some((_, count)) => *count = (*count).max(key.objects),
+                None => names.push((name, key.objects)),
+            }
+        }
+        let name = ["key", "parent"]
+            .get(number)
+            .map_or_else(|| format!("parent_{number}"), |name| (*name).to_owned());
+        (Key::of_names(&name, names), Outside { selector, name, depth: 1 })
+    };
+    shape.names().into_iter().rev().enumerate().map(key).collect()
 }
 
 struct Proposer<'p> {
     seen: &'p Observation,
-    /// With a query, the records that contain the objects.
+    /// The records that contain the objects, if these are not the records.
     root: Option<&'p Observation>,
-    array: Option<&'p ArrayKey>,
+    shape: &'p Shape,
+    /// Strings that describe the message.
+    ignored: Globs,
+    /// The names under which the objects stand.
+    names: Vec<(Key, Outside)>,
     now_ns: i64,
     out: &'p mut Proposal,
 }
 
 /// A key that a mapping can name.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Candidate<'p> {
     key: &'p Key,
-    of: &'p Observation,
-    /// Whether the key is in the record, outside of the objects.
-    is_root: bool,
+    /// Objects or records that may have the key.
+    all: u64,
+    /// How a key outside of the objects is selected.
+    outside: Option<Outside>,
 }
 
 impl Candidate<'_> {
     /// The value for `name_key` or `time_key`.
     fn selector(&self) -> Option<String> {
-        if self.is_root {
-            return path_of(&self.key.segments);
+        if let Some(outside) = &self.outside {
+            return Some(outside.selector.clone());
         }
         let pattern = &self.key.pattern;
         (!pattern.starts_with('$') && !pattern.contains(INDEX)).then(|| pattern.clone())
+    }
+
+    /// Number of keys of the path.
+    fn depth(&self) -> usize {
+        self.outside.as_ref().map_or(self.key.segments.len(), |outside| outside.depth)
+    }
+
+    /// The key in quotes: as selected, if it stands outside.
+    fn shown(&self) -> String {
+        shown(self.outside.as_ref().map_or(&self.key.pattern, |outside| &outside.selector))
+    }
+
+    fn is_outside(&self) -> bool {
+        self.outside.is_some()
     }
 }
 
 impl<'p> Proposer<'p> {
     /// Keys of the objects, then keys of the records that contain them.
     fn candidates(&self) -> Vec<Candidate<'p>> {
-        let of = |of: &'p Observation, is_root| of.keys.iter().map(move |key| Candidate { key, of, is_root });
-        let within = self.array.map(|array| format!("{}_{INDEX}", array.pattern));
-        let is_beside = |candidate: &Candidate<'_>| {
-            let pattern = &candidate.key.pattern;
-            let is_outside = within.as_ref().is_some_and(|within| !pattern.starts_with(within));
-            !pattern.is_empty() && (!candidate.is_root || is_outside)
-        };
-        let root = self.root.into_iter().flat_map(|root| of(root, true));
-        of(self.seen, false).chain(root).filter(is_beside).collect()
+        let within = self.seen.keys.iter().filter(|key| {
+            // The globs of an envelope are paths from the root.
+            let is_ignored = self.shape.steps.is_empty() && self.is_ignored(key);
+            !key.pattern.is_empty() && !is_ignored
+        });
+        let within = within.map(|key| Candidate { key, all: self.seen.objects, outside: None });
+        let around = self.root.into_iter().flat_map(|root| root.keys.iter().map(move |key| (root, key)));
+        let around = around.filter_map(|(root, key)| {
+            let of_lists = self.shape.takes_lists();
+            // The base values of a list stand in its first item.
+            if self.is_ignored(key) || (of_lists && key.values_count() > root.records) {
+                return None;
+            }
+            let outside = self.shape.outside(&key.segments)?;
+            // The objects' own keys come before those of the record.
+            let is_hidden = self.seen.key(&outside.name).is_some();
+            (!is_hidden).then_some(Candidate { key, all: root.records, outside: Some(outside) })
+        });
+        within.chain(around).collect()
     }
 
-    fn format(&mut self, shape: &Shape) {
-        if shape.format != Format::default() {
-            let why = if shape.format.is_json() {
+    fn is_ignored(&self, key: &Key) -> bool {
+        self.ignored.is_match(&key.pattern)
+    }
+
+    fn format(&mut self) {
+        let (format, csv) = (self.shape.rules.format, &self.shape.rules.csv);
+        if format != Format::default() {
+            let why = if format.is_json() {
                 "Records hold several JSON values, one a line.".to_owned()
-            } else if shape.schemas.is_some() {
-                format!("Records are {}, with the frame of a schema registry.", shape.format.title())
+            } else if self.shape.schemas.is_some() {
+                format!("Records are {}, with the frame of a schema registry.", format.title())
             } else {
-                format!("Records are {}.", shape.format.title())
+                format!("Records are {}.", format.title())
             };
-            self.out.set("format", shape.format.name(), vec![why]);
+            self.out.set("format", format.name(), vec![why]);
         }
         let text = |byte: u8| toml::Value::from(char::from(byte).to_string());
-        let comment = shape.csv.comment.map(|byte| ("comment".to_owned(), text(byte)));
-        let delimiter = Some(shape.csv.delimiter).filter(|byte| *byte != Csv::default().delimiter);
+        let comment = csv.comment.map(|byte| ("comment".to_owned(), text(byte)));
+        let delimiter = Some(csv.delimiter).filter(|byte| *byte != Csv::default().delimiter);
         let delimiter = delimiter.map(|byte| ("delimiter".to_owned(), text(byte)));
         let csv: toml::Table = comment.into_iter().chain(delimiter).collect();
         if !csv.is_empty() {
             self.out.set("csv", csv, vec![]);
         }
-        if let (Some((query, _)), Some(array)) = (&shape.query, self.array) {
-            let why = format!(
-                "All numbers of a record are in the array {}: each of its objects becomes a point, {} in {} records. Keys that begin with \"$\" are paths from the root of the record.",
-                shown(&array.pattern),
-                grouped(array.objects),
-                grouped(array.count)
-            );
-            self.out.set("query", query.as_str(), vec![why]);
-        } else if let Some(array) =
-            self.seen.arrays.iter().find(|array| array.objects > 0 && array.others == 0 && array.longest > 1)
-            && let Some(path) = path_of(&array.segments)
+    }
+
+    /// The options that select and rearrange the objects.
+    fn shape(&mut self) {
+        for line in &self.shape.lines {
+            let mut why: Vec<String> =
+                Some(line.why.clone()).filter(|why| !why.is_empty()).into_iter().collect();
+            if line.key == "query" {
+                why.push(
+                    "Keys that begin with \"$\" are paths from the root of the record, and those with \"^\" from the object around.".to_owned(),
+                );
+            }
+            self.out.set(line.key, line.value.clone(), why);
+        }
+        if self.shape.lines.is_empty()
+            && let Some(array) = self
+                .seen
+                .arrays
+                .iter()
+                .find(|array| array.objects > 0 && array.others == 0 && array.longest > 1)
+            && let Some(query) =
+                self.shape.with_steps(steps_of(&array.segments).chain([Step::Items]), String::new())
+            && let Some(line) = query.lines.first()
         {
             let why = format!(
                 "{} is an array of up to {} objects, which become fields with an index in their names ({}). With this line each object becomes a point, and keys outside of the array only tags.",
@@ -125,9 +197,9 @@ impl<'p> Proposer<'p> {
                 array.longest,
                 shown(&format!("{}_0_...", array.pattern))
             );
-            self.out.suggest("query", format!("{path}[*]"), vec![why]);
+            self.out.suggest("query", line.value.clone(), vec![why]);
         }
-        if self.seen.others > 0 && shape.format.is_strict() {
+        if self.seen.others > 0 && self.shape.rules.format.is_strict() {
             let why = format!(
                 "Values that are not objects {}, and their whole record is rejected. With this line only these values are rejected:",
                 if self.seen.others == 1 {
@@ -143,10 +215,10 @@ impl<'p> Proposer<'p> {
     fn name(&mut self) -> Option<&'p Key> {
         const NAMES_MAX: usize = 50;
         let is_name = |candidate: &Candidate<'_>| {
-            let (key, objects) = (candidate.key, candidate.of.objects);
+            let (key, objects) = (candidate.key, candidate.all);
             let (there, distinct) = (key.texts, key.distinct().unwrap_or(usize::MAX));
             let missing = objects.saturating_sub(there);
-            key.segments.len() == 1
+            candidate.depth() == 1
                 && there > 0
                 && (missing <= 1 || missing * 10 <= objects)
                 && distinct <= NAMES_MAX
@@ -155,21 +227,21 @@ impl<'p> Proposer<'p> {
         };
         let rank = |candidate: &Candidate<'_>| names::measurement_rank(candidate.key.name());
         let named = self.candidates().into_iter().filter(|c| rank(c).is_some() && is_name(c));
-        let best = named.filter(|c| c.selector().is_some()).min_by_key(|c| (rank(c), c.is_root));
+        let best = named.filter(|c| c.selector().is_some()).min_by_key(|c| (rank(c), c.is_outside()));
         let Some(best) = best else {
             let why = "The measurement is the name of the topic, because no key that looks like a name has strings with few values in all objects.";
             self.out.suggest("measurement", "{topic}", vec![why.to_owned()]);
             return None;
         };
-        let missing = best.of.objects.saturating_sub(best.key.texts);
+        let missing = best.all.saturating_sub(best.key.texts);
         let without = match missing {
             0 => String::new(),
             count => format!("; the {} without it use the name of the topic", grouped(count)),
         };
         let why = format!(
             "{} is a string in {}{}: its value is the measurement{without}.",
-            shown(&best.key.pattern),
-            self.share(best.key.texts, best.of.objects, best.is_root),
+            best.shown(),
+            self.share(best.key.texts, &best),
             values(best.key)
         );
         self.out.set("name_key", best.selector().unwrap_or_default(), vec![why]);
@@ -180,7 +252,7 @@ impl<'p> Proposer<'p> {
         let numbers = || self.seen.keys.iter().filter(|key| key.whole > 0);
         let is_mixed = |key: &Key| key.whole > 0 && key.fractions > 0;
         let rounded: Vec<String> = numbers()
-            .filter(|key| key.is_rounded && key.timestamps == 0)
+            .filter(|key| key.rounded > 0 && key.timestamps == 0)
             .map(|key| shown(&key.pattern))
             .collect();
         if numbers().next().is_none() || self.seen.keys.iter().any(is_mixed) {
@@ -233,17 +305,14 @@ impl<'p> Proposer<'p> {
         }
     }
 
-    fn counted(&self, count: u64, is_root: bool) -> String {
-        let unit = if is_root { "record" } else { self.out.unit };
+    fn counted(&self, count: u64, candidate: &Candidate<'_>) -> String {
+        let unit = if candidate.is_outside() { "record" } else { self.out.unit };
         format!("{} {unit}{}", grouped(count), if count == 1 { "" } else { "s" })
     }
 
-    fn share(&self, there: u64, of: u64, is_root: bool) -> String {
-        if there >= of {
-            format!("all {}", self.counted(of, is_root))
-        } else {
-            format!("{} of {}", grouped(there), self.counted(of, is_root))
-        }
+    fn share(&self, there: u64, candidate: &Candidate<'_>) -> String {
+        let all = self.counted(candidate.all, candidate);
+        if there >= candidate.all { format!("all {all}") } else { format!("{} of {all}", grouped(there)) }
     }
 }
 

@@ -3,7 +3,8 @@
 use super::super::class::{Class, class, glob};
 use super::super::key::{DISTINCT_MAX, INDEX, Key, Segment};
 use super::super::names;
-use super::super::shape::path_of;
+use super::super::proposal::NO_TAGS;
+use super::super::shape::Outside;
 use super::super::text::{NAMED_MAX, joined, limited, shown, values};
 use super::{Candidate, Proposer};
 use mapping::Globs;
@@ -11,17 +12,17 @@ use std::collections::BTreeSet;
 use toml::Value;
 
 impl<'p> Proposer<'p> {
-    pub(super) fn strings(&mut self, taken: &[Option<&Key>]) {
-        let is_taken = |key: &Key| taken.iter().flatten().any(|taken| std::ptr::eq(*taken, key));
+    pub(super) fn strings(&mut self, taken: &[&Key]) {
+        let is_taken = |key: &Key| taken.iter().any(|taken| std::ptr::eq(*taken, key));
         let of_class = |wanted: &[Class], of: &Self| -> Vec<Candidate<'p>> {
             let candidates = of.candidates().into_iter().filter(|c| !is_taken(c.key));
-            candidates.filter(|c| wanted.contains(&class(c.key, c.of.objects))).collect()
+            candidates.filter(|c| wanted.contains(&class(c.key, c.all))).collect()
         };
         let (tags, others): (Vec<_>, Vec<_>) =
-            of_class(&[Class::Tag], self).into_iter().partition(|tag| self.may_be_tag(*tag));
+            of_class(&[Class::Tag], self).into_iter().partition(|tag| self.may_be_tag(tag));
         self.tags(&tags);
         let within = |candidates: Vec<Candidate<'p>>| -> Vec<&'p Key> {
-            candidates.into_iter().filter(|c| !c.is_root).map(|c| c.key).collect()
+            candidates.into_iter().filter(|c| !c.is_outside()).map(|c| c.key).collect()
         };
         let fields = within(of_class(&[Class::Field], self));
         self.fields(&fields);
@@ -29,15 +30,15 @@ impl<'p> Proposer<'p> {
         many.extend(within(others));
         self.many(&fields, &many);
         self.numbers(&within(of_class(&[Class::Number], self)));
+        self.numbers_or_nothing(&within(of_class(&[Class::NumberOrNothing], self)));
         self.mixed(&within(of_class(&[Class::Mixed], self)));
         self.telegraf();
     }
 
-    /// Whether the key can be a tag. The glob for an array's elements must not match other keys, and a tag of the record must not hide a
-    /// key of the object.
-    fn may_be_tag(&self, tag: Candidate<'_>) -> bool {
-        if tag.is_root {
-            return path_of(&tag.key.segments).is_some() && self.seen.key(&tag.key.pattern).is_none();
+    /// Whether the key can be a tag. The glob for an array's elements must not match other keys.
+    fn may_be_tag(&self, tag: &Candidate<'_>) -> bool {
+        if tag.is_outside() {
+            return true;
         }
         let Ok(globs) = Globs::compile(&[glob(&tag.key.pattern)]) else { return false };
         let is_other =
@@ -46,41 +47,65 @@ impl<'p> Proposer<'p> {
     }
 
     fn tags(&mut self, tags: &[Candidate<'p>]) {
-        if tags.is_empty() {
-            self.out.notes.push("No tags, because no key has strings with few values.".to_owned());
+        if tags.is_empty() && self.names.is_empty() {
+            self.out.notes.push(format!("{NO_TAGS}, because no key has strings with few values."));
             return;
         }
-        let named: Vec<String> = tags
-            .iter()
-            .map(|tag| {
-                let there = self.share(tag.key.strings().min(tag.key.objects), tag.of.objects, tag.is_root);
-                format!("- {}: in {there}{}", shown(&tag.key.pattern), values(tag.key))
-            })
-            .collect();
+        let of_names = self.names.iter().map(|(key, outside)| {
+            format!("- {:?}, the name under which the object stands{}", outside.selector, values(key))
+        });
+        let of_keys = tags.iter().map(|tag| {
+            let there = self.share(tag.key.strings().min(tag.key.objects), tag);
+            format!("- {}: in {there}{}", tag.shown(), values(tag.key))
+        });
+        let named: Vec<String> = of_names.chain(of_keys).collect();
         let mut why = vec![
             "Strings with few values, for filtering and grouping. Each combination of values is a series."
                 .to_owned(),
         ];
         why.extend(limited(&named));
-        for tag in tags {
-            self.out.combinations *= tag.key.distinct().unwrap_or(DISTINCT_MAX).max(1) as f64;
-            let (late, distinct) = (tag.key.late(tag.of.objects), tag.key.distinct().unwrap_or(DISTINCT_MAX));
+        let keys = self.names.iter().map(|(key, _)| (key, self.seen.objects));
+        for (key, all) in keys.chain(tags.iter().map(|tag| (tag.key, tag.all))) {
+            let (late, distinct) = (key.late(all), key.distinct().unwrap_or(DISTINCT_MAX));
+            self.out.combinations *= distinct.max(1) as f64;
             if distinct > 20 && late * 5 > distinct {
-                self.out.growing.push(shown(&tag.key.pattern));
+                self.out.growing.push(shown(&key.pattern));
             }
         }
-        let mut keys: Vec<String> = tags
-            .iter()
-            .map(|tag| {
-                let path = if tag.is_root { path_of(&tag.key.segments) } else { None };
-                path.unwrap_or_else(|| {
-                    self.tags_object(tag.key, tags).unwrap_or_else(|| glob(&tag.key.pattern))
-                })
-            })
-            .collect();
+        let (mut keys, mut named_tags) = (Vec::new(), toml::Table::new());
+        let mut named_tag = |outside: &Outside| {
+            let placeholder = format!("{{{}}}", outside.selector);
+            named_tags.insert(outside.name.clone(), Value::from(placeholder));
+        };
+        for (number, (_, outside)) in self.names.iter().enumerate() {
+            if number == 0 {
+                keys.push(outside.selector.clone());
+            } else {
+                // The tags of all names would be called "key".
+                named_tag(outside);
+            }
+        }
+        for tag in tags {
+            match &tag.outside {
+                // The path of a list's first item would make the name "0_bn".
+                Some(outside) if self.shape.takes_lists() => named_tag(outside),
+                Some(outside) => keys.push(outside.selector.clone()),
+                None => keys.push(self.tags_object(tag.key, tags).unwrap_or_else(|| glob(&tag.key.pattern))),
+            }
+        }
         let mut named = BTreeSet::new();
         keys.retain(|key| named.insert(key.clone()));
-        self.out.set("tag_keys", keys, why);
+        if !keys.is_empty() {
+            self.out.set("tag_keys", keys, why);
+        }
+        if !named_tags.is_empty() {
+            let why = if self.shape.takes_lists() {
+                "The first item of each list has these values for all items."
+            } else {
+                "The names under which the parents of an object stand."
+            };
+            self.out.set("tags", named_tags, vec![why.to_owned()]);
+        }
     }
 
     /// The glob for all keys of an object such as "tags", if all of them are tags. It includes tags that the sample lacks.
@@ -130,6 +155,23 @@ impl<'p> Proposer<'p> {
             let why = "Numbers in quotes, in all or some objects, are stored as numbers.".to_owned();
             self.out.set("number_fields", globs_of(numbers.iter()), vec![why]);
         }
+    }
+
+    fn numbers_or_nothing(&mut self, numbers: &[&Key]) {
+        if numbers.is_empty() {
+            return;
+        }
+        let text = |text: &String| (text.clone(), Value::from(""));
+        let absent = |key: &Key| Value::Table(key.no_value_texts.iter().map(text).collect());
+        let values: toml::Table = numbers.iter().map(|key| (glob(&key.pattern), absent(key))).collect();
+        let types: toml::Table =
+            numbers.iter().map(|key| (glob(&key.pattern), Value::from("float"))).collect();
+        let why =
+            "Numbers, except for texts that say that there is none: these leave the field out.".to_owned();
+        self.out.set("values", values, vec![why]);
+        let why =
+            "All other texts of these fields are dropped and counted, so that the field is always a number.";
+        self.out.set("types", types, vec![why.to_owned()]);
     }
 
     fn mixed(&mut self, mixed: &[&Key]) {

@@ -3,83 +3,190 @@
 use super::super::key::Key;
 use super::super::names;
 use super::super::text::{duration, shown};
-use super::super::times::{Guess, guess};
+use super::super::times::{Guess, are_times, guess};
 use super::{Candidate, Proposer};
 use base::text::grouped;
+use std::collections::BTreeSet;
 
 /// With at least this number of objects, 1% may be rejected.
 const TIME_OBJECTS_MIN: u64 = 50;
 
+/// A key whose values are times.
+struct Read<'p> {
+    candidate: Candidate<'p>,
+    guess: Guess,
+    selector: String,
+}
+
+impl Read<'_> {
+    fn name_rank(&self) -> usize {
+        names::time_rank(self.candidate.key.name()).unwrap_or(names::TIME_RANK_EARLIER - 1)
+    }
+
+    /// Whether the name is that of a time before the time of the point.
+    fn is_earlier(&self) -> bool {
+        self.name_rank() >= names::TIME_RANK_EARLIER
+    }
+
+    fn fits(&self) -> u64 {
+        fits(&self.candidate, &self.guess)
+    }
+}
+
 impl<'p> Proposer<'p> {
-    pub(super) fn time(&mut self) -> Option<&'p Key> {
+    /// The keys of the time.
+    pub(super) fn time(&mut self) -> Vec<&'p Key> {
         if let Some(key) = self.timestamp() {
-            return Some(key);
+            return vec![key];
         }
         let read = |candidate: Candidate<'p>| {
             let guess = guess(&candidate.key.times, self.now_ns)?;
-            candidate.selector()?;
-            Some((candidate, guess))
+            // A likely name may have other values; an unlikely one is a time by its values alone.
+            let is_likely = names::is_time(candidate.key.name()) || candidate.key.is_time;
+            let selector = candidate.selector().filter(|_| is_likely)?;
+            Some(Read { candidate, guess, selector })
         };
-        let rank = |(candidate, guess): &(Candidate<'p>, Guess)| {
-            let depth = candidate.key.segments.len();
-            (is_sure(*candidate, guess), candidate.key.objects, usize::MAX - depth)
+        let found: Vec<Read<'p>> = self.candidates().into_iter().filter_map(read).collect();
+        // The own time of an object comes before that of its record, and the likelier name decides between equal candidates.
+        let rank = |read: &&Read<'p>| {
+            let (candidate, depth) = (&read.candidate, read.candidate.depth());
+            let is_sure = is_sure(candidate, &read.guess);
+            let likelier = usize::MAX - read.name_rank();
+            (
+                is_sure && !read.is_earlier(),
+                is_sure,
+                !candidate.is_outside(),
+                candidate.key.objects,
+                usize::MAX - depth,
+                likelier,
+            )
         };
-        let found = self.candidates().into_iter().filter_map(read);
-        // The likelier name decides between equal candidates.
-        let best = found.max_by_key(|found| {
-            (rank(found), usize::MAX - names::time_rank(found.0.key.name()).unwrap_or(usize::MAX))
-        });
-        let Some((best, guess)) = best else {
-            self.no_time("no key that looks like a time has plausible values");
-            return None;
-        };
-        let why = self.why_time(best, &guess);
-        let selector = best.selector().unwrap_or_default();
-        if is_sure(best, &guess) {
-            self.out.set("time_key", selector, why);
-            self.out.set("time_format", guess.format, Vec::new());
-            if guess.needs_zone {
-                let why = "The text has no zone and is read as UTC. For another zone:".to_owned();
-                self.out.suggest("timezone", "Asia/Seoul", vec![why]);
+        let best = found.iter().max_by_key(rank);
+        let is_good = best.is_some_and(|best| is_sure(&best.candidate, &best.guess) && !best.is_earlier());
+        if !is_good {
+            if let Some(taken) = self.date_and_clock() {
+                return taken;
             }
-            return Some(best.key);
+            if let Some(taken) = self.first_of(&found) {
+                return taken;
+            }
+        }
+        let Some(best) = best else {
+            self.no_time("no key that looks like a time has plausible values");
+            return Vec::new();
+        };
+        let why = self.why_time(&best.candidate, &best.guess);
+        let (selector, format) = (best.selector.clone(), best.guess.format);
+        if is_sure(&best.candidate, &best.guess) {
+            self.out.set("time_key", selector, why);
+            self.out.set("time_format", format, Vec::new());
+            self.zone(&best.guess);
+            return vec![best.candidate.key];
         }
         self.no_time("see below");
         self.out.suggest("time_key", selector, why);
-        self.out.suggest("time_format", guess.format, Vec::new());
-        Some(best.key)
+        self.out.suggest("time_format", format, Vec::new());
+        vec![best.candidate.key]
     }
 
     /// Proposes a key whose values are times of the records' format, so that it needs no `time_format`.
     fn timestamp(&mut self) -> Option<&'p Key> {
         let is_time = |candidate: &Candidate<'p>| {
-            let (key, objects) = (candidate.key, candidate.of.objects);
+            let key = candidate.key;
             key.timestamps > 0
                 && key.timestamps == key.numbers()
-                && is_nearly_all(key.timestamps, objects)
+                && is_nearly_all(key.timestamps, candidate.all)
                 && candidate.selector().is_some()
         };
         let found: Vec<Candidate<'p>> = self.candidates().into_iter().filter(is_time).collect();
         let named = found.iter().filter(|candidate| names::is_time(candidate.key.name()));
         let best = named.min_by_key(|candidate| names::time_rank(candidate.key.name()));
         // Without a name that says so, one of several times may be another one than that of the measurement.
-        let best = best.or_else(|| found.first().filter(|_| found.len() == 1)).copied()?;
+        let best = best.or_else(|| found.first().filter(|_| found.len() == 1))?;
         let why = format!(
             "{} is a time of the records' format in {}, which needs no `time_format`.",
-            shown(&best.key.pattern),
-            self.share(best.key.timestamps, best.of.objects, best.is_root)
+            best.shown(),
+            self.share(best.key.timestamps, best)
         );
         self.out.set("time_key", best.selector().unwrap_or_default(), vec![why]);
-        if best.key.is_local {
+        if best.key.local > 0 {
             let why = "The time has no zone and is read as UTC. For another zone:".to_owned();
             self.out.suggest("timezone", "Asia/Seoul", vec![why]);
         }
         Some(best.key)
     }
 
-    fn why_time(&self, best: Candidate<'_>, guess: &Guess) -> Vec<String> {
+    fn zone(&mut self, guess: &Guess) {
+        if guess.needs_zone {
+            let why = "The text has no zone and is read as UTC. For another zone:".to_owned();
+            self.out.suggest("timezone", "Asia/Seoul", vec![why]);
+        }
+    }
+
+    /// Several keys of one format, of which each object has one.
+    fn first_of(&mut self, found: &[Read<'p>]) -> Option<Vec<&'p Key>> {
+        let mut parts: Vec<&Read<'p>> = found
+            .iter()
+            .filter(|read| !read.is_earlier() && read.guess.rival.is_none() && read.fits() > 0)
+            .collect();
+        parts.sort_by_key(|read| std::cmp::Reverse(read.fits()));
+        let first = *parts.first()?;
+        parts.retain(|read| {
+            read.guess.format == first.guess.format && read.candidate.depth() == first.candidate.depth()
+        });
+        if parts.len() < 2 || !are_complete(&parts) {
+            return None;
+        }
+        let selectors: Vec<&str> = parts.iter().map(|read| read.selector.as_str()).collect();
+        let why =
+            "Each object has a time under one of these keys: the first that is there counts.".to_owned();
+        self.out.set("time_key", selectors, vec![why]);
+        self.out.set("time_format", first.guess.format, Vec::new());
+        self.zone(&first.guess);
+        Some(parts.iter().map(|read| read.candidate.key).collect())
+    }
+
+    /// A date and a time of day under two keys.
+    fn date_and_clock(&mut self) -> Option<Vec<&'p Key>> {
+        const DATES: [&str; 4] = ["%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%Y%m%d"];
+        const CLOCKS: [&str; 2] = ["%H:%M:%S%.f", "%H:%M"];
+        let candidates = self.candidates();
+        let is_whole = |candidate: &&Candidate<'p>| {
+            let key = candidate.key;
+            !key.times.is_empty() && key.objects == candidate.all && key.nulls + key.empty == 0
+        };
+        let texts: Vec<&Candidate<'p>> = candidates.iter().filter(is_whole).collect();
+        for date in &texts {
+            for clock in texts.iter().filter(|clock| clock.key.times.len() == date.key.times.len()) {
+                let both = date.key.times.iter().zip(&clock.key.times);
+                let both: Vec<(String, Option<i64>)> =
+                    both.map(|((date, ms), (clock, _))| (format!("{date} {clock}"), *ms)).collect();
+                let formats = DATES.iter().flat_map(|date| CLOCKS.map(|clock| format!("{date} {clock}")));
+                let Some(format) = formats.into_iter().find(|format| are_times(&both, format, self.now_ns))
+                else {
+                    continue;
+                };
+                let (Some(first), Some(second)) = (date.selector(), clock.selector()) else { continue };
+                let why = format!(
+                    "{} is a date and {} a time of day, in {}: together they are the time.",
+                    date.shown(),
+                    clock.shown(),
+                    self.share(date.key.objects, date)
+                );
+                let taken = vec![date.key, clock.key];
+                self.out.set("time", format!("{{{first}}} {{{second}}}"), vec![why]);
+                self.out.set("time_format", format, Vec::new());
+                let why = "The text has no zone and is read as UTC. For another zone:".to_owned();
+                self.out.suggest("timezone", "Asia/Seoul", vec![why]);
+                return Some(taken);
+            }
+        }
+        None
+    }
+
+    fn why_time(&self, best: &Candidate<'_>, guess: &Guess) -> Vec<String> {
         let fits = fits(best, guess);
-        let share = self.share(fits, best.of.objects, best.is_root);
+        let share = self.share(fits, best);
         let near = match guess.distance_ms {
             None => String::new(),
             Some((most, _)) if most <= 60_000 => {
@@ -100,7 +207,7 @@ impl<'p> Proposer<'p> {
         };
         let mut why = vec![format!(
             "{} is a plausible time in {share}: {range}, between 2000 and now{near}.",
-            shown(&best.key.pattern)
+            best.shown()
         )];
         if guess.distance_ms.is_some_and(|(_, middle)| middle > 86_400_000) {
             why.push(
@@ -113,12 +220,12 @@ impl<'p> Proposer<'p> {
                 shown(rival)
             ));
         }
-        let missing = best.of.objects.saturating_sub(fits);
+        let missing = best.all.saturating_sub(fits);
         if missing > 0 {
             why.push(format!(
                 "{} of {} have no such time, and would be rejected.",
                 grouped(missing),
-                self.counted(best.of.objects, best.is_root)
+                self.counted(best.all, best)
             ));
         }
         why
@@ -129,16 +236,28 @@ impl<'p> Proposer<'p> {
     }
 }
 
+/// Whether each object that was examined has one of these times, and no other text or number there.
+fn are_complete(parts: &[&Read<'_>]) -> bool {
+    let keys = || parts.iter().map(|read| read.candidate.key);
+    let is_all = parts.iter().all(|read| read.guess.fits == read.candidate.key.times.len());
+    let is_whole = keys().all(|key| key.times.len() as u64 == key.objects - key.nulls.min(key.objects));
+    let with_time: BTreeSet<u64> = keys().flat_map(|key| key.time_objects.iter().copied()).collect();
+    let all = parts.first().map_or(0, |read| read.candidate.all);
+    // Later values of a large sample were not kept.
+    let examined = if is_whole { all } else { with_time.last().copied().unwrap_or(0) };
+    is_all && with_time.len() as u64 >= examined
+}
+
 /// Number of objects with a plausible time, extrapolated if only some values were kept.
-fn fits(candidate: Candidate<'_>, guess: &Guess) -> u64 {
+fn fits(candidate: &Candidate<'_>, guess: &Guess) -> u64 {
     let (examined, there) = (candidate.key.times.len() as u64, candidate.key.objects);
     let fits = guess.fits as u64;
     if fits == examined { there - candidate.key.nulls.min(there) } else { fits * there / examined.max(1) }
 }
 
 /// Whether at most 1% of the objects would be rejected for their time.
-fn is_sure(candidate: Candidate<'_>, guess: &Guess) -> bool {
-    let (objects, fits) = (candidate.of.objects, fits(candidate, guess));
+fn is_sure(candidate: &Candidate<'_>, guess: &Guess) -> bool {
+    let (objects, fits) = (candidate.all, fits(candidate, guess));
     guess.rival.is_none() && is_nearly_all(fits, objects)
 }
 

@@ -12,7 +12,6 @@ mod pivot;
 mod tests;
 mod text;
 
-pub(crate) use columns::is_row;
 pub(crate) use parse_json::ParsedJson;
 pub use pivot::{Pivot, PivotList, Zip};
 pub(crate) use text::{ElementText, TextRef};
@@ -55,6 +54,22 @@ impl Reshape {
     /// Whether a selected array is itself one element.
     pub(crate) fn takes_arrays(&self) -> bool {
         self.pivot.iter().any(|pivot| pivot.list == PivotList::Element)
+    }
+
+    /// Whether the value that begins with a token is an element: an object, a row of `columns`, or, where the query selects it (at depth
+    /// 0), the list of a `pivot`.
+    pub(crate) fn is_element(
+        &self,
+        token: Token<'_>,
+        behind: &Scanner<'_>,
+        depth: usize,
+    ) -> Result<bool, SyntaxError> {
+        match token {
+            Token::Object => Ok(true),
+            Token::Array if depth == 0 && self.takes_arrays() => Ok(true),
+            Token::Array => Ok(!self.columns.is_empty() && columns::is_row(behind.clone())?),
+            _ => Ok(false),
+        }
     }
 
     fn names_members(&self) -> bool {

@@ -1,0 +1,89 @@
+//! Objects whose members are equal objects under identifiers: `query` with the tag `@key`.
+
+use super::super::key::{Key, Segment};
+use super::super::observe::pattern;
+use super::super::shape::{Step, steps_of};
+use super::super::text::shown;
+use super::{Shape, View, is_identifier};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The members of one object.
+#[derive(Default)]
+struct Members<'v> {
+    path: &'v [Segment],
+    /// The keys within each member that is an object, by the member's name.
+    objects: BTreeMap<&'v str, Vec<&'v Key>>,
+    /// Whether other members are no objects.
+    has_others: bool,
+}
+
+/// Recognises an object with all numbers whose members have the same keys, if each member has its own time, or an identifier as its name.
+pub fn recognise(view: &View<'_>) -> Option<Shape> {
+    if !view.is_not_rearranged() {
+        return None;
+    }
+    let mut parents: BTreeMap<String, Members<'_>> = BTreeMap::new();
+    for key in &view.seen.keys {
+        // Deeper objects are members of an object that an earlier query selects.
+        for depth in 0..key.segments.len() {
+            let (path, rest) = key.segments.split_at(depth);
+            let [Segment::Key(name), within @ ..] = rest else { break };
+            let members = parents.entry(pattern(path)).or_default();
+            members.path = path;
+            match within.first() {
+                Some(Segment::Key(_)) => members.objects.entry(name.as_str()).or_default().push(key),
+                Some(Segment::Index) | None => members.has_others = true,
+            }
+        }
+    }
+    parents.values().find_map(|members| members.query(view))
+}
+
+impl Members<'_> {
+    fn query(&self, view: &View<'_>) -> Option<Shape> {
+        let depth = self.path.len() + 1;
+        let within = |key: &Key| key.segments.get(depth..).map(pattern).unwrap_or_default();
+        let keys =
+            |object: &Vec<&Key>| -> BTreeSet<String> { object.iter().map(|key| within(key)).collect() };
+        let mut sets = self.objects.values().map(keys);
+        let first = sets.next()?;
+        let (mut common, mut all) = (first.clone(), first);
+        for set in sets {
+            common.retain(|key| set.contains(key));
+            all.extend(set);
+        }
+        if self.objects.len() < 2 || common.is_empty() {
+            return None;
+        }
+        let is_common = |key: &&&Key| common.contains(&within(key));
+        let have_times =
+            self.objects.values().all(|object| object.iter().filter(is_common).any(|key| key.is_time));
+        let are_identifiers = self.objects.keys().all(|name| is_identifier(name));
+        let are_equal = common.len() * 2 >= all.len();
+        let is_inside = |key: &Key| key.segments.len() > depth && key.segments.starts_with(self.path);
+        if !(are_equal && have_times || are_identifiers) || !view.seen.has_all_numbers(is_inside) {
+            return None;
+        }
+        let key_in_each = || {
+            // A scalar beside the objects has no members.
+            let single = common.iter().find(|key| {
+                self.objects
+                    .values()
+                    .flatten()
+                    .any(|one| within(one) == **key && one.segments.len() == depth + 1)
+            });
+            single.cloned()
+        };
+        let is_member =
+            |segments: &[Segment]| segments.split_last().is_some_and(|(_, parents)| parents == self.path);
+        let has_arrays = view.seen.arrays.iter().any(|array| is_member(&array.segments));
+        let filter = if self.has_others || has_arrays { Some(key_in_each()?) } else { None };
+        let named: Vec<String> = self.objects.keys().take(3).map(|name| shown(name)).collect();
+        let why = format!(
+            "The members of {} are objects with the same keys under names such as {}: each becomes a point, and its name a tag.",
+            if self.path.is_empty() { "the record".to_owned() } else { shown(&pattern(self.path)) },
+            named.join(", ")
+        );
+        view.shape.with_steps(steps_of(self.path).chain([Step::Members(filter)]), why)
+    }
+}

@@ -1,0 +1,77 @@
+//! Recognises the structure of records: which objects become points, and which options make flat objects of them.
+//!
+//! Each recogniser is a function in a file of its own name. It reads the summary of the present objects, and returns the shape with one more
+//! option, or none. After each change the objects are summarised anew, and all recognisers are asked again, in the order of the list.
+
+mod envelope;
+mod json_strings;
+mod keyed_members;
+mod name_value_list;
+mod object_array;
+mod parallel_arrays;
+mod rows;
+
+use super::key::INDEX;
+use super::text::shown;
+use super::{Observation, SampledRecord, Shape};
+
+/// What recognisers read.
+pub struct View<'v> {
+    pub seen: &'v Observation,
+    pub shape: &'v Shape,
+}
+
+type Recogniser = fn(&View<'_>) -> Option<Shape>;
+
+/// The recognisers in order of precedence, which is the order in which the options apply: strings become JSON before a query looks into
+/// them, and what a query selects is rearranged last. A known envelope is surer than a guess by structure.
+const RECOGNISERS: [Recogniser; 7] = [
+    json_strings::recognise,
+    envelope::recognise,
+    object_array::recognise,
+    rows::recognise,
+    keyed_members::recognise,
+    parallel_arrays::recognise,
+    name_value_list::recognise,
+];
+
+/// Changes of one shape. Real records need three or four; the bound ends a cycle of recognisers.
+const CHANGES_MAX: usize = 12;
+
+/// The shape of the objects of a sample, and their summary.
+pub fn shape_of(records: &[SampledRecord], whole: Shape, now_ns: i64) -> (Shape, Observation) {
+    let mut shape = whole;
+    let mut seen = Observation::of(records, &shape, now_ns);
+    for _ in 0..CHANGES_MAX {
+        let view = View { seen: &seen, shape: &shape };
+        let Some(changed) = RECOGNISERS.iter().find_map(|recognise| recognise(&view)) else { break };
+        let now_seen = Observation::of(records, &changed, now_ns);
+        if now_seen.objects == 0 {
+            break;
+        }
+        (shape, seen) = (changed, now_seen);
+    }
+    (shape, seen)
+}
+
+impl View<'_> {
+    /// Whether the objects are as the query selects them, so that a longer query can be tried.
+    fn is_not_rearranged(&self) -> bool {
+        self.shape.rules.reshape.is_empty()
+    }
+}
+
+/// Whether a member's name looks like an identifier: it has a digit.
+fn is_identifier(name: &str) -> bool {
+    name.contains(|c: char| c.is_ascii_digit())
+}
+
+/// A key as in the configuration, for options without globs. None for a key within an array.
+fn plain_key(pattern: &str) -> Option<String> {
+    (!pattern.contains(INDEX)).then(|| pattern.to_owned())
+}
+
+/// `"a", "b"`.
+fn listed<'k>(patterns: impl IntoIterator<Item = &'k str>) -> String {
+    patterns.into_iter().map(shown).collect::<Vec<_>>().join(", ")
+}

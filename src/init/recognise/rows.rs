@@ -1,0 +1,64 @@
+//! Arrays of rows: `query` and `columns`.
+
+use super::super::key::Key;
+use super::super::observe::ArrayKey;
+use super::super::shape::{ShapeLine, Step, steps_of};
+use super::super::text::shown;
+use super::{Shape, View};
+use toml::Value;
+
+/// Recognises an array of arrays of scalars which has all numbers of a record.
+pub fn recognise(view: &View<'_>) -> Option<Shape> {
+    if !view.is_not_rearranged() {
+        return None;
+    }
+    let is_table = |array: &&ArrayKey| {
+        let is_inside = |key: &Key| key.pattern.starts_with(&array.pattern) && key.is_item();
+        array.rows > 0
+            && array.others + array.objects == 0
+            && view.seen.is_nearly_always(array.count)
+            && view.seen.has_all_numbers(is_inside)
+    };
+    let table = view.seen.arrays.iter().find(is_table)?;
+    let cells = view.seen.columns(table)?;
+    let (columns, source) = match header(view, table, cells.len()) {
+        Some((header, columns)) => (columns, format!("their names are in {}", shown(&header.pattern))),
+        None => (
+            guessed(cells)?,
+            "their names are guesses, of which only \"time\" is known by its values".to_owned(),
+        ),
+    };
+    let why = format!("The array {} has rows of {} values; {source}.", shown(&table.pattern), cells.len());
+    let mut shape = view.shape.with_steps(steps_of(&table.segments).chain([Step::Items]), why)?;
+    shape.rules.reshape.columns.clone_from(&columns);
+    shape.lines.push(ShapeLine { key: "columns", value: Value::from(columns), why: String::new() });
+    Some(shape)
+}
+
+/// A list of as many names as there are columns, the same in all records.
+fn header<'v>(view: &'v View<'_>, table: &ArrayKey, width: usize) -> Option<(&'v ArrayKey, Vec<String>)> {
+    let (_, parents) = table.segments.split_last()?;
+    let is_header = |array: &&ArrayKey| {
+        array.segments.split_last().is_some_and(|(_, before)| before == parents)
+            && array.lengths.iter().all(|length| *length == width)
+            && view.seen.items(array).is_some_and(|items| items.texts > 0 && items.distinct() == Some(width))
+    };
+    let header = view.seen.arrays.iter().find(is_header)?;
+    let names = view.seen.items(header)?.values().into_iter().map(str::to_owned).collect();
+    Some((header, names))
+}
+
+/// The first column of times is "time", and the others are values.
+fn guessed(cells: &[Key]) -> Option<Vec<String>> {
+    let time = cells.iter().position(|cell| cell.is_time)?;
+    let others = cells.len() - 1;
+    let mut number = 0;
+    let names = (0..cells.len()).map(|column| {
+        if column == time {
+            return "time".to_owned();
+        }
+        number += 1;
+        if others == 1 { "value".to_owned() } else { format!("value_{number}") }
+    });
+    Some(names.collect())
+}
