@@ -2,7 +2,7 @@
 
 use super::mask::is_secret_name;
 use super::section::Section;
-use super::security::not_built;
+use super::security::{KERBEROS, not_built};
 use super::source::Span;
 use base::secret::Secret;
 use base::suggest::nearest;
@@ -110,10 +110,6 @@ const COMMON: [&str; 38] = [
     "statistics.interval.ms",
     "topic.metadata.refresh.interval.ms",
 ];
-
-/// The refusal of Kerberos, for which librdkafka would need Cyrus SASL.
-pub const KERBEROS: &str = "Kerberos (GSSAPI) is not built in: log in with PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER in [kafka.sasl], or with a \
-     client certificate in [kafka.tls]";
 
 /// Whether the property asks for Kerberos.
 fn is_kerberos(name: &str, value: &DeValue<'_>) -> bool {

@@ -1,7 +1,6 @@
 //! Reads `[kafka.tls]` and `[kafka.sasl]`: librdkafka properties, and the source of tokens.
 
 use super::keys::{self, MECHANISMS};
-use super::librdkafka::KERBEROS;
 use super::rules::pairs;
 use super::section::{Section, Text, unknown_word};
 use super::urls;
@@ -111,6 +110,10 @@ fn sasl_properties(section: Section<'_>, ca_file: Option<PathBuf>) -> (Propertie
 pub fn not_built(what: &str) -> String {
     format!("{what} wants the feature `kafka-tls`, which this build does not have: {TLS_REMEDY}")
 }
+
+/// The refusal of Kerberos, for which librdkafka would need Cyrus SASL.
+pub const KERBEROS: &str = "Kerberos (GSSAPI) is not built in: log in with PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER in [kafka.sasl], or with a \
+     client certificate in [kafka.tls]";
 
 const LOGIN_KEYS: [&str; 2] = ["username", "password"];
 const TOKEN_KEYS: [&str; 6] =
