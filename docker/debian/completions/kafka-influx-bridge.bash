@@ -285,7 +285,7 @@ _kafka__influx__bridge() {
             return 0
             ;;
         kafka__subcmd__influx__subcmd__bridge__subcmd__init)
-            opts="-o -h --brokers --config --kafka-property --topic --file --records --seconds --schema-registry --influx-url --org --bucket --database --api --output --force --help"
+            opts="-o -h --brokers --config --preset --kafka-property --topic --file --records --seconds --schema-registry --influx-url --org --bucket --database --api --output --force --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -297,6 +297,10 @@ _kafka__influx__bridge() {
                     ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --preset)
+                    COMPREPLY=($(compgen -W "event-hubs confluent-cloud msk redpanda warpstream" -- "${cur}"))
                     return 0
                     ;;
                 --kafka-property)

@@ -56,6 +56,11 @@ complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand 
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand replay-dead-letters" -s h -l help -d 'Print help'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l brokers -d 'Kafka brokers, separated by commas [default: localhost:9092]' -r
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l config -d 'Use [kafka], [schema_registry] and [influx] of an existing configuration' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l preset -d 'Settings of a managed Kafka service; its password is read from the variable `KAFKA_PASSWORD`' -r -f -a "event-hubs\t''
+confluent-cloud\t''
+msk\t''
+redpanda\t''
+warpstream\t''"
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l kafka-property -d 'librdkafka property for the connection, such as security.protocol=ssl; may be repeated' -r
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l topic -d 'Topic, or regular expression that begins with "^"; may be repeated [default: all topics with JSON objects]' -r
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l file -d 'Sample a file of records, one per line or pretty-printed, instead of Kafka; "-" is standard input' -r -F
