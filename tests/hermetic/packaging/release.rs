@@ -281,7 +281,7 @@ affinity: {nodeAffinity: {}}
         (&container["imagePullPolicy"], "\"Always\""),
         (&pod["imagePullSecrets"], "[{\"name\":\"pull\"}]"),
         (&container["env"][0]["name"], "\"KAFKA_PASSWORD\""),
-        (&container["resources"], "{\"limits\":{\"memory\":\"1Gi\"}}"),
+        (&container["resources"]["limits"], "{\"memory\":\"1Gi\"}"),
         (&container["volumeMounts"][2], "{\"name\":\"ca\",\"mountPath\":\"/ca\"}"),
         (
             &pod["volumes"][1]["secret"],
