@@ -1,6 +1,5 @@
 //! The lines of one batch.
 
-use crate::request_text::RequestText;
 use bytes::Bytes;
 use line_protocol::{LineBuffer, series};
 use std::ops::Range;
@@ -85,15 +84,11 @@ impl Lines {
         place.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| *end as usize)
     }
 
-    /// Neighbouring lines, without a copy.
-    pub(crate) fn run(&self, lines: &Range<usize>) -> RequestText {
+    /// The text of neighbouring lines, without a copy. None: lines that are grouped do not stand together in the text.
+    pub(crate) fn slice(&self, lines: &Range<usize>) -> Option<Bytes> {
         assert!(lines.end <= self.len(), "line {} of {} does not exist", lines.end, self.len());
-        match self.order {
-            None => RequestText::Whole(self.text.slice(self.start(lines.start)..self.start(lines.end))),
-            Some(_) => {
-                RequestText::Scattered { bytes: self.bytes(lines), lines: self.clone(), run: lines.clone() }
-            }
-        }
+        let is_whole = self.order.is_none();
+        is_whole.then(|| self.text.slice(self.start(lines.start)..self.start(lines.end)))
     }
 
     pub(crate) fn bytes(&self, lines: &Range<usize>) -> usize {
@@ -181,7 +176,7 @@ mod tests {
         let place = lines.text().as_ptr();
         assert_eq!(lines.line(1), b"xxx\n");
         assert_eq!((lines.bytes(&(0..2)), lines.bytes(&(1..2))), (7, 4));
-        assert_eq!(lines.run(&(0..1)).to_bytes(), "xx\n");
+        assert_eq!(lines.slice(&(0..1)).unwrap(), "xx\n");
         let mut buffer = lines.clone().into_buffer();
         assert!(buffer.is_empty());
         buffer.push_line(b"y");
@@ -195,7 +190,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "line 3 of 2 does not exist")]
     fn a_range_beyond_the_lines_panics() {
-        lines(&[3, 4]).run(&(0..3));
+        let _panics = lines(&[3, 4]).slice(&(0..3));
     }
 
     #[test]
@@ -210,10 +205,8 @@ mod tests {
                 let run = first..first + grouped.fitting(first, size);
                 let want: Vec<u8> =
                     run.clone().flat_map(|index| lines.line(grouped.place(index))).copied().collect();
-                assert_eq!(
-                    (grouped.run(&run).to_bytes(), grouped.bytes(&run)),
-                    (want.clone().into(), want.len())
-                );
+                let got: Vec<u8> = run.clone().flat_map(|index| grouped.line(index)).copied().collect();
+                assert_eq!((&got, grouped.bytes(&run), grouped.slice(&run)), (&want, want.len(), None));
                 assert!(
                     run.len() == 1 || (want.len() <= size.bytes_max && run.len() <= size.lines_max),
                     "{size:?}"

@@ -25,6 +25,13 @@ pub(crate) enum RequestText {
 }
 
 impl RequestText {
+    /// The text of neighbouring lines.
+    pub fn of(lines: &Lines, run: &Range<usize>) -> Self {
+        let scattered =
+            || Self::Scattered { bytes: lines.bytes(run), lines: lines.clone(), run: run.clone() };
+        lines.slice(run).map_or_else(scattered, Self::Whole)
+    }
+
     pub fn len(&self) -> usize {
         match self {
             Self::Whole(text) => text.len(),
@@ -113,5 +120,26 @@ impl Body for PartsBody {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use line_protocol::LineBuffer;
+
+    #[test]
+    fn a_scattered_text_has_the_lines_of_its_run_in_parts() {
+        let texts = (0..20_000).map(|n| format!("m,host=h{} v={n},w=\"{n}\" {n}", n % 9));
+        let lines = Lines::from(texts.collect::<LineBuffer>()).grouped();
+        for run in [0..20_000, 5..6, 3_000..17_001] {
+            let want: Vec<u8> = run.clone().flat_map(|index| lines.line(index)).copied().collect();
+            let text = RequestText::of(&lines, &run);
+            assert!(matches!(text, RequestText::Scattered { .. }));
+            assert_eq!((text.len(), text.to_bytes()), (want.len(), want.clone().into()));
+            let parts: Vec<Bytes> = Parts { lines: lines.clone(), run: run.clone() }.collect();
+            assert!(parts.iter().all(|part| part.len() < PART + 100));
+            assert_eq!(parts.concat(), want);
+        }
     }
 }

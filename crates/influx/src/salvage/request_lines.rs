@@ -38,7 +38,7 @@ impl RequestLines {
     /// The request's text. A run shares the batch's text; picked lines are copied.
     pub fn body(&self, lines: &Lines) -> RequestText {
         match self {
-            Self::Run(run) => lines.run(run),
+            Self::Run(run) => RequestText::of(lines, run),
             Self::Picked(indices) => {
                 let mut body = Vec::with_capacity(self.bytes(lines));
                 for &index in indices {
