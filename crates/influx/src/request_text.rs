@@ -123,3 +123,24 @@ impl Body for PartsBody {
         SizeHint::with_exact(self.bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use line_protocol::LineBuffer;
+
+    #[test]
+    fn a_scattered_text_has_the_lines_of_its_run_in_parts() {
+        let texts = (0..20_000).map(|n| format!("m,host=h{} v={n},w=\"{n}\" {n}", n % 9));
+        let lines = Lines::from(texts.collect::<LineBuffer>()).grouped();
+        for run in [0..20_000, 5..6, 3_000..17_001] {
+            let want: Vec<u8> = run.clone().flat_map(|index| lines.line(index)).copied().collect();
+            let text = RequestText::of(&lines, &run);
+            assert!(matches!(text, RequestText::Scattered { .. }));
+            assert_eq!((text.len(), text.to_bytes()), (want.len(), want.clone().into()));
+            let parts: Vec<Bytes> = Parts { lines: lines.clone(), run: run.clone() }.collect();
+            assert!(parts.iter().all(|part| part.len() < PART + 100));
+            assert_eq!(parts.concat(), want);
+        }
+    }
+}
