@@ -2,6 +2,8 @@
 
 use super::super::schema_reference::Reference;
 use super::plan::{Builder, Plan};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use prost_reflect::{DescriptorPool, FileDescriptor, MessageDescriptor};
 use protox::Compiler;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
@@ -43,7 +45,7 @@ pub enum ProtobufSchemaError {
 /// Reads the text of a file by the name that an `import` has. The error [`io::ErrorKind::NotFound`] means that there is no such file.
 pub type ReadFile = Box<dyn Fn(&str) -> io::Result<String>>;
 
-struct Resolver(ReadFile);
+pub(super) struct Resolver(pub ReadFile);
 
 impl FileResolver for Resolver {
     fn open_file(&self, name: &str) -> Result<File, protox::Error> {
@@ -55,6 +57,27 @@ impl FileResolver for Resolver {
     }
 }
 
+/// The schemas of a registry by the names that imports have.
+struct Registered(HashMap<String, String>);
+
+impl FileResolver for Registered {
+    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
+        let text = self.0.get(name).ok_or_else(|| protox::Error::file_not_found(name))?;
+        described_by(name, text).map_or_else(|| File::from_source(name, text), Ok)
+    }
+}
+
+/// The file of a descriptor in Base64; none if the text is something else. Confluent's serializer for Python registers descriptors, and
+/// some registries give them back as they are.
+fn described_by(name: &str, text: &str) -> Option<File> {
+    let bytes = BASE64_STANDARD.decode(text.trim_ascii()).ok()?;
+    let file = File::decode_file_descriptor_proto(&bytes[..]).ok()?;
+    let mut descriptor = file.file_descriptor_proto().clone();
+    // An import names it by the name in the registry.
+    descriptor.name = Some(name.to_owned());
+    Some(File::from_file_descriptor_proto(descriptor))
+}
+
 impl ProtobufSchema {
     /// Compiles the `.proto` file `file` with its imports. `message` is the full name of the records' message; it can be left out if
     /// the file declares one message.
@@ -62,7 +85,7 @@ impl ProtobufSchema {
     /// # Errors
     /// When a file is missing or wrong, or the message cannot be determined.
     pub fn compile(file: &str, read: ReadFile, message: Option<&str>) -> Result<Self, ProtobufSchemaError> {
-        let pool = pool(file, read)?;
+        let pool = pool(file, Resolver(read))?;
         let main = pool.get_file_by_name(file).ok_or(ProtobufSchemaError::NoMessage)?;
         Self::of_file(&pool, &main, message)
     }
@@ -82,14 +105,13 @@ impl ProtobufSchema {
     /// Compiles a schema of a registry with the schemas that it imports. Each value then says which message it is.
     ///
     /// # Errors
-    /// When the text is no `.proto` file, or an import is missing.
+    /// When a text is neither a `.proto` file nor a descriptor in Base64, or an import is missing.
     pub fn of_registry(text: &str, references: &[Reference]) -> Result<Self, ProtobufSchemaError> {
         /// The name of the file, which no import has.
         const MAIN: &str = "(the schema).proto";
         let files = references.iter().map(|reference| (reference.name.clone(), reference.text.clone()));
-        let files: HashMap<String, String> = files.chain([(MAIN.to_owned(), text.to_owned())]).collect();
-        let read = move |name: &str| files.get(name).cloned().ok_or(io::ErrorKind::NotFound.into());
-        let pool = pool(MAIN, Box::new(read))?;
+        let files = files.chain([(MAIN.to_owned(), text.to_owned())]).collect();
+        let pool = pool(MAIN, Registered(files))?;
         let file = pool.get_file_by_name(MAIN).ok_or(ProtobufSchemaError::NoMessage)?;
         let mut builder = Builder::default();
         let top = file.messages().map(|message| builder.place(&message)).collect();
@@ -125,11 +147,14 @@ impl ProtobufSchema {
 }
 
 /// The descriptors of a `.proto` file and of its imports.
-pub(super) fn pool(file: &str, read: ReadFile) -> Result<DescriptorPool, ProtobufSchemaError> {
+pub(super) fn pool(
+    file: &str,
+    files: impl FileResolver + 'static,
+) -> Result<DescriptorPool, ProtobufSchemaError> {
     let mut resolver = ChainFileResolver::new();
     // The well-known types need no files.
     resolver.add(GoogleFileResolver::new());
-    resolver.add(Resolver(read));
+    resolver.add(files);
     let mut compiler = Compiler::with_file_resolver(resolver);
     compiler.open_file(file).map_err(|error| ProtobufSchemaError::Source(described(&error)))?;
     Ok(compiler.descriptor_pool())

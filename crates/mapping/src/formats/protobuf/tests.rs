@@ -1,12 +1,14 @@
 //! Messages by hand, and random messages of random schemas with `prost-reflect` as a second opinion.
 
-use super::schema::{ProtobufSchema, ProtobufSchemaError};
+use super::schema::{ProtobufSchema, ProtobufSchemaError, Resolver, pool};
 use super::{delimited, messages_of_file};
 use crate::drop_reason::DropReason;
 use crate::formats::{Format, FormatReader, JsonText, Reference, Schema, SchemaUse};
 use crate::rejection::Rejection;
 use crate::{KeySelector, Mapper, RecordLimits, Rules, TimeFormat, TimeRule};
 use base::record::{Record, RecordTime};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use line_protocol::LineBuffer;
 use std::collections::HashMap;
 use std::io;
@@ -393,7 +395,9 @@ fn a_schema_of_a_registry_needs_a_frame() {
         "syntax = 'proto3'; import 'b/part.proto'; message A { b.Part part = 1; } message B { int64 v = 1; }";
     let part = "syntax = 'proto3'; package b; message Part { int64 w = 1; }".to_owned();
     let references = [Reference { name: "b/part.proto".to_owned(), text: part }];
-    let schema = Schema::Protobuf(Arc::new(ProtobufSchema::of_registry(main, &references).unwrap()));
+    let schema = ProtobufSchema::of_registry(main, &references).unwrap();
+    assert_eq!(of_descriptors(main, &references), schema, "the same schemas as descriptors");
+    let schema = Schema::Protobuf(Arc::new(schema));
     let rules = Rules { format: Format::Protobuf, ..Rules::default() };
     let read = |hex: &str| {
         let mut reader = FormatReader::default();
@@ -416,6 +420,19 @@ fn a_schema_of_a_registry_needs_a_frame() {
     assert!(read("08 05").unwrap_err().contains("does not begin with the frame of a schema registry"));
     let missing = ProtobufSchema::of_registry(main, &[]).unwrap_err().to_string();
     assert!(missing.contains("import 'b/part.proto' not found"), "{missing}");
+}
+
+/// The schema of a registry that gives the descriptors of these files in Base64, as Confluent's serializer for Python registers them.
+fn of_descriptors(main: &str, references: &[Reference]) -> ProtobufSchema {
+    let files = references.iter().map(|reference| (reference.name.clone(), reference.text.clone()));
+    let files: HashMap<String, String> = files.chain([("main.proto".to_owned(), main.to_owned())]).collect();
+    let read = move |name: &str| files.get(name).cloned().ok_or(io::ErrorKind::NotFound.into());
+    let pool = pool("main.proto", Resolver(Box::new(read))).unwrap();
+    let descriptor =
+        |name: &str| BASE64_STANDARD.encode(pool.get_file_by_name(name).unwrap().encode_to_vec());
+    let name = |of: &Reference| Reference { name: of.name.clone(), text: descriptor(&of.name) };
+    let references: Vec<Reference> = references.iter().map(name).collect();
+    ProtobufSchema::of_registry(&descriptor("main.proto"), &references).unwrap()
 }
 
 #[test]
@@ -481,7 +498,7 @@ fn errors_of_schemas_name_file_and_line() {
 #[test]
 fn reads_descriptor_sets() {
     let text = "syntax = 'proto3'; import 'google/protobuf/timestamp.proto'; message A { google.protobuf.Timestamp at = 1; }";
-    let pool = super::schema::pool("a.proto", Box::new(move |_| Ok(text.to_owned()))).unwrap();
+    let pool = pool("a.proto", Resolver(Box::new(move |_| Ok(text.to_owned())))).unwrap();
     let schema = ProtobufSchema::from_descriptor_set(&pool.encode_to_vec(), None).unwrap();
     assert_eq!(schema, compile(text, None).unwrap());
     let file = pool.get_file_by_name("a.proto").unwrap().encode_to_vec();

@@ -294,7 +294,11 @@ fn random_messages_are_what_a_second_decoder_reads() {
     for _ in 0..40 {
         let proto = proto(&mut rng);
         let file = proto.clone();
-        let pool = super::super::schema::pool("m.proto", Box::new(move |_| Ok(file.clone()))).unwrap();
+        let pool = super::super::schema::pool(
+            "m.proto",
+            super::super::schema::Resolver(Box::new(move |_| Ok(file.clone()))),
+        )
+        .unwrap();
         let message = pool.get_message_by_name("r.M0").unwrap();
         let rules = rules(compile(&proto, Some("r.M0")).unwrap());
         for _ in 0..30 {
