@@ -115,10 +115,6 @@ pub fn not_built(what: &str) -> String {
     format!("{what} wants the feature `kafka-tls`, which this build does not have: {TLS_REMEDY}")
 }
 
-/// The refusal of Kerberos, for which librdkafka would need Cyrus SASL.
-pub const KERBEROS: &str = "Kerberos (GSSAPI) is not built in: log in with PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER in [kafka.sasl], or with a \
-     client certificate in [kafka.tls]";
-
 const LOGIN_KEYS: [&str; 2] = ["username", "password"];
 const TOKEN_KEYS: [&str; 6] =
     ["token", "token_endpoint", "client_id", "client_secret", "scope", "extensions"];
