@@ -88,7 +88,7 @@ enum Command {
     },
     /// Write a bridge.toml from sampled records, with the reason for each choice
     #[command(after_help = examples::INIT)]
-    Init(Init),
+    Init(Box<Init>),
     /// Check the health of the running service: exit status 0, or 1 with the reason
     #[command(after_help = examples::HEALTH)]
     Health {
@@ -112,7 +112,7 @@ struct Init {
     /// Kafka brokers, separated by commas [default: localhost:9092]
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
     brokers: Vec<String>,
-    /// Use [kafka], [schema_registry] and [influx] of an existing configuration
+    /// Use the settings of Kafka, of the schema registry and of InfluxDB in an existing configuration
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Settings of a managed Kafka service; its password is read from the variable `KAFKA_PASSWORD`
