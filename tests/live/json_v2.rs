@@ -1,4 +1,4 @@
-//! A mapping that `migrate` makes of a random configuration of json_v2 gives the points of a real Telegraf, wherever both can express
+//! A mapping that `migrate` makes of a random configuration of `json_v2` gives the points of a real Telegraf, wherever both can express
 //! the configuration.
 
 use crate::line_protocol::telegraf;
@@ -15,7 +15,7 @@ const CASES: usize = 400;
 /// The tag by which a point of Telegraf is found in its case.
 const CASE: &str = "parity_case";
 
-/// A record, and the tables of json_v2 without the name of the plugin.
+/// A record, and the tables of `json_v2` without the name of the plugin.
 struct Case {
     record: String,
     tables: String,
@@ -136,11 +136,11 @@ fn case(rng: &mut Rng) -> Case {
         "excluded_keys = ['at']\n"
     };
     let tags = [some(rng, &keys.texts), some(rng, &keys.flags)].concat();
-    let _infallible = write!(tables, "tags = {}\n", list(&tags));
+    let _infallible = writeln!(tables, "tags = {}", list(&tags));
     if has_time && rng.bool() {
         let mut included = some(rng, &keys.all());
         included.extend(["z".to_owned(), "at".to_owned()]);
-        let _infallible = write!(tables, "included_keys = {}\n", list(&included));
+        let _infallible = writeln!(tables, "included_keys = {}", list(&included));
     }
     let renamed = some(rng, &keys.all());
     tables += "[P.json_v2.object.renames]\n";

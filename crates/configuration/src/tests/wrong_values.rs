@@ -74,6 +74,33 @@ fn wrong_values_of_kafka() {
         "librdkafka.'group.remote.assignor' = 'range'",
         "has no meaning with group_protocol = \"classic\": write \"partition.assignment.strategy\" instead",
     );
+    f("kafka.tls", "ca_file = 'nowhere.pem'", "`ca_file`: nowhere.pem can't be read");
+    f(
+        "kafka.librdkafka",
+        "fetch.min.byts = 1",
+        "librdkafka has no property \"fetch.min.byts\"; did you mean \"fetch.min.bytes\"?",
+    );
+    f("kafka.librdkafka", "fetch.min.bytes = 'many'", "librdkafka says: ");
+    f("kafka.librdkafka", "fetch.min.bytes = 0", "librdkafka says: ");
+    f(
+        "kafka.librdkafka",
+        "group.id = 'x'",
+        "\"group.id\" belongs to the bridge: write `group_id` in [kafka]",
+    );
+    f("kafka.librdkafka", "enable.auto.offset.store = true", "offsets are stored only of settled records");
+    f("kafka.librdkafka", "\"max.poll.records\" = 5", "it is not needed");
+    f("kafka.librdkafka", "a = [1]", "`a` must be a string, a number or true or false");
+    let f = replaced;
+    f("\"localhost:9092\"", "\"http://localhost\"", "without a scheme");
+    f("\"localhost:9092\"", "[]", "names none");
+    f("\"metrics\"", "[]", "name at least one topic");
+    f("\"metrics\"", "\"a,b\"", "write a list, such as [\"a\", \"b\"]");
+    f("\"metrics\"", "\"metrics-*\"", "as a regular expression it is '^metrics-.*'");
+}
+
+#[test]
+fn wrong_values_of_logins() {
+    let f = one;
     f("kafka.sasl", "mechanism = 'PLAIN'\nusername = 'u'", "has no `password`");
     f(
         "kafka.sasl",
@@ -125,28 +152,6 @@ fn wrong_values_of_kafka() {
         f("kafka.sasl", &extensions(&format!("logicalCluster = \"{value}\"")), message);
     }
     f("kafka.sasl", &extensions("logicalCluster = 5"), "`extensions.logicalCluster` must be a string");
-    f("kafka.tls", "ca_file = 'nowhere.pem'", "`ca_file`: nowhere.pem can't be read");
-    f(
-        "kafka.librdkafka",
-        "fetch.min.byts = 1",
-        "librdkafka has no property \"fetch.min.byts\"; did you mean \"fetch.min.bytes\"?",
-    );
-    f("kafka.librdkafka", "fetch.min.bytes = 'many'", "librdkafka says: ");
-    f("kafka.librdkafka", "fetch.min.bytes = 0", "librdkafka says: ");
-    f(
-        "kafka.librdkafka",
-        "group.id = 'x'",
-        "\"group.id\" belongs to the bridge: write `group_id` in [kafka]",
-    );
-    f("kafka.librdkafka", "enable.auto.offset.store = true", "offsets are stored only of settled records");
-    f("kafka.librdkafka", "\"max.poll.records\" = 5", "it is not needed");
-    f("kafka.librdkafka", "a = [1]", "`a` must be a string, a number or true or false");
-    let f = replaced;
-    f("\"localhost:9092\"", "\"http://localhost\"", "without a scheme");
-    f("\"localhost:9092\"", "[]", "names none");
-    f("\"metrics\"", "[]", "name at least one topic");
-    f("\"metrics\"", "\"a,b\"", "write a list, such as [\"a\", \"b\"]");
-    f("\"metrics\"", "\"metrics-*\"", "as a regular expression it is '^metrics-.*'");
 }
 
 #[test]
