@@ -55,7 +55,7 @@ complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand 
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand replay-dead-letters" -l dry-run -d 'Show the lines instead of writing them'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand replay-dead-letters" -s h -l help -d 'Print help'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l brokers -d 'Kafka brokers, separated by commas [default: localhost:9092]' -r
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l config -d 'Use [kafka], [schema_registry] and [influx] of an existing configuration' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l config -d 'Use the settings of Kafka, of the schema registry and of InfluxDB in an existing configuration' -r -F
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l preset -d 'Settings of a managed Kafka service; its password is read from the variable `KAFKA_PASSWORD`' -r -f -a "event-hubs\t''
 confluent-cloud\t''
 msk\t''
