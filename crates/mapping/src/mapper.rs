@@ -288,7 +288,8 @@ impl Mapper {
         let read = self
             .schemas
             .of_value(&self.rules, value)
-            .and_then(|(schema, value)| reader.read(&self.rules, value, schema, self.limits.lines_bytes_max));
+            .and_then(|(schema, value)| reader.read(&self.rules, value, schema, self.limits.lines_bytes_max))
+            .map_err(|rejection| rejection.with_excerpt(value, format));
         let result = read.and_then(|()| {
             self.report_dropped(&reader.json);
             self.map_json(&reader.json.bytes, Some(&reader.json), record, lines, mapped)
@@ -877,6 +878,27 @@ mod tests {
             assert!(kept <= KEPT_BYTES_MAX, "{kept} bytes after a record of {}", value.len());
             assert!(!mapper.known.keys.is_full());
         }
+    }
+
+    #[test]
+    fn a_value_of_another_format_is_shown_with_what_it_seems_to_be() {
+        let rejection = |format, value: &[u8]| {
+            let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 };
+            let mut mapper = Mapper::new(Arc::new(Rules { format, ..Rules::default() }), "t", limits);
+            let (time, value) = (RecordTime::At(1), Some(value));
+            let record = Record { partition: 0, offset: 1, time, key: None, value, headers: &[] };
+            let outcome = mapper.map(&record, &mut LineBuffer::default());
+            outcome.rejected.first().map(|(_, why)| why.to_string()).unwrap_or_default()
+        };
+        let gzip = rejection(Format::Msgpack, b"\x1F\x8B\x08\0\0");
+        assert!(gzip.starts_with("it is not MessagePack: ") && gzip.contains(", in `"), "{gzip}");
+        assert!(
+            gzip.ends_with("compressed with gzip: set `value_compression = \"gzip\"` or leave it out"),
+            "{gzip}"
+        );
+        let line = rejection(Format::Cbor, b"cpu,host=a usage=0.5");
+        assert!(line.starts_with("it is not CBOR: ") && line.contains("cpu,host=a"), "{line}");
+        assert!(line.ends_with("line protocol: set its `format`, or correct the producer"), "{line}");
     }
 
     #[test]

@@ -28,9 +28,10 @@ impl From<SyntaxError> for NotJson {
 /// Bytes of the record that a message shows on each side of the position of the error.
 const EXCERPT_BYTES: usize = 24;
 
-/// The bytes around the position. The size is fixed, because a topic whose records are all broken must not cost allocations.
+/// The bytes around a position, and what the value seems to be. The size is fixed, because a topic whose records are all broken must not
+/// cost allocations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Context {
+pub struct Context {
     bytes: [u8; 2 * EXCERPT_BYTES],
     before: usize,
     len: usize,
@@ -39,8 +40,18 @@ struct Context {
 
 impl Context {
     fn of(error: SyntaxError, record: &[u8], format: Format) -> Self {
-        let at = error.at.min(record.len());
-        let behind = record.get(at..).unwrap_or_default();
+        let behind = record.get(error.at..).unwrap_or_default();
+        let context = Self::around(error.at, record);
+        if context.hint.is_empty() {
+            Self { hint: hint(error.why, behind, format), ..context }
+        } else {
+            context
+        }
+    }
+
+    /// The context of a position in a record of any format.
+    pub fn around(at: usize, record: &[u8]) -> Self {
+        let at = at.min(record.len());
         let from = start_of_character(record, at.saturating_sub(EXCERPT_BYTES)).min(at);
         let to = end_of_character(record, at.saturating_add(EXCERPT_BYTES).min(record.len())).max(at);
         let shown = record.get(from..to).unwrap_or_default();
@@ -48,12 +59,18 @@ impl Context {
         for (to, from) in bytes.iter_mut().zip(shown) {
             *to = *from;
         }
-        Self {
-            bytes,
-            before: at - from,
-            len: shown.len(),
-            hint: kind_of_value(record).unwrap_or_else(|| hint(error.why, behind, format)),
-        }
+        let hint = kind_of_value(record).unwrap_or_default();
+        Self { bytes, before: at - from, len: shown.len(), hint }
+    }
+
+    fn shown(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, ", in `{}`{}", printable_bytes(self.shown(), 2 * EXCERPT_BYTES), self.hint)
     }
 }
 
@@ -61,9 +78,7 @@ impl fmt::Display for NotJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.error)?;
         let Some(context) = &self.context else { return Ok(()) };
-        let shown = context.bytes.get(..context.len).unwrap_or_default();
-        let (before, behind) = shown.split_at_checked(context.before).unwrap_or_default();
-        let excerpt = printable_bytes(shown, 2 * EXCERPT_BYTES);
+        let (before, behind) = context.shown().split_at_checked(context.before).unwrap_or_default();
         let is_behind_comma = before.trim_ascii_end().last() == Some(&b',');
         match (self.error.why, behind.first()) {
             (Syntax::Key | Syntax::Value, Some(bracket @ (b'}' | b']'))) if is_behind_comma => {
@@ -77,7 +92,7 @@ impl fmt::Display for NotJson {
                 write!(f, ": found \"{}\"", printable(&first, 1))?;
             }
         }
-        write!(f, ", in `{excerpt}`{}", context.hint)
+        context.fmt(f)
     }
 }
 
@@ -91,14 +106,14 @@ fn kind_of_value(record: &[u8]) -> Option<&'static str> {
             "; the value seems to be compressed with zstd: set `value_compression = \"zstd\"` or leave it out",
         ),
         [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [b'{' | b'[', 0, ..] | [0, b'{' | b'[', ..] => {
-            Some("; the value seems to be UTF-16, and JSON is UTF-8: let the producer send UTF-8")
+            Some("; the value seems to be UTF-16: let the producer send UTF-8")
         }
         [0, _, _, _, _, ..] => Some(
             "; the value seems to be a Schema Registry frame (a zero byte and the id of a schema), such as Avro or Protobuf: set its \
-             `format`, or let the producer send JSON",
+             `format`, or correct the producer",
         ),
         _ if looks_like_line_protocol(record) => {
-            Some("; the value seems to be line protocol: set its `format`, or let the producer send JSON")
+            Some("; the value seems to be line protocol: set its `format`, or correct the producer")
         }
         _ => None,
     }

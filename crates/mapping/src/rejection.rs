@@ -1,7 +1,7 @@
 //! Reasons why a record or an element can't become a point.
 
 use super::formats::{Beginning, Format, SchemaId};
-use super::not_json::NotJson;
+use super::not_json::{Context, NotJson};
 use super::time::TimeError;
 use crate::decode::{Syntax, SyntaxError};
 use base::text::counted;
@@ -20,8 +20,8 @@ pub enum Rejection {
     UnpackedTooLarge { bytes_max: usize },
     #[error("it is not JSON: {0}")]
     Undecodable(NotJson),
-    #[error("it is not {format}: {why} at byte {at}")]
-    Unreadable { format: &'static str, why: &'static str, at: usize },
+    #[error("it is not {format}: {why} at byte {at}{}", shown(.context.as_ref()))]
+    Unreadable { format: &'static str, why: &'static str, at: usize, context: Option<Context> },
     #[error("its line {line} has {}, and its header has {columns}: is `delimiter` right?", counted(*cells as usize, "cell"))]
     Row { line: u32, cells: u32, columns: usize },
     #[error("a quote before the end of its line {line} is never closed")]
@@ -158,6 +158,10 @@ fn missing_schema(id: SchemaId, why: &MissingSchema) -> String {
             "the schema registry has no schema {id}: correct `url` of [schema_registry], or register the schema again under its id"
         ),
     }
+}
+
+fn shown(context: Option<&Context>) -> String {
+    context.map(ToString::to_string).unwrap_or_default()
 }
 
 /// What the beginning of a value shows, behind another message.
@@ -301,6 +305,7 @@ impl Rejection {
             Self::Time { key, why, .. } => format!("its time under {key:?} can't be used: {why}"),
             Self::LineTime { line, why, .. } => format!("the time in its line {line} can't be used: {why}"),
             Self::Undecodable(NotJson { error, .. }) => format!("it is not JSON: {error}"),
+            Self::Unreadable { format, why, at, .. } => format!("it is not {format}: {why} at byte {at}"),
             Self::Comment(_) => {
                 "its measurement begins with \"#\", which InfluxDB reads as a comment".to_owned()
             }
@@ -308,10 +313,13 @@ impl Rejection {
         }
     }
 
-    /// Adds an excerpt of the record, where reading its JSON failed.
+    /// Adds an excerpt of the record, where reading its text or bytes failed.
     pub fn with_excerpt(self, record: &[u8], format: Format) -> Self {
         match self {
             Self::Undecodable(why) => Self::Undecodable(why.with_excerpt(record, format)),
+            Self::Unreadable { format, why, at, .. } => {
+                Self::Unreadable { format, why, at, context: Some(Context::around(at, record)) }
+            }
             other => other,
         }
     }
@@ -328,7 +336,9 @@ mod tests {
         let comment = Rejection::Comment("#hidden".into());
         let error = SyntaxError { at: 0, why: Syntax::Value };
         let undecodable = Rejection::from(error).with_excerpt(b"hidden", Format::Json);
-        for rejection in [time, comment, undecodable] {
+        let unreadable = Rejection::Unreadable { format: "CBOR", why: "cut off", at: 0, context: None };
+        let unreadable = unreadable.with_excerpt(b"hidden", Format::Cbor);
+        for rejection in [time, comment, undecodable, unreadable] {
             assert!(rejection.to_string().contains("hidden"));
             assert!(!rejection.without_values().contains("hidden"));
         }

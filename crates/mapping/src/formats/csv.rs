@@ -141,6 +141,7 @@ impl Table {
                         format: "CSV",
                         why: "a header of too many columns",
                         at: 0,
+                        context: None,
                     });
                 }
                 if !self.header.is_equal(&self.row) {

@@ -60,7 +60,7 @@ impl<'a> Input<'a> {
 
     #[cold]
     pub fn unreadable(&self, why: &'static str, at: usize) -> Rejection {
-        Rejection::Unreadable { format: self.title, why, at }
+        Rejection::Unreadable { format: self.title, why, at, context: None }
     }
 
     #[cold]

@@ -394,7 +394,7 @@ mod tests {
         assert_eq!((lines.matches("t v=1 ").count(), rejected), (2, None));
         assert_eq!(drops, [(DropReason::Binary, 1)]);
         let (lines, rejected, _) = mapped(rules(), &[b"\x81", V, b"\x81\xA1"]);
-        let want = "it is not MessagePack: the value is cut off at byte 6";
+        let want = "it is not MessagePack: the value is cut off at byte 6, in `v\\u{1}\u{fffd}\u{fffd}`";
         assert_eq!((lines.as_str(), rejected.as_deref()), ("", Some(want)));
         assert_eq!(mapped(rules(), &[]).1.as_deref(), Some("its value is empty"));
     }

@@ -163,7 +163,7 @@ impl<'a> Wire<'a> {
 
 #[cold]
 pub fn unreadable(why: &'static str, at: usize) -> Rejection {
-    Rejection::Unreadable { format: Format::Protobuf.title(), why, at }
+    Rejection::Unreadable { format: Format::Protobuf.title(), why, at, context: None }
 }
 
 #[cold]
