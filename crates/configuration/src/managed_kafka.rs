@@ -317,7 +317,10 @@ fn check_login(service: &str, login: &Login, kafka: &Settings, warn: &impl Fn(&s
         if login.needs_tls {
             warn(
                 "brokers",
-                format!("{service} wants a login: add [kafka.sasl] with mechanism = {:?}", login.mechanism),
+                format!(
+                    "{service} requires a login: add [kafka.sasl] with mechanism = {:?}",
+                    login.mechanism
+                ),
             );
         }
         return;

@@ -93,7 +93,7 @@ fn sasl_properties(section: Section<'_>, ca_file: Option<PathBuf>) -> (Propertie
     let takes_login = mechanism.value != "OAUTHBEARER";
     for key in LOGIN_KEYS {
         if takes_login && !section.has(key) {
-            section.missing(key, &format!("{} wants a username and a password", mechanism.shown()));
+            section.missing(key, &format!("{} needs a username and a password", mechanism.shown()));
         }
         if !takes_login && section.has(key) {
             let other = "it logs in with a `token`, or with those of a `token_endpoint`";
@@ -169,7 +169,7 @@ impl TokenKeys {
 
     fn with_endpoint(self, section: Section<'_>, ca_file: Option<PathBuf>) -> Option<Oauth> {
         for key in ["client_id", "client_secret"].into_iter().filter(|key| !section.has(key)) {
-            section.missing(key, "`token_endpoint` wants a client_id and a client_secret");
+            section.missing(key, "`token_endpoint` needs a client_id and a client_secret");
         }
         let (url, client_id, client_secret) = (self.endpoint?, self.client_id?, self.client_secret?);
         if client_id.contains(':') {

@@ -142,7 +142,7 @@ fn without_partitions(
     }
     match group.map(|group| group.members.len()) {
         Some(members) if members > partitions => format!(
-            "the group {group_id} has {members} members for {partitions} partitions: this one waits for a share"
+            "the group {group_id} has {members} members for {partitions} partitions: this one is waiting for partition assignment"
         ),
         Some(members) => format!(
             "no partition is assigned yet: the group {group_id} has {members} members and is rebalancing"

@@ -302,7 +302,7 @@ fn check_pattern(pattern: &str) -> Result<(), TimeFormatError> {
     if parts.year().is_none() && parts.iso_week_year().is_none() {
         return Err(TimeFormatError::NoYear(pattern.to_owned()));
     }
-    parts.to_date().map_err(|_| incomplete("it wants a day too, such as \"%Y-%m-%d\" or \"%Y-%j\""))?;
+    parts.to_date().map_err(|_| incomplete("it needs a day too, such as \"%Y-%m-%d\" or \"%Y-%j\""))?;
     parts
         .to_time()
         .map_err(|_| incomplete("it has minutes, seconds or a fraction, but not all that is larger"))?;

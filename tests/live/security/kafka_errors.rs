@@ -21,7 +21,7 @@ fn each_mistake_names_its_key() {
     let login_refused = ["ERROR", "cause=\"kafka_login\"", "kafka refuses the login", "username, password"];
     let untrusted = ["ERROR", "cause=\"kafka_tls\"", "certificate is not trusted", "kafka.tls.ca_file"];
     let no_certificate =
-        ["ERROR", "cause=\"kafka_tls\"", "wants a certificate of this client", "kafka.tls.cert_file"];
+        ["ERROR", "cause=\"kafka_tls\"", "requires a certificate of this client", "kafka.tls.cert_file"];
     let cases: Vec<(&str, &str, String, &[&str])> = vec![
         (
             "wrong password, SCRAM",

@@ -91,7 +91,10 @@ fn what_a_service_does_not_accept_is_a_warning() {
     f(
         "pkc-1.eu.aws.confluent.cloud:9092",
         "",
-        &["accepts only TLS: add [kafka.tls]", "wants a login: add [kafka.sasl] with mechanism = \"PLAIN\""],
+        &[
+            "accepts only TLS: add [kafka.tls]",
+            "requires a login: add [kafka.sasl] with mechanism = \"PLAIN\"",
+        ],
     );
     f(
         "pkc-1.eu.aws.confluent.cloud:9092",

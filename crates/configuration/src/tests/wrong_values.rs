@@ -123,7 +123,7 @@ fn wrong_values_of_logins() {
     f(
         "kafka.sasl",
         &format!("{endpoint}token_endpoint = 'https://h'"),
-        "[kafka.sasl] has no `client_secret`: `token_endpoint` wants",
+        "[kafka.sasl] has no `client_secret`: `token_endpoint` needs",
     );
     f(
         "kafka.sasl",

@@ -183,7 +183,7 @@ impl Fault {
                 "name the authority that signed it in `kafka.tls.ca_file`, or a name that it is for in `kafka.brokers`",
             ),
             Self::ClientCertificateWanted => tls(
-                "the broker wants a certificate of this client, of an authority that the broker trusts",
+                "the broker requires a certificate of this client, of an authority that the broker trusts",
                 ADD_CLIENT_CERTIFICATE,
             ),
             Self::ClientCertificateSuggested => tls(

@@ -44,7 +44,7 @@ fn refuses_formats_with_a_remedy() {
     f("02 Jan 06 15:04 MST", "timezone");
     f("%m-%d %H:%M:%S", "has no year");
     f("%H:%M", "has no year");
-    f("%Y-%m", "wants a day");
+    f("%Y-%m", "needs a day");
     f("%Y-%m-%d %M", "all that is larger");
     f("%Y-%m-%d %I:%M", "add \"%p\"");
     f("%s%.f", "time_format = \"unix\"");
