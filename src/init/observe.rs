@@ -83,6 +83,8 @@ impl Observation {
                         let (segments, indices) = (Vec::new(), Vec::new());
                         Flattener { seen: &mut seen, segments, indices, kafka_ms, times }.object(scanner, 0)
                     }
+                    // A selected null is an empty selection.
+                    Token::Null if !shape.steps.is_empty() => Ok(()),
                     token => {
                         others += 1;
                         scanner.skip_rest(token, 0)
