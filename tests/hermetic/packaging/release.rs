@@ -282,7 +282,7 @@ affinity: {nodeAffinity: {}}
         (&pod["imagePullSecrets"], "[{\"name\":\"pull\"}]"),
         (&container["env"][0]["name"], "\"KAFKA_PASSWORD\""),
         (&container["resources"]["limits"], "{\"memory\":\"1Gi\"}"),
-        (&container["volumeMounts"][2], "{\"name\":\"ca\",\"mountPath\":\"/ca\"}"),
+        (&container["volumeMounts"][2], "{\"mountPath\":\"/ca\",\"name\":\"ca\"}"),
         (
             &pod["volumes"][1]["secret"],
             "{\"secretName\":\"other\",\"items\":[{\"key\":\"influx\",\"path\":\"token\"}]}",
