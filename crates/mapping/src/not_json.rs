@@ -33,8 +33,8 @@ const EXCERPT_BYTES: usize = 24;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Context {
     bytes: [u8; 2 * EXCERPT_BYTES],
-    before: usize,
-    len: usize,
+    before: u8,
+    len: u8,
     hint: &'static str,
 }
 
@@ -60,11 +60,11 @@ impl Context {
             *to = *from;
         }
         let hint = kind_of_value(record).unwrap_or_default();
-        Self { bytes, before: at - from, len: shown.len(), hint }
+        Self { bytes, before: (at - from) as u8, len: shown.len() as u8, hint }
     }
 
     fn shown(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 }
 
@@ -78,7 +78,7 @@ impl fmt::Display for NotJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.error)?;
         let Some(context) = &self.context else { return Ok(()) };
-        let (before, behind) = context.shown().split_at_checked(context.before).unwrap_or_default();
+        let (before, behind) = context.shown().split_at_checked(usize::from(context.before)).unwrap_or_default();
         let is_behind_comma = before.trim_ascii_end().last() == Some(&b',');
         match (self.error.why, behind.first()) {
             (Syntax::Key | Syntax::Value, Some(bracket @ (b'}' | b']'))) if is_behind_comma => {
