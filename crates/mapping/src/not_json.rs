@@ -78,7 +78,8 @@ impl fmt::Display for NotJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.error)?;
         let Some(context) = &self.context else { return Ok(()) };
-        let (before, behind) = context.shown().split_at_checked(usize::from(context.before)).unwrap_or_default();
+        let (before, behind) =
+            context.shown().split_at_checked(usize::from(context.before)).unwrap_or_default();
         let is_behind_comma = before.trim_ascii_end().last() == Some(&b',');
         match (self.error.why, behind.first()) {
             (Syntax::Key | Syntax::Value, Some(bracket @ (b'}' | b']'))) if is_behind_comma => {
