@@ -269,7 +269,7 @@ affinity: {nodeAffinity: {}}
 ";
     fs::write(&values, text).unwrap();
     let all = documents(&rendered(&["--values", values.to_str().unwrap()]));
-    let without_token = rendered(&["--set", "token.secretName="]);
+    let without_token = documents(&rendered(&["--set", "token.secretName="]));
     fs::remove_dir_all(&folder).unwrap();
     assert_eq!(all[0]["data"]["bridge.toml"].as_str(), Some("# a # b: {{ not a template }}\n\n[kafka]\n"));
     let (deployment, pod) = (&all[1]["spec"], &all[1]["spec"]["template"]["spec"]);
@@ -301,5 +301,9 @@ affinity: {nodeAffinity: {}}
         shown(&documents[1]["spec"]["template"]["metadata"]["annotations"]["checksum/configuration"])
     };
     assert_ne!(digest(&all), digest(&plain), "another configuration replaces the pods");
-    assert!(!without_token.contains("secret"), "{without_token}");
+    let volumes = &without_token[1]["spec"]["template"]["spec"]["volumes"];
+    assert_eq!(
+        shown(volumes),
+        "[{\"name\":\"configuration\",\"configMap\":{\"name\":\"kafka-influx-bridge\"}}]"
+    );
 }
