@@ -50,6 +50,8 @@ mod given;
 mod names;
 #[path = "../support/pages.rs"]
 mod pages;
+#[path = "../support/random_mapping.rs"]
+mod random_mapping;
 #[path = "../bench/micro/records.rs"]
 mod records;
 #[path = "../support/schema_server.rs"]

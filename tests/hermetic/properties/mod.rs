@@ -437,3 +437,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn any_options_with_any_record_give_lines_that_are_one_point() {
+    let command = "cargo test --test hermetic any_options_with_any_record";
+    let mut rng = fastrand::Rng::with_seed(crate::seed::given_or_random("BRIDGE_OPTIONS_SEED", command));
+    let mut lines = 0;
+    for _ in 0..1_000 {
+        let input: Vec<u8> = (0..rng.usize(8..200)).map(|_| rng.u8(..)).collect();
+        lines += crate::random_mapping::check(&input);
+    }
+    assert!(lines > 200, "only {lines} lines were compared");
+}
