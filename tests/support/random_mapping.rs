@@ -71,12 +71,12 @@ fn map(mapper: &mut Mapper, value: &[u8]) -> (Mapped, Vec<Vec<u8>>, mapping::Dro
         value: Some(value),
         headers: &[("h", b"x,y\n\\")],
     };
-    let mapped = mapper.map(&record, &mut lines);
+    let outcome = mapper.map(&record, &mut lines);
     let own: Vec<_> = (0..lines.lines()).filter_map(|line| lines.line(line).map(<[u8]>::to_vec)).collect();
     let found: Vec<_> = split_lines(lines.text()).map(<[u8]>::to_vec).collect();
     assert_eq!(own, found, "servers find other lines");
-    assert_eq!(own.len(), mapped.lines);
-    (mapped, own, mapper.take_drops())
+    assert_eq!(own.len(), outcome.lines);
+    (outcome, own, mapper.take_drops())
 }
 
 /// JSON that the bytes and the seed decide together.
