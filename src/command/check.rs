@@ -142,7 +142,9 @@ mod tests {
         let rest = "rejected and refused records are counted, logged and skipped: there is no [dead_letter]\n\
             [batch]: 5,000 lines a write, up to 100,000 within `memory_max` while InfluxDB answers slowly (no `lines_max`); \
             4MB a write, up to 9.5MB within `memory_max` while InfluxDB answers slowly (no `bytes_max`); \
-            28MB for all batches (the default of `memory_max`, earlier 16MB)";
+            28MB for all batches (the default of `memory_max`, earlier 16MB)\n\
+            json: NaN and Infinity leave out their field, and a schema registry's frame is skipped (earlier such records were rejected)\n\
+            json: compressed values are unpacked (no `value_compression`; earlier they were rejected)";
         assert_eq!(
             (status, out, err.as_str()),
             (0, format!("{summary}\n{rest}\nbridge.toml: no errors\n"), "")

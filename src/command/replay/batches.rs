@@ -223,7 +223,7 @@ mod tests {
         };
         assert!(!f(&letter("a", 7, r#"{"v":1}"#), 1, None));
         assert!(!f(&letter("a", 8, "{}"), 0, None));
-        let why = "element 1: null is no object, and only objects become points";
+        let why = "element 1: null is no object, and only objects become points: select values inside of the record with `query`";
         assert!(!f(&letter("a", 9, r#"[{"v":2},null]"#), 1, Some(("not_an_object", &[why]))));
         assert!(!f(&letter("c", 1, "{}"), 0, Some(("no_mapping", &["no [[mapping]] matches its topic"]))));
         let gone =
