@@ -8,12 +8,17 @@ use crate::systemd;
 use configuration::Config;
 use engine::telemetry::summary;
 use influx::LogObserver;
+use kafka::GroupProtocol;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
+
+/// The refusal of a run until the end with the group protocol of the brokers.
+const UNTIL_END_OF_CONSUMER: &str = "--until-end needs group_protocol = \"classic\" in [kafka]: with \"consumer\" a member without partitions is not told \
+     that it has none, so the run might never end";
 
 /// Runs until a signal or a failure, or with `until_end` until all records that are in Kafka at the start are settled.
 pub fn run(named: Option<&Path>, until_end: bool) -> ExitCode {
@@ -25,6 +30,10 @@ pub fn run(named: Option<&Path>, until_end: bool) -> ExitCode {
             return ExitCode::from(WRONG);
         }
     };
+    if until_end && config.kafka.group_protocol == GroupProtocol::Consumer {
+        eprintln!("{UNTIL_END_OF_CONSUMER}");
+        return ExitCode::from(WRONG);
+    }
     end_process_on_panic();
     info!(version = env!("CARGO_PKG_VERSION"), config = %path.display(), "kafka-influx-bridge starts");
     let options = PipelineOptions { until_end, ..PipelineOptions::default() };

@@ -119,8 +119,8 @@ impl LaneWriter {
     /// Returns when every line is stored, refused or kept out by a limit, however long that takes. A future that is dropped before leaves
     /// at most one request unanswered; sending the lines again gives the same points.
     pub async fn deliver(&mut self, destination: &Destination, lines: &Lines) -> Delivered {
-        let lines = &lines.for_writing();
         let writer = Arc::clone(&self.writer);
+        let lines = &if writer.groups_lines() { lines.for_writing() } else { lines.clone() };
         let alarm = writer.alarm_registry().guard();
         let mut batch =
             BatchDelivery { lines, delivered: Delivered::default(), alarm, sends_alone_plain: false };
@@ -319,11 +319,10 @@ impl LaneWriter {
             Outcome::Retry { cause, after, why } => {
                 self.writer.raise_alarm(&mut batch.alarm, false, (address, destination), (cause, &why));
                 let delay = pending.backoff.retry(after, &mut self.rng);
-                // InfluxDB 2 has a timeout of its own, by default 10 s, and answers 500 after it.
-                if matches!(cause, Cause::TimedOut | Cause::Unavailable)
-                    && pending.lines > 1
-                    && pending.body.plain.len() > RESENT_BYTES_MAX
-                {
+                // InfluxDB 2 has a timeout of its own, by default 10 s, and answers 500 after it. Proxies have theirs.
+                let is_timeout = matches!(cause, Cause::TimedOut | Cause::Unavailable)
+                    || matches!(answer.status, 408 | 499 | 504 | 524);
+                if is_timeout && pending.lines > 1 && pending.body.plain.len() > RESENT_BYTES_MAX {
                     pause(delay).await;
                     return ControlFlow::Break(LinesVerdict::TimedOut { why, at: at() });
                 }

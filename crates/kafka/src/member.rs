@@ -387,7 +387,7 @@ impl Member {
         let is_rebalancing = |result: &KafkaResult<()>| {
             use RDKafkaErrorCode as Code;
             let Err(KafkaError::ConsumerCommit(code)) = result else { return false };
-            matches!(code, Code::RebalanceInProgress | Code::IllegalGeneration)
+            matches!(code, Code::RebalanceInProgress | Code::IllegalGeneration | Code::StaleMemberEpoch)
         };
         let result = retry(until, COMMIT_PAUSE, is_rebalancing, || {
             self.commit_explicitly().and_then(|()| self.consumer.commit_consumer_state(CommitMode::Sync))

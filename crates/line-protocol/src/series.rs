@@ -14,8 +14,8 @@ pub fn of(line: &[u8]) -> &[u8] {
     end.and_then(|end| line.get(..end)).unwrap_or_default()
 }
 
-/// Indexes of the lines, grouped by series. Series have the order of their first lines, because the first line of a table fixes the types
-/// of its columns. Lines of one series keep their order, whatever the order of their tags is.
+/// Indexes of the lines, grouped by series. Series have the order of their first lines: the first value of a column mostly fixes its type.
+/// Lines of one series keep their order, whatever the order of their tags is.
 #[expect(
     clippy::indexing_slicing,
     reason = "a group is below `GROUPS`, and all groups together have as many places as there are lines"

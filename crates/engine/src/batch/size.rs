@@ -84,8 +84,8 @@ const STEP: f64 = 4.0;
 /// Answers of this time double the factor between a size and the next larger one, and the first of them counts: the slower they are, the
 /// more a larger size is worth.
 const SLOW_STEP_AFTER: f64 = 0.5;
-/// A larger size is kept if its answers take no longer than this, and at most [`EQUAL`] times as long per byte. A revocation waits 5 s for
-/// the request in flight, and so may a topic without a backlog in the same lane.
+/// A larger size whose answers take longer than this is kept only if it stores clearly more per second, and is compared with a smaller one
+/// often. A revocation waits 5 s for the batches of its partitions, and a topic without a backlog waits for the request in its lane.
 const ENLARGED_ANSWER_MAX: f64 = 4.0;
 /// Factor up to which answers take equally long per byte, because single answers vary by a third on a busy machine.
 const EQUAL: f64 = 1.3;
@@ -164,7 +164,20 @@ impl SizeController {
     pub fn answered(&mut self, batch: AnsweredBatch) {
         self.request_bytes_max = batch.request_bytes_max;
         let trial = self.trial.take();
-        let Some(time) = batch.answer_time.filter(|_| batch.has_backlog) else { return self.shrink() };
+        let Some(time) = batch.answer_time.filter(|_| batch.has_backlog) else {
+            // A request that failed may have been too large, so the next larger one comes later each time.
+            let is_failure = batch.answer_time.is_none();
+            if is_failure && trial.is_some_and(|trial| self.is_larger(trial)) {
+                return self.pause_longer();
+            }
+            let (is_enlarged, pause) = (self.size != self.range.min, self.pause);
+            self.shrink();
+            if is_failure && is_enlarged {
+                self.pause = pause;
+                self.pause_longer();
+            }
+            return;
+        };
         let answer = (batch.size.bytes as f64, time.as_secs_f64());
         match (trial, self.reference.seconds()) {
             (Some(trial), Some(seconds)) => self.compare(trial, answer, seconds),
@@ -181,6 +194,10 @@ impl SizeController {
         let Some(seconds) = known else { return };
         self.until_larger = self.until_larger.saturating_sub(1);
         self.until_smaller = self.until_smaller.saturating_sub(1);
+        if self.reference.mean() > ENLARGED_ANSWER_MAX {
+            // The server has become slow since the size was chosen.
+            self.until_smaller = self.until_smaller.min(RECHECK_SOON);
+        }
         self.trial = self.next_trial(batch, seconds);
     }
 
@@ -196,7 +213,7 @@ impl SizeController {
 
     /// Keeps the better one of two sizes. The trial has bytes and seconds; `shortest` is the shortest answer at the present size.
     fn compare(&mut self, trial: BatchSize, answer: (f64, f64), shortest: f64) {
-        let is_larger = trial.lines > self.size.lines || trial.bytes > self.size.bytes;
+        let is_larger = self.is_larger(trial);
         let pair = |reference, answer| if is_larger { (reference, answer) } else { (answer, reference) };
         let (small_bytes, large_bytes) = pair(self.reference.bytes, answer.0);
         let factor = large_bytes / small_bytes.max(1.0);
@@ -224,6 +241,10 @@ impl SizeController {
                 self.recheck_after(RECHECK_SOON);
             }
         }
+    }
+
+    fn is_larger(&self, trial: BatchSize) -> bool {
+        trial.lines > self.size.lines || trial.bytes > self.size.bytes
     }
 
     fn take(&mut self, size: BatchSize, answer: (f64, f64)) {

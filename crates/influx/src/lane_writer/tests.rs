@@ -294,6 +294,10 @@ async fn sends_smaller_requests_after_a_timeout_of_a_large_one() {
     for (reply, cause) in [
         (Reply::status(204).ending(Ending::Hang), "timed_out"),
         (Reply::status(500).body(own), "unavailable"),
+        // Timeouts of proxies.
+        (Reply::status(504), "server_failed"),
+        (Reply::status(524), "server_failed"),
+        (Reply::status(408), "busy"),
     ] {
         cuts_after(reply, cause).await;
     }

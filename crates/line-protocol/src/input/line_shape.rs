@@ -119,12 +119,13 @@ impl LineShape {
             // With the byte before the key and the equals sign behind it.
             let before = if place == 0 { from } else { key.start() - 1 };
             from = key.end() + 1;
-            self.text.extend_from_slice(text.get(before..from).unwrap_or_default());
-            self.ends.push(self.text.len() as u32);
-            if self.text.len() > BYTES_MAX {
+            let bytes = text.get(before..from).unwrap_or_default();
+            if self.text.len() + bytes.len() > BYTES_MAX {
                 self.ends.clear();
                 break;
             }
+            self.text.extend_from_slice(bytes);
+            self.ends.push(self.text.len() as u32);
         }
         self.text.resize(self.text.len() + runs::READ_BEYOND, 0);
     }

@@ -25,6 +25,9 @@ fn ms(ms: f64) -> Duration {
     Duration::from_secs_f64(ms / 1_000.0)
 }
 
+/// Answers after this time are timeouts: the batch is cut into several requests.
+const TIMEOUT_MS: f64 = 30_000.0;
+
 /// A lane with a backlog whose server answers in a time that `server` computes from the moment of sending in milliseconds and the
 /// request's lines.
 struct Lane {
@@ -60,7 +63,7 @@ impl Lane {
         self.lines.push(lines);
         self.controller.answered(AnsweredBatch {
             size: BatchSize { lines, bytes: lines * self.bytes_a_line },
-            answer_time: Some(ms(answer_ms)),
+            answer_time: Some(ms(answer_ms)).filter(|_| answer_ms < TIMEOUT_MS),
             has_backlog: answer_ms > filled_in_ms,
             memory_left: self.memory_left,
             request_bytes_max: self.request_bytes_max,
@@ -74,6 +77,34 @@ impl Lane {
             self.write(&mut server);
         }
         &self.lines[begin..]
+    }
+}
+
+/// A proxy or the server itself may refuse to work longer on a request.
+#[test]
+fn a_size_that_times_out_is_tried_less_and_less_often() {
+    for bytes_a_line in [130, 700] {
+        let mut lane = Lane::new(RANGE, bytes_a_line);
+        let answer = |_: f64, lines: usize| {
+            let bytes = lines * bytes_a_line;
+            if bytes > 5_000_000 { TIMEOUT_MS } else { bytes as f64 * 80e-6 }
+        };
+        let lines = lane.write_for(1_000, answer);
+        let timeouts =
+            |lines: &[usize]| lines.iter().filter(|lines| **lines * bytes_a_line > 5_000_000).count();
+        assert!(timeouts(lines) <= 40, "{bytes_a_line} bytes a line: {} timeouts", timeouts(lines));
+        assert!(timeouts(&lines[500..]) <= 10, "{bytes_a_line} bytes a line: {}", timeouts(&lines[500..]));
+    }
+}
+
+#[test]
+fn returns_to_a_smaller_size_when_answers_become_slow() {
+    for warm_up in [100, 1_000] {
+        let mut lane = Lane::new(RANGE, 130);
+        lane.write_for(warm_up, |_, _| 1_000.0);
+        let lines = lane.write_for(40, |_, lines| lines as f64 * 0.25).to_vec();
+        let is_slow = |lines: &&usize| **lines as f64 * 0.25 > 4_000.0;
+        assert!(lines[9..].iter().filter(is_slow).count() <= 6, "after {warm_up} batches: {lines:?}");
     }
 }
 
