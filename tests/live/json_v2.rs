@@ -197,7 +197,7 @@ fn points(lines: &[String], has_time: bool) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "needs Telegraf: tests/stack/README.md says how to start the servers and run this"]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn migrated_configurations_of_json_v2_give_the_points_of_telegraf() {
     let command = "cargo test --test live json_v2 -- --ignored --nocapture";
     let seed = crate::support::seed::given_or_random("BRIDGE_LIVE_SEED", command);
