@@ -79,8 +79,14 @@ impl Items {
             *suffix != name && names::is_item_value(key.name()) && !suffix.contains(INDEX)
         };
         let values: Vec<String> = of_items().filter(is_value).map(|(suffix, _)| suffix.to_owned()).collect();
+        // Of several values of one item only the first would become a field.
+        let value_count = of_items().filter(is_value).map(|(_, key)| key.values_count()).sum::<u64>();
+        if value_count > count {
+            return None;
+        }
         let is_lost = |(suffix, key): &(&str, &Key)| {
-            let is_of_list = key.values_count() <= lists && lists < count;
+            // A value of the whole list can only stand in an item where the list is the record.
+            let is_of_list = within.is_empty() && key.values_count() <= lists && lists < count;
             let is_same_time = key.is_time && distinct_times(key) <= lists;
             *suffix != name
                 && !values.iter().any(|value| value == suffix)

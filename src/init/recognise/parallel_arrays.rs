@@ -36,7 +36,12 @@ fn zip(view: &View<'_>, arrays: &[&ArrayKey]) -> Option<Shape> {
     let is_values = |array: &&&ArrayKey| {
         array.pattern != named.pattern && has_numbers(array) && are_parallel(array, named)
     };
-    let values = arrays.iter().find(is_values)?;
+    let candidates: Vec<_> = arrays.iter().filter(is_values).collect();
+    let is_named_value = |array: &&&&ArrayKey| array.pattern.to_lowercase().contains("value");
+    let values = match candidates.as_slice() {
+        [one] => *one,
+        several => several.iter().find(is_named_value)?,
+    };
     let (of_names, of_values) = (plain_key(&named.pattern)?, plain_key(&values.pattern)?);
     let why = format!(
         "{} and {} have the same length in all objects: each value becomes a field under its name.",

@@ -13,7 +13,10 @@ pub fn recognise(view: &View<'_>) -> Option<Shape> {
         return None;
     }
     let is_table = |array: &&ArrayKey| {
-        let is_inside = |key: &Key| key.pattern.starts_with(&array.pattern) && key.is_item();
+        let is_inside = |key: &Key| {
+            key.pattern.strip_prefix(&array.pattern).is_some_and(|rest| rest.starts_with('_'))
+                && key.is_item()
+        };
         array.rows > 0
             && array.others + array.objects == 0
             && view.seen.is_nearly_always(array.count)

@@ -10,8 +10,11 @@ use jsonpath_rust::parser::model::{
     Comparable, Comparison, Filter, FilterAtom, FnArg, Literal, Segment, Selector, SingularQuery,
     SingularQuerySegment, Test, TestFunction,
 };
+use regex::Regex;
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// A value that a filter compares; none where a query finds nothing.
@@ -56,8 +59,8 @@ impl<'t> Evaluator<'t> {
                 }
             }
             Segment::Selectors(selectors) => {
-                for selector in selectors {
-                    for node in &nodes {
+                for node in nodes {
+                    for selector in selectors {
                         self.selector(selector, node, selected);
                     }
                 }
@@ -172,10 +175,28 @@ impl<'t> Evaluator<'t> {
         let (text, pattern) = (self.argument(text, at), self.argument(pattern, at));
         let text = text.as_deref().and_then(Tree::text);
         let pattern = pattern.as_deref().and_then(Tree::text);
-        text.zip(pattern).is_some_and(|(text, pattern)| {
-            regular_expression(pattern, is_whole).is_ok_and(|pattern| pattern.is_match(text))
-        })
+        text.zip(pattern).is_some_and(|(text, pattern)| matches(text, pattern, is_whole))
     }
+}
+
+/// Most patterns that are kept compiled. Those of a configuration are few; a record may have more.
+const PATTERNS_MAX: usize = 64;
+
+thread_local! {
+    /// Compiled patterns, by their text and whether they match a whole text; none for what is no pattern. Compiling one takes longer than
+    /// all else for an element.
+    static PATTERNS: RefCell<HashMap<(String, bool), Option<Regex>>> = RefCell::default();
+}
+
+fn matches(text: &str, pattern: &str, is_whole: bool) -> bool {
+    PATTERNS.with_borrow_mut(|patterns| {
+        let key = (pattern.to_owned(), is_whole);
+        if patterns.len() >= PATTERNS_MAX && !patterns.contains_key(&key) {
+            patterns.clear();
+        }
+        let compiled = patterns.entry(key).or_insert_with(|| regular_expression(pattern, is_whole).ok());
+        compiled.as_ref().is_some_and(|pattern| pattern.is_match(text))
+    })
 }
 
 /// Appends a value and those within it that have children, each before its children.
@@ -279,6 +300,8 @@ mod tests {
         f("$[-1]", items, &["3"]);
         f("$[-5]", items, &[]);
         f("$['a','b']", r#"{"b":1,"a":2}"#, &["2", "1"]);
+        // Node by node (RFC 9535, section 2.5.1.2).
+        f("$[*]['a','b']", r#"[{"b":1,"a":2},{"a":3,"b":4}]"#, &["2", "1", "3", "4"]);
         f("$..a", r#"{"a":{"a":1},"b":[{"a":2}]}"#, &[r#"{"a":1}"#, "1", "2"]);
         f("$..[0]", "[[1],[2]]", &["[1]", "1", "2"]);
         f("$.*.*", r#"{"a":[1],"b":{"c":2},"d":3}"#, &["1", "2"]);

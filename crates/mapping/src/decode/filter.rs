@@ -33,7 +33,23 @@ impl Filter {
 
     /// Whether the filter may look at the record.
     pub(crate) fn uses_record(&self) -> bool {
-        self.text.contains('$')
+        // A dollar sign in a quoted text, such as a pattern, is no path.
+        let (mut quote, mut is_escaped) = (None, false);
+        self.text.chars().any(|character| {
+            let is_text = quote.is_some();
+            match character {
+                '\\' if is_text && !is_escaped => {
+                    is_escaped = true;
+                    return false;
+                }
+                '"' | '\'' if !is_escaped && quote.is_none_or(|begun| begun == character) => {
+                    quote = if is_text { None } else { Some(character) };
+                }
+                _ => {}
+            }
+            is_escaped = false;
+            character == '$' && !is_text
+        })
     }
 
     /// Whether the filter holds for an element. `record` is there if the filter uses it.
@@ -57,6 +73,8 @@ mod tests {
         };
         let element = r#"{"ok":true,"q":192,"s":"a]b","deep":{"x":[1,2]}}"#;
         f("@.ok == true && @.q >= 192", element, "", true);
+        // The dollar signs of texts are no paths. The record would be no JSON here.
+        f(r#"match(@.s, 'x.*$') || @['$'] == "\"$" || @.s == 'it\'s $'"#, element, "", false);
         f("@.ok == true && @.q > 192", element, "", false);
         f("@.ok", element, "", true);
         f("!@.missing", element, "", true);

@@ -7,6 +7,7 @@
 use super::Format;
 use super::cell;
 use super::json_text::{BadRow, JsonText, PathSegment, ValuePath};
+use crate::field_type::FieldType;
 use crate::rejection::Rejection;
 use crate::rules::{Csv, Header, Rules};
 use crate::selector::KeySelector;
@@ -220,7 +221,7 @@ impl Column {
     }
 }
 
-/// Whether the mapping takes a tag, the name, a placeholder or the time from a column.
+/// Whether the mapping takes a tag, the name, a placeholder, the time or a string field from a column.
 fn is_text(name: &str, rules: &Rules) -> bool {
     let is = |selector: &KeySelector| match selector {
         KeySelector::Flattened(_) | KeySelector::Element(_) | KeySelector::Root(_) => {
@@ -230,6 +231,7 @@ fn is_text(name: &str, rules: &Rules) -> bool {
     };
     let mut in_placeholders = rules.all_templates().flat_map(|(_, template)| template.selectors());
     rules.tag_keys.is_match(name)
+        || rules.types.get(name) == Some(&FieldType::String)
         || rules.tag_selectors.iter().any(is)
         || rules.name_key.as_ref().is_some_and(is)
         || rules.time.as_ref().is_some_and(|time| time.selectors().any(|(_, key)| is(key)))
@@ -427,6 +429,14 @@ mod tests {
         };
         let (lines, _, drops) = map(rules, &["line,plant,id,v\n01,007,1.10,007\n"]).remove(0);
         assert_eq!((lines.as_str(), drops), ("m01,id=007-1.10 id=1.10,v=7\n", vec![]));
+    }
+
+    #[test]
+    fn columns_of_strings_keep_their_text() {
+        let types = crate::KeyTable::compile(vec![("id".to_owned(), FieldType::String)]).unwrap();
+        let rules = Rules { types, ..rules(Csv::default()) };
+        let (lines, _, drops) = map(rules, &["id,v\n007,1\n1.10,2\n"]).remove(0);
+        assert_eq!((lines.as_str(), drops), ("t id=\"007\",v=1\nt id=\"1.10\",v=2\n", vec![]));
     }
 
     #[test]
