@@ -79,7 +79,7 @@ impl Items {
             *suffix != name && names::is_item_value(key.name()) && !suffix.contains(INDEX)
         };
         let values: Vec<String> = of_items().filter(is_value).map(|(suffix, _)| suffix.to_owned()).collect();
-        // Of several values of one item only the first would become a field.
+        // Only the first of an item's values would become a field.
         let value_count = of_items().filter(is_value).map(|(_, key)| key.values_count()).sum::<u64>();
         if value_count > count {
             return None;
