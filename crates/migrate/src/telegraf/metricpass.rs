@@ -67,7 +67,11 @@ fn compare(comparison: &str, rules: &Rules) -> Option<String> {
             .clone(),
         _ => return None,
     };
-    if !is_name || key.is_empty() || key.contains('*') {
+    // A filter sees the values of the record, not those that a processor made of them.
+    let changed =
+        rules.values.iter().map(|(changed, _)| changed).chain(rules.types.iter().map(|(changed, _)| changed));
+    let is_changed = changed.into_iter().any(|changed| *changed == key || changed.contains('*'));
+    if !is_name || key.is_empty() || key.contains('*') || is_changed {
         return None;
     }
     let constant = match constant {
@@ -75,11 +79,12 @@ fn compare(comparison: &str, rules: &Rules) -> Option<String> {
         other => other.to_string(),
     };
     let paths = paths(&key)?;
-    let comparisons: Vec<String> =
-        paths.iter().map(|path| format!("@{path} {operator} {constant}")).collect();
-    Some(match comparisons.as_slice() {
-        [one] => one.clone(),
-        several => format!("({})", several.join(" || ")),
+    let absent: Vec<String> = paths.iter().map(|path| format!("!@{path}")).collect();
+    let compared: Vec<String> = paths.iter().map(|path| format!("@{path} {operator} {constant}")).collect();
+    // An absent key is an error in CEL, and Telegraf lets the metric pass then.
+    Some(match absent.as_slice() {
+        [one] => format!("({one} || {})", compared.concat()),
+        several => format!("({} || {})", several.join(" && "), compared.join(" || ")),
     })
 }
 
@@ -117,6 +122,8 @@ mod tests {
         let rules = Rules {
             tag_keys: vec!["host".to_owned(), "$.site".to_owned()],
             rename: vec![("t".to_owned(), "temp".to_owned())],
+            types: vec![("made".to_owned(), "float".to_owned())],
+            values: vec![("state".to_owned(), Vec::new())],
             ..Rules::default()
         };
         let f = |condition: &str, want: Option<&str>| {
@@ -126,10 +133,13 @@ mod tests {
                 Filter::parse(&filter).unwrap();
             }
         };
-        f("fields.v > 5", Some("@['v'] > 5"));
-        f("fields.temp >= 2.5 && tags.host == \"it's\"", Some(r"@['t'] >= 2.5 && @['host'] == 'it\'s'"));
-        f("fields.a_b == 1", Some("(@['a_b'] == 1 || @['a']['b'] == 1)"));
-        f("fields.a_0 == true", Some("(@['a_0'] == true || @['a'][0] == true)"));
+        f("fields.v > 5", Some("(!@['v'] || @['v'] > 5)"));
+        f(
+            "fields.temp >= 2.5 && tags.host == \"it's\"",
+            Some(r"(!@['t'] || @['t'] >= 2.5) && (!@['host'] || @['host'] == 'it\'s')"),
+        );
+        f("fields.a_b == 1", Some("(!@['a_b'] && !@['a']['b'] || @['a_b'] == 1 || @['a']['b'] == 1)"));
+        f("fields.a_0 == true", Some("(!@['a_0'] && !@['a'][0] || @['a_0'] == true || @['a'][0] == true)"));
         for condition in [
             "",
             "fields.v != 5",
@@ -139,6 +149,8 @@ mod tests {
             "name == \"m\"",
             "!(fields.v > 5)",
             "fields.v > fields.w",
+            "fields.made > 3",
+            "fields.state == 1",
             "fields.a_b_c_d_e > 1",
             "tags.host.startsWith(\"x\")",
             "fields.v > 5 &&",
