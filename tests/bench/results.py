@@ -20,7 +20,7 @@ def machine(stage):
         "processor": model,
         "cores": os.cpu_count(),
         "memory_gb": round(memory_kb * 1024 / 1e9),
-        "kernel": os.uname().release,
+        "kernel": os.uname().release.split("-")[0],
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
         "bridge": output([stage.bridge, "--version"]).split()[-1],
         "commit": commit(),

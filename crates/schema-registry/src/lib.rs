@@ -3,7 +3,7 @@
 //! Guarantees:
 //! - [`Registry::find`] answers at once. Requests run on the runtime, and each missing schema is asked for while somebody wants it.
 //! - Only the registry's own code for it (40403) means that it does not know an id. Everything else is a failure, which may pass.
-//! - At most 1,000 schemas of 64 MB are kept, and a response has at most 4 MB.
+//! - At most 1,000 schemas of 64 MiB are kept, and a response has at most 4 MB.
 //!
 //! ```text
 //! mapper -> Registry::find -> cache: ready, unusable, missing
