@@ -37,7 +37,7 @@ fn a_configuration_from_init_runs() {
         assert!(text.contains(words) || text.replace("\n# ", " ").contains(words), "{words}: {text}");
     }
     for words in [
-        "of 502 sampled records, 500 become 500 points, 1 without a value to store, 1 rejected",
+        "of 502 sampled records, 500 become 500 points, 1 object without a value to store, 1 rejected",
         "5 series in the sample; about 86,000 points per day",
     ] {
         assert!(err.contains(words), "{words}: {err}");
