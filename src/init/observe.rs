@@ -95,7 +95,9 @@ impl Observation {
         }
         for key in seen.keys.iter_mut().chain(seen.cells.values_mut().flatten()) {
             let examined = key.times.len();
-            key.is_time = guess(&key.times, now_ns).is_some_and(|guess| guess.fits == examined);
+            // A boolean is no time, so its record would be rejected.
+            key.is_time =
+                key.booleans == 0 && guess(&key.times, now_ns).is_some_and(|guess| guess.fits == examined);
         }
         seen
     }

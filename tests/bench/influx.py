@@ -78,7 +78,8 @@ def measure(stage, command, influx, records):
     _, influx_s = usage_of(pathlib.Path(f"/proc/{influx.process.pid}"))
     return {
         "records": records,
-        "rate": (most[1] - first[1]) / (most[0] - first[0]),
+        # A small run may store everything between two polls.
+        "rate": (most[1] - first[1]) / max(most[0] - first[0], POLL_S),
         "processor_us": processor_s / records * 1e6,
         "influx_us": influx_s / records * 1e6,
     }

@@ -250,9 +250,11 @@ fn are_complete(parts: &[&Read<'_>]) -> bool {
 
 /// Number of objects with a plausible time, extrapolated if only some values were kept.
 fn fits(candidate: &Candidate<'_>, guess: &Guess) -> u64 {
-    let (examined, there) = (candidate.key.times.len() as u64, candidate.key.objects);
+    let key = candidate.key;
+    // Only numbers and texts are examined; null and booleans are no times.
+    let (examined, there) = (key.times.len() as u64, key.objects.saturating_sub(key.nulls + key.booleans));
     let fits = guess.fits as u64;
-    if fits == examined { there - candidate.key.nulls.min(there) } else { fits * there / examined.max(1) }
+    if fits == examined { there } else { fits * there / examined.max(1) }
 }
 
 /// Whether at most 1% of the objects would be rejected for their time.
