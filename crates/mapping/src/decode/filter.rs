@@ -10,6 +10,7 @@ pub struct Filter {
     condition: Condition,
     /// The text in the configuration.
     text: String,
+    uses_record: bool,
 }
 
 impl Filter {
@@ -22,7 +23,7 @@ impl Filter {
             let why = "it is more than one filter".to_owned();
             return Err(PathError::Syntax { text: text.to_owned(), why });
         };
-        Ok(Self { condition: condition.clone(), text: text.to_owned() })
+        Ok(Self { condition: condition.clone(), uses_record: uses_record(text), text: text.to_owned() })
     }
 
     /// The text in the configuration.
@@ -33,29 +34,34 @@ impl Filter {
 
     /// Whether the filter may look at the record.
     pub(crate) fn uses_record(&self) -> bool {
-        // A dollar sign in a quoted text, such as a pattern, is no path.
-        let (mut quote, mut is_escaped) = (None, false);
-        self.text.chars().any(|character| {
-            let is_text = quote.is_some();
-            match character {
-                '\\' if is_text && !is_escaped => {
-                    is_escaped = true;
-                    return false;
-                }
-                '"' | '\'' if !is_escaped && quote.is_none_or(|begun| begun == character) => {
-                    quote = if is_text { None } else { Some(character) };
-                }
-                _ => {}
-            }
-            is_escaped = false;
-            character == '$' && !is_text
-        })
+        self.uses_record
     }
 
     /// Whether the filter holds for an element. `record` is there if the filter uses it.
     pub(crate) fn holds(&self, element: &Tree, record: Option<&Tree>) -> bool {
         evaluate::holds(&self.condition, record.unwrap_or(element), element)
     }
+}
+
+/// Whether a path of the text begins at the record's root.
+fn uses_record(text: &str) -> bool {
+    // A dollar sign in a quoted text, such as a pattern, is no path.
+    let (mut quote, mut is_escaped) = (None, false);
+    text.chars().any(|character| {
+        let is_text = quote.is_some();
+        match character {
+            '\\' if is_text && !is_escaped => {
+                is_escaped = true;
+                return false;
+            }
+            '"' | '\'' if !is_escaped && quote.is_none_or(|begun| begun == character) => {
+                quote = if is_text { None } else { Some(character) };
+            }
+            _ => {}
+        }
+        is_escaped = false;
+        character == '$' && !is_text
+    })
 }
 
 #[cfg(test)]
