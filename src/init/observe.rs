@@ -198,7 +198,7 @@ struct Flattener<'o> {
     times: &'o [TimeMark],
 }
 
-/// What a value is as an item of an array.
+/// The kind of a value as an item of an array.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Item {
     Object,

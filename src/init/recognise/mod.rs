@@ -15,7 +15,7 @@ use super::key::INDEX;
 use super::text::shown;
 use super::{Observation, SampledRecord, Shape};
 
-/// What recognisers read.
+/// The input of the recognisers.
 pub struct View<'v> {
     pub seen: &'v Observation,
     pub shape: &'v Shape,

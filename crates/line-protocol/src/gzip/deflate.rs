@@ -27,7 +27,7 @@ pub(super) fn bytes_max(plain: usize) -> usize {
 /// Further output of a body for each of its parts: the last segment of a part is incomplete.
 pub(super) const PART_EXTRA: usize = STORED_EXTRA + 3;
 
-/// What happens to a text that is more words than numbers.
+/// Treatment of a text that is more words than numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WordsPolicy {
     /// It is written, although a library would make it shorter.
