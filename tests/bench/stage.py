@@ -39,7 +39,7 @@ class Stage:
 
     def __init__(self, rounds, scale, smoke):
         self.rounds, self.scale, self.smoke = rounds, scale, smoke
-        self.tools, self.bridge = build()
+        self.tools, self.bridge = build(smoke)
         self.telegraf, self.python = peers()
         self.stack = bring_up("kafka")
         self.brokers = self.stack["KAFKA"]
@@ -237,20 +237,23 @@ def await_records(child, receiver, expected):
             raise Failed(f"{lines} of {expected} records arrived: {tail(child.log)}")
 
 
-def build():
-    """Builds the tools and the bridge with cargo. BRIDGE_LIVE_BIN names another bridge."""
-    command = ["cargo", "build", "--release", "--features", "kafka-tls", "--locked", "--bins", "--bench", "tools", "--message-format", "json"]
+def build(smoke):
+    """Builds the tools and the bridge with cargo. BRIDGE_LIVE_BIN names another bridge. A smoke run measures nothing, so its tools are a
+    development build, and its bridge is the program of an earlier `cargo build --release`."""
+    what = ["--bench", "tools"] if smoke else ["--bench", "tools", "--bins", "--release", "--features", "kafka-tls"]
     made = {}
-    for line in output(command, cwd=ROOT).splitlines():
+    for line in output(["cargo", "build", "--locked", *what, "--message-format", "json"], cwd=ROOT).splitlines():
         message = json.loads(line)
         if message.get("executable"):
             made[message["target"]["name"]] = message["executable"]
+    made.setdefault("kafka-influx-bridge", TARGET / "release/kafka-influx-bridge")
+    made["kafka-influx-bridge"] = os.environ.get("BRIDGE_LIVE_BIN", made["kafka-influx-bridge"])
     # A copy, because another build could replace the files during a run.
     folder = TARGET / "bench"
     folder.mkdir(parents=True, exist_ok=True)
     for name in made:
         made[name] = shutil.copy2(made[name], folder / name)
-    return made["tools"], os.environ.get("BRIDGE_LIVE_BIN", made["kafka-influx-bridge"])
+    return made["tools"], made["kafka-influx-bridge"]
 
 
 def peers():
