@@ -1,5 +1,6 @@
 """Renders docs/benchmarks.md and its plots from the results."""
 
+import open_loop as schedule
 import plot
 import programs
 import refusals as bad_lines
@@ -30,7 +31,7 @@ def write(results, folder):
     sections = {name: Rows(rows) for name, rows in results["sections"].items() if rows}
     machine = results["machine"]
     folder.mkdir(parents=True, exist_ok=True)
-    makers = {"cost": cost, "formats": formats, "consumers": consumers, "influx": influx, "server-cost": server_cost, "latency": latency, "start": start}
+    makers = {"cost": cost, "formats": formats, "consumers": consumers, "influx": influx, "server-cost": server_cost, "latency": latency, "open-loop": open_loop, "start": start}
     makers |= {"acknowledgement": acknowledgement, "refusals": refusals}
     makers |= {"memory": memory, "size": size, "stages": stages, "growth": growth}
     parts = [head(machine, rounds(sections)), target_table(sections)]
@@ -254,6 +255,23 @@ def latency(rows):
     return f"""## Latency
 
 1,000 records/s with `age_max = "50ms"`: from the producer's timestamp in the record to the response to its write.
+
+{chr(10).join(lines)}
+"""
+
+
+def open_loop(rows):
+    lines = ["| | records/s | to the answer: p50, ms | p99 | p99.9 | to a query: p50, ms | p99 | p99.9 |", "|---|---|---|---|---|---|---|---|"]
+    for name, backlog in dict.fromkeys((row["program"], row["backlog"]) for row in rows):
+        here = rows.where(program=name, backlog=backlog)
+        keys = ("per_second", "p50_ms", "p99_ms", "p999_ms", "queried_p50_ms", "queried_p99_ms", "queried_p999_ms")
+        what = NAMES[name] + (", with a backlog in another topic" if backlog else "")
+        lines.append(f"| {what} | {' | '.join(spread(here.of(key)) for key in keys)} |")
+    return f"""## Latency under load
+
+Records arrive on a schedule that does not wait for answers, at half of the rate that the same InfluxDB takes from a backlog of them. Times begin when a
+record is due, and end with InfluxDB's answer to its write, or with the first query that returns it and all before it (asked each
+{schedule.ASK_S * 1e3:.0f} ms). `age_max = "50ms"`; Telegraf, tuned, with `flush_interval = "50ms"`. Kafka, the producer, InfluxDB and the queries use the same two cores.
 
 {chr(10).join(lines)}
 """

@@ -10,20 +10,22 @@ MAPPINGS = {
     "wide": 'name_key = "name"\ntag_keys = ["region", "rack", "host"]\nstring_fields = ["disks_*_dev"]\n'
     'time_key = "ts"\ntime_format = "unix_ms"',
     "shaped": 'measurement = "m"\ntag_keys = ["host"]\nstring_fields = ["text"]',
-    "timed": 'measurement = "m"',
+    "timed": 'measurement = "m"\ntag_keys = ["host"]',
 }
 TELEGRAF_MAPPINGS = {
     "ec2": 'topic_tag = "test"\njson_name_key = "ec2Number"\n[inputs.kafka_consumer.tags]\nhost = "Cluster"',
     "wide": 'json_name_key = "name"\ntag_keys = ["region", "rack", "host"]\njson_string_fields = ["disks_*_dev"]\n'
     'json_time_key = "ts"\njson_time_format = "unix_ms"',
     "shaped": 'name_override = "m"\ntag_keys = ["host"]',
+    "timed": 'name_override = "m"\ntag_keys = ["host"]',
 }
 # InfluxDB's token; the receiver accepts any.
 PLACE = {"org": "o", "bucket": "b", "token": "t"}
 
 
 def bridge(stage, kind, topic, compression=None, kafka="", batch="", mapping=None, **place):
-    """Returns a command for `measure`: the bridge with its defaults and the required settings. `mapping`: instead of that of the kind."""
+    """Returns a command for `measure`: the bridge with its defaults and the required settings. `mapping`: instead of that of the kind, or
+    one for each topic."""
 
     def command(receiver):
         path = bridge_toml(stage, receiver.url, kind, topic, compression, kafka, batch, mapping, **place)
@@ -36,7 +38,8 @@ def bridge_toml(stage, url, kind, topic, compression=None, kafka="", batch="", m
     group, where, mapping = stage.next_name(), PLACE | place, mapping or MAPPINGS[kind]
     mappings = [f"[[mapping]]\n{mapping}\n"]
     if len(topic.names) > 1:
-        mappings = [f'[[mapping]]\ntopics = ["{name}"]\n{mapping}\n' for name in topic.names]
+        each = mapping if isinstance(mapping, dict) else dict.fromkeys(topic.names, mapping)
+        mappings = [f'[[mapping]]\ntopics = ["{name}"]\n{each[name]}\n' for name in topic.names]
     compression = f'compression = "{compression}"\n' if compression else ""
     return stage.write(
         f"{group}.toml",

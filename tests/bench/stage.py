@@ -101,8 +101,9 @@ class Topic:
 class Receiver:
     """The counting receiver of tools/receive.rs."""
 
-    def __init__(self, stage, keep=False):
-        command = [stage.tools, "receive"] + (["--keep"] if keep else [])
+    def __init__(self, stage, keep=False, forward=None):
+        """`forward`: host and port of an InfluxDB that gets the requests."""
+        command = [stage.tools, "receive"] + (["--keep"] if keep else []) + (["--forward", forward] if forward else [])
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.address = f"127.0.0.1:{json.loads(self.process.stdout.readline())['port']}"
         self.url = f"http://{self.address}"

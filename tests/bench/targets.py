@@ -14,6 +14,7 @@ BESIDE_JSON = {"influx": 0.95, "msgpack": 1.5, "avro": 2, "protobuf": 3}
 FORMAT_BESIDE_TELEGRAF = 5
 COPIED_BESIDE_JSON = 0.6
 P50_MS, P99_MS = 60, 120
+SCHEDULED_P99_MS = 100
 START_MS = 500
 MEMORY_MB = 64
 ACKNOWLEDGED_PER_S = 100_000
@@ -61,7 +62,7 @@ REASONS = [
 
 def table(sections):
     """Rows of name, target, measured value and whether the target is met, for the sections with results."""
-    makers = {"cost": cost, "acknowledgement": acknowledgement, "refusals": refusals, "influx": influx, "latency": latency, "start": start}
+    makers = {"cost": cost, "acknowledgement": acknowledgement, "refusals": refusals, "influx": influx, "latency": latency, "open-loop": open_loop, "start": start}
     makers |= {"formats": formats, "server-cost": server_cost, "memory": memory, "size": size, "growth": growth, "stages": stages}
     return [row for name, maker in makers.items() if sections.get(name) for row in maker(Rows(sections[name]))]
 
@@ -135,6 +136,13 @@ def refusals(rows):
 def latency(rows):
     yield at_most("record to response, p50", P50_MS, rows.of("p50_ms"), " ms")
     yield at_most("record to response, p99", P99_MS, rows.of("p99_ms"), " ms")
+
+
+def open_loop(rows):
+    for backlog in dict.fromkeys(rows.of("backlog")):
+        here = rows.where(program="bridge", backlog=backlog)
+        what = "with a backlog in another topic" if backlog else "half of InfluxDB's rate"
+        yield at_most(f"record to answer, p99, {what}", SCHEDULED_P99_MS, here.of("p99_ms"), " ms")
 
 
 def start(rows):

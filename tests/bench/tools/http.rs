@@ -5,7 +5,11 @@ use std::net::TcpStream;
 
 /// A request with its body as sent.
 pub struct Request {
-    pub path: String,
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    pub authorization: String,
+    pub content_type: String,
     pub gzip: bool,
     pub body: Vec<u8>,
 }
@@ -16,8 +20,9 @@ pub fn read_request(stream: &mut impl BufRead, answers: &mut impl Write) -> io::
     if stream.read_line(&mut line)? == 0 {
         return Ok(None);
     }
-    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
-    let path = path.split('?').next().unwrap_or_default().to_owned();
+    let mut words = line.split(' ').map(str::to_owned);
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let (mut authorization, mut content_type) = (String::new(), String::new());
     let (mut length, mut chunked, mut gzip) = (0, false, false);
     loop {
         line.clear();
@@ -27,12 +32,20 @@ pub fn read_request(stream: &mut impl BufRead, answers: &mut impl Write) -> io::
             ("content-length", value) => length = value.parse().map_err(io::Error::other)?,
             ("transfer-encoding", value) => chunked = value == "chunked",
             ("content-encoding", value) => gzip = value == "gzip",
+            ("authorization", value) => value.clone_into(&mut authorization),
+            ("content-type", value) => value.clone_into(&mut content_type),
             ("expect", _) => answers.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?,
             _ => {}
         }
     }
     let body = if chunked { read_chunks(stream)? } else { read_exactly(stream, length)? };
-    Ok(Some(Request { path, gzip, body }))
+    Ok(Some(Request { method, target, authorization, content_type, gzip, body }))
+}
+
+impl Request {
+    pub fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
 }
 
 fn read_exactly(stream: &mut impl BufRead, length: u64) -> io::Result<Vec<u8>> {
@@ -55,6 +68,69 @@ fn read_chunks(stream: &mut impl BufRead) -> io::Result<Vec<u8>> {
         if length == 0 {
             return Ok(body);
         }
+    }
+}
+
+/// A connection to the server to which a receiver forwards.
+pub struct Upstream {
+    stream: io::BufReader<TcpStream>,
+    address: String,
+}
+
+impl Upstream {
+    /// `address` is host and port.
+    pub fn new(address: &str) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream: io::BufReader::new(stream), address: address.to_owned() })
+    }
+
+    /// Forwards a request; returns the status and the answer as bytes.
+    pub fn ask(&mut self, request: &Request) -> io::Result<(u16, Vec<u8>)> {
+        let Request { method, target, authorization, content_type, gzip, body } = request;
+        let mut head = format!(
+            "{method} {target} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n",
+            self.address,
+            body.len()
+        );
+        for (name, value) in [("Authorization", authorization.as_str()), ("Content-Type", content_type)] {
+            if !value.is_empty() {
+                head += &format!("{name}: {value}\r\n");
+            }
+        }
+        head += if *gzip { "Content-Encoding: gzip\r\n\r\n" } else { "\r\n" };
+        let stream = self.stream.get_mut();
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(body)?;
+        self.answer()
+    }
+
+    /// An answer in chunks gets a length instead.
+    fn answer(&mut self) -> io::Result<(u16, Vec<u8>)> {
+        let (mut head, mut line) = (String::new(), String::new());
+        let (mut length, mut chunked) = (0, false);
+        while self.stream.read_line(&mut line)? > 2 {
+            match line.to_ascii_lowercase().trim_end().split_once(": ") {
+                Some(("content-length", value)) => length = value.parse().map_err(io::Error::other)?,
+                Some(("transfer-encoding", _)) => chunked = true,
+                _ => head += &line,
+            }
+            line.clear();
+        }
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok())
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
+        let body =
+            if chunked { read_chunks(&mut self.stream)? } else { read_exactly(&mut self.stream, length)? };
+        // An answer without content has no length.
+        head += &if status == 204 {
+            "\r\n".to_owned()
+        } else {
+            format!("Content-Length: {}\r\n\r\n", body.len())
+        };
+        Ok((status, [head.into_bytes(), body].concat()))
     }
 }
 

@@ -10,7 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use std::path::PathBuf;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
 const FLUSH_MAX: Duration = Duration::from_mins(2);
 
@@ -42,7 +42,7 @@ pub struct Options {
     shape: Shape,
 }
 
-/// Prints the numbers of records and bytes, and what a reader must know of the format, once all are in Kafka.
+/// Prints the numbers of records and bytes, the begin of the schedule, and what a reader must know of the format, once all are in Kafka.
 pub fn produce(options: &Options) {
     let names: Vec<String> = match options.topics {
         1 => vec![options.topic.clone()],
@@ -51,14 +51,18 @@ pub fn produce(options: &Options) {
     topics::create(&options.brokers, &names, options.partitions);
     let producer = producer(options);
     let mut encoder = Encoder::new(options.format, options.shape, options.config.as_deref());
-    let (mut generator, mut bytes, begin) = (Generator::new(options.shape), 0, Instant::now());
+    let (mut generator, mut bytes, begin) = (Generator::new(options.shape), 0, SystemTime::now());
     for n in 0..options.records {
+        let mut due = SystemTime::now();
         if let Some(rate) = options.per_second {
-            let due = begin + Duration::from_nanos(n * 1_000_000_000 / rate);
-            thread::sleep(due.saturating_duration_since(Instant::now()));
-            producer.poll(Duration::ZERO);
+            due = begin + Duration::from_nanos(n * 1_000_000_000 / rate);
+            // The schedule does not wait: a record that is late keeps the time for which it was due.
+            if let Ok(early) = due.duration_since(SystemTime::now()) {
+                producer.poll(Duration::ZERO);
+                thread::sleep(early);
+            }
         }
-        let value = encoder.encode(generator.next());
+        let value = encoder.encode(generator.next_due(due));
         bytes += value.len();
         let place = n as usize % (names.len() * options.partitions as usize);
         let (topic, partition) = (&names[place % names.len()], (place / names.len()) as i32);
@@ -67,11 +71,12 @@ pub fn produce(options: &Options) {
     producer.flush(FLUSH_MAX).unwrap();
     assert_eq!(producer.context().count(), 0, "records that did not reach Kafka");
     let description = encoder.description();
-    println!(r#"{{"records":{},"bytes":{bytes},"description":{description}}}"#, options.records);
+    let (records, begin_us) = (options.records, begin.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_micros());
+    println!(r#"{{"records":{records},"bytes":{bytes},"begin_us":{begin_us},"description":{description}}}"#);
 }
 
 fn producer(options: &Options) -> BaseProducer<Failures> {
-    let linger = if options.per_second.is_some() { "0" } else { "200" };
+    let linger = if options.per_second.is_some() { "1" } else { "200" };
     ClientConfig::new()
         .set("bootstrap.servers", &options.brokers)
         .set("compression.type", "lz4")

@@ -1,5 +1,5 @@
-//! A receiver that stores nothing. It answers at once, or after a configured delay, and counts lines only on request, so that counting delays
-//! no writer.
+//! A receiver that stores nothing, or forwards to InfluxDB. It answers at once, or after a configured delay, and counts lines only on request,
+//! so that counting delays no writer.
 //!
 //! Commands are lines on standard input; each is answered with one line of JSON.
 //! `status`: number of bodies, and time since the last one. `count`: lines since the start or since `forget`.
@@ -7,7 +7,7 @@
 //! `delay MS`: time before each later answer. `flush MS`: later answers come at multiples of this time, like those of InfluxDB 3, which
 //! acknowledges writes when it flushes its write-ahead log.
 
-use crate::http::{Request, read_request};
+use crate::http::{Request, Upstream, read_request};
 use clap::Args;
 use libdeflater::Decompressor;
 use std::io::{self, Write as _};
@@ -26,6 +26,9 @@ pub struct Options {
     /// Also keeps uncompressed bodies, which `latencies` reads
     #[arg(long)]
     keep: bool,
+    /// Host and port of an InfluxDB, which gets all requests and whose answers are passed on
+    #[arg(long)]
+    forward: Option<String>,
 }
 
 /// The content of one request.
@@ -48,12 +51,15 @@ struct State {
     delay_ms: AtomicU64,
     flush_ms: AtomicU64,
     keep: bool,
+    forward: Option<String>,
 }
 
 pub fn receive(options: &Options) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     println!(r#"{{"port":{}}}"#, listener.local_addr().unwrap().port());
-    let state = Arc::new(State { keep: options.keep, status: AtomicU16::new(204), ..State::default() });
+    let forward = options.forward.clone();
+    let state =
+        Arc::new(State { keep: options.keep, forward, status: AtomicU16::new(204), ..State::default() });
     let serving = Arc::clone(&state);
     thread::spawn(move || {
         for stream in listener.incoming() {
@@ -71,9 +77,18 @@ pub fn receive(options: &Options) {
 fn serve(stream: &TcpStream, state: &State) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let (mut reader, mut answers) = (io::BufReader::with_capacity(READ_BYTES, stream), stream);
+    let mut upstream = state.forward.as_deref().map(Upstream::new).transpose()?;
     while let Some(request) = read_request(&mut reader, &mut answers)? {
-        match request.path.as_str() {
-            "/api/v2/write" | "/write" => {
+        if let Some(upstream) = &mut upstream {
+            let (status, answer) = upstream.ask(&request)?;
+            answers.write_all(&answer)?;
+            if status == 204 && is_write(request.path()) {
+                state.bodies.lock().unwrap().push(kept(request, state.keep));
+            }
+            continue;
+        }
+        match request.path() {
+            path if is_write(path) => {
                 let status = state.status.load(Ordering::Relaxed);
                 if status == 204 {
                     let mut body = kept(request, state.keep);
@@ -92,6 +107,10 @@ fn serve(stream: &TcpStream, state: &State) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn is_write(path: &str) -> bool {
+    ["/api/v2/write", "/write"].contains(&path)
 }
 
 impl State {
@@ -192,25 +211,28 @@ fn count(bodies: &mut [Body]) {
     }
 }
 
-/// Milliseconds from the time in the field `sent` (microseconds) to the response, for all lines.
+/// Milliseconds from the time in the field `sent` (microseconds) to the response, for all lines with this field.
 fn latencies(bodies: &[Body]) -> String {
     let mut all: Vec<f64> = Vec::new();
     for body in bodies {
         for line in body.content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let line = std::str::from_utf8(line).unwrap();
-            let (_, behind) = line.split_once("sent=").unwrap();
+            // Points of another topic have no such field.
+            let Some((_, behind)) = line.split_once("sent=") else { continue };
             let end = behind.find([',', ' ', 'i']).unwrap();
             let sent_us: f64 = behind[..end].parse().unwrap();
             all.push(body.at_ns as f64 / 1e6 - sent_us / 1e3);
         }
     }
     all.sort_by(f64::total_cmp);
-    let at = |share: f64| all[((all.len() - 1) as f64 * share).round() as usize];
+    let at =
+        |share: f64| all.get((all.len().saturating_sub(1) as f64 * share).round() as usize).unwrap_or(&0.0);
     format!(
-        r#"{{"records":{},"p50_ms":{:.2},"p99_ms":{:.2},"max_ms":{:.2}}}"#,
+        r#"{{"records":{},"p50_ms":{:.2},"p99_ms":{:.2},"p999_ms":{:.2},"max_ms":{:.2}}}"#,
         all.len(),
         at(0.5),
         at(0.99),
+        at(0.999),
         at(1.0)
     )
 }

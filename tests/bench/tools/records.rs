@@ -9,6 +9,8 @@ const NAMES: u64 = 100;
 const REGIONS: [&str; 4] = ["ap-northeast-1", "ap-northeast-2", "ap-southeast-1", "ap-southeast-2"];
 const GROUPS: [&str; 5] = ["cpu", "mem", "disk", "net", "proc"];
 const HOSTS: u64 = 2_000;
+/// A multiple of the number of partitions, so that each host's records are in one partition.
+const TIMED_HOSTS: u64 = 96;
 /// 2026-01-01.
 const FIRST_MS: u64 = 1_767_225_600_000;
 const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz     ";
@@ -21,7 +23,7 @@ pub enum Kind {
     Wide,
     /// A given number of fields, bytes and series
     Shaped,
-    /// Adds the time of production in microseconds
+    /// A value, one of 96 hosts, and the time for which the record is due, in microseconds
     Timed,
 }
 
@@ -53,15 +55,26 @@ impl Generator {
         Self { shape, rng: fastrand::Rng::with_seed(SEED), number: 0, out: Vec::new() }
     }
 
+    /// A record that is due now.
     pub fn next(&mut self) -> &[u8] {
+        self.next_due(SystemTime::now())
+    }
+
+    pub fn next_due(&mut self, due: SystemTime) -> &[u8] {
         self.out.clear();
         match self.shape.kind {
             Kind::Ec2 => self.ec2(),
             Kind::Wide => self.wide(),
             Kind::Shaped => self.shaped(),
             Kind::Timed => {
-                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-                write!(self.out, r#"{{"sent":{},"value":{}}}"#, now.as_micros(), self.number).unwrap();
+                let (n, due) = (self.number, due.duration_since(SystemTime::UNIX_EPOCH).unwrap());
+                write!(
+                    self.out,
+                    r#"{{"host":"h{}","sent":{},"value":{n}}}"#,
+                    n % TIMED_HOSTS,
+                    due.as_micros()
+                )
+                .unwrap();
             }
         }
         self.number += 1;
