@@ -7,7 +7,7 @@ use crate::records::Records;
 use base::text::{counted, printable};
 use compare::Verdict;
 use mapping::Format;
-use migrate::telegraf::MARK;
+use migrate::telegraf::{MARK, comparison_conf};
 use migrate::{Became, DryRun, DryRunError, Input, Kind, Machine, Migration};
 use rdkafka::error::KafkaError;
 use std::io::{self, Write};
@@ -59,8 +59,8 @@ pub fn diff(
     let records: Vec<&[u8]> = records.map(|record| record.bytes).take(RECORDS_MAX).collect();
     let ours: Vec<Became> = records.iter().map(|record| mapping.map(record)).collect();
     let is_telegraf = files.iter().any(|file| Kind::of(&file.text) == Some(Kind::Telegraf));
-    let probe = if is_telegraf { migrate::telegraf::probe(files, machine, &topic) } else { None };
-    let (Some(probe), Some(program)) = (probe, program()) else {
+    let conf = if is_telegraf { comparison_conf(files, machine, &topic) } else { None };
+    let (Some(conf), Some(program)) = (conf, program()) else {
         show_ours(&ours, out)?;
         eprintln!(
             "these are the points of the bridge; to compare them with Telegraf's, install Telegraf, or name the program in TELEGRAF"
@@ -69,7 +69,7 @@ pub fn diff(
     };
     let wanted: Vec<usize> = ours.iter().map(|became| became.as_ref().map_or(0, Vec::len)).collect();
     let Theirs { lines: mut theirs, unlinked } =
-        match telegraf::run(&program, &probe.config, &topic, &records, &wanted) {
+        match telegraf::run(&program, &conf.config, &topic, &records, &wanted) {
             Ok(theirs) => theirs,
             Err(error) => {
                 show_ours(&ours, out)?;
@@ -108,10 +108,10 @@ pub fn diff(
             counted(unlinked.len(), "point")
         );
     }
-    for plugin in &probe.left_out {
+    for plugin in &conf.left_out {
         eprintln!("not compared: {plugin}");
     }
-    Ok(is_same && unlinked.is_empty() && probe.left_out.is_empty())
+    Ok(is_same && unlinked.is_empty() && conf.left_out.is_empty())
 }
 
 fn drop_time(line: &mut String) {

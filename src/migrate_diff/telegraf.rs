@@ -29,10 +29,10 @@ pub struct Theirs {
     pub unlinked: Vec<String>,
 }
 
-/// Telegraf's lines. `probe`: its configuration without addresses. `wanted`: expected number of lines per record.
+/// Telegraf's lines. `conf`: its configuration without addresses. `wanted`: expected number of lines per record.
 pub fn run(
     program: &Path,
-    probe: &str,
+    conf: &str,
     topic: &str,
     records: &[&[u8]],
     wanted: &[usize],
@@ -45,7 +45,7 @@ pub fn run(
     }
     kafka.flush(BEGIN_MAX)?;
     let (receiver, _runtime, arrived) = receiver()?;
-    let text = probe.replace("{brokers}", &kafka.address()).replace("{url}", &receiver.url());
+    let text = conf.replace("{brokers}", &kafka.address()).replace("{url}", &receiver.url());
     let telegraf = Telegraf::start(program, &text)?;
     let theirs = Theirs { lines: vec![Vec::new(); records.len()], unlinked: Vec::new() };
     Collector { theirs, wanted }.collect(&arrived, telegraf)

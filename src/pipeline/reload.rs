@@ -6,7 +6,7 @@ use super::{
 use crate::admin::ShownConfig;
 use crate::schemas;
 use base::Destination;
-use configuration::{Changes, Config, NeedsRestart};
+use configuration::{Config, LiveChanges, NeedsRestart};
 use engine::dead_letter::DeadLetterError;
 use engine::{
     DESTINATIONS_WITH_LANES, DeadLetterContext, EngineContext, Reload, ReloadApplied, Request, Routing,
@@ -56,7 +56,7 @@ pub enum ReloadOutcome {
 /// A reload that all data threads have applied.
 #[derive(Clone, Debug)]
 pub struct Reloaded {
-    pub changes: Changes,
+    pub changes: LiveChanges,
     pub took: Duration,
     /// Number of offsets that were fetched and not settled under the old configuration, and are read again.
     pub read_again: u64,
@@ -64,7 +64,7 @@ pub struct Reloaded {
 
 /// A reload that not all data threads have applied yet.
 pub(super) struct Reloading {
-    changes: Changes,
+    changes: LiveChanges,
     began: Instant,
     applied: Receiver<ReloadApplied>,
     read_again: u64,

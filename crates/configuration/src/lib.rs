@@ -72,7 +72,7 @@ pub use load::{
     Loaded, NotFound, SEARCHED, find, load, load_without_secrets, parse, parse_without_secrets, read,
 };
 pub use mask::is_secret_name;
-pub use needs_restart::{Changes, NeedsRestart};
+pub use needs_restart::{LiveChanges, NeedsRestart};
 pub use report::{ConfigErrors, Problem};
 pub use source::Place;
 

@@ -5,9 +5,9 @@ use super::keys::TABLES;
 use std::fmt;
 use thiserror::Error;
 
-/// The names of the parts that differ; empty if nothing changed.
+/// Names of the changed parts of a configuration, all of which a running process can apply. Empty if nothing changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes(Vec<&'static str>);
+pub struct LiveChanges(Vec<&'static str>);
 
 /// Keys that a process reads only when it starts.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl Config {
     ///
     /// # Errors
     /// A difference that needs a restart. Nothing of `new` may be applied then: half of a configuration is one that nobody wrote.
-    pub fn changes_to(&self, new: &Self) -> Result<Changes, NeedsRestart> {
+    pub fn changes_to(&self, new: &Self) -> Result<LiveChanges, NeedsRestart> {
         let mut changes = Vec::new();
         let mut restarts = Vec::new();
         for table in TABLES {
@@ -38,17 +38,17 @@ impl Config {
                 }
             }
         }
-        if restarts.is_empty() { Ok(Changes(changes)) } else { Err(NeedsRestart { keys: restarts }) }
+        if restarts.is_empty() { Ok(LiveChanges(changes)) } else { Err(NeedsRestart { keys: restarts }) }
     }
 }
 
-impl Changes {
+impl LiveChanges {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-impl fmt::Display for Changes {
+impl fmt::Display for LiveChanges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join(", "))
     }

@@ -13,7 +13,7 @@
 //!                     +---- OffsetTracker <---------------------- settled --------------------------+
 //! ```
 //!
-//! `Dispatcher` has no I/O and no clock, so that the simulation (`simulation.rs`) can drive it through random schedules. The path of
+//! `Dispatcher` has no I/O and no clock, so that the simulation (`simulation/`) can drive it through random schedules. The path of
 //! a record reads top to bottom in `record_handler.rs`.
 //!
 //! ```

@@ -137,7 +137,7 @@ impl Client {
         send(request.body(body)).await
     }
 
-    /// Checks credential and destination without writing a point. `Stored`: the server takes writes. `Refused` and `Split`: it takes no
+    /// Checks credential and destination without writing a point. `Stored`: the server takes writes. `Refused` and `TooLarge`: it takes no
     /// empty write, which means nothing for other writes. `Blocked` and `Retry`: it takes no write now.
     pub async fn probe(
         &self,

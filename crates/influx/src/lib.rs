@@ -9,7 +9,7 @@
 //! ```text
 //! LaneWriter::deliver -> SalvagePlan (salvage/): the next request -> Client: one HTTP request -> Answer
 //!          ^                                                                             |
-//!          +---- stored, retry, split, refused, blocked <- decide (outcome.rs) <- ParsedAnswer: the server's own words
+//!          +---- stored, retry, split, refused, blocked <- decide (outcome) <- ParsedAnswer: the server's own words
 //! ```
 //!
 //! `dialects/` has one file for each server family: its URLs, its phrases, its remedies.

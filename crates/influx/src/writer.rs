@@ -190,7 +190,7 @@ impl Writer {
             // A server may take lines but no empty write.
             Ok(
                 Outcome::Stored
-                | Outcome::Split { .. }
+                | Outcome::TooLarge { .. }
                 | Outcome::Refused { .. }
                 | Outcome::Uncompressed { .. },
             ) => Ok(()),

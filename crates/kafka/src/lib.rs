@@ -12,7 +12,7 @@
 //!              +-> Member (control thread): subscribe, poll, commit <- settled offsets
 //! ```
 //!
-//! All `unsafe` code that calls librdkafka is in `ffi.rs` and its children.
+//! All `unsafe` code that calls librdkafka is in `ffi/`.
 //!
 //! ```
 //! use kafka::{Settings, Topics};

@@ -47,12 +47,12 @@ impl<T> KeyTable<T> {
 
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&T> {
-        self.value(self.index_of(key)?)
+        self.value_at(self.index_of(key)?)
     }
 
     /// The value at an index that [`KeyTable::index_of`] returned.
     #[must_use]
-    pub fn value(&self, index: usize) -> Option<&T> {
+    pub fn value_at(&self, index: usize) -> Option<&T> {
         self.values.get(index)
     }
 }

@@ -35,7 +35,6 @@
 
 mod byte_windows;
 mod compression;
-mod constants;
 mod decimal;
 pub mod decode;
 mod distinct;
@@ -68,6 +67,7 @@ mod schemas;
 mod selector;
 mod template;
 mod time;
+mod topic_parts;
 
 pub use compression::{Compression, unpacked};
 pub use drop_reason::{DropReason, Drops};

@@ -1,9 +1,6 @@
 //! Writes lines, for objects of known and of unknown shape: decides which tags a line has, their order, and what limits it.
 
 use super::byte_windows::PaddedBuffer;
-use super::constants::{
-    Constants, CopiedField, FallbackTag, Measurement, RecordPart, RecordTemplate, ValueSource,
-};
 use super::drop_reason::{DropReason, Drops};
 use super::element::Element;
 use super::element_parser::Knowledge;
@@ -14,6 +11,9 @@ use super::rejection::Rejection;
 use super::replacements::Replaced;
 use super::rules::Rules;
 use super::scalar::{Kind, Scalar, Texts};
+use super::topic_parts::{
+    CopiedField, FallbackTag, Measurement, RecordPart, RecordTemplate, TopicParts, ValueSource,
+};
 use base::record::Record;
 use line_protocol::encode;
 
@@ -56,13 +56,13 @@ struct Tag {
 /// Source of a tag's value.
 #[derive(Clone, Copy, Debug)]
 enum TagSource {
-    /// Index in [`Constants::from_kafka`].
+    /// Index in [`TopicParts::from_kafka`].
     Kafka(usize),
     /// Index in [`LineValues::tags`].
     Record(usize),
     /// Index in the outside values.
     Outside(usize),
-    /// Index in [`Constants::fallback`].
+    /// Index in [`TopicParts::fallback`].
     Fallback(usize),
 }
 
@@ -70,7 +70,7 @@ enum TagSource {
 #[derive(Debug)]
 pub struct LineContext<'s> {
     pub known: &'s Knowledge,
-    pub constants: &'s Constants,
+    pub topic_parts: &'s TopicParts,
     pub outside: &'s OutsideValues,
     pub record: &'s Record<'s>,
     pub texts: Texts<'s>,
@@ -192,8 +192,8 @@ impl LineValues {
 
     /// Appends the measurement: the record's name, or the configured one.
     fn write_measurement(&mut self, context: &LineContext<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
-        let (start, LineContext { constants, outside, .. }) = (out.len(), context);
-        let named = self.name.or_else(|| outside.get(constants.name?).filter(Scalar::is_text));
+        let (start, LineContext { topic_parts, outside, .. }) = (out.len(), context);
+        let named = self.name.or_else(|| outside.get(topic_parts.name?).filter(Scalar::is_text));
         if let Some(name) = named {
             let name = name.decode(&context.texts, &mut self.scratch);
             let trimmed = encode::push_measurement(name, out);
@@ -213,8 +213,8 @@ impl LineValues {
     }
 
     fn write_configured_measurement(&mut self, context: &LineContext<'_>, out: &mut Vec<u8>) {
-        let (start, constants) = (out.len(), context.constants);
-        match &constants.measurement {
+        let (start, topic_parts) = (out.len(), context.topic_parts);
+        match &topic_parts.measurement {
             Measurement::Fixed(written) => return out.extend_from_slice(written),
             Measurement::Template(template) => {
                 let mut rendered = std::mem::take(&mut self.rendered);
@@ -227,7 +227,7 @@ impl LineValues {
             Measurement::Missing => {}
         }
         if out.len() == start {
-            out.extend_from_slice(&constants.topic);
+            out.extend_from_slice(&topic_parts.topic);
             self.drops.add(DropReason::Measurement);
         }
     }
@@ -258,11 +258,11 @@ impl LineValues {
     /// Appends a tag, or nothing where it has no value that can be written.
     #[expect(clippy::indexing_slicing, reason = "the layout was arranged for these values")]
     fn write_tag(&mut self, tag: Tag, context: &LineContext<'_>, out: &mut Vec<u8>) {
-        let LineContext { known, constants, outside, record, texts } = context;
+        let LineContext { known, topic_parts, outside, record, texts } = context;
         let prefix = &known.tags.get(tag.key).prefix;
         match tag.source {
             TagSource::Kafka(place) => {
-                let (_, tag) = &constants.from_kafka[place];
+                let (_, tag) = &topic_parts.from_kafka[place];
                 self.push_tag(prefix, out, |scratch, out| tag.push(record, scratch, out));
             }
             TagSource::Record(place) => {
@@ -273,7 +273,7 @@ impl LineValues {
                 let Some(scalar) = outside.get(place) else { return };
                 self.push_tag(prefix, out, |scratch, out| scalar.push_tag(texts, scratch, out));
             }
-            TagSource::Fallback(place) => match &constants.fallback[place].1 {
+            TagSource::Fallback(place) => match &topic_parts.fallback[place].1 {
                 FallbackTag::Fixed(written) => out.extend_from_slice(written),
                 FallbackTag::Template(template) => {
                     let mut rendered = std::mem::take(&mut self.rendered);
@@ -320,12 +320,12 @@ impl LineLayout {
         outside_tags: impl DoubleEndedIterator<Item = (KeyId, usize)>,
         record_fields: impl Iterator<Item = KeyId>,
         known: &mut Knowledge,
-        constants: &Constants,
+        topic_parts: &TopicParts,
     ) {
         known.tags.rank();
         self.tags.clear();
         // In the order of precedence.
-        for (place, (key, _)) in constants.from_kafka.iter().enumerate() {
+        for (place, (key, _)) in topic_parts.from_kafka.iter().enumerate() {
             self.push_tag(*key, TagSource::Kafka(place), known);
         }
         for (place, key) in record_tags.enumerate() {
@@ -334,15 +334,15 @@ impl LineLayout {
         for (key, place) in outside_tags.rev() {
             self.push_tag(key, TagSource::Outside(place), known);
         }
-        for (place, (key, _)) in constants.fallback.iter().enumerate() {
+        for (place, (key, _)) in topic_parts.fallback.iter().enumerate() {
             self.push_tag(*key, TagSource::Fallback(place), known);
         }
         self.tags.sort_unstable_by_key(|tag| tag.order);
 
-        self.offset = constants.offset_field;
+        self.offset = topic_parts.offset_field;
         let fields = record_fields.inspect(|key| self.offset = self.offset.filter(|offset| offset != key));
         let length = |key: &KeyId| known.fields.get(*key).prefix.len();
-        let configured = constants.fields.iter().map(|field| field.key).chain(constants.offset_field);
+        let configured = topic_parts.fields.iter().map(|field| field.key).chain(topic_parts.offset_field);
         self.longest_field = fields.chain(configured).max_by_key(length);
     }
 

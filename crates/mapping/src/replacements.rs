@@ -101,7 +101,7 @@ impl Replacements {
             Token::Text(text) => text.decode(scratch),
             _ => return Replaced::Unchanged,
         };
-        let table = self.tables.value(table).map_or(&[][..], Vec::as_slice);
+        let table = self.tables.value_at(table).map_or(&[][..], Vec::as_slice);
         let place = table.binary_search_by(|(from, _)| from.as_bytes().cmp(text));
         let Some((_, to)) = place.ok().and_then(|place| table.get(place)) else { return Replaced::Unchanged };
         let Some(range) = to else { return Replaced::LeftOut };

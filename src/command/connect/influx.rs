@@ -170,7 +170,7 @@ async fn writable(client: &Client, address: &Address, destination: &Destination,
             Line::failed(format!("{what}: {why}"), advice(Cause::RequestRefused, &why, place))
         }
         // A write without lines is no large request.
-        Ok(Outcome::Split { why }) => {
+        Ok(Outcome::TooLarge { why }) => {
             Line::failed(format!("{what}: {why}"), advice(Cause::RequestTooLarge, &why, place))
         }
         // The server may refuse the empty write itself.

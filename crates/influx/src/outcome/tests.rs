@@ -12,7 +12,7 @@ fn kind(outcome: &Outcome) -> (&'static str, Option<Cause>) {
         Outcome::Stored => ("stored", None),
         Outcome::Retry { cause, .. } => ("retry", Some(*cause)),
         Outcome::Uncompressed { .. } => ("uncompressed", None),
-        Outcome::Split { .. } => ("split", None),
+        Outcome::TooLarge { .. } => ("split", None),
         Outcome::Refused { .. } => ("refused", None),
         Outcome::Blocked { cause, .. } => ("blocked", Some(*cause)),
     }

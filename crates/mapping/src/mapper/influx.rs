@@ -177,7 +177,7 @@ impl Mapper {
     fn copies_influx_lines(&self) -> bool {
         let rules = &self.rules;
         let is_all = matches!(rules.include.patterns(), [pattern] if pattern == "*");
-        is_all && rules.exclude.is_empty() && rules.rename.is_empty() && self.constants.are_empty()
+        is_all && rules.exclude.is_empty() && rules.rename.is_empty() && self.topic_parts.are_empty()
     }
 
     fn copy_influx_line(
@@ -324,9 +324,9 @@ impl Mapper {
                 KeyUse::Excluded | KeyUse::Tag(_) => continue,
             };
             let generation = self.element.generation;
-            if tag
-                .is_some_and(|tag| self.known.tags.is_used_by(tag, generation) || self.constants.has_tag(tag))
-            {
+            if tag.is_some_and(|tag| {
+                self.known.tags.is_used_by(tag, generation) || self.topic_parts.has_tag(tag)
+            }) {
                 self.drop_influx(node, &key, DropReason::TagAndField, work);
                 continue;
             }
@@ -367,17 +367,16 @@ impl Mapper {
         let texts = Texts { record: text, ..pass.texts };
         values.collect(element, &known.fields, &texts)?;
         let (tags, fields) = (element.tags().map(|(key, _)| key), element.fields().map(|(key, _)| key));
-        layout.arrange(tags, std::iter::empty(), fields, known, &self.constants);
-        let offset = self.constants.offset_field.map(|key| &*known.fields.get(key).prefix);
-        if offset
-            .and_then(|key| known.tags.find(key))
-            .is_some_and(|tag| known.tags.is_used_by(tag, element.generation) || self.constants.has_tag(tag))
-        {
+        layout.arrange(tags, std::iter::empty(), fields, known, &self.topic_parts);
+        let offset = self.topic_parts.offset_field.map(|key| &*known.fields.get(key).prefix);
+        if offset.and_then(|key| known.tags.find(key)).is_some_and(|tag| {
+            known.tags.is_used_by(tag, element.generation) || self.topic_parts.has_tag(tag)
+        }) {
             known.drops.add(DropReason::TagAndField);
             layout.leave_out_offset();
         }
-        let (constants, outside) = (&self.constants, &self.outside);
-        let context = LineContext { known, constants, outside, record: pass.record, texts };
+        let (topic_parts, outside) = (&self.topic_parts, &self.outside);
+        let context = LineContext { known, topic_parts, outside, record: pass.record, texts };
         layout.write(values, &context, pass.lines.text_mut())?;
         end_line(time, pass.lines);
         known.drops.add_all(&values.drops);

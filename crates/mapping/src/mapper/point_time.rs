@@ -1,11 +1,11 @@
 //! The time of a point.
 
 use super::pass::Pass;
-use crate::constants::TimeText;
 use crate::formats::TimeMark;
 use crate::line::{LineContext, LineValues};
 use crate::rejection::Rejection;
 use crate::scalar::Scalar;
+use crate::topic_parts::TimeText;
 use crate::{Rules, TimeError, TimeFormat, distinct, time};
 use base::record::RecordTime;
 
@@ -36,7 +36,7 @@ impl Rules {
         pass: &Pass<'_, '_>,
         scratch: &mut Vec<u8>,
     ) -> Result<Option<i64>, Rejection> {
-        let Some((rule, input)) = self.time.as_ref().zip(context.constants.time.as_ref()) else {
+        let Some((rule, input)) = self.time.as_ref().zip(context.topic_parts.time.as_ref()) else {
             return self.kafka_time(index, pass);
         };
         let origin = pass.origin(index);

@@ -3,13 +3,13 @@
 use super::shape::{RecordShape, Slot};
 use crate::Rules;
 use crate::byte_windows::{Gap, Prefix};
-use crate::constants::Constants;
 use crate::decode::Scanner;
 use crate::element::{Element, SCALARS_MAX};
 use crate::element_parser::Knowledge;
 use crate::interned_keys::KeyId;
 use crate::line::LineLayout;
 use crate::plan::Role;
+use crate::topic_parts::TopicParts;
 use std::collections::HashSet;
 
 /// The shape of the object whose members stand between `object` and `end`. None where several values have one final key, because the value
@@ -20,7 +20,7 @@ pub fn record_shape(
     element: &Element,
     known: &mut Knowledge,
     rules: &Rules,
-    constants: &Constants,
+    topic_parts: &TopicParts,
 ) -> Option<RecordShape> {
     if element.has_repeated_keys || element.scalars.len() >= SCALARS_MAX {
         return None;
@@ -46,14 +46,14 @@ pub fn record_shape(
         slots.push(Slot { gap, node: *node, plan, copies_numbers, prefix, tag });
     }
     let end = Gap::new(object.at(end).since(gap_start));
-    let written_tags = tags.iter().copied().chain(constants.outside_tags.iter().map(|(key, _)| *key));
-    let written_fields = fields.iter().copied().chain(constants.fields.iter().map(|field| field.key));
-    if !are_distinct(written_tags) || !are_distinct(written_fields.chain(constants.offset_field)) {
+    let written_tags = tags.iter().copied().chain(topic_parts.outside_tags.iter().map(|(key, _)| *key));
+    let written_fields = fields.iter().copied().chain(topic_parts.fields.iter().map(|field| field.key));
+    if !are_distinct(written_tags) || !are_distinct(written_fields.chain(topic_parts.offset_field)) {
         return None;
     }
     let (mut layout, number_of_tags) = (LineLayout::default(), tags.len());
-    let outside_tags = constants.outside_tags.iter().copied();
-    layout.arrange(tags.into_iter(), outside_tags, fields.into_iter(), known, constants);
+    let outside_tags = topic_parts.outside_tags.iter().copied();
+    layout.arrange(tags.into_iter(), outside_tags, fields.into_iter(), known, topic_parts);
     Some(RecordShape { slots: slots.into(), end, tags: number_of_tags, copies: known.copied.len(), layout })
 }
 

@@ -7,11 +7,11 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-use super::constants::Constants;
 use super::element::Element;
 use super::element_parser::Knowledge;
 use super::line::{LineLayout, LineValues};
 use super::rules::Rules;
+use super::topic_parts::TopicParts;
 use crate::decode::Scanner;
 pub use shape::Facts;
 use shape::RecordShape;
@@ -148,7 +148,7 @@ impl RecordShapes {
         element: &Element,
         known: &mut Knowledge,
         rules: &Rules,
-        constants: &Constants,
+        topic_parts: &TopicParts,
     ) {
         self.learn_in -= 1;
         if self.learn_in > 0 {
@@ -159,7 +159,7 @@ impl RecordShapes {
         // Halved when the shape is proven.
         self.learn_every = (self.learn_every * 2).min(LEARN_EVERY_MAX);
         self.learn_in = self.learn_every;
-        if let Some(record_shape) = learn::record_shape(object, end, element, known, rules, constants)
+        if let Some(record_shape) = learn::record_shape(object, end, element, known, rules, topic_parts)
             && record_shape.bytes() <= BYTES_MAX
         {
             self.known.push(LearnedShape { record_shape, hits: 0, next: 0 });

@@ -7,7 +7,7 @@ use crate::plugin::{Options, SourceLine};
 
 /// The effects of the filters that apply to a tag.
 #[derive(Debug, Default)]
-pub struct Changes {
+pub struct FilterEffects {
     /// Keys that get the same value in every record.
     pub constants: Vec<(String, String, SourceLine)>,
     /// Keys that get the tag as their value.
@@ -18,16 +18,16 @@ pub struct Changes {
     pub time_key: Option<String>,
 }
 
-pub fn read(filters: &[&Section], notes: &mut Notes) -> Changes {
-    let mut changes = Changes::default();
+pub fn read(filters: &[&Section], notes: &mut Notes) -> FilterEffects {
+    let mut effects = FilterEffects::default();
     for filter in filters {
         match filter.plugin() {
-            "record_transformer" | "record_modifier" => transform(filter, &mut changes, notes),
+            "record_transformer" | "record_modifier" => transform(filter, &mut effects, notes),
             "stdout" => {}
             other => notes.add(filter.place.note("<filter>", without_counterpart(other))),
         }
     }
-    changes
+    effects
 }
 
 fn without_counterpart(plugin: &str) -> String {
@@ -47,7 +47,7 @@ fn without_counterpart(plugin: &str) -> String {
     format!("{plugin} has no counterpart: {instead}")
 }
 
-fn transform(filter: &Section, changes: &mut Changes, notes: &mut Notes) {
+fn transform(filter: &Section, effects: &mut FilterEffects, notes: &mut Notes) {
     let mut options = Options::new(filter.plugin(), &filter.options);
     for name in ["@type", "type"] {
         options.take(name);
@@ -57,14 +57,14 @@ fn transform(filter: &Section, changes: &mut Changes, notes: &mut Notes) {
         if let Some(setting) = options.take(name)
             && (renewed || name == "whitelist_keys")
         {
-            changes.kept.extend(setting.value.list());
+            effects.kept.extend(setting.value.list());
         }
     }
-    changes
+    effects
         .removed
         .extend(options.take("remove_keys").map(|setting| setting.value.list()).unwrap_or_default());
     if let Some(setting) = options.take("renew_time_key") {
-        changes.time_key = Some(setting.value.text.clone());
+        effects.time_key = Some(setting.value.text.clone());
     }
     options.finish(KNOWN, IGNORED, notes);
     for setting in filter.children("record").flat_map(|record| &record.options) {
@@ -72,14 +72,14 @@ fn transform(filter: &Section, changes: &mut Changes, notes: &mut Notes) {
         match text {
             // A placeholder is not a variable, so its "$" is escaped.
             "$${hostname}" => {
-                changes.constants.push((name.clone(), "${HOSTNAME}".to_owned(), setting.place.clone()));
+                effects.constants.push((name.clone(), "${HOSTNAME}".to_owned(), setting.place.clone()));
             }
-            "$${tag}" => changes.tag_keys_of_tag.push((name.clone(), setting.place.clone())),
+            "$${tag}" => effects.tag_keys_of_tag.push((name.clone(), setting.place.clone())),
             _ if text.contains("$${") => {
                 let why = "a key can't be computed from others: use `rename` for names, or let the producer write the key";
                 notes.add(setting.place.note(name, why));
             }
-            _ => changes.constants.push((name.clone(), text.to_owned(), setting.place.clone())),
+            _ => effects.constants.push((name.clone(), text.to_owned(), setting.place.clone())),
         }
     }
 }

@@ -252,9 +252,9 @@ fn bridge(source: &Source<'_>, ways: Vec<Way<'_>>, notes: &mut Notes) -> Bridge 
         let Some(section) = way.route.output else { continue };
         way.route.filters.iter().for_each(|filter| note_ruby(filter, notes));
         note_ruby(section, notes);
-        let changes = filter::read(&way.route.filters, notes);
+        let effects = filter::read(&way.route.filters, notes);
         let incoming =
-            Incoming { source, topics: way.topics, changes, time: time.clone(), is_one_of_several };
+            Incoming { source, topics: way.topics, effects, time: time.clone(), is_one_of_several };
         output::add(section, &incoming, &mut draft, notes);
     }
     draft.bridge()

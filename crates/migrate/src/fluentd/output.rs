@@ -1,6 +1,6 @@
 //! Migrates `<match>` of `influxdb` and `influxdb2` to a `[[mapping]]` and `[influx]`.
 
-use super::filter::Changes;
+use super::filter::FilterEffects;
 use super::source::{IGNORED, RETRIES, Source, SourceTime, Topic};
 use super::syntax::Section;
 use super::text::Text;
@@ -15,7 +15,7 @@ use configuration::draft::{Table, literal};
 pub struct Incoming<'a> {
     pub source: &'a Source<'a>,
     pub topics: Vec<&'a Topic>,
-    pub changes: Changes,
+    pub effects: FilterEffects,
     pub time: Option<SourceTime>,
     /// Whether other mappings exist for other topics.
     pub is_one_of_several: bool,
@@ -146,7 +146,7 @@ fn fixed_tags(
     notes: &mut Notes,
 ) {
     let mut fixed = toml::Table::new();
-    for (key, value, place) in &incoming.changes.constants {
+    for (key, value, place) in &incoming.effects.constants {
         if tag_keys.contains(key) {
             fixed.insert(key.clone(), literal(value).into());
         } else {
@@ -164,7 +164,7 @@ fn fixed_tags(
         mapping.set("key_tag", key.as_str());
     }
     let by_option = options.take("tag_fluentd").filter(|setting| setting.value.flag() == Some(true));
-    let by_filter = incoming.changes.tag_keys_of_tag.iter().filter(|(key, _)| tag_keys.contains(key));
+    let by_filter = incoming.effects.tag_keys_of_tag.iter().filter(|(key, _)| tag_keys.contains(key));
     let of_tag = by_filter.map(|(key, place)| (key.as_str(), place)).next();
     let of_tag = by_option.map(|setting| ("fluentd", &setting.place)).or(of_tag);
     if let Some((key, place)) = of_tag {
@@ -199,12 +199,12 @@ fn fields(
         );
     }
     let mut kept = options.take("field_keys").map(|setting| setting.value.list()).unwrap_or_default();
-    kept.extend(incoming.changes.kept.iter().cloned());
+    kept.extend(incoming.effects.kept.iter().cloned());
     if !kept.is_empty() {
         mapping.set("include", flattened(&kept, is_v2));
     }
-    if !incoming.changes.removed.is_empty() {
-        mapping.set("exclude", flattened(&incoming.changes.removed, is_v2));
+    if !incoming.effects.removed.is_empty() {
+        mapping.set("exclude", flattened(&incoming.effects.removed, is_v2));
     }
     if is_v2 {
         mapping.comment("Nested objects: the field cpu.system becomes cpu_system; rename = { \"cpu_*\" = \"cpu.*\" } keeps the old names.");
@@ -236,7 +236,7 @@ fn times(
             notes.add(setting.place.note("time_key", why));
         }
         (Some(setting.value.text.as_str()), format.map(str::to_owned))
-    } else if let Some(key) = &incoming.changes.time_key {
+    } else if let Some(key) = &incoming.effects.time_key {
         (Some(key.as_str()), Some("unix".to_owned()))
     } else if let Some(time) = &incoming.time {
         (Some(time.key.as_str()), time.format.clone())

@@ -9,7 +9,7 @@ use crate::plugin::{Options, Setting, SourceLine};
 
 /// The effects of the filters on events.
 #[derive(Debug, Default)]
-pub struct Changes {
+pub struct FilterEffects {
     /// The filter `json` parses the text of the record.
     pub reads_json: bool,
     /// The key for the result of that filter.
@@ -37,7 +37,7 @@ pub struct Time {
     pub zone: Option<String>,
 }
 
-impl Changes {
+impl FilterEffects {
     /// The record's key of a field, after the renames of the filters so far.
     pub fn original(&self, reference: &str) -> String {
         let name = names::key(reference);
@@ -57,24 +57,24 @@ impl Changes {
 }
 
 /// Reads the filters. `known` decides which apply to every record; other conditions are noted.
-pub fn read(plugins: &[&Plugin], known: &KnownFields, notes: &mut Notes) -> Changes {
-    let mut changes = Changes::default();
+pub fn read(plugins: &[&Plugin], known: &KnownFields, notes: &mut Notes) -> FilterEffects {
+    let mut effects = FilterEffects::default();
     for filter in plugins.iter().filter(|plugin| plugin.section == "filter") {
         let mut options = Options::new(&filter.name, &filter.settings);
         match filter.name.as_str() {
-            "json" => json(filter, &mut options, &mut changes, notes),
-            "mutate" => mutate(&mut options, &mut changes, notes),
-            "date" => date(filter, &mut options, &mut changes, notes),
+            "json" => json(filter, &mut options, &mut effects, notes),
+            "mutate" => mutate(&mut options, &mut effects, notes),
+            "date" => date(filter, &mut options, &mut effects, notes),
             other => {
                 notes.add(filter.place.note(other, without_counterpart(other)));
                 continue;
             }
         }
         super::note_conditions(filter, known, notes);
-        common(&mut options, &mut changes, notes);
+        common(&mut options, &mut effects, notes);
         options.finish(KNOWN, REFUSED, notes);
     }
-    changes
+    effects
 }
 
 fn without_counterpart(filter: &str) -> String {
@@ -98,19 +98,19 @@ fn without_counterpart(filter: &str) -> String {
     format!("it has no counterpart: {instead}")
 }
 
-fn json(filter: &Plugin, options: &mut Options<'_, Value>, changes: &mut Changes, notes: &mut Notes) {
+fn json(filter: &Plugin, options: &mut Options<'_, Value>, effects: &mut FilterEffects, notes: &mut Notes) {
     let source = options.take("source").and_then(|setting| setting.value.text()).unwrap_or("message");
     let target = options.take("target").and_then(|setting| setting.value.text());
     if names::key(source) == "message" {
-        changes.reads_json = true;
-        changes.target = target.map(names::key);
+        effects.reads_json = true;
+        effects.target = target.map(names::key);
     } else {
         let why = "the bridge does not parse JSON in a string of the record: let the producer write it without quotes";
         notes.add(filter.place.note("json", why));
     }
 }
 
-fn date(filter: &Plugin, options: &mut Options<'_, Value>, changes: &mut Changes, notes: &mut Notes) {
+fn date(filter: &Plugin, options: &mut Options<'_, Value>, effects: &mut FilterEffects, notes: &mut Notes) {
     let target = options.take("target").and_then(|setting| setting.value.text());
     let zone = options.take("timezone").and_then(|setting| setting.value.text()).map(str::to_owned);
     let Some(setting) = options.take("match") else { return };
@@ -133,19 +133,19 @@ fn date(filter: &Plugin, options: &mut Options<'_, Value>, changes: &mut Changes
     if let (None, Some(Err(why))) = (&format, tried.first()) {
         notes.add(setting.place.note("match", why.as_str()));
     }
-    changes.time = Some(Time { key: changes.original(field), format, zone });
+    effects.time = Some(Time { key: effects.original(field), format, zone });
 }
 
-fn mutate(options: &mut Options<'_, Value>, changes: &mut Changes, notes: &mut Notes) {
+fn mutate(options: &mut Options<'_, Value>, effects: &mut FilterEffects, notes: &mut Notes) {
     // Logstash applies the options in this order, not in that of the file.
     for setting in options.take_all("rename") {
         for (from, to) in texts_of(setting, notes) {
-            changes.rename(from, to);
+            effects.rename(from, to);
         }
     }
     for setting in options.take_all("convert") {
         for (name, kind) in texts_of(setting, notes) {
-            convert(name, kind, setting, changes, notes);
+            convert(name, kind, setting, effects, notes);
         }
     }
     for (name, why) in [
@@ -170,13 +170,13 @@ fn mutate(options: &mut Options<'_, Value>, changes: &mut Changes, notes: &mut N
 
 const COMPUTED: &str = "the bridge does not change values: let the producer do so";
 
-fn convert(name: &str, kind: &str, setting: &Setting<Value>, changes: &mut Changes, notes: &mut Notes) {
-    let key = changes.original(name);
+fn convert(name: &str, kind: &str, setting: &Setting<Value>, effects: &mut FilterEffects, notes: &mut Notes) {
+    let key = effects.original(name);
     match kind {
-        "integer" | "integer_eu" => changes.numbers.push(key),
+        "integer" | "integer_eu" => effects.numbers.push(key),
         "float" | "float_eu" => {
-            changes.numbers.push(key.clone());
-            changes.as_floats.push(key);
+            effects.numbers.push(key.clone());
+            effects.as_floats.push(key);
         }
         _ => {
             let why = format!("{name} does not become a {kind}: the value of the record is stored");
@@ -196,14 +196,14 @@ pub fn texts_of<'s>(setting: &'s Setting<Value>, notes: &mut Notes) -> Vec<(&'s 
 }
 
 /// Reads the options that every filter has.
-fn common(options: &mut Options<'_, Value>, changes: &mut Changes, notes: &mut Notes) {
+fn common(options: &mut Options<'_, Value>, effects: &mut FilterEffects, notes: &mut Notes) {
     for setting in options.take_all("add_field") {
         for (name, text) in texts_of(setting, notes) {
             match names::reference(text).map(|reference| (reference, names::of_kafka(reference))) {
-                Some((_, Some(of_kafka))) => changes.of_kafka.push((names::key(name), of_kafka)),
+                Some((_, Some(of_kafka))) => effects.of_kafka.push((names::key(name), of_kafka)),
                 Some(_) => notes.add(setting.place.note("add_field", COPIED)),
                 None if names::is_fixed(text) => {
-                    changes.constants.push((names::key(name), text.to_owned(), setting.place.clone()));
+                    effects.constants.push((names::key(name), text.to_owned(), setting.place.clone()));
                 }
                 None => {
                     notes.add(setting.place.note("add_field", "a field can't be composed of others"));
@@ -213,9 +213,9 @@ fn common(options: &mut Options<'_, Value>, changes: &mut Changes, notes: &mut N
     }
     for setting in options.take_all("remove_field") {
         let names = setting.value.list();
-        let removed = names.iter().map(|name| changes.original(name));
+        let removed = names.iter().map(|name| effects.original(name));
         let removed: Vec<String> = removed.filter(|key| !names::is_of_logstash(key)).collect();
-        changes.removed.extend(removed);
+        effects.removed.extend(removed);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Migrates the output `influxdb` to a `[[mapping]]` and `[influx]`.
 
-use super::filters::Changes;
+use super::filters::FilterEffects;
 use super::names::{self, OfKafka};
 use super::syntax::{Plugin, Value};
 use super::{REFUSED, mapping};
@@ -13,13 +13,13 @@ use configuration::draft::Table;
 /// Fills `[influx]` and a mapping.
 pub fn add(
     output: &Plugin,
-    changes: &mut Changes,
+    effects: &mut FilterEffects,
     table: &mut Table,
     draft: &mut DraftTables,
     notes: &mut Notes,
 ) {
     let mut options = Options::new("the influxdb output", &output.settings);
-    measurement(&mut options, table, changes, notes);
+    measurement(&mut options, table, effects, notes);
     let sends_tags = options.take("send_as_tags");
     let tags = sends_tags.map_or_else(|| vec!["host"], |setting| setting.value.list());
     let tags: Vec<String> = tags.into_iter().map(names::key).collect();
@@ -32,11 +32,11 @@ pub fn add(
     // Logstash's default.
     let precision = options.take("time_precision").and_then(|s| s.value.text()).unwrap_or("ms");
     if by_event {
-        event_fields(&tags, excluded, table, changes);
+        event_fields(&tags, excluded, table, effects);
     } else if let Some(points) = points {
-        data_points(points, &tags, coerced, (overrides, precision), table, changes, notes);
+        data_points(points, &tags, coerced, (overrides, precision), table, effects, notes);
     }
-    coerce(coerced, by_event, table, changes, notes);
+    coerce(coerced, by_event, table, effects, notes);
     server(&mut options, table, draft, notes);
     if let Some(setting) = options.take("idle_flush_time") {
         if let Some(age) = setting.value.text().and_then(|text| text.parse().ok()).and_then(duration) {
@@ -49,7 +49,12 @@ pub fn add(
     options.finish(WITHOUT_COUNTERPART, REFUSED, notes);
 }
 
-fn measurement(options: &mut Options<'_, Value>, table: &mut Table, changes: &Changes, notes: &mut Notes) {
+fn measurement(
+    options: &mut Options<'_, Value>,
+    table: &mut Table,
+    effects: &FilterEffects,
+    notes: &mut Notes,
+) {
     let setting = options.take("measurement");
     // Logstash's default.
     let text = setting.and_then(|setting| setting.value.text()).unwrap_or("logstash");
@@ -57,7 +62,7 @@ fn measurement(options: &mut Options<'_, Value>, table: &mut Table, changes: &Ch
         text.replace("%{[@metadata][kafka][topic]}", "{topic}").replace("%{[kafka][topic]}", "{topic}");
     match (names::reference(&text), setting) {
         (Some(reference), _) => {
-            table.set("name_key", changes.original(reference));
+            table.set("name_key", effects.original(reference));
             table.set_because("measurement", "logstash", &["For records without that key."]);
         }
         (None, Some(setting)) if !names::is_fixed(&text) => {
@@ -79,10 +84,10 @@ fn event_fields(
     tags: &[String],
     excluded: Option<&Setting<Value>>,
     table: &mut Table,
-    changes: &mut Changes,
+    effects: &mut FilterEffects,
 ) {
-    let keys: Vec<String> = tags.iter().map(|tag| changes.original(tag)).collect();
-    mapping::tags(tags, &keys, table, changes);
+    let keys: Vec<String> = tags.iter().map(|tag| effects.original(tag)).collect();
+    mapping::tags(tags, &keys, table, effects);
     table
         .set_because("string_fields", vec!["*"], &["Every string and boolean is a field, unless it is a tag."])
         .set_because(
@@ -92,14 +97,14 @@ fn event_fields(
         );
     let standard = || ["@timestamp", "@version", "sequence", "message", "type"].map(str::to_owned).to_vec();
     let listed =
-        |setting: &Setting<Value>| setting.value.list().iter().map(|name| changes.original(name)).collect();
+        |setting: &Setting<Value>| setting.value.list().iter().map(|name| effects.original(name)).collect();
     let mut exclude: Vec<String> = excluded.map_or_else(standard, listed);
-    exclude.extend(changes.removed.iter().cloned());
+    exclude.extend(effects.removed.iter().cloned());
     exclude.dedup();
     if !exclude.is_empty() {
         table.set("exclude", globs(&exclude));
     }
-    changes.removed.clear();
+    effects.removed.clear();
 }
 
 /// Migrates an output that stores only the listed fields, as text unless they are coerced.
@@ -109,7 +114,7 @@ fn data_points(
     coerced: Option<&Setting<Value>>,
     (overrides_time, precision): (bool, &str),
     table: &mut Table,
-    changes: &mut Changes,
+    effects: &mut FilterEffects,
     notes: &mut Notes,
 ) {
     let coerced: Vec<&str> =
@@ -119,7 +124,7 @@ fn data_points(
         let is_tag = tags.iter().any(|tag| tag == name);
         let Some(reference) = names::reference(text) else {
             if names::is_fixed(text) {
-                changes.constants.push((name.to_owned(), text.to_owned(), points.place.clone()));
+                effects.constants.push((name.to_owned(), text.to_owned(), points.place.clone()));
             } else {
                 let why = format!("{name} can't be composed of parts of the record");
                 notes.add(points.place.note("data_points", why));
@@ -128,21 +133,21 @@ fn data_points(
         };
         if name == "time" {
             if overrides_time {
-                time_of(reference, precision, points, changes, notes);
+                time_of(reference, precision, points, effects, notes);
             }
             continue;
         }
         if let Some(of_kafka) = names::of_kafka(reference) {
-            changes.of_kafka.push((name.to_owned(), of_kafka));
+            effects.of_kafka.push((name.to_owned(), of_kafka));
             continue;
         }
-        if is_of_kafka(name, reference, changes) {
+        if is_of_kafka(name, reference, effects) {
             continue;
         }
-        let key = changes.original(reference);
-        changes.renamed.retain(|(from, _)| *from != key);
+        let key = effects.original(reference);
+        effects.renamed.retain(|(from, _)| *from != key);
         if key != name {
-            changes.renamed.push((key.clone(), name.to_owned()));
+            effects.renamed.push((key.clone(), name.to_owned()));
         }
         if is_tag {
             tag_keys.push(key);
@@ -155,8 +160,8 @@ fn data_points(
     }
     // Tags that are not among the fields have no effect.
     let used: Vec<&String> = tag_keys.iter().chain(&included).collect();
-    changes.renamed.retain(|(from, _)| used.contains(&from));
-    mapping::tags(tags, &tag_keys, table, changes);
+    effects.renamed.retain(|(from, _)| used.contains(&from));
+    mapping::tags(tags, &tag_keys, table, effects);
     if !included.is_empty() {
         table.set("include", globs(&included));
     }
@@ -168,13 +173,13 @@ fn data_points(
               "start a new measurement for records with numbers."],
         );
     }
-    changes.removed.clear();
+    effects.removed.clear();
 }
 
 /// Whether a filter filled the field with metadata of Kafka; the field is then renamed.
-fn is_of_kafka(name: &str, reference: &str, changes: &mut Changes) -> bool {
+fn is_of_kafka(name: &str, reference: &str, effects: &mut FilterEffects) -> bool {
     let key = names::key(reference);
-    match changes.of_kafka.iter_mut().find(|(known, _)| *known == key) {
+    match effects.of_kafka.iter_mut().find(|(known, _)| *known == key) {
         Some((known, _)) => {
             name.clone_into(known);
             true
@@ -187,11 +192,11 @@ fn time_of(
     reference: &str,
     precision: &str,
     points: &Setting<Value>,
-    changes: &mut Changes,
+    effects: &mut FilterEffects,
     notes: &mut Notes,
 ) {
     if names::of_kafka(reference) == Some(OfKafka::Timestamp) {
-        changes.time = None;
+        effects.time = None;
         return;
     }
     let format = match precision {
@@ -205,8 +210,8 @@ fn time_of(
             return;
         }
     };
-    let key = changes.original(reference);
-    changes.time = Some(super::filters::Time { key, format: Some(format.to_owned()), zone: None });
+    let key = effects.original(reference);
+    effects.time = Some(super::filters::Time { key, format: Some(format.to_owned()), zone: None });
 }
 
 /// Migrates `coerce_values`. A mapping has one setting for all integers.
@@ -214,7 +219,7 @@ fn coerce(
     coerced: Option<&Setting<Value>>,
     by_event: bool,
     table: &mut Table,
-    changes: &mut Changes,
+    effects: &mut FilterEffects,
     notes: &mut Notes,
 ) {
     let Some(setting) = coerced else { return };
@@ -223,8 +228,8 @@ fn coerce(
     let (integers, floats) = (of_kind("integer"), of_kind("float"));
     for (name, value) in &pairs {
         if matches!(value.text(), Some("integer" | "float")) {
-            let key = changes.original(name);
-            changes.numbers.push(key);
+            let key = effects.original(name);
+            effects.numbers.push(key);
         }
     }
     if !by_event && integers > 0 && floats == 0 {

@@ -1,6 +1,6 @@
 //! Fills the keys of a `[[mapping]]` that come from the filters and the input.
 
-use super::filters::{Changes, Time};
+use super::filters::{FilterEffects, Time};
 use super::kafka::Records;
 use super::names::OfKafka;
 use crate::Notes;
@@ -9,11 +9,11 @@ use configuration::draft::Table;
 use toml::Value;
 
 /// Sets tags: fields `names` of events, which are `keys` of records or fixed.
-pub fn tags(names: &[String], keys: &[String], table: &mut Table, changes: &mut Changes) {
+pub fn tags(names: &[String], keys: &[String], table: &mut Table, effects: &mut FilterEffects) {
     let (fixed, others): (Vec<_>, Vec<_>) =
-        changes.constants.drain(..).partition(|(name, _, _)| names.contains(name));
-    changes.constants = others;
-    let of_kafka: Vec<&String> = changes.of_kafka.iter().map(|(name, _)| name).collect();
+        effects.constants.drain(..).partition(|(name, _, _)| names.contains(name));
+    effects.constants = others;
+    let of_kafka: Vec<&String> = effects.of_kafka.iter().map(|(name, _)| name).collect();
     let of_record =
         keys.iter().filter(|key| !of_kafka.contains(key) && !fixed.iter().any(|(name, ..)| name == *key));
     let globs: Vec<String> = of_record.map(|key| exact_glob(key)).collect();
@@ -27,15 +27,15 @@ pub fn tags(names: &[String], keys: &[String], table: &mut Table, changes: &mut 
 }
 
 /// Sets the keys that the output did not set.
-pub fn finish(table: &mut Table, changes: Changes, records: &Records, notes: &mut Notes) {
+pub fn finish(table: &mut Table, effects: FilterEffects, records: &Records, notes: &mut Notes) {
     if let Some(format) = records.format.filter(|format| *format != "json") {
         table.set("format", format);
     }
-    if records.format.is_none() && !changes.reads_json {
+    if records.format.is_none() && !effects.reads_json {
         let why = "the records are text for Logstash, without a json filter: set `format` of [[mapping]], or let the producer write JSON";
         notes.add_to(table, records.codec_place.note("codec", why));
     }
-    for (name, of_kafka) in &changes.of_kafka {
+    for (name, of_kafka) in &effects.of_kafka {
         match of_kafka {
             OfKafka::Topic => table.set("topic_tag", name.as_str()),
             OfKafka::Partition => table.set("partition_tag", name.as_str()),
@@ -44,13 +44,13 @@ pub fn finish(table: &mut Table, changes: Changes, records: &Records, notes: &mu
             OfKafka::Timestamp | OfKafka::Other => table,
         };
     }
-    for (name, _, place) in &changes.constants {
+    for (name, _, place) in &effects.constants {
         let why = format!(
             "the bridge adds no field with a fixed value; as a tag it is tags = {{ {name} = \"...\" }} in [[mapping]]"
         );
         notes.add_to(table, place.note(name, why));
     }
-    let mut numbers = changes.numbers;
+    let mut numbers = effects.numbers;
     numbers.sort();
     numbers.dedup();
     if !numbers.is_empty() {
@@ -69,17 +69,17 @@ pub fn finish(table: &mut Table, changes: Changes, records: &Records, notes: &mu
             table.set("number_fields", globs);
         }
     }
-    if !changes.removed.is_empty() {
-        table.set("exclude", changes.removed.iter().map(|key| exact_glob(key)).collect::<Vec<_>>());
+    if !effects.removed.is_empty() {
+        table.set("exclude", effects.removed.iter().map(|key| exact_glob(key)).collect::<Vec<_>>());
     }
-    let renamed = changes.renamed.into_iter().map(|(from, to)| (from, to.into()));
-    let target = changes.target.map(|target| ("*".to_owned(), format!("{target}_*").into()));
+    let renamed = effects.renamed.into_iter().map(|(from, to)| (from, to.into()));
+    let target = effects.target.map(|target| ("*".to_owned(), format!("{target}_*").into()));
     let renamed: toml::Table =
         renamed.filter(|(from, _): &(String, Value)| !from.contains('*')).chain(target).collect();
     if !renamed.is_empty() {
         table.set("rename", renamed);
     }
-    times(table, changes.time);
+    times(table, effects.time);
 }
 
 fn times(table: &mut Table, time: Option<Time>) {

@@ -109,14 +109,14 @@ fn bridge(input: &Plugin, plugins: &[Plugin], notes: &mut Notes) -> Bridge {
     let mut records = kafka::read(input, &mut draft, notes);
     let reached: Vec<&Plugin> =
         plugins.iter().filter(|plugin| known.reaches(plugin) != Some(false)).collect();
-    let mut changes = filters::read(&reached, &known, notes);
+    let mut effects = filters::read(&reached, &known, notes);
     // Conditions use "type" to choose outputs; no output stores it.
-    changes.constants.extend(records.constants.drain(..).filter(|(name, ..)| name != "type"));
+    effects.constants.extend(records.constants.drain(..).filter(|(name, ..)| name != "type"));
     let mut table = Table::new("[[mapping]]");
     let mut outputs = outputs(&reached);
     if let Some(output) = outputs.next() {
         note_conditions(output, &known, notes);
-        influxdb::add(output, &mut changes, &mut table, &mut draft, notes);
+        influxdb::add(output, &mut effects, &mut table, &mut draft, notes);
     } else {
         table.set("string_fields", vec!["*"]).suggest(
             "tag_keys",
@@ -132,7 +132,7 @@ fn bridge(input: &Plugin, plugins: &[Plugin], notes: &mut Notes) -> Bridge {
         );
         notes.add(second.place.note("influxdb", why));
     }
-    mapping::finish(&mut table, changes, &records, notes);
+    mapping::finish(&mut table, effects, &records, notes);
     draft.mappings.push(table);
     draft.bridge()
 }

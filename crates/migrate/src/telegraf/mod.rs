@@ -10,6 +10,7 @@ mod agent;
 mod amounts;
 mod avro;
 mod bridges;
+mod comparison_conf;
 mod conf;
 mod csv;
 mod filters;
@@ -22,14 +23,13 @@ mod kafka;
 mod metricpass;
 mod msgpack;
 mod output;
-mod probe;
 mod processors;
 mod report;
 mod rules;
 mod variables;
 mod xpath;
 
-pub use probe::{MARK, Probe, probe};
+pub use comparison_conf::{ComparisonConf, MARK, comparison_conf};
 
 use super::{Input, Machine, MigrateError, Migration, Note};
 use conf::Conf;

@@ -107,14 +107,14 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         let number = self.lanes.len();
         let destination = self.settings.routing.destination(route.lane.destination);
         let closed = self.outlet.open(number, &destination, &self.finished.0);
-        let batch_id = self.new_batch_id();
+        let batch_id = self.take_batch_id();
         let batch = || Batch::new(batch_id, &self.settings.budget);
         let sizes = SizeController::new(self.settings.limits.sizes);
         self.lanes.push(Lane::new(route.lane, destination, queue, (batch(), batch()), sizes, closed));
         number
     }
 
-    fn new_batch_id(&mut self) -> BatchId {
+    fn take_batch_id(&mut self) -> BatchId {
         let batch_id = self.next_batch_id;
         self.next_batch_id = batch_id.next();
         batch_id

@@ -28,7 +28,7 @@ pub enum Outcome {
         why: String,
     },
     /// The request is too large: smaller ones are sent.
-    Split {
+    TooLarge {
         why: String,
     },
     /// Some line may be refused, and no other line is known to be stored. `salvage` finds the line and the proof.
@@ -56,7 +56,7 @@ impl Outcome {
             Self::Blocked { cause, is_foreign, .. } => {
                 cause.is_of_address() || (*is_foreign && *cause != Cause::ProxyLogin)
             }
-            Self::Stored | Self::Uncompressed { .. } | Self::Split { .. } | Self::Refused { .. } => false,
+            Self::Stored | Self::Uncompressed { .. } | Self::TooLarge { .. } | Self::Refused { .. } => false,
         }
     }
 }
@@ -91,7 +91,7 @@ pub fn decide(api: Api, answer: &Answer, parsed: &ParsedAnswer) -> Outcome {
         405 => blocked(Cause::MethodRefused),
         407 => blocked(Cause::ProxyLogin),
         408 | 429 | 499 => retry(Cause::Busy),
-        413 => Outcome::Split { why },
+        413 => Outcome::TooLarge { why },
         415 => Outcome::Uncompressed { why },
         400 | 422 => match &parsed.subject {
             AnswerSubject::Server(cause) => retry(*cause),

@@ -262,7 +262,7 @@ impl LaneWriter {
             }
         };
         if outcome == Outcome::Stored
-            || (matches!(outcome, Outcome::Split { .. } | Outcome::Refused { .. }) && !pending.is_blocked)
+            || (matches!(outcome, Outcome::TooLarge { .. } | Outcome::Refused { .. }) && !pending.is_blocked)
         {
             batch.alarm.recovered(now());
         }
@@ -297,7 +297,7 @@ impl LaneWriter {
                 let address = address.index();
                 return ControlFlow::Break(LinesVerdict::Stored { address, is_compression_refused });
             }
-            Outcome::Split { why } => return ControlFlow::Break(LinesVerdict::TooLarge { why, at: at() }),
+            Outcome::TooLarge { why } => return ControlFlow::Break(LinesVerdict::TooLarge { why, at: at() }),
             Outcome::Refused { why, is_foreign } => {
                 let (answer, parsed) = (Box::new(answer), Box::new(parsed));
                 let verdict = LinesVerdict::Refused { why: why.clone(), answer, parsed, at: at() };
@@ -424,7 +424,7 @@ impl LaneWriter {
             Outcome::Retry { .. } | Outcome::Uncompressed { .. } => {
                 (&counters.retried, &mut requests.retried)
             }
-            Outcome::Split { .. } => (&counters.split, &mut requests.split),
+            Outcome::TooLarge { .. } => (&counters.split, &mut requests.split),
             Outcome::Refused { .. } => (&counters.refused, &mut requests.refused),
             Outcome::Blocked { .. } => (&counters.blocked, &mut requests.blocked),
         };

@@ -5,7 +5,6 @@ mod pass;
 mod point_time;
 
 use super::compression::Unpacked;
-use super::constants::{Constants, Sources};
 use super::drop_reason::{DropReason, Drops};
 use super::element::Element;
 use super::element_parser::{ElementParser, Knowledge};
@@ -21,6 +20,7 @@ use super::rejection::Rejection;
 use super::reshape::{ElementText, Losses, ParsedJson, Reshaper, Shaped, TextRef};
 use super::scalar::Texts;
 use super::schemas::{SchemaCache, Schemas};
+use super::topic_parts::{Sources, TopicParts};
 use super::{Format, KeySelector, Rules, distinct};
 use crate::decode::{Query, Scanner, Source, Syntax, SyntaxError, Token};
 use base::record::Record;
@@ -38,7 +38,7 @@ pub struct Mapper {
     topic: String,
     topic_digits: distinct::TopicDigits,
     limits: RecordLimits,
-    constants: Constants,
+    topic_parts: TopicParts,
     known: Knowledge,
     element: Element,
     outside: OutsideValues,
@@ -123,7 +123,7 @@ impl Mapper {
             drops: Drops::default(),
         };
         let sources = Sources { copied: &known.copied, outside: &outside_selectors };
-        let constants = Constants::new(&rules, topic, &sources, &mut known.tags, &mut known.fields);
+        let topic_parts = TopicParts::new(&rules, topic, &sources, &mut known.tags, &mut known.fields);
         let (element, outside) = (Element::default(), OutsideValues::new(&outside_selectors, &rules.query));
         let (shapes, work) = (RecordShapes::default(), Work::default());
         let maps_whole_objects =
@@ -134,7 +134,7 @@ impl Mapper {
             topic,
             topic_digits,
             limits,
-            constants,
+            topic_parts,
             known,
             element,
             outside,
@@ -236,7 +236,7 @@ impl Mapper {
         self.known.fields = InternedKeys::default();
         let Knowledge { tags, fields, copied, .. } = &mut self.known;
         let sources = Sources { copied, outside: &self.outside_selectors };
-        self.constants = Constants::new(&self.rules, &self.topic, &sources, tags, fields);
+        self.topic_parts = TopicParts::new(&self.rules, &self.topic, &sources, tags, fields);
     }
 
     fn map_value(
@@ -664,7 +664,7 @@ impl Mapper {
                 &self.element,
                 &mut self.known,
                 &self.rules,
-                &self.constants,
+                &self.topic_parts,
             );
         }
         self.line_is_written(index, pass)
@@ -689,9 +689,9 @@ impl Mapper {
         let texts = Texts { outside: self.outside.text(), ..pass.texts };
         let facts = Facts { keys: &self.known.keys, rules: &self.rules, texts };
         let layout = self.shapes.find(scanner, &facts, values)?;
-        let (known, constants, outside) = (&self.known, &self.constants, &self.outside);
-        let context = LineContext { known, constants, outside, record: pass.record, texts };
-        for field in &constants.fields {
+        let (known, topic_parts, outside) = (&self.known, &self.topic_parts, &self.outside);
+        let context = LineContext { known, topic_parts, outside, record: pass.record, texts };
+        for field in &topic_parts.fields {
             // Values that are dropped or rejected are left to the parser, which reports them.
             values.push_copied_field(field, &self.rules, &context).ok()?;
         }
@@ -726,12 +726,12 @@ impl Mapper {
         self.choose_outside_tags();
         let Work { values, layout, outside_tags, scratch, .. } = &mut self.work;
         let (element, known, outside) = (&self.element, &mut self.known, &self.outside);
-        let (constants, texts) = (&self.constants, Texts { outside: outside.text(), ..pass.texts });
-        let context = LineContext { known, constants, outside, record: pass.record, texts };
+        let (topic_parts, texts) = (&self.topic_parts, Texts { outside: outside.text(), ..pass.texts });
+        let context = LineContext { known, topic_parts, outside, record: pass.record, texts };
         let time = self.rules.point_time(values, &context, index, pass, scratch)?;
         let (tags, fields) = (element.tags().map(|(key, _)| key), element.fields().map(|(key, _)| key));
-        layout.arrange(tags, outside_tags.iter().copied(), fields, known, constants);
-        let context = LineContext { known, constants, outside, record: pass.record, texts };
+        layout.arrange(tags, outside_tags.iter().copied(), fields, known, topic_parts);
+        let context = LineContext { known, topic_parts, outside, record: pass.record, texts };
         layout.write(values, &context, pass.lines.text_mut())?;
         end_line(time, pass.lines);
         known.drops.add_all(&values.drops);
@@ -741,7 +741,7 @@ impl Mapper {
 
     /// Appends the fields of `fields`. Where the element itself has such a field, its own is kept.
     fn push_copied_fields(&mut self, pass: &Pass<'_, '_>) -> Result<(), Rejection> {
-        for field in &self.constants.fields {
+        for field in &self.topic_parts.fields {
             let (key, outside) = (field.key, &self.outside);
             let values = &mut self.work.values;
             let result = if self.element.fields().any(|(own, _)| own == key) {
@@ -751,8 +751,8 @@ impl Mapper {
                 }
             } else {
                 let texts = Texts { outside: outside.text(), ..pass.texts };
-                let (known, constants) = (&self.known, &self.constants);
-                let context = LineContext { known, constants, outside, record: pass.record, texts };
+                let (known, topic_parts) = (&self.known, &self.topic_parts);
+                let context = LineContext { known, topic_parts, outside, record: pass.record, texts };
                 values.push_copied_field(field, &self.rules, &context)
             };
             match result {
@@ -777,7 +777,7 @@ impl Mapper {
         let Knowledge { tags, drops, first_drops, .. } = &mut self.known;
         let chosen = &mut self.work.outside_tags;
         chosen.clear();
-        for &(key, place) in self.constants.outside_tags.iter().rev() {
+        for &(key, place) in self.topic_parts.outside_tags.iter().rev() {
             if self.outside.get(place).is_none_or(|scalar| scalar.is_empty_text()) {
                 continue;
             }

@@ -10,7 +10,7 @@ use line_protocol::encode;
 
 /// Parts of a line that come from the configuration and the topic, escaped once.
 #[derive(Debug)]
-pub struct Constants {
+pub struct TopicParts {
     /// Measurement of points without a name.
     pub measurement: Measurement,
     /// Escaped name of the topic.
@@ -120,7 +120,7 @@ pub struct Sources<'s> {
     pub outside: &'s [KeySelector],
 }
 
-impl Constants {
+impl TopicParts {
     pub fn new(
         rules: &Rules,
         topic: &str,
@@ -252,7 +252,7 @@ impl RecordTemplate {
     }
 }
 
-impl Constants {
+impl TopicParts {
     /// Whether the bridge adds a tag with this key.
     pub fn has_tag(&self, key: KeyId) -> bool {
         let kafka = self.from_kafka.iter().any(|(tag, _)| *tag == key);
@@ -342,9 +342,9 @@ mod tests {
         let rules = Rules { tags, ..Rules::default() };
         let (mut tags, mut fields) = (InternedKeys::default(), InternedKeys::default());
         let sources = Sources { copied: &[], outside: &[] };
-        let constants = Constants::new(&rules, "t", &sources, &mut tags, &mut fields);
+        let topic_parts = TopicParts::new(&rules, "t", &sources, &mut tags, &mut fields);
         let [b, a] = ["b", "a\n"].map(|key| tags.intern(key).unwrap());
         let fixed = |text: &[u8]| FallbackTag::Fixed(text.to_vec());
-        assert_eq!(constants.fallback, [(b, fixed(b",b=2")), (a, fixed(br",a\n=3"))]);
+        assert_eq!(topic_parts.fallback, [(b, fixed(b",b=2")), (a, fixed(br",a\n=3"))]);
     }
 }

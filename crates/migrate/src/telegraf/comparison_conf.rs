@@ -13,10 +13,10 @@ pub const MARK: &str = "bridge_diff_record";
 
 /// A configuration of Telegraf with the plugins that the points of one input pass.
 #[derive(Clone, Debug)]
-pub struct Probe {
+pub struct ComparisonConf {
     /// `{brokers}` and `{url}` are placeholders for addresses.
     pub config: String,
-    /// What of the user's configuration the probe does not have, so that nothing is known about its points.
+    /// Plugins of the user's configuration that `config` leaves out; the comparison knows nothing about their points.
     pub left_out: Vec<String>,
 }
 
@@ -32,7 +32,7 @@ const EXCLUDING: [(&str, &str); 3] = [
 ];
 
 /// The configuration for the first migrated input, all processors, and the first output that takes its points.
-pub fn probe(files: &[Input], machine: &Machine, topic: &str) -> Option<Probe> {
+pub fn comparison_conf(files: &[Input], machine: &Machine, topic: &str) -> Option<ComparisonConf> {
     // The migration has already reported syntax errors.
     let conf = conf::read(files, &mut Notes::default()).ok()?;
     let mut report = Report::default();
@@ -64,7 +64,7 @@ pub fn probe(files: &[Input], machine: &Machine, topic: &str) -> Option<Probe> {
         config += &plugin(&processor.kind, &table(&processor.options));
     }
     config += &plugin(output::V2, &writing(output));
-    Some(Probe { config, left_out: left_out(&conf, input, output) })
+    Some(ComparisonConf { config, left_out: left_out(&conf, input, output) })
 }
 
 /// The input, with all of its options that do not belong to the connection.
@@ -216,9 +216,9 @@ fn keep_mark(table: &mut toml::Table) {
 mod tests {
     use super::*;
 
-    fn probe_of(text: &str) -> Probe {
+    fn comparison_of(text: &str) -> ComparisonConf {
         let file = Input { name: "telegraf.conf".to_owned(), text: text.to_owned() };
-        probe(&[file], &Machine { hostname: Some("machine".to_owned()) }, "t").unwrap()
+        comparison_conf(&[file], &Machine { hostname: Some("machine".to_owned()) }, "t").unwrap()
     }
 
     const INPUT_AND_OUTPUT: &str = "[[inputs.kafka_consumer]]\nbrokers = ['k:9092']\nTopics = ['t']\nsasl_password = 'hush'\ndata_format = 'json_v2'\n\
@@ -226,12 +226,12 @@ mod tests {
          path = 'a'\n[[outputs.influxdb]]\nurls = ['http://i:8086']\npassword = 'hush'\nfieldexclude = ['x']\ndatabase_tag = 'db'\nexclude_database_tag = true\n";
 
     #[test]
-    fn the_probe_is_the_whole_configuration_but_its_connections() {
-        let probe = probe_of(&format!(
+    fn the_comparison_has_the_whole_configuration_but_its_connections() {
+        let comparison = comparison_of(&format!(
             "{INPUT_AND_OUTPUT}[[processors.starlark]]\nsource = 'x'\ntaginclude = ['a']\n[[processors.regex]]\n[[processors.regex.tags]]\n\
              key = 'a'\npattern = 'b'\nreplacement = 'c'\n[[processors.starlark]]\nsource = 'y'\n"
         ));
-        let config: toml::Table = probe.config.parse().unwrap();
+        let config: toml::Table = comparison.config.parse().unwrap();
         let input = config["inputs"]["kafka_consumer"][0].as_table().unwrap();
         let mut keys: Vec<&str> = input.keys().map(String::as_str).collect();
         keys.sort_unstable();
@@ -250,9 +250,9 @@ mod tests {
         assert_eq!(input["msg_headers_as_tags"].to_string(), format!(r#"["h", "{MARK}"]"#));
         assert_eq!(input["metricpass"].as_str(), Some("fields.v > 1 || tags.t == \"it's\""));
         assert!(
-            probe.config.contains("metricpass = \"") && !probe.config.contains("\"\"\""),
+            comparison.config.contains("metricpass = \"") && !comparison.config.contains("\"\"\""),
             "{}",
-            probe.config
+            comparison.config
         );
         assert_eq!(input["json_v2"][0]["object"][0]["path"].as_str(), Some("a"));
         assert_eq!(
@@ -260,20 +260,22 @@ mod tests {
             format!(r#"["a", "{MARK}"]"#)
         );
         // Telegraf runs processors in this order.
-        let place = |text: &str| probe.config.find(text).unwrap();
+        let place = |text: &str| comparison.config.find(text).unwrap();
         assert!(place("\"x\"") < place("processors.regex") && place("processors.regex") < place("\"y\""));
         let output = &config["outputs"]["influxdb_v2"][0];
         assert_eq!(output["fieldexclude"].to_string(), r#"["x"]"#);
         assert_eq!(output["tagexclude"].to_string(), r#"["db"]"#);
-        assert!(!probe.config.contains("hush"));
-        assert_eq!(probe.left_out, Vec::<String>::new());
+        assert!(!comparison.config.contains("hush"));
+        assert_eq!(comparison.left_out, Vec::<String>::new());
     }
 
     #[test]
-    fn plugins_that_the_probe_does_not_have_are_named() {
-        let probe = probe_of(&format!("{INPUT_AND_OUTPUT}[[aggregators.basicstats]]\n{INPUT_AND_OUTPUT}"));
-        let kinds: Vec<&str> = probe.left_out.iter().filter_map(|text| text.rsplit(": ").next()).collect();
+    fn plugins_that_the_comparison_does_not_have_are_named() {
+        let comparison =
+            comparison_of(&format!("{INPUT_AND_OUTPUT}[[aggregators.basicstats]]\n{INPUT_AND_OUTPUT}"));
+        let kinds: Vec<&str> =
+            comparison.left_out.iter().filter_map(|text| text.rsplit(": ").next()).collect();
         assert_eq!(kinds, ["aggregators.basicstats", "inputs.kafka_consumer", "outputs.influxdb"]);
-        assert!(probe.left_out[0].starts_with("telegraf.conf:17: "), "{:?}", probe.left_out);
+        assert!(comparison.left_out[0].starts_with("telegraf.conf:17: "), "{:?}", comparison.left_out);
     }
 }
