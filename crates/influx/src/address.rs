@@ -17,10 +17,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Facts about the server behind an address.
 #[derive(Clone, Copy, Debug, Default)]
 struct KnownServer {
-    /// `None`: not asked, or to be asked again.
+    /// `None`: not asked, or it named itself to nobody.
     server: Option<Server>,
-    /// Connections were replaced since it was asked, and a load balancer may lead the new ones to another server.
+    /// It has to be asked again. Until then it counts as the same server, of which no feature of a later version is used.
     is_stale: bool,
+    /// The address failed since it was asked, so that another server may answer there next.
+    is_replaceable: bool,
+    /// It has answered `/ping` as InfluxDB does.
+    is_influx: bool,
 }
 
 /// One of `influx.urls`.
@@ -101,19 +105,40 @@ impl Address {
         known.server.filter(|_| !known.is_stale)
     }
 
-    /// Records the server that answered, or that it has to be asked again. If it was asked again only because connections were replaced, the
-    /// smallest version counts: there may be several servers.
-    pub(crate) fn set_server(&self, server: Option<Server>) {
+    /// Whether the server is surely InfluxDB 1 or 2, or one that behaves like these.
+    pub(crate) fn is_influx_1_or_2(&self) -> bool {
+        let known = self.known();
+        known.is_influx && !known.is_stale && known.server == Some(Server::Unknown)
+    }
+
+    /// Records the server that answered; `None`: it does not name itself without a login. If it was asked again only because connections
+    /// were replaced, the smallest version counts: there may be several servers.
+    pub(crate) fn set_server(&self, server: Option<Server>, is_influx: bool) {
         let mut known = self.known();
         let server = match (known.server, server) {
+            _ if known.is_replaceable => server,
             (Some(Server::Influx3(before)), Some(Server::Influx3(version))) => {
                 Some(Server::Influx3(before.min(version)))
             }
-            // The question failed.
+            // Something before the server answered.
             (Some(before), Some(Server::Unknown)) => Some(before),
             (_, server) => server,
         };
-        *known = KnownServer { server, is_stale: false };
+        *known = KnownServer { server, is_influx, ..KnownServer::default() };
+    }
+
+    /// Records that the server did not say who it is. It is asked again after the address has failed.
+    pub(crate) fn keep_server(&self) {
+        let mut known = self.known();
+        let server = Some(known.server.unwrap_or_default());
+        *known = KnownServer { server, ..*known };
+        known.is_stale = false;
+    }
+
+    /// Records that the address failed.
+    pub(crate) fn expect_another_server(&self) {
+        let mut known = self.known();
+        (known.is_stale, known.is_replaceable) = (true, true);
     }
 
     /// The dialect of a destination at this address.
@@ -275,7 +300,7 @@ mod tests {
         let connection = Connection { no_sync: true, ..connection("http://h:1") };
         let addresses = Addresses::new(&connection, Dialing::default()).unwrap();
         let address = addresses.current();
-        address.set_server(Some(Server::Influx3(Version(3, 11, 2))));
+        address.set_server(Some(Server::Influx3(Version(3, 11, 2))), true);
         let f = |destination: Destination, want: &str| {
             assert_eq!(address.url(&address.dialect(&destination).write_target()).as_str(), want);
         };
@@ -305,7 +330,7 @@ mod tests {
             let url = address.url(&address.dialect(&destination).write_target());
             url.as_str().contains("accept_partial=true")
         };
-        address.set_server(server(11, 2));
+        address.set_server(server(11, 2), true);
         assert!(accepts_partial());
         address.http();
         assert_eq!((address.known_server(), address.server()), (None, server(11, 2).unwrap()));
@@ -315,13 +340,13 @@ mod tests {
             (server(12, 0), server(11, 1)),
             (Some(Server::Unknown), server(11, 1)),
         ] {
-            address.set_server(answer);
+            address.set_server(answer, true);
             assert_eq!(address.known_server(), want);
             address.http();
         }
         // The address failed, maybe for an upgrade.
-        address.set_server(None);
-        address.set_server(server(12, 0));
+        address.expect_another_server();
+        address.set_server(server(12, 0), true);
         assert!(accepts_partial());
     }
 

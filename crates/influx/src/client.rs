@@ -3,7 +3,7 @@
 use crate::address::{Address, Addresses, shown};
 use crate::answer::{Answer, BODY_BYTES_MAX, WORDS_CHARS_MAX};
 use crate::cause::Cause;
-use crate::dialects::{DatabaseList, Probe, Server, ServerInfo, Target, authorize, is_sendable};
+use crate::dialects::{DatabaseList, Probe, Server, ServerInfo, Target, Version, authorize, is_sendable};
 use crate::error::{ClientError, RequestFailure};
 use crate::http::Dialing;
 use crate::outcome::{Outcome, classify, decide, retry_after};
@@ -54,6 +54,20 @@ pub(crate) enum ConnectionUse {
 pub type CredentialSource = Box<dyn Fn() -> Option<Credential> + Send + Sync>;
 
 /// Sends requests to the addresses of one database.
+/// What a check of credential and destination has shown. No point was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probed {
+    /// The server takes writes.
+    Writable,
+    /// The server answers. No write was tried, because it would create a missing database.
+    Answers,
+    /// The server, which had not named itself, takes writes. It is InfluxDB 3, so it has created the database if it was missing.
+    FoundEmpty,
+    /// `Refused` and `TooLarge`: the server takes no write without lines, which means nothing for other writes. `Blocked` and `Retry`: it
+    /// takes no write now.
+    Judged(Outcome),
+}
+
 pub struct Client {
     addresses: Addresses,
     credential: RwLock<Credential>,
@@ -137,37 +151,38 @@ impl Client {
         send(request.body(body)).await
     }
 
-    /// Checks credential and destination without writing a point. `Stored`: the server takes writes. `Refused` and `TooLarge`: it takes no
-    /// empty write, which means nothing for other writes. `Blocked` and `Retry`: it takes no write now.
+    /// Checks credential and destination without writing a point.
     pub async fn probe(
         &self,
         address: &Address,
         destination: &Destination,
-    ) -> Result<Outcome, RequestFailure> {
+    ) -> Result<Probed, RequestFailure> {
         self.identify(address).await;
         let dialect = address.dialect(destination);
         if let Probe::Databases(list) = dialect.probe() {
             return self.list_databases(address, destination, &list).await.map(|listed| match listed {
-                Listed::Names(_) | Listed::Denied => Outcome::Stored,
-                Listed::Failed(outcome) => outcome,
+                Listed::Names(_) | Listed::Denied => Probed::Answers,
+                Listed::Failed(outcome) => Probed::Judged(outcome),
             });
         }
         let answer = self.write(address, destination, Bytes::new(), false).await?;
         if dialect.accepts_empty_write(&answer) {
-            return Ok(Outcome::Stored);
+            return Ok(Probed::Writable);
         }
         let parsed = ParsedAnswer::of(&answer);
         // InfluxDB 3 checks credential and destination before it finds the write empty.
         if answer.status == 400 && parsed.subject == AnswerSubject::EmptyWrite {
-            return Ok(Outcome::Stored);
+            address.set_server(Some(Server::Influx3(Version(3, 0, 0))), true);
+            return Ok(Probed::FoundEmpty);
         }
         Ok(match decide(destination.api(), &answer, &parsed) {
+            Outcome::Stored => Probed::Writable,
             // The probe is not compressed.
             Outcome::Uncompressed { why } => {
                 let is_foreign = parsed.form == BodyForm::Foreign;
-                Outcome::Blocked { cause: Cause::RequestRefused, why, is_foreign }
+                Probed::Judged(Outcome::Blocked { cause: Cause::RequestRefused, why, is_foreign })
             }
-            outcome => outcome,
+            outcome => Probed::Judged(outcome),
         })
     }
 
@@ -215,14 +230,12 @@ impl Client {
     /// Asks the server behind an address who it is, unless that is known. Without an answer its dialect is that of the configured API.
     pub(crate) async fn identify(&self, address: &Address) {
         if address.known_server().is_none() {
-            let server = match tokio::time::timeout(IDENTIFY_MAX, self.ping(address)).await {
+            match tokio::time::timeout(IDENTIFY_MAX, self.ping(address)).await {
                 // InfluxDB 3 names itself only with a valid token.
-                Ok(Ok(ServerInfo { status: 401, .. })) => None,
-                Ok(Ok(info)) => Some(Server::of(&info)),
-                // The server is asked again after its address has failed.
-                Ok(Err(_)) | Err(_) => Some(Server::Unknown),
-            };
-            address.set_server(server);
+                Ok(Ok(ServerInfo { status: 401, .. })) => address.set_server(None, false),
+                Ok(Ok(info)) => address.set_server(Some(Server::of(&info)), info.is_influx()),
+                Ok(Err(_)) | Err(_) => address.keep_server(),
+            }
         }
     }
 

@@ -4,9 +4,8 @@ use crate::address::Address;
 use crate::backoff::{Backoff, Delays, now, pause};
 use crate::breaker::AddressChange;
 use crate::cause::{Cause, Reach};
-use crate::client::Client;
+use crate::client::{Client, Probed};
 use crate::counters::{WriteCounters, count};
-use crate::dialects::Server;
 use crate::error::RequestFailure;
 use crate::event::{AlarmEvents, Event, Observer};
 use crate::failed_attempt::FailedAttempt;
@@ -17,7 +16,7 @@ use crate::rate_limiter::RateLimiter;
 use crate::remedy::{RemedyContext, advice, is_page};
 use crate::settings::Connection;
 use base::alarm::{Alarm, AlarmGuard, AlarmRegistry, FailureReport, Scope};
-use base::{Destination, TimePrecision};
+use base::{Api, Destination, TimePrecision};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
@@ -180,20 +179,21 @@ impl Writer {
     }
 
     async fn probe(&self, address: &Address, destination: &Destination) -> Result<(), FailedAttempt> {
-        let probed = self.client.probe(address, destination).await;
-        let is_of_address = probed.as_ref().is_ok_and(Outcome::is_failure_of_address);
-        match probed {
-            Ok(Outcome::Blocked { cause, why, .. }) => {
-                Err(FailedAttempt { is_of_address, ..FailedAttempt::new(cause, true, why) })
+        match self.client.probe(address, destination).await {
+            Ok(Probed::Judged(outcome)) => {
+                let is_of_address = outcome.is_failure_of_address();
+                match outcome {
+                    Outcome::Blocked { cause, why, .. } => {
+                        Err(FailedAttempt { is_of_address, ..FailedAttempt::new(cause, true, why) })
+                    }
+                    Outcome::Retry { cause, why, .. } => {
+                        Err(FailedAttempt { is_of_address, ..FailedAttempt::new(cause, false, why) })
+                    }
+                    // A server may take lines but no empty write.
+                    _ => Ok(()),
+                }
             }
-            Ok(Outcome::Retry { cause, why, .. }) => Err(FailedAttempt::new(cause, false, why)),
-            // A server may take lines but no empty write.
-            Ok(
-                Outcome::Stored
-                | Outcome::TooLarge { .. }
-                | Outcome::Refused { .. }
-                | Outcome::Uncompressed { .. },
-            ) => Ok(()),
+            Ok(Probed::Writable | Probed::Answers | Probed::FoundEmpty) => Ok(()),
             Err(failure) => Err(FailedAttempt::new(failure.cause, false, failure.why)),
         }
     }
@@ -225,13 +225,13 @@ impl Writer {
         self.shared.observer.observe(event);
     }
 
-    /// Raises an alarm for a failed attempt.
     /// Whether large batches are grouped by series. In InfluxDB 3 and `QuestDB` a column has the type of its first value, which would then
     /// depend on the order of the series; in InfluxDB 1 and 2 a point needs less CPU time.
-    pub(crate) fn groups_lines(&self) -> bool {
-        self.client.addresses().current().server() == Server::Unknown
+    pub(crate) fn groups_lines(&self, destination: &Destination) -> bool {
+        destination.api() != Api::V3 && self.client.addresses().current().is_influx_1_or_2()
     }
 
+    /// Raises an alarm for a failed attempt.
     pub(crate) fn raise_alarm(
         &self,
         alarm: &mut AlarmGuard,
@@ -364,8 +364,7 @@ impl Writer {
         cause: Cause,
         why: &str,
     ) {
-        // Another server may answer there next.
-        address.set_server(None);
+        address.expect_another_server();
         let effect = self.client.addresses().fail(address, cause);
         self.emit_address_change(effect.change, why);
         if effect.needs_watcher {
@@ -388,8 +387,9 @@ impl Writer {
     async fn recheck(&self, address: &Address, destination: &Destination) {
         let fails = match self.client.probe(address, destination).await {
             // InfluxDB may refuse an empty write, but never with a page.
-            Ok(Outcome::Refused { why, .. }) => is_page(&why),
-            Ok(outcome) => outcome.is_failure_of_address(),
+            Ok(Probed::Judged(Outcome::Refused { why, .. })) => is_page(&why),
+            Ok(Probed::Judged(outcome)) => outcome.is_failure_of_address(),
+            Ok(Probed::Writable | Probed::Answers | Probed::FoundEmpty) => false,
             Err(failure) => failure.cause.is_of_address(),
         };
         if fails {

@@ -11,8 +11,8 @@ use base::{Destination, TimePrecision};
 use configuration::Config;
 use engine::Mapping;
 use influx::{
-    Address, Cause, Client, DestinationRetention, Outcome, RemedyContext, RequestFailure, Server, Version,
-    advice, is_page,
+    Address, Cause, Client, DestinationRetention, Outcome, Probed, RemedyContext, RequestFailure, Server,
+    Version, advice, is_page,
 };
 use mapping::FieldType;
 use std::collections::BTreeSet;
@@ -158,31 +158,50 @@ async fn writable(client: &Client, address: &Address, destination: &Destination,
     let (url, server) = (address.as_str(), address.server());
     let place = RemedyContext { address: url, server, destination, credential: &credential };
     match probed {
-        Ok(Outcome::Blocked { cause, why, .. } | Outcome::Retry { cause, why, .. }) => {
-            Line::failed(format!("{what}: {why}"), advice(cause, &why, place))
-        }
-        Ok(Outcome::Stored) if matches!(server, Server::Influx3(_)) => Line::passed(format!(
+        Ok(Probed::Writable) => Line::passed(format!("{what}: may be written")),
+        Ok(Probed::Answers) if matches!(server, Server::Influx3(_)) => Line::passed(format!(
             "{what}: the server answers; no write was tried, because InfluxDB 3 creates a database at the first write"
         )),
-        Ok(Outcome::Stored) => Line::passed(format!("{what}: may be written")),
+        Ok(Probed::Answers) => Line::warned(
+            format!(
+                "{what}: the permission to write is unknown: the server does not name itself as InfluxDB 3, and no write was tried"
+            ),
+            "compare `influx.api` with the server, and check the log of `run` at the first points",
+        ),
+        Ok(Probed::FoundEmpty) => Line::warned(
+            format!(
+                "{what}: may be written; the server behind it is InfluxDB 3, which has created this database now if it was missing"
+            ),
+            "compare the name with the databases of the server; let proxies in front of it forward /ping, so that no check writes",
+        ),
+        Ok(Probed::Judged(outcome)) => judged(&what, outcome, identity, place),
+        Err(failure) => {
+            Line::failed(format!("{what}: {}", failure.why), advice(failure.cause, &failure.why, place))
+        }
+    }
+}
+
+fn judged(what: &str, outcome: Outcome, identity: Identity, place: RemedyContext<'_>) -> Line {
+    match outcome {
+        Outcome::Blocked { cause, why, .. } | Outcome::Retry { cause, why, .. } => {
+            Line::failed(format!("{what}: {why}"), advice(cause, &why, place))
+        }
         // InfluxDB refuses nothing with a page, and another program may refuse every write.
-        Ok(Outcome::Refused { why, is_foreign: true }) if identity == Identity::Other || is_page(&why) => {
+        Outcome::Refused { why, is_foreign: true } if identity == Identity::Other || is_page(&why) => {
             Line::failed(format!("{what}: {why}"), advice(Cause::RequestRefused, &why, place))
         }
         // A write without lines is no large request.
-        Ok(Outcome::TooLarge { why }) => {
+        Outcome::TooLarge { why } => {
             Line::failed(format!("{what}: {why}"), advice(Cause::RequestTooLarge, &why, place))
         }
+        Outcome::Stored => Line::passed(format!("{what}: may be written")),
         // The server may refuse the empty write itself.
-        Ok(Outcome::Refused { why, .. } | Outcome::Uncompressed { why }) => Line::warned(
+        Outcome::Refused { why, .. } | Outcome::Uncompressed { why } => Line::warned(
             format!(
                 "{what}: the permission to write is unknown: the response to a write without lines is {why}"
             ),
             "check the log of `run` at the first points, and proxies in front of the server",
         ),
-        Err(failure) => {
-            Line::failed(format!("{what}: {}", failure.why), advice(failure.cause, &failure.why, place))
-        }
     }
 }
 

@@ -71,7 +71,8 @@ pub fn produce(options: &Options) {
     producer.flush(FLUSH_MAX).unwrap();
     assert_eq!(producer.context().count(), 0, "records that did not reach Kafka");
     let description = encoder.description();
-    let (records, begin_us) = (options.records, begin.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_micros());
+    let (records, begin_us) =
+        (options.records, begin.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_micros());
     println!(r#"{{"records":{records},"bytes":{bytes},"begin_us":{begin_us},"description":{description}}}"#);
 }
 

@@ -63,12 +63,12 @@ pub const fn line_cause(text: &'static str, name: &'static str, trace: Trace) ->
     LineCause { text, name, trace }
 }
 
-/// The text that a line contains if it has a cause. An answer that names lines by number refuses only lines that have its cause; other lines need a
-/// refusal of their own.
+/// The text that a line contains if it has a cause. An answer proves nothing about a line without it, whether it names the line by number or
+/// the line was sent alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trace {
-    /// Nothing that can be compared.
-    None,
+    /// A measurement, tag or field of the name between these texts.
+    Name { before: &'static str, behind: &'static str },
     /// The strict reader of line protocol cannot read the line.
     Unreadable,
     /// Two fields with the name of the column that the answer names.

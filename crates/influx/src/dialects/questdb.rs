@@ -47,8 +47,16 @@ pub const PHRASES: Phrases = Phrases {
         line_cause("could not parse timestamp", "timestamp", Trace::Timestamp { before: "timestamp: " }),
         line_cause("; designated timestamp before", "timestamp", Trace::Timestamp { before: "timestamp: " }),
         line_cause("could not parse entire line", "unparsable", Trace::Unreadable),
-        line_cause("; invalid table name", "invalid name", Trace::None),
-        line_cause("; invalid column name", "invalid name", Trace::None),
+        line_cause(
+            "; invalid table name",
+            "invalid name",
+            Trace::Name { before: "table: ", behind: "; invalid" },
+        ),
+        line_cause(
+            "; invalid column name",
+            "invalid name",
+            Trace::Name { before: "column: ", behind: "; invalid" },
+        ),
     ],
     // error in line 2: table: cpu, column: v; cast error from protocol type: STRING to column type: DOUBLE
     // error in line 1: Could not parse entire line, field value is invalid. Field: v; value: 1e400

@@ -138,13 +138,17 @@ fn go_duration(text: &str) -> Option<Duration> {
     Some(all)
 }
 
+const fn reserved(before: &'static str) -> Trace {
+    Trace::Name { before, behind: "\" on measurement" }
+}
+
 pub const PHRASES: Phrases = Phrases {
     failures: FAILURES,
     limits: LIMITS,
     // 1.x and 2.x (source)
     line_causes: &[
-        line_cause("invalid tag key: input tag ", "reserved tag", Trace::None),
-        line_cause("invalid field name: input field ", "reserved field", Trace::None),
+        line_cause("invalid tag key: input tag ", "reserved tag", reserved("input tag \"")),
+        line_cause("invalid field name: input field ", "reserved field", reserved("input field \"")),
     ],
     // 2.7.12, 1.6.7
     encoding: &["gzip: invalid"],

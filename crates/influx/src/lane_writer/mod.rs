@@ -120,7 +120,7 @@ impl LaneWriter {
     /// at most one request unanswered; sending the lines again gives the same points.
     pub async fn deliver(&mut self, destination: &Destination, lines: &Lines) -> Delivered {
         let writer = Arc::clone(&self.writer);
-        let lines = &if writer.groups_lines() { lines.for_writing() } else { lines.clone() };
+        let lines = &if writer.groups_lines(destination) { lines.for_writing() } else { lines.clone() };
         let alarm = writer.alarm_registry().guard();
         let mut batch =
             BatchDelivery { lines, delivered: Delivered::default(), alarm, sends_alone_plain: false };
@@ -278,7 +278,13 @@ impl LaneWriter {
             Outcome::Refused { is_foreign: true, .. } => {
                 pending.tried.addresses.insert(address.index());
             }
-            _ => writer.record_answer(address, outcome == Outcome::Stored),
+            _ => {
+                writer.record_answer(address, outcome == Outcome::Stored);
+                if address.known_server().is_none() {
+                    // After a failure another server may answer. Rare, so its future is not a part of every delivery.
+                    Box::pin(writer.client.identify(address)).await;
+                }
+            }
         }
         let takes_next = is_failure_of_address && addresses.pick(&pending.tried.addresses).is_some();
         if takes_next {

@@ -2,7 +2,7 @@
 
 use super::suspects::fits_line;
 use crate::dialects::{FAMILIES, LineCause, ServerLimit, Trace};
-use crate::parsed_answer::{AnswerSubject, ParsedAnswer, RefusalCause, quotes};
+use crate::parsed_answer::{AnswerSubject, ParsedAnswer, RefusalCause, line_subject, quotes};
 use line_protocol::reader::{Value, read_line, read_v2_line};
 
 /// Conclusion from the answer to a request of one line.
@@ -31,20 +31,32 @@ fn names(line: &[u8], cause: &RefusalCause, parsed: &ParsedAnswer, is_cut: bool)
         RefusalCause::Conflict { .. } | RefusalCause::TooLong { .. } | RefusalCause::Retention => {
             fits_line(line, cause)
         }
-        RefusalCause::Named(_) => {
-            let line = String::from_utf8_lossy(line);
-            parsed.numbered.iter().all(|named| named.number == 1)
-                && column(&parsed.message).is_none_or(|name| plain(&line).contains(&plain(name)))
-        }
+        RefusalCause::Named(_) => reasons(parsed).all(|(number, why)| {
+            let (_, cause) = line_subject(why);
+            number == 1 && cause.is_some_and(|cause| shows(line, cause, why))
+        }),
         RefusalCause::Limit(_) | RefusalCause::Other => false,
     }
+}
+
+/// The numbers and reasons of the lines that an answer names; without numbers, its message is about line 1.
+fn reasons(parsed: &ParsedAnswer) -> impl Iterator<Item = (usize, &str)> {
+    let message = parsed.message.as_str();
+    let unnumbered = parsed.numbered.is_empty().then_some((1, message));
+    let numbered = parsed.numbered.iter();
+    unnumbered
+        .into_iter()
+        .chain(numbered.map(move |named| (named.number, named.why.as_deref().unwrap_or(message))))
 }
 
 /// Whether the text of the line shows this cause, for which an answer gives the reason `why`.
 pub fn shows(line: &[u8], cause: &LineCause, why: &str) -> bool {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     match cause.trace {
-        Trace::None => false,
+        Trace::Name { before, behind } => {
+            let name = why.split_once(before).and_then(|(_, rest)| rest.split_once(behind));
+            name.is_some_and(|(name, _)| has_name(line, name))
+        }
         Trace::Unreadable => read_line(line).is_err(),
         Trace::Duplicate => column(why).is_some_and(|name| has_field_twice(line, name)),
         Trace::ColumnType { before, types, .. } => {
@@ -73,6 +85,19 @@ fn has_column(line: &[u8], name: &str, kind: &str) -> bool {
         Ok(point) => {
             point.tags.iter().any(|(tag, _)| kind == "tag" && is_named(tag))
                 || point.fields.iter().any(|(field, value)| kind == value.type_name() && is_named(field))
+        }
+        // The server reads some lines that the reader does not.
+        Err(_) => plain(&String::from_utf8_lossy(line)).contains(&plain(name)),
+    }
+}
+
+/// Whether a measurement, tag or field of the line has this name.
+fn has_name(line: &[u8], name: &str) -> bool {
+    let is_named = |other: &str| plain(other) == plain(name);
+    match read_v2_line(line) {
+        Ok(point) => {
+            let keys = point.tags.iter().map(|(key, _)| key).chain(point.fields.iter().map(|(key, _)| key));
+            is_named(&point.measurement) || keys.into_iter().any(|key| is_named(key))
         }
         // The server reads some lines that the reader does not.
         Err(_) => plain(&String::from_utf8_lossy(line)).contains(&plain(name)),
@@ -154,16 +179,22 @@ mod tests {
         f("n v=\"s\" 1", conflict, Proof::None);
         f("m w=\"s\" 1", conflict, Proof::None);
         f("m v=1 1", "partial write: points beyond retention policy dropped=1", Proof::Refused);
+        // No retention is as short as this: a point of the future is not beyond it.
+        f(
+            "m v=1 4102444800000000000",
+            "partial write: points beyond retention policy dropped=1",
+            Proof::None,
+        );
         f("m v=1 1", "partial write: what dropped=1", Proof::None);
         f("m v=1 1", "", Proof::None);
         let v3 = "write buffer error: line protocol parse failed: invalid column type for column 'a b', expected iox::column_type::field::float, got iox::column_type::field::string";
         f(r#"m a\ b="s" 1"#, v3, Proof::Refused);
         f("m c=1 1", v3, Proof::None);
-        f(
-            "m v=NaN 1",
-            "write buffer error: line protocol parse failed: No fields were provided",
-            Proof::Refused,
-        );
+        let no_fields = "write buffer error: line protocol parse failed: No fields were provided";
+        f("m v=NaN 1", no_fields, Proof::Refused);
+        // The line does not have the cause, so the answer is not about it.
+        f("m v=1 1", no_fields, Proof::None);
+        f("m a\\ b=1 1", v3, Proof::None);
         for mark in [
             "line protocol parse failed",
             "line protocol parsing error",
@@ -253,6 +284,13 @@ mod tests {
         );
         f("m v=1 99999999999999999999", &questdb("Could not parse timestamp: 99999999999999999999"), true);
         f("m v= 1", &questdb("Could not parse entire line. Field value is missing: v"), true);
-        f("a?b v=1 1", &questdb("table: a?b; invalid table name"), false);
+        f("a?b v=1 1", &questdb("table: a?b; invalid table name"), true);
+        f("a v=1 1", &questdb("table: a?b; invalid table name"), false);
+        f("a b?=1 1", &questdb("table: a, column: b?; invalid column name"), true);
+        let reserved =
+            |kind: &str, name: &str| format!("invalid {kind}: input {name} on measurement \"m\" is invalid");
+        f("m time=1 1", &reserved("field name", "field \"time\""), true);
+        f("m v=1 1", &reserved("field name", "field \"time\""), false);
+        f("m,time=a v=1 1", &reserved("tag key", "tag \"time\""), true);
     }
 }

@@ -6,6 +6,7 @@ use line_protocol::reader::{Point, Value, read_v2_line};
 use memchr::memmem::Finder;
 use std::cmp::Reverse;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Quotes that match no line, such as quotes of text that is not UTF-8. Each is compared with all lines, so their number is bounded.
 const UNMATCHED_MAX: usize = 16;
@@ -72,10 +73,16 @@ fn fits(point: &Point, cause: &RefusalCause) -> bool {
 pub fn fits_line(line: &[u8], cause: &RefusalCause) -> bool {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     match cause {
-        // The server gives a time to a line without one.
-        RefusalCause::Retention => true,
+        // A line without a time, or one that the reader does not read, shows nothing against it.
+        RefusalCause::Retention => !read_v2_line(line).is_ok_and(|point| point.time.is_some_and(is_kept)),
         _ => read_v2_line(line).is_ok_and(|point| fits(&point, cause)),
     }
+}
+
+/// Whether every retention keeps a point of this time: InfluxDB 1 and 2 allow none below an hour.
+fn is_kept(time: i64) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i64);
+    time > now - HOUR_NANOS
 }
 
 /// The lines that an answer quotes, in the request's order. `reason` makes a reason from the server's text.

@@ -376,6 +376,32 @@ async fn the_version_is_asked_again_after_a_failure() {
     assert!(address.known_server().is_some());
 }
 
+/// The endpoints of 1.x and 2.x need no version, but remedies and the order of lines depend on the server.
+#[tokio::test]
+async fn a_server_behind_another_endpoint_is_the_same_after_a_failure_and_is_asked_again() {
+    for destination in [database(), v2()] {
+        let setup = setup(NEW).await;
+        let client = setup.writer.client();
+        let address = client.addresses().current();
+        setup.writer.mark_down(address, &destination, Cause::Disconnected, "reset");
+        assert_eq!(address.server(), Server::Influx3(Version(3, 11, 2)));
+        assert!(!setup.writer.groups_lines(&destination));
+        setup.deliver(&destination, &good(1)).await;
+        assert_eq!(address.known_server(), Some(Server::Influx3(Version(3, 11, 2))));
+        assert!(!setup.writer.groups_lines(&destination));
+    }
+}
+
+/// Which order of lines is safe is not known before the server has named itself.
+#[tokio::test]
+async fn lines_are_grouped_only_for_a_server_that_named_itself() {
+    let setup = Setup::new(Options::default()).await;
+    assert!(!setup.writer.groups_lines(&bucket()));
+    setup.deliver(&bucket(), &good(1)).await;
+    assert!(setup.writer.groups_lines(&bucket()));
+    assert!(!setup.writer.groups_lines(&own()), "a lane with `api = \"v3\"`");
+}
+
 /// Prints the figures of docs/benchmarks.md:
 /// `cargo test -p kafka-influx-bridge-influx influx3::prints -- --ignored --nocapture`
 #[tokio::test]

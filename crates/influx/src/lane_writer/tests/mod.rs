@@ -1,7 +1,7 @@
 use super::*;
 use crate::seed;
 use crate::test_support::{Events, connection};
-use crate::{Client, Compression, Connection, Delays, Event, WriterOptions};
+use crate::{Client, Compression, Connection, Delays, Event, Server, Version, WriterOptions};
 use base::Credential;
 use base::secret::Secret;
 use line_protocol::LineBuffer;

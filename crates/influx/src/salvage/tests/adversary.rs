@@ -32,8 +32,8 @@ enum Kind {
     Retention {
         dropped: usize,
     },
-    /// A cause of single lines without a name, a count or a quote.
-    Named,
+    /// A line has no fields; without a name, a count or a quote.
+    NoFields,
     /// Lines are named by number, each with a reason. A number may be repeated or beyond the request, in any order.
     Numbered(Vec<(usize, Reason)>),
     /// A limit that keeps lines out.
@@ -119,14 +119,14 @@ fn lie(batch: &[Line], indices: &[usize], rng: &mut fastrand::Rng) -> (u16, Stri
             format!("partial write: points beyond retention policy dropped={dropped}"),
             Kind::Retention { dropped },
         ),
-        7 => ("line protocol parse failed: No fields were provided".to_owned(), Kind::Named),
+        7 => ("line protocol parse failed: No fields were provided".to_owned(), Kind::NoFields),
         8 => (
             format!("partial write: max-series-per-database limit exceeded: (1) dropped={dropped}"),
             Kind::Limit,
         ),
         9 => ("partial write: no space left on device dropped=9".to_owned(), Kind::Other),
         10 => ("unable to parse 'other v=': no".to_owned(), Kind::Other),
-        _ => (format!("partial write: No fields were provided dropped={dropped}"), Kind::Named),
+        _ => (format!("partial write: No fields were provided dropped={dropped}"), Kind::NoFields),
     };
     (status, serde_json::json!({ "message": message }).to_string(), kind)
 }
@@ -143,16 +143,12 @@ fn is_about(sent: &Sent, line: usize, batch: &[Line]) -> bool {
     match &sent.kind {
         Kind::Quotes(quoted) => quoted.contains(&line),
         Kind::Conflict { field, .. } => has_string(&batch[line], field),
-        Kind::Retention { .. } | Kind::Named => true,
+        Kind::Retention { .. } => true,
+        Kind::NoFields => Reason::NoFields.is_shown(&batch[line]),
         // Alone, the line has the number 1, and the first reason counts.
         Kind::Numbered(named) => {
             let (_, first) = named[0];
-            named.iter().all(|(number, _)| *number <= 1)
-                && match first {
-                    Reason::NoFields => true,
-                    Reason::Conflict => batch[line].text.contains('f'),
-                    Reason::Unknown => false,
-                }
+            named.iter().all(|(number, _)| *number <= 1) && first.is_shown(&batch[line])
         }
         Kind::Limit | Kind::Other => false,
     }
