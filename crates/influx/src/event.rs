@@ -134,7 +134,7 @@ impl Observer for LogObserver {
             Event::Contradicted { address } => {
                 tracing::warn!(
                     address,
-                    "InfluxDB's address refuses lines and stores the same lines at another time, so servers behind it answer differently: no line is given up for such refusals, and refused lines are sent again; find the broken server behind the load balancer"
+                    "InfluxDB's address refuses lines and stores the same lines at another time, so servers behind it answer differently, or it was repaired meanwhile: for an hour no line is given up for such refusals, and refused lines are sent again; if this repeats, find the broken server behind the load balancer"
                 );
             }
             Event::CredentialReread => {

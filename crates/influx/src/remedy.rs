@@ -82,8 +82,14 @@ pub fn advice(cause: Cause, why: &str, context: RemedyContext<'_>) -> String {
             )
         }
         Cause::RefusalUnproven | Cause::RequestTooLarge if has(&[CONTRADICTED]) => format!(
-            "servers behind {address} answer differently: find the broken server behind the load balancer, and take it out; the lines are retried until they are stored"
+            "servers behind {address} answer differently, or the server was repaired meanwhile: if this repeats, find the broken server behind the load balancer, and take it out; the lines are retried until they are stored"
         ),
+        Cause::EndpointMissing if has_status(why, &["421"]) => format!(
+            "the server at {address} does not take writes, such as a read-only replica of QuestDB: set influx.url to the primary"
+        ),
+        Cause::ServerFailed if has(&["duplicate column name: timestamp"]) => {
+            "QuestDB stores the time of a point in the column timestamp, so no field may have this name: use `rename` of the mapping, and reload".to_owned()
+        }
         Cause::DatabaseMissing if has(&[NOT_CREATED]) => {
             context.dialect().not_created_remedy(context.credential)
         }

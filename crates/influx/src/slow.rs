@@ -1,9 +1,9 @@
-//! Logs writes that InfluxDB does not answer for a while: `influx.timeout` may be long, and until then no other message shows that the
-//! bridge waits.
+//! Logs writes that take long: `influx.timeout` may be long, a batch with many refused lines needs many requests, and until they end no
+//! other message shows that the bridge waits.
 
 use crate::address::Address;
 use base::Destination;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing::warn;
 
 /// A healthy InfluxDB answers within a second. A write that takes longer than this is logged while it lasts.
@@ -37,12 +37,66 @@ impl SlowWatch<'_> {
     }
 }
 
+/// Time between two messages about one batch.
+const SEARCHES_FOR: [Duration; 2] = [Duration::from_secs(10), Duration::from_mins(1)];
+
+/// The search for the refused lines of a batch, for the log.
+#[derive(Debug, Default)]
+pub struct SearchWatch {
+    due: Option<Instant>,
+}
+
+/// What a search has found so far.
+#[derive(Clone, Copy, Debug)]
+pub struct SearchProgress {
+    pub lines: usize,
+    pub stored: usize,
+    pub refused: usize,
+}
+
+impl SearchWatch {
+    /// Logs a refused request if the search has lasted long since the first one or since the last message.
+    pub fn refused(&mut self, now: Instant, destination: &Destination, progress: SearchProgress, why: &str) {
+        let [first, later] = SEARCHES_FOR;
+        let due = *self.due.get_or_insert(now + first);
+        if now < due {
+            return;
+        }
+        self.due = Some(now + later);
+        let SearchProgress { lines, stored, refused } = progress;
+        warn!(
+            %destination,
+            lines,
+            stored,
+            refused,
+            why,
+            "InfluxDB refuses requests, and the bridge searches for the lines to blame with smaller ones: the records of this batch are \
+             not committed until it ends"
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::client::Client;
     use crate::test_support::connection;
     use testkit::CapturedLog;
+
+    #[test]
+    fn a_long_search_is_logged_after_10_s_and_then_each_minute() {
+        let log = CapturedLog::default();
+        let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+        let _logged = tracing::subscriber::set_default(subscriber);
+        let destination = Destination::Bucket { org: "o".into(), bucket: "b".into() };
+        let (mut watch, begin) = (SearchWatch::default(), Instant::now());
+        for second in 0..80 {
+            let now = begin + Duration::from_secs(second);
+            watch.refused(now, &destination, SearchProgress { lines: 9, stored: 2, refused: 1 }, "400: no");
+        }
+        assert_eq!(log.text().lines().count(), 2, "{}", log.text());
+        assert!(log.text().contains("lines=9 stored=2 refused=1"), "{}", log.text());
+    }
 
     #[tokio::test]
     async fn a_write_that_hangs_is_logged_once_while_it_lasts() {

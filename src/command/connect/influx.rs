@@ -103,7 +103,7 @@ async fn server(
             (Identity::Other, vec![line])
         }
         Ok(server) => {
-            let api = influx3::judge_api(url, destination.api(), server.version.as_deref());
+            let api = influx3::judge_api(url, destination.api(), &server);
             let unsigned = server
                 .version
                 .as_deref()

@@ -6,17 +6,23 @@ use super::report::Line;
 use super::sampled::Times;
 use base::suggest::nearest;
 use base::{Api, Destination};
-use influx::{Address, Client, Server, Version};
+use influx::{Address, Client, Server, ServerInfo, Version};
 use std::time::{Duration, SystemTime};
 
+/// Bytes of a database's name. 3.10
+const NAME_MAX: usize = 64;
 /// Shorter retention periods are rare.
 const RETENTION_MIN: Duration = Duration::from_hours(24);
 
 /// Checks that `influx.api` fits the server.
-pub fn judge_api(url: &str, api: Api, version: Option<&str>) -> Option<Line> {
-    let read = Version::read(version?)?;
-    let shown = version?;
+pub fn judge_api(url: &str, api: Api, server: &ServerInfo) -> Option<Line> {
+    let shown = server.version.as_deref()?;
+    let read = Version::read(shown)?;
     match api {
+        Api::V3 if Server::of(server) == Server::QuestDb => Some(Line::failed(
+            format!("{url}: QuestDB has no endpoint of InfluxDB 3"),
+            "set `influx.api` to \"v1\" or \"v2\"",
+        )),
         Api::V3 if read.0 < 3 => Some(Line::failed(
             format!("{url}: InfluxDB {shown} has no endpoint of InfluxDB 3"),
             "set `influx.api` to \"v2\" for InfluxDB 2.x, or to \"v1\" for 1.x",
@@ -46,11 +52,20 @@ fn judge_database(url: &str, name: &str, names: &[String]) -> Option<Line> {
     if names.iter().any(|other| other == name) {
         return None;
     }
+    // 3.10
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    // A retention policy of 1.x is a part of the name, behind a slash.
+    if name.len() > NAME_MAX || !name.chars().all(|c| is_allowed(c) || c == '/') {
+        return Some(Line::failed(
+            format!("{url}: InfluxDB 3 allows no database {name:?}"),
+            "choose a name of at most 64 letters, digits, \"_\" and \"-\"",
+        ));
+    }
     let near = nearest(name, names.iter().map(String::as_str));
     let meant = near.map_or(String::new(), |near| format!(" (did you mean {near:?}?)"));
     Some(Line::warned(
         format!("{url}: there is no database {name:?}{meant}"),
-        "InfluxDB 3 creates it at the first write: check the name in `influx.database` or `influx.bucket`",
+        "InfluxDB 3 creates it at the first write: check the name in `influx.database` (with `influx.retention_policy` behind a slash) or `influx.bucket`",
     ))
 }
 
@@ -79,7 +94,8 @@ mod tests {
     #[test]
     fn an_api_fits_its_server() {
         let f = |api: Api, version: &str, want: Option<&str>| {
-            let line = judge_api("http://h", api, Some(version)).map(|line| line.to_string());
+            let server = ServerInfo { version: Some(version.to_owned()), ..ServerInfo::default() };
+            let line = judge_api("http://h", api, &server).map(|line| line.to_string());
             assert_eq!(line.as_deref().map(|line| line.split_whitespace().next().unwrap()), want, "{line:?}");
         };
         f(Api::V3, "3.10.0", None);
@@ -89,7 +105,11 @@ mod tests {
         f(Api::V2, "3.10.0", Some("warn"));
         f(Api::V1, "3.10.0", Some("warn"));
         f(Api::V2, "v2.7.12", None);
-        assert_eq!(judge_api("http://h", Api::V3, None), None);
+        assert_eq!(judge_api("http://h", Api::V3, &ServerInfo::default()), None);
+        let (version, software) = (Some("v2.7.4".to_owned()), Some("QuestDB".to_owned()));
+        let questdb = ServerInfo { version, software, ..ServerInfo::default() };
+        let line = judge_api("http://h", Api::V3, &questdb).unwrap().to_string();
+        assert!(line.contains("QuestDB has no endpoint of InfluxDB 3"), "{line}");
     }
 
     #[test]
@@ -103,6 +123,10 @@ mod tests {
         assert!(line.contains("there is no database \"metrcs\" (did you mean \"metrics\"?)"), "{line}");
         assert!(line.starts_with("warn"), "{line}");
         assert!(f("other", &[]).unwrap().contains("there is no database \"other\""));
+        for name in ["met rics", "온도", &"x".repeat(65)] {
+            let line = f(name, &["metrics"]).unwrap();
+            assert!(line.starts_with("FAILED") && line.contains("allows no database"), "{line}");
+        }
     }
 
     #[test]

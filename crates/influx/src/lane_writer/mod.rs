@@ -14,7 +14,7 @@ use crate::request_text::RequestText;
 use crate::salvage::{
     AddressHistory, BlockedReason, KeptOut, NextRequest, RefusedAt, RefusedLine, RefusedRequest, SalvagePlan,
 };
-use crate::slow::{SLOW_AFTER, SlowWatch};
+use crate::slow::{SLOW_AFTER, SearchProgress, SearchWatch, SlowWatch};
 use crate::writer::Writer;
 use base::alarm::AlarmGuard;
 use base::{Api, Destination};
@@ -135,7 +135,7 @@ impl LaneWriter {
         let (mut counted_stored, mut counted_refused) = (0, 0);
         let mut backoff = Backoff::new(writer.options.delays);
         let history = DestinationHistory { writer: &writer, destination };
-        let mut bytes_max = usize::MAX;
+        let (mut bytes_max, mut search) = (usize::MAX, SearchWatch::default());
         while let Some(next) = plan.next(lines, writer.size(destination).within(bytes_max), &history) {
             if let Some(reason) = &next.blocked {
                 self.wait_blocked(destination, &mut batch, reason, &mut backoff).await;
@@ -161,6 +161,9 @@ impl LaneWriter {
                 }
                 LinesVerdict::Refused { why, answer, parsed, at } => {
                     bytes_max = RESENT_BYTES_MAX;
+                    let (stored, refused) = (plan.lines_stored(), plan.lines_refused());
+                    let progress = SearchProgress { lines: lines.len(), stored, refused };
+                    search.refused(now(), destination, progress, &why);
                     let refusal = RefusedRequest { answer: &answer, parsed: &parsed, why: &why, at };
                     plan.refused(lines, refusal);
                 }

@@ -108,7 +108,7 @@ impl Report {
         for key in options.unread() {
             let meant = base::suggest::nearest(key, known.iter().copied());
             let meant = meant.map(|meant| format!("; did you mean {meant:?}?")).unwrap_or_default();
-            let why = format!("{kind} of Telegraf 1.37 has no such option: it was left out{meant}");
+            let why = format!("{kind} has no such option in Telegraf 1.37 and 1.38: it was left out{meant}");
             self.notes.add(Note {
                 file: options.file.clone(),
                 line: options.line_of(key),
