@@ -174,6 +174,38 @@ fn check_connect_fails_for_a_server_that_is_not_influxdb() {
     f("website", "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\n<html/>");
 }
 
+/// Behind a proxy that forwards only writes, a check learns what it has done, or that it has tried nothing.
+#[test]
+fn check_connect_warns_where_it_cannot_know_the_server() {
+    let cluster = Cluster::with_topic("t", 1);
+    let f = |name: &str, influx: &str, answer: &'static str, want: &str| {
+        let url = responding(answer);
+        let setup = Setup::new(name, &cluster.address(), "['t']", &url);
+        let file = setup.folder.join("bridge.toml");
+        let config = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, config.replace("org = 'test'\nbucket = 'main'", influx)).unwrap();
+        let shown = text(&setup.run(&["check", "--connect"]).stdout);
+        let of_server: Vec<&str> = shown.lines().filter(|line| line.contains(&url)).collect();
+        assert!(
+            of_server.iter().any(|line| line.starts_with("warn") && line.contains(want)),
+            "{name}: {shown}"
+        );
+        assert!(!of_server.iter().any(|line| line.starts_with("ok ")), "{name}: {shown}");
+    };
+    f(
+        "found-empty",
+        "org = 'o'\nbucket = 'metrcs'",
+        "HTTP/1.1 400 Bad Request\r\nContent-Length: 36\r\nConnection: close\r\n\r\n{\"error\":\"incoming write was empty\"}",
+        "is InfluxDB 3, which has created this database now if it was missing",
+    );
+    for answer in [
+        "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    ] {
+        f("no-list", "api = 'v3'\ndatabase = 'd'", answer, "the permission to write is unknown");
+    }
+}
+
 /// A name that does not resolve is reached only through the proxy, which answers 502.
 #[test]
 fn check_connect_supports_the_forms_of_no_proxy() {

@@ -202,21 +202,39 @@ async fn the_number_of_a_line_counts_and_not_its_quote() {
     }
 }
 
+/// An answer that names one line by its number.
+fn partial(number: usize, why: &str) -> Reply {
+    let data = serde_json::json!([{ "error_message": why, "line_number": number, "original_line": "m" }]);
+    let body = serde_json::json!({ "error": "partial write of line protocol occurred", "data": data });
+    Reply::status(400).body(body.to_string())
+}
+
 /// A number is no proof by itself: something on the way may have cut or changed the request.
 #[tokio::test]
 async fn a_named_line_without_the_cause_is_tried_alone() {
-    let data = |number: usize, why: &str| {
-        let data = serde_json::json!([{ "error_message": why, "line_number": number, "original_line": "m" }]);
-        let body = serde_json::json!({ "error": "partial write of line protocol occurred", "data": data });
-        Reply::status(400).body(body.to_string())
-    };
     for why in ["No fields were provided", CONFLICT, "words of a later version"] {
         for number in [1, 5, 0, 11, usize::MAX] {
-            let reply = data(number, why);
+            let reply = partial(number, why);
             let faults: Faults = Box::new(move |request| (request.line_count() == 10).then(|| reply.clone()));
             let setup = Setup::new(Options { faults: Some(faults), ..options(NEW) }).await;
             let delivered = setup.deliver(&own(), &good(10)).await;
             assert_eq!(delivered.refused, [], "{number}: {why}");
+            assert_eq!(setup.receiver.points(&own()).len(), 10);
+        }
+    }
+}
+
+/// A broken server may use known words for every request. No line has the cause, so each waits until the server works again.
+#[tokio::test]
+async fn a_server_that_refuses_everything_with_known_words_has_no_line_refused() {
+    let boolean = CONFLICT.replace("field::string", "field::boolean");
+    for why in ["No fields were provided", &boolean] {
+        for destination in [own(), database(), v2()] {
+            let (reply, count) = (partial(1, why), AtomicUsize::new(0));
+            let faults: Faults = Box::new(move |_| (count.fetch_add(1, Relaxed) < 60).then(|| reply.clone()));
+            let setup = Setup::new(Options { faults: Some(faults), ..options(NEW) }).await;
+            let delivered = setup.deliver(&destination, &good(10)).await;
+            assert_eq!(delivered.refused, [], "{destination}: {why}");
             assert_eq!(setup.receiver.points(&own()).len(), 10);
         }
     }
@@ -228,7 +246,7 @@ async fn a_limit_in_a_list_keeps_only_its_lines_out() {
     let server = Influx3 { version: NEW.to_owned(), columns_max: 4, ..Influx3::default() };
     let setup = Setup::new(Options { product: Product::Influx3(server), ..Options::default() }).await;
     setup.deliver(&own(), &lines(["m v=1,w=1 0"])).await;
-    for destination in [own(), database()] {
+    for destination in [own(), database(), v2()] {
         let batch = lines(["m v=1 1", "m a=1,b=1 2", "m v=\"s\" 3", "m w=1 4"]);
         let delivered = setup.deliver(&destination, &batch).await;
         assert_eq!(refused_lines(&delivered), [2]);
