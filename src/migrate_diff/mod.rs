@@ -12,6 +12,7 @@ use migrate::{Became, DryRun, DryRunError, Input, Kind, Machine, Migration};
 use rdkafka::error::KafkaError;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use telegraf::Theirs;
 use thiserror::Error;
 
@@ -53,10 +54,10 @@ pub fn diff(
     let topic = topic(migration);
     let mut mapping = DryRun::new(bridge, &topic)?;
     let has_key = |key: &str| bridge.draft.tables.iter().any(|table| table.get(key).is_some());
-    let format = bridge.draft.tables.iter().find_map(|table| table.get("format")?.as_str());
-    let is_influx = format == Some(Format::Influx.name());
-    let records = Records::new(records, if is_influx { Format::Influx } else { Format::Json });
-    let records: Vec<&[u8]> = records.map(|record| record.bytes).take(RECORDS_MAX).collect();
+    let rules = Arc::clone(mapping.rules());
+    let is_influx = rules.format == Format::Influx;
+    let records: Vec<&[u8]> =
+        Records::by_rules(records, &rules, None).map(|record| record.bytes).take(RECORDS_MAX).collect();
     let ours: Vec<Became> = records.iter().map(|record| mapping.map(record)).collect();
     let is_telegraf = files.iter().any(|file| Kind::of(&file.text) == Some(Kind::Telegraf));
     let conf = if is_telegraf { comparison_conf(files, machine, &topic) } else { None };

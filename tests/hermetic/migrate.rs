@@ -345,6 +345,46 @@ mod command {
         assert!(text(&output.stderr).contains("install Telegraf, or name the program in TELEGRAF"));
     }
 
+    /// The standard output of `--diff` without Telegraf.
+    fn points(folder: &Folder, options: &str, records: &[u8]) -> String {
+        let conf = format!(
+            "[agent]\nomit_hostname = true\n[[inputs.kafka_consumer]]\nbrokers = ['b:1']\ntopics = ['t']\n{options}\n{OUTPUT}"
+        );
+        fs::write(folder.0.join("telegraf.conf"), conf).unwrap();
+        fs::write(folder.0.join("records"), records).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"))
+            .args(["migrate", "telegraf.conf", "--diff", "records"])
+            .env_remove("TELEGRAF")
+            .env("PATH", "")
+            .current_dir(&folder.0)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    #[test]
+    fn diff_reads_records_in_the_format_of_the_mapping() {
+        let folder = Folder::new("diff-formats");
+        let csv = "data_format = 'csv'\ncsv_header_row_count = 1\ncsv_tag_columns = ['host']";
+        assert_eq!(
+            points(&folder, csv, b"host,v\na,1\nb,2.5\n\nhost,w\nc,3\n"),
+            "kafka_consumer,host=a v=1i\nkafka_consumer,host=b v=2.5\nkafka_consumer,host=c w=3i\n"
+        );
+        let metric = |host: u8| {
+            [
+                b"\x84\xa4name\xa3cpu\xa4time\xd6\xff\x65\x53\xf1\x00\xa4tags\x81\xa4host\xa1".as_slice(),
+                &[host],
+                b"\xa6fields\x81\xa1n\x0a",
+            ]
+            .concat()
+        };
+        assert_eq!(
+            points(&folder, "data_format = 'msgpack'", &[metric(b'a'), metric(b'b')].concat()),
+            "cpu,host=a n=10i 1700000000000000000\ncpu,host=b n=10i 1700000000000000000\n"
+        );
+    }
+
     /// Real Telegraf between the embedded Kafka and the embedded receiver.
     #[test]
     #[ignore = "needs Telegraf (tests/stack/telegraf/build): TELEGRAF=BINARY cargo test --test hermetic migrate -- --ignored"]

@@ -78,7 +78,7 @@ pub use formats::{
     RecordText, Reference, Schema, SchemaError, SchemaId, SchemaLanguage, SchemaText, TimeMark,
     messages_of_file,
 };
-pub use globs::{GlobError, Globs};
+pub use globs::{GlobError, Globs, overlap as globs_overlap};
 pub use go_layout::to_time_format;
 pub use key_table::KeyTable;
 pub use mapped::{Mapped, REJECTED_ELEMENTS_MAX};

@@ -6,7 +6,7 @@ use configuration::draft::Draft;
 use configuration::{Config, ConfigErrors};
 use line_protocol::LineBuffer;
 use line_protocol::reader::split_lines;
-use mapping::Mapper;
+use mapping::{Mapper, Rules};
 use std::path::Path;
 use std::sync::Arc;
 use thiserror::Error;
@@ -14,6 +14,7 @@ use thiserror::Error;
 /// Maps records as the bridge would. Without a time key, lines have no time.
 pub struct DryRun {
     mapper: Mapper,
+    rules: Arc<Rules>,
     offset: i64,
 }
 
@@ -40,11 +41,22 @@ impl DryRun {
         let mapping = config.mappings.iter().find(|mapping| mapping.is_match(topic));
         let mapping = mapping.ok_or_else(|| DryRunError::NoMapping(topic.to_owned()))?;
         let mapper = Mapper::new(Arc::clone(&mapping.rules), topic, config.record_limits());
-        Ok(Self { mapper, offset: 0 })
+        Ok(Self { mapper, rules: Arc::clone(&mapping.rules), offset: 0 })
+    }
+
+    /// The rules of the mapping, by which a file has records.
+    #[must_use]
+    pub fn rules(&self) -> &Arc<Rules> {
+        &self.rules
     }
 
     pub fn map(&mut self, record: &[u8]) -> Became {
-        let (time, value, headers) = (RecordTime::Omitted, Some(record), [].as_slice());
+        self.map_with_headers(record, &[])
+    }
+
+    /// Maps a record that has headers.
+    pub fn map_with_headers(&mut self, record: &[u8], headers: &[(&str, &[u8])]) -> Became {
+        let (time, value) = (RecordTime::Omitted, Some(record));
         let record = Record { partition: 0, offset: self.offset, time, key: None, value, headers };
         self.offset += 1;
         let mut lines = LineBuffer::default();

@@ -63,6 +63,7 @@ fn measurement(input: &Options, rules: &mut Rules) {
         }
         None if rules.name_key.is_none() => {
             "{topic}".clone_into(&mut rules.measurement);
+            rules.is_name_template = true;
             rules.note(
                 input,
                 "data_format",

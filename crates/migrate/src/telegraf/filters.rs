@@ -1,8 +1,10 @@
 //! The filters of inputs and outputs: `namepass`, `tagdrop`, `fieldinclude` and similar options.
 
 use super::conf::Options;
+use super::names::Source;
 use super::rules::{Rules, is_match};
 use super::variables::has_variable;
+use mapping::globs_overlap;
 
 /// The filter of one plugin.
 #[derive(Debug, Default)]
@@ -15,6 +17,8 @@ pub struct Filter {
     tag_exclude: Vec<String>,
     tag_pass: Vec<(String, Vec<String>)>,
     tag_drop: Vec<(String, Vec<String>)>,
+    /// Whether stars of `namepass` or `namedrop` stop at some characters.
+    has_separators: bool,
     /// A condition in CEL.
     pub expression: Option<String>,
 }
@@ -28,22 +32,46 @@ pub enum Takes {
     Depends(Vec<&'static str>),
 }
 
-/// The known parts of the points of an input.
+/// The known parts of the points at one stage.
 pub struct Subject<'a> {
     /// None if the record decides.
     pub name: Option<&'a str>,
-    pub tags: &'a [(String, String)],
-    /// Keys of tags whose values are in the records.
-    pub open_tags: &'a [String],
+    /// Tags of every point, with their values.
+    pub tags: Vec<(String, String)>,
+    /// Names and patterns of tags whose values depend on the record.
+    pub open_tags: Vec<String>,
+}
+
+impl<'a> Subject<'a> {
+    /// The points that the rules make. `topics`: those of the input, if they are known.
+    pub fn of(rules: &'a Rules, topics: Option<&[String]>) -> Self {
+        let topic = match topics {
+            Some([topic]) if !topic.starts_with('^') => Some(topic),
+            _ => None,
+        };
+        let (mut tags, mut open_tags) = (Vec::new(), Vec::new());
+        if let (Some(name), Some(topic)) = (&rules.topic_tag, topic) {
+            // It replaces other tags of the name.
+            tags.push((name.clone(), topic.clone()));
+        }
+        let is_known = |tags: &[(String, String)], name: &str| tags.iter().any(|(known, _)| known == name);
+        for tag in rules.all_tags() {
+            match tag.source {
+                _ if is_known(&tags, &tag.name) => {}
+                Source::Fixed(value) if !is_match(&open_tags, &tag.name) => tags.push((tag.name, value)),
+                Source::Fixed(_) => {}
+                _ => open_tags.push(tag.name),
+            }
+        }
+        Self { name: rules.fixed_name(), tags, open_tags }
+    }
 }
 
 impl Filter {
     pub fn read(options: &Options) -> Self {
         let any = |keys: &[&str]| keys.iter().flat_map(|key| options.texts(key)).collect();
         let tags = |key: &str| options.tables(key).iter().flat_map(|table| table.lists()).collect();
-        for separator in ["namepass_separator", "namedrop_separator"] {
-            options.get(separator);
-        }
+        let separated = |list: &str, separator: &str| options.has(list) && options.text(separator).is_some();
         Self {
             name_pass: any(&["namepass"]),
             name_drop: any(&["namedrop"]),
@@ -54,6 +82,8 @@ impl Filter {
             tag_pass: tags("tagpass"),
             tag_drop: tags("tagdrop"),
             expression: options.text("metricpass"),
+            has_separators: separated("namepass", "namepass_separator")
+                | separated("namedrop", "namedrop_separator"),
         }
     }
 
@@ -67,10 +97,13 @@ impl Filter {
             None => open.push(option),
         };
         if !self.name_pass.is_empty() {
-            judge("namepass", subject.name_is(&self.name_pass));
+            judge("namepass", self.name_of(subject).and_then(|subject| subject.name_is(&self.name_pass)));
         }
         if !self.name_drop.is_empty() {
-            judge("namedrop", subject.name_is(&self.name_drop).map(|is| !is));
+            judge(
+                "namedrop",
+                self.name_of(subject).and_then(|subject| subject.name_is(&self.name_drop)).map(|is| !is),
+            );
         }
         if !self.tag_pass.is_empty() {
             judge("tagpass", subject.some_tag_is(&self.tag_pass));
@@ -88,53 +121,48 @@ impl Filter {
         }
     }
 
-    /// Removes fields and tags from the rules. Returns the options without a counterpart, with the reason.
-    pub fn modify(&self, rules: &mut Rules) -> Vec<(&'static str, &'static str)> {
-        let mut left = Vec::new();
+    /// The subject, unless its name can't be compared.
+    fn name_of<'s>(&self, subject: &'s Subject<'s>) -> Option<&'s Subject<'s>> {
+        Some(subject).filter(|_| !self.has_separators)
+    }
+
+    /// Removes fields and tags from the rules.
+    pub fn modify(&self, options: &Options, rules: &mut Rules) {
+        let option_of =
+            |names: &[&'static str]| names.iter().copied().find(|name| options.has(name)).unwrap_or_default();
         if !self.field_include.is_empty() {
-            if rules.include.is_empty() {
-                rules.include = self.field_include.iter().map(|key| rules.original(key)).collect();
-            } else {
-                left.push((
-                    "fieldinclude",
-                    "`include` already has another list: shorten it to the entries of both",
-                ));
-            }
+            rules.include_only(
+                &self.field_include,
+                (options, option_of(&["fieldinclude", "fieldpass", "pass"])),
+            );
         }
-        let excluded: Vec<String> = self.field_exclude.iter().map(|key| rules.original(key)).collect();
-        rules.exclude.extend(excluded);
+        if !self.field_exclude.is_empty() {
+            rules.exclude_all(
+                &self.field_exclude,
+                (options, option_of(&["fieldexclude", "fielddrop", "drop"])),
+            );
+        }
         if self.tag_include.is_empty() && self.tag_exclude.is_empty() {
-            return left;
+            return;
         }
-        let stays = |key: &str| {
-            (self.tag_include.is_empty() || is_match(&self.tag_include, key))
-                && !is_match(&self.tag_exclude, key)
-        };
-        rules.tags.retain(|(key, _)| stays(key));
-        rules.header_tags.retain(|key| stays(key));
-        rules.topic_tag = rules.topic_tag.take().filter(|key| stays(key));
-        if rules.is_influx() {
-            let option = if self.tag_include.is_empty() { "tagexclude" } else { "taginclude" };
-            left.push((option, "the tags of a line stay: let the producer leave them out"));
-        }
-        let mut kept = Vec::new();
-        for key in std::mem::take(&mut rules.tag_keys) {
-            let is_glob = key.contains(['*', '?', '[', '{']) && !key.starts_with('$');
-            if is_glob {
-                left.push((
-                    if self.tag_include.is_empty() { "tagexclude" } else { "taginclude" },
-                    "`tag_keys` has a pattern: list the tags to keep one by one, and the others in `exclude`",
-                ));
-                kept.push(key);
-            } else if stays(&rules.final_name(&key)) {
-                kept.push(key);
-            } else {
-                // Otherwise a number of this key would become a field.
-                rules.exclude.push(key);
+        let at = (options, option_of(&["taginclude", "tagexclude"]));
+        let has_all = |patterns: &[String]| patterns.iter().any(|pattern| pattern == "*");
+        for tag in rules.all_tags() {
+            let may_stay = match &tag.source {
+                Source::Glob(_) => {
+                    let is_touched = |pattern: &String| globs_overlap(pattern, &tag.name);
+                    (self.tag_include.is_empty() || has_all(&self.tag_include))
+                        && !self.tag_exclude.iter().any(is_touched)
+                }
+                _ => {
+                    (self.tag_include.is_empty() || is_match(&self.tag_include, &tag.name))
+                        && !is_match(&self.tag_exclude, &tag.name)
+                }
+            };
+            if !may_stay {
+                rules.drop_tag(&tag, at);
             }
         }
-        rules.tag_keys = kept;
-        left
     }
 }
 
@@ -152,7 +180,7 @@ impl Subject<'_> {
                 Some((_, value)) if has_variable(value) => is_open = true,
                 Some((_, value)) if is_match(patterns, value) => return Some(true),
                 Some(_) => {}
-                None => is_open |= is_match(self.open_tags, key),
+                None => is_open |= is_match(&self.open_tags, key),
             }
         }
         if is_open { None } else { Some(false) }
@@ -174,7 +202,7 @@ mod tests {
         let list = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let f = |filter: Filter, name: Option<&str>, want: Takes| {
             let tags = [("dest".to_owned(), "a".to_owned())];
-            let subject = Subject { name, tags: &tags, open_tags: &list("site_*") };
+            let subject = Subject { name, tags: tags.to_vec(), open_tags: list("site_*") };
             assert_eq!(filter.takes(&subject), want, "{filter:?}");
         };
         let depends = |option| Takes::Depends(vec![option]);
@@ -206,9 +234,9 @@ mod tests {
             f.tag_exclude = list("b dest top*");
             f.field_exclude = list("debug_*");
         });
-        let left = filter.modify(&mut rules);
+        filter.modify(&Options::default(), &mut rules);
         assert_eq!((rules.tag_keys, rules.exclude), (list("a g_*"), list("debug_* b")));
         assert_eq!((rules.tags.len(), rules.topic_tag), (1, None));
-        assert_eq!(left.iter().map(|(option, _)| *option).collect::<Vec<_>>(), ["tagexclude"]);
+        assert_eq!(rules.notes, []);
     }
 }

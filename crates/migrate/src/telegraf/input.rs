@@ -12,6 +12,9 @@ use crate::Machine;
 /// Telegraf's default measurement.
 const DEFAULT_NAME: &str = "kafka_consumer";
 
+/// Options that pass or drop whole points.
+const FILTERS: [&str; 4] = ["namepass", "namedrop", "tagpass", "tagdrop"];
+
 const FILTERS_STAY: &str = "this filter has no counterpart: split the topics, or write it as `where`";
 
 impl Rules {
@@ -50,7 +53,7 @@ impl Rules {
         rules.apply_input_filter(input, &filter, report)?;
         rules.rename_measurement(input);
         rules.add_tags(input, conf, machine);
-        rules.follow(input, &filter);
+        filter.modify(input, &mut rules);
         processors::apply(conf, &mut rules);
         Some(rules)
     }
@@ -58,7 +61,8 @@ impl Rules {
     /// Reads the options of `kafka_consumer` that concern records.
     fn read_kafka(&mut self, input: &Options) {
         self.topic_tag = input.text("topic_tag");
-        self.header_tags = input.texts("msg_headers_as_tags");
+        self.header_tags =
+            input.texts("msg_headers_as_tags").into_iter().map(|header| (header.clone(), header)).collect();
         if input.text("msg_header_as_metric_name").is_some() {
             self.note(
                 input,
@@ -112,9 +116,7 @@ impl Rules {
 
     /// Applies the input's own filter. None if it passes nothing.
     fn apply_input_filter(&mut self, input: &Options, filter: &Filter, report: &mut Report) -> Option<()> {
-        let open = self.open_tags();
-        let subject = Subject { name: self.fixed_name(), tags: &[], open_tags: &open };
-        match filter.takes(&subject) {
+        match filter.takes(&Subject::of(self, None)) {
             Takes::All => {}
             Takes::None => {
                 report
@@ -146,40 +148,36 @@ impl Rules {
     /// Applies `name_override`, `name_prefix` and `name_suffix` of an input or output.
     fn rename_measurement(&mut self, options: &Options) {
         if let Some(name) = options.text("name_override") {
-            self.measurement = name;
-            if let Some(key) = self.name_key.take() {
+            if let Some(key) = self.name_key.as_ref() {
                 self.because.push(("measurement", format!("name_override wins over the record's {key:?}.")));
             }
+            self.name_all(name);
         }
-        let (prefix, suffix) = (options.text("name_prefix"), options.text("name_suffix"));
-        if prefix.is_none() && suffix.is_none() {
-            return;
-        }
-        if self.measurement.is_empty() {
-            for (key, text) in [("name_prefix", prefix), ("name_suffix", suffix)] {
-                if text.is_some() {
-                    self.note(options, key, "each line keeps its own measurement");
-                }
+        let affixes =
+            [("name_prefix", options.text("name_prefix")), ("name_suffix", options.text("name_suffix"))];
+        for (option, text) in affixes {
+            let Some(text) = text else { continue };
+            let is_prefix = option == "name_prefix";
+            if self.measurement.is_empty() {
+                self.note(options, option, "each line keeps its own measurement");
+                continue;
             }
-            return;
+            add_affix(&mut self.measurement, &text, is_prefix);
+            let Some(key) = &self.name_key else { continue };
+            let (before, after) = &mut self.name_affixes;
+            add_affix(if is_prefix { before } else { after }, &text, is_prefix);
+            let why = format!(
+                "a record without {key:?} gets the topic's name, and a number under it is a name too; Telegraf uses {:?} for both",
+                self.measurement
+            );
+            self.note(options, option, why);
         }
-        self.measurement = format!(
-            "{}{}{}",
-            prefix.as_deref().unwrap_or_default(),
-            self.measurement,
-            suffix.as_deref().unwrap_or_default()
-        );
-        if self.name_key.is_some() {
-            for (key, text) in [("name_prefix", prefix), ("name_suffix", suffix)] {
-                if text.is_some() {
-                    self.note(
-                        options,
-                        key,
-                        "a name that the record has is not changed: only `measurement` got this",
-                    );
-                }
-            }
-        }
+    }
+
+    /// Gives all points this measurement.
+    pub fn name_all(&mut self, name: String) {
+        (self.measurement, self.is_name_template, self.name_key) = (name, false, None);
+        self.name_affixes = Default::default();
     }
 
     /// Adds the tags of the plugin, the global tags and the machine's name. The first tag of a name counts.
@@ -214,27 +212,29 @@ impl Rules {
         self.tags.sort();
     }
 
-    fn follow(&mut self, options: &Options, filter: &Filter) {
-        for (option, why) in filter.modify(self) {
-            self.note(options, option, why);
-        }
-    }
-
     /// The rules after the filters and names of an output. None if it takes nothing from this input.
     pub fn after_output(&self, output: &Options, topics: &[String]) -> Option<Self> {
         let mut rules = self.clone();
         let filter = Filter::read(output);
-        let tags = self.known_tags(topics);
-        let open = self.open_tags();
-        match filter.takes(&Subject { name: self.fixed_name(), tags: &tags, open_tags: &open }) {
+        match filter.takes(&Subject::of(self, Some(topics))) {
+            Takes::None if self.is_uncertain => {
+                let why = "it passes nothing of what the mapping makes, and was left out, because a processor that the mapping does not have may change that";
+                for option in FILTERS.iter().filter(|option| output.has(option)) {
+                    rules.note(output, option, why);
+                }
+            }
             Takes::None => return None,
             Takes::All => {}
             Takes::Depends(options) => {
                 rules.filter_or_note(output, &filter, &options);
             }
         }
+        filter.modify(output, &mut rules);
         rules.rename_measurement(output);
-        rules.follow(output, &filter);
         Some(rules)
     }
+}
+
+fn add_affix(text: &mut String, affix: &str, is_prefix: bool) {
+    text.insert_str(if is_prefix { 0 } else { text.len() }, affix);
 }

@@ -3,7 +3,9 @@
 use super::conf::Options;
 use super::gjson::{self, Step};
 use super::json::{query, time};
+use super::names::{At, key_of};
 use super::rules::Rules;
+use crate::values::exact_glob;
 use mapping::FieldType;
 
 pub const ONE_MAPPING: &str =
@@ -43,7 +45,15 @@ pub fn read(input: &Options, rules: &mut Rules) {
             read_outer_field(field, rules);
         }
     }
+    if objects.is_empty() && rules.include.is_empty() {
+        // Tags alone make no points.
+        rules.exclude.push("*".to_owned());
+    }
     rules.name_key = root_key(config, "measurement_name_path", rules);
+    if rules.name_key.is_some() {
+        let why = "a record gets the configured measurement where it has no name, or a number in its place; Telegraf drops the first, and uses the number";
+        rules.note(config, "measurement_name_path", why);
+    }
     if let Some(key) = root_key(config, "timestamp_path", rules) {
         if rules.time_key.is_some() {
             rules.note(config, "timestamp_path", "the object's own timestamp_key is used, as in Telegraf");
@@ -74,9 +84,9 @@ fn several_values<'f>(fields: &[&'f Options], rules: &mut Rules) -> Option<&'f O
         "path",
         "an element that is null is filtered; Telegraf makes a point of the other fields",
     );
-    rename(rules, key, &field.text("rename").unwrap_or_else(|| key.clone()).replace(' ', "_"));
+    rename(rules, key, &default_name(field, &field.text("path").unwrap_or_default()), (field, "path"));
     add_type(rules, field, key, &field.text("type").unwrap_or_default());
-    rules.include.push(key.clone());
+    rules.include.push(exact_glob(key));
     Some(field)
 }
 
@@ -103,19 +113,32 @@ fn located(options: &Options, rules: &mut Rules) -> Option<(String, String)> {
         rules.note(options, "path", why);
         return None;
     };
-    let last = steps.last().and_then(|step| if let Step::Key(key) = step { Some(key.clone()) } else { None });
-    let name = options.text("rename").or(last)?;
-    options.get("optional");
-    Some((key, name.replace(' ', "_")))
+    if options.flag("optional") != Some(true) {
+        require(&steps, rules);
+    }
+    Some((key, default_name(options, &path)))
+}
+
+/// The name of a value: Telegraf takes what stands behind the last dot of the path, also of an escaped one.
+fn default_name(options: &Options, path: &str) -> String {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    options.text("rename").unwrap_or_else(|| last.to_owned()).replace(' ', "_")
+}
+
+/// Filters records without a value, of which Telegraf makes no point.
+fn require(steps: &[Step], rules: &mut Rules) {
+    let exists = if rules.query.is_some() { gjson::to_jsonpath(steps) } else { gjson::to_element(steps) };
+    let before = rules.filter.take().filter(|before| *before != exists).map(|before| format!("{before} && "));
+    rules.filter = Some(before.unwrap_or_default() + &exists);
 }
 
 fn read_tag(tag: &Options, rules: &mut Rules) {
     tag.get("type");
     let Some((key, name)) = located(tag, rules) else { return };
-    rename(rules, &key, &name);
+    rename(rules, &key, &name, (tag, "path"));
     let selector = match gjson::steps(&tag.text("path").unwrap_or_default()) {
         Ok(steps) if rules.query.is_some() => gjson::to_jsonpath(&steps),
-        _ => key,
+        _ => exact_glob(&key),
     };
     rules.tag_keys.push(selector);
 }
@@ -123,9 +146,9 @@ fn read_tag(tag: &Options, rules: &mut Rules) {
 fn read_field(field: &Options, rules: &mut Rules) {
     let kind = field.text("type").unwrap_or_default();
     let Some((key, name)) = located(field, rules) else { return };
-    rename(rules, &key, &name);
+    rename(rules, &key, &name, (field, "path"));
     add_type(rules, field, &key, &kind);
-    rules.include.push(key);
+    rules.include.push(exact_glob(&key));
 }
 
 /// Reads a field from outside of the elements, which each of their points has.
@@ -149,17 +172,25 @@ fn is_type(kind: &str) -> bool {
 fn add_type(rules: &mut Rules, options: &Options, key: &str, kind: &str) {
     match kind {
         "int" | "uint" => rules.note_fractions(options, "type"),
+        "float" | "bool" => rules.note(options, "type", "a value that can't be converted is dropped and counted, and a boolean becomes 1 or 0 as a float; Telegraf rejects the record, or keeps the boolean"),
         "string" => rules.note(options, "type", format!("an object or list under {key:?} is flattened, and not its JSON text; a number keeps its digits, and Telegraf writes 1e+06 for 1000000")),
         _ => {}
     }
     if is_type(kind) {
         rules.types.push((key.to_owned(), kind.to_owned()));
     } else {
-        rules.string_fields.push(key.to_owned());
+        rules.string_fields.push(exact_glob(key));
     }
 }
 
-fn rename(rules: &mut Rules, key: &str, name: &str) {
+fn rename(rules: &mut Rules, key: &str, name: &str, (options, option): At<'_>) {
+    let names = [rules.include.as_slice(), &rules.tag_keys].concat();
+    if names.iter().any(|entry| key_of(entry) != key && rules.final_name(entry) == name) {
+        let why = format!(
+            "of several values {name:?} the last one in the record counts; in Telegraf that of the last path does"
+        );
+        rules.note(options, option, why);
+    }
     if key != name && !rules.rename.iter().any(|(from, _)| from == key) {
         rules.rename.push((key.to_owned(), name.to_owned()));
     }
@@ -170,12 +201,15 @@ fn read_object(object: &Options, rules: &mut Rules) {
     object.get("optional");
     rules.time_key = object.text("timestamp_key");
     time(object, ["timestamp_key", "timestamp_format", "timestamp_timezone"], rules);
-    rules.tag_keys = object.texts("tags");
-    rules.include = object.texts("included_keys");
-    rules.include.retain(|key| rules.time_key.as_ref() != Some(key));
-    rules.exclude = object.texts("excluded_keys");
-    for (from, to) in object.tables("renames").iter().flat_map(|table| table.pairs()) {
-        rename(rules, &from, &to);
+    let keys = |option: &str| object.texts(option).iter().map(|key| exact_glob(key)).collect::<Vec<_>>();
+    rules.tag_keys = keys("tags");
+    rules.include = keys("included_keys");
+    rules.include.retain(|entry| rules.time_key.as_deref().map(exact_glob).as_ref() != Some(entry));
+    rules.exclude = keys("excluded_keys");
+    for table in object.tables("renames") {
+        for (from, to) in table.pairs() {
+            rename(rules, &from, &to, (table, &from));
+        }
     }
     read_sub_paths(object, rules);
     read_types(object, rules);
@@ -204,6 +238,11 @@ fn read_object(object: &Options, rules: &mut Rules) {
     rules.note(
         object,
         "path",
+        "a space in a key stays a space, and Telegraf writes an underscore: where keys have spaces, write them into `rename`, `tag_keys`, `include` and `types`",
+    );
+    rules.note(
+        object,
+        "path",
         "Telegraf makes a point of each element of a list in the object. Here such elements are fields with their index (a_0, a_1): if records have such lists, select their elements with `query`, and take what stands around them with ^.key in `tag_keys` and `fields`",
     );
 }
@@ -220,15 +259,15 @@ fn read_sub_paths(object: &Options, rules: &mut Rules) {
                 continue;
             };
             if let Some(name) = part.text("rename") {
-                rename(rules, &key, &name);
+                rename(rules, &key, &name, (part, "rename"));
             }
             let kind = part.text("type").unwrap_or_default();
             part.get("optional");
             if is_tag {
-                rules.tag_keys.push(key);
+                rules.tag_keys.push(exact_glob(&key));
             } else {
                 add_type(rules, part, &key, &kind);
-                rules.include.push(key);
+                rules.include.push(exact_glob(&key));
             }
         }
     }
@@ -246,7 +285,7 @@ fn read_types(object: &Options, rules: &mut Rules) {
     if rules.include.is_empty() {
         rules.string_fields = vec!["*".to_owned()];
     } else {
-        let is_untyped = |key: &&String| !rules.types.iter().any(|(known, _)| known == *key);
+        let is_untyped = |entry: &&String| !rules.types.iter().any(|(known, _)| exact_glob(known) == **entry);
         let untyped: Vec<String> = rules.include.iter().filter(is_untyped).cloned().collect();
         rules.string_fields = untyped;
     }

@@ -1,5 +1,6 @@
 //! Translates `metricpass`, a condition in CEL, into `where`.
 
+use super::names::{Source, is_selector, key_of};
 use super::rules::Rules;
 
 /// Most underscores of a key: each may stand between the names of nested objects.
@@ -52,40 +53,65 @@ fn compare(comparison: &str, rules: &Rules) -> Option<String> {
     let constant: serde_json::Value = serde_json::from_str(right).ok()?;
     let (group, name) = left.split_once('.')?;
     let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let key = match (group, &constant) {
-        (
-            "fields",
-            serde_json::Value::Number(_) | serde_json::Value::Bool(_) | serde_json::Value::String(_),
-        ) => {
-            let is_outer = rules.fields.iter().any(|(known, _)| known == name);
-            Some(rules.original(name)).filter(|_| !is_outer)?
-        }
-        ("tags", serde_json::Value::String(_)) => rules
-            .tag_keys
-            .iter()
-            .find(|key| rules.final_name(key) == name && !key.starts_with(['$', '^']))?
-            .clone(),
+    let is_ordering = !matches!(operator, "==");
+    let keys = match group {
+        "fields" if !rules.is_copied(name) => rules.fields_named(name),
+        "tags" => match one(rules.tags_named(name))?.source {
+            // A text that reads as a number or boolean may stand in the record as one.
+            Source::Key(entry) if is_text(&constant) && !is_selector(&entry) => vec![key_of(&entry)],
+            _ => return None,
+        },
         _ => return None,
     };
+    let is_kept = group == "tags" || keys.iter().any(|key| rules.keeps_texts(key));
+    if !is_kept && !constant.is_number() {
+        return None;
+    }
     // A filter sees the values of the record, not those that a processor made of them.
     let changed =
         rules.values.iter().map(|(changed, _)| changed).chain(rules.types.iter().map(|(changed, _)| changed));
-    let is_changed = changed.into_iter().any(|changed| *changed == key || changed.contains('*'));
-    if !is_name || key.is_empty() || key.contains('*') || is_changed {
+    let is_changed = changed.into_iter().any(|changed| keys.contains(changed) || changed.contains('*'));
+    let is_ordered = matches!(constant, serde_json::Value::Number(_)) || constant.is_string() && is_kept;
+    if !is_name || keys.is_empty() || is_changed || is_ordering && !is_ordered {
         return None;
     }
-    let constant = match constant {
+    let shown = match constant {
         serde_json::Value::String(text) => format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'")),
-        other => other.to_string(),
+        serde_json::Value::Number(_) | serde_json::Value::Bool(_) => constant.to_string(),
+        _ => return None,
     };
-    let paths = paths(&key)?;
-    let absent: Vec<String> = paths.iter().map(|path| format!("!@{path}")).collect();
-    let compared: Vec<String> = paths.iter().map(|path| format!("@{path} {operator} {constant}")).collect();
-    // An absent key is an error in CEL, and Telegraf lets the metric pass then.
-    Some(match absent.as_slice() {
-        [one] => format!("({one} || {})", compared.concat()),
-        several => format!("({} || {})", several.join(" && "), compared.join(" || ")),
-    })
+    let paths = keys.iter().map(|key| paths(key)).collect::<Option<Vec<_>>>()?.concat();
+    // An absent or null value is an error in CEL, and so is the order of a text and a number. Telegraf lets the metric pass then.
+    let is_any = |negated: &[&str]| {
+        let shown = &shown;
+        let compared = paths
+            .iter()
+            .flat_map(|path| negated.iter().map(move |operator| format!("@{path} {operator} {shown}")));
+        compared.collect::<Vec<_>>().join(" || ")
+    };
+    let not = match operator {
+        ">" => "<=",
+        ">=" => "<",
+        "<" => ">=",
+        "<=" => ">",
+        _ if !is_kept => return Some(format!("!({})", is_any(&["<", ">"]))),
+        _ => {
+            let absent: Vec<String> =
+                paths.iter().map(|path| format!("(!@{path} || @{path} == null)")).collect();
+            return Some(format!("({} || {})", absent.join(" && "), is_any(&["=="])));
+        }
+    };
+    Some(format!("!({})", is_any(&[not])))
+}
+
+fn one<T>(items: Vec<T>) -> Option<T> {
+    let mut items = items.into_iter();
+    items.next().filter(|_| items.next().is_none())
+}
+
+/// Whether a constant is a text that reads as nothing else.
+fn is_text(constant: &serde_json::Value) -> bool {
+    constant.as_str().is_some_and(|text| text.parse::<f64>().is_err() && text.parse::<bool>().is_err())
 }
 
 /// The paths that a flattened key may come from.
@@ -124,6 +150,7 @@ mod tests {
             rename: vec![("t".to_owned(), "temp".to_owned())],
             types: vec![("made".to_owned(), "float".to_owned())],
             values: vec![("state".to_owned(), Vec::new())],
+            string_fields: vec!["text".to_owned(), "state".to_owned()],
             ..Rules::default()
         };
         let f = |condition: &str, want: Option<&str>| {
@@ -133,18 +160,25 @@ mod tests {
                 Filter::parse(&filter).unwrap();
             }
         };
-        f("fields.v > 5", Some("(!@['v'] || @['v'] > 5)"));
+        f("fields.v > 5", Some("!(@['v'] <= 5)"));
         f(
             "fields.temp >= 2.5 && tags.host == \"it's\"",
-            Some(r"(!@['t'] || @['t'] >= 2.5) && (!@['host'] || @['host'] == 'it\'s')"),
+            Some(
+                r"!(@['t'] < 2.5 || @['temp'] < 2.5) && ((!@['host'] || @['host'] == null) || @['host'] == 'it\'s')",
+            ),
         );
-        f("fields.a_b == 1", Some("(!@['a_b'] && !@['a']['b'] || @['a_b'] == 1 || @['a']['b'] == 1)"));
-        f("fields.a_0 == true", Some("(!@['a_0'] && !@['a'][0] || @['a_0'] == true || @['a'][0] == true)"));
+        f("fields.v == 5", Some("!(@['v'] < 5 || @['v'] > 5)"));
+        f("fields.a_b < 1", Some("!(@['a_b'] >= 1 || @['a']['b'] >= 1)"));
+        f("fields.text > \"a\"", Some("!(@['text'] <= 'a')"));
+        f("fields.text == true", Some("((!@['text'] || @['text'] == null) || @['text'] == true)"));
         for condition in [
             "",
             "fields.v != 5",
             "tags.site == \"x\"",
             "tags.host > 5",
+            "tags.host == \"5\"",
+            "fields.v == \"x\"",
+            "fields.v == true",
             "time > timestamp(\"x\")",
             "name == \"m\"",
             "!(fields.v > 5)",

@@ -12,7 +12,9 @@ mod avro;
 mod bridges;
 mod comparison_conf;
 mod conf;
+mod converter;
 mod csv;
+mod enums;
 mod filters;
 mod gjson;
 mod influx;
@@ -22,10 +24,15 @@ mod json_v2;
 mod kafka;
 mod metricpass;
 mod msgpack;
+mod names;
 mod output;
+#[cfg(test)]
+mod parity;
 mod processors;
 mod report;
 mod rules;
+mod text_change;
+mod texts;
 mod variables;
 mod xpath;
 
@@ -99,11 +106,13 @@ fn advice(kind: &str) -> Option<String> {
             "see `tags`, `tag_keys`, `include` and `exclude` of the [[mapping]]"
         }
         "processors.pivot" => {
-            "it has no counterpart for tags; where the record has a list of names and values, `pivot` of the [[mapping]] makes fields of it"
+            "each point keeps the tag of tag_key and the field of value_key: no field gets its name from a tag. Where one record has a list of names and values, `pivot` of the [[mapping]] makes fields of it"
         }
-        "processors.date" => "it has no counterpart: a query can group by parts of the time",
-        "processors.unpivot" | "processors.split" => {
-            "it has no counterpart: a record goes through one mapping, and each element becomes one point"
+        "processors.date" => {
+            "the tag or field of tag_key or field_key is not added: a query can group by parts of the time"
+        }
+        "processors.unpivot" => {
+            "the fields of an element stay in one point, and keep their names: a query can unpivot them"
         }
         "processors.dedup" => {
             "it is not needed for records that are read twice: they overwrite the same points"

@@ -2,9 +2,10 @@
 
 use super::amounts;
 use super::conf::{Options, Plugin};
+use super::filters::Subject;
 use super::kafka::files;
 use super::report::Report;
-use super::rules::{NAMES_AND_FILTERS, Rules};
+use super::rules::{NAMES_AND_FILTERS, Rules, is_match};
 use super::variables::has_variable;
 use configuration::draft::Table;
 
@@ -138,12 +139,16 @@ fn by_tag(
 ) -> Option<String> {
     let tag = options.text(option)?;
     let is_excluded = options.flag(exclude) == Some(true);
-    let value = rules.known_tags(topics).into_iter().find(|(name, _)| *name == tag).map(|(_, value)| value);
+    let tags = rules.tags_named(&tag);
+    let subject = Subject::of(rules, Some(topics));
+    let is_open = is_match(&subject.open_tags, &tag);
+    let value = subject.tags.iter().find(|(name, _)| *name == tag).map(|(_, value)| value.clone());
     if is_excluded {
-        rules.tags.retain(|(name, _)| *name != tag);
-        rules.topic_tag = rules.topic_tag.take().filter(|name| *name != tag);
+        for tag in &tags {
+            rules.drop_tag(tag, (options, option));
+        }
     }
-    if value.is_none() && rules.can_have(&tag) {
+    if is_open {
         let why = format!(
             "a record can't choose its destination: give each topic a [[mapping]] with its own `{key}`"
         );

@@ -9,6 +9,7 @@ use toml::Value;
 
 /// The keys of a mapping. Empty keys are not written.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "two are keys of the mapping, the others facts about it")]
 pub struct Rules {
     /// None for JSON.
     pub format: Option<&'static str>,
@@ -23,11 +24,16 @@ pub struct Rules {
     pub strict: bool,
     /// Empty for the measurement of each line.
     pub measurement: String,
+    /// Whether the measurement has placeholders.
+    pub is_name_template: bool,
     pub name_key: Option<String>,
+    /// Texts before and after the name under `name_key`.
+    pub name_affixes: (String, String),
     pub tag_keys: Vec<String>,
     pub tags: Vec<(String, String)>,
     pub topic_tag: Option<String>,
-    pub header_tags: Vec<String>,
+    /// Headers, each with the name of its tag.
+    pub header_tags: Vec<(String, String)>,
     pub string_fields: Vec<String>,
     pub number_fields: Vec<String>,
     pub integers: bool,
@@ -42,6 +48,8 @@ pub struct Rules {
     pub include: Vec<String>,
     pub exclude: Vec<String>,
     pub rename: Vec<(String, String)>,
+    /// Whether a processor before the outputs is not applied in full, so that names and tags may be others.
+    pub is_uncertain: bool,
     /// Unit of the times in line protocol, unless they are nanoseconds.
     pub precision: Option<&'static str>,
     pub time_key: Option<String>,
@@ -100,59 +108,13 @@ impl Rules {
 
     /// The measurement, unless it depends on the record.
     pub fn fixed_name(&self) -> Option<&str> {
-        (self.name_key.is_none() && !self.measurement.is_empty()).then_some(self.measurement.as_str())
-    }
-
-    /// Keys and patterns of tags whose values are in the records.
-    pub fn open_tags(&self) -> Vec<String> {
-        // A line can have any tag.
-        let of_lines = self.is_influx().then(|| "*".to_owned());
-        let from_records = self.tag_keys.iter().map(|key| self.final_name(key)).chain(of_lines);
-        from_records.chain(self.header_tags.clone()).chain(self.topic_tag.clone()).collect()
-    }
-
-    /// Whether a record can have a tag of this name.
-    pub fn can_have(&self, tag: &str) -> bool {
-        is_match(&self.open_tags(), tag)
-    }
-
-    /// The fixed tags, and the topic tag if there is only one topic.
-    pub fn known_tags(&self, topics: &[String]) -> Vec<(String, String)> {
-        let mut tags = self.tags.clone();
-        if let (Some(key), [topic]) = (&self.topic_tag, topics)
-            && !topic.starts_with('^')
-        {
-            tags.retain(|(known, _)| known != key);
-            tags.push((key.clone(), topic.clone()));
-        }
-        tags
+        let is_fixed = self.name_key.is_none() && !self.is_name_template && !self.measurement.is_empty();
+        is_fixed.then_some(self.measurement.as_str())
     }
 
     /// The name of a key or selector before `rename`.
     pub fn flattened(key: &str) -> String {
         KeySelector::parse(key).map_or_else(|_| key.to_owned(), |selector| selector.flattened())
-    }
-
-    /// The tag or field that a key becomes.
-    pub fn final_name(&self, key: &str) -> String {
-        let flattened = Self::flattened(key);
-        let mut renames = self.rename.iter();
-        renames.find(|(from, _)| *from == flattened).map_or(flattened.clone(), |(_, to)| to.clone())
-    }
-
-    /// Takes the key of the tag with this name out of `tag_keys`.
-    pub fn take_tag(&mut self, name: &str) -> Option<String> {
-        let place =
-            self.tag_keys.iter().position(|key| !key.contains('*') && self.final_name(key) == name)?;
-        Some(self.tag_keys.remove(place))
-    }
-
-    /// Sets the type of the fields with this name or glob.
-    pub fn set_type(&mut self, name: &str, to: &str) {
-        let is_selected = self.fields.iter().any(|(known, _)| known == name);
-        let key = if is_selected { name.to_owned() } else { self.original(name) };
-        self.types.retain(|(known, _)| *known != key);
-        self.types.push((key, to.to_owned()));
     }
 
     /// Notes once that whole numbers are written as integers, and others are not cut off.
@@ -161,35 +123,6 @@ impl Rules {
         if !self.notes.iter().any(|note| note.why == WHY) {
             self.note(options, option, WHY);
         }
-    }
-
-    /// Renames a field of `fields`, and returns whether it is one.
-    pub fn rename_selected(&mut self, name: &str, to: &str) -> bool {
-        let Some((known, _)) = self.fields.iter_mut().find(|(known, _)| known == name) else { return false };
-        to.clone_into(known);
-        for (key, _) in &mut self.types {
-            if key == name {
-                to.clone_into(key);
-            }
-        }
-        true
-    }
-
-    /// Renames a tag that does not come from the record, and returns whether it is one.
-    pub fn rename_fixed(&mut self, option: &str, name: &str, to: &str) -> bool {
-        if option != "tag" {
-            return false;
-        }
-        let fixed = self.tags.iter_mut().find(|(key, _)| key == name).map(|(key, _)| key);
-        let topic = self.topic_tag.as_mut().filter(|key| *key == name);
-        let Some(key) = fixed.or(topic) else { return false };
-        to.clone_into(key);
-        true
-    }
-
-    /// The key that becomes a field of this name.
-    pub fn original(&self, name: &str) -> String {
-        self.rename.iter().find(|(_, to)| to == name).map_or(name.to_owned(), |(from, _)| from.clone())
     }
 
     /// The table. `topics` is set if there are several mappings; `own` is the mapping's own destination.
@@ -218,13 +151,10 @@ impl Rules {
         if !self.strict {
             self.set(&mut table, "strict", false);
         }
-        self.set_text(&mut table, "measurement", Some(&self.measurement).filter(|name| !name.is_empty()));
-        self.set_text(&mut table, "name_key", self.name_key.as_ref());
+        self.set_measurement(&mut table);
         self.set_list(&mut table, "tag_keys", &self.tag_keys);
-        let tags: Vec<_> = self.tags.iter().map(|(key, value)| (key.clone(), literal(value))).collect();
-        self.set_pairs(&mut table, "tags", &tags);
+        self.set_tags(&mut table);
         self.set_text(&mut table, "topic_tag", self.topic_tag.as_ref());
-        self.set_list(&mut table, "header_tags", &self.header_tags);
         self.set_list(&mut table, "string_fields", &self.string_fields);
         let takes_named_only = !self.include.is_empty() || self.exclude.iter().any(|key| key == "*");
         if self.string_fields.is_empty() && !takes_named_only && !self.is_influx() {
@@ -274,6 +204,33 @@ impl Rules {
         if !distinct.is_empty() {
             self.set(table, key, distinct);
         }
+    }
+
+    fn set_measurement(&self, table: &mut Table) {
+        let (prefix, suffix) = &self.name_affixes;
+        match &self.name_key {
+            Some(key) if !prefix.is_empty() || !suffix.is_empty() => {
+                let name = format!("{}{{{key}}}{}", literal(prefix), literal(suffix));
+                self.set(table, "measurement", name);
+            }
+            key => {
+                let name =
+                    if self.is_name_template { self.measurement.clone() } else { literal(&self.measurement) };
+                self.set_text(table, "measurement", Some(&name).filter(|name| !name.is_empty()));
+                self.set_text(table, "name_key", key.as_ref());
+            }
+        }
+    }
+
+    fn set_tags(&self, table: &mut Table) {
+        let (kept, renamed): (Vec<_>, Vec<_>) =
+            self.header_tags.iter().partition(|(header, name)| header == name);
+        let renamed =
+            renamed.into_iter().map(|(header, name)| (name.clone(), format!("{{header:{header}}}")));
+        let fixed = self.tags.iter().map(|(key, value)| (key.clone(), literal(value)));
+        self.set_pairs(table, "tags", &renamed.chain(fixed).collect::<Vec<_>>());
+        let kept: Vec<String> = kept.into_iter().map(|(header, _)| header.clone()).collect();
+        self.set_list(table, "header_tags", &kept);
     }
 
     fn set_values(&self, table: &mut Table) {
