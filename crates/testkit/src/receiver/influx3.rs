@@ -1,7 +1,7 @@
 //! InfluxDB 3 Core: its endpoints, and answers as measured on 3.10.
 //!
 //! `/api/v3/write_lp`, `/write` and `/api/v2/write` write to one database. A refusal is answered at once; a request that stores lines is
-//! answered when the write-ahead log is flushed. Lines that only this server accepts (unsigned integers, 1e400) are refused as unparsable.
+//! answered when the write-ahead log is flushed. A line with 1e400, which only this server accepts, is refused as unparsable.
 
 use super::Shared;
 use super::reply::Reply;
@@ -122,6 +122,7 @@ impl Schema {
 pub(super) fn column_type(kind: &str) -> &'static str {
     match kind {
         "integer" => "iox::column_type::field::integer",
+        "unsigned" => "iox::column_type::field::uinteger",
         "boolean" => "iox::column_type::field::boolean",
         "string" => "iox::column_type::field::string",
         _ => "iox::column_type::field::float",
@@ -177,6 +178,9 @@ pub(super) fn authorize(parts: &Parts, credential: &Credential) -> Result<(), Re
     let header = parts.headers.get(header::AUTHORIZATION).and_then(|header| header.to_str().ok());
     let is_bearer = match (credential, header.and_then(|header| header.split_once(' '))) {
         (Credential::Token(token), Some(("Bearer", sent))) => sent == token.expose(),
+        (Credential::Token(_), Some(("token", _))) => {
+            return Err(Reply::status(400).body(r#"{"error": "the authentication scheme is malformed"}"#));
+        }
         _ => false,
     };
     if is_bearer || super::request::is_authorized(parts, credential) {

@@ -41,6 +41,17 @@ async fn all_endpoints_write_to_one_database() {
 }
 
 #[tokio::test]
+async fn unsigned_integers_are_a_type_of_their_own() {
+    let receiver = start(Influx3::default()).await;
+    let connection = connection(&receiver);
+    assert_eq!(write(&connection, &own(), "m v=18446744073709551615u 1\n").await.0, 204);
+    let (status, body) = write(&connection, &own(), "m v=1i 2\n").await;
+    assert_eq!(status, 400);
+    let want = "expected iox::column_type::field::uinteger, got iox::column_type::field::integer";
+    assert!(body.contains(want), "{body}");
+}
+
+#[tokio::test]
 async fn names_the_first_bad_line_and_stores_nothing() {
     let receiver = start(Influx3::default()).await;
     let connection = connection(&receiver);
