@@ -4,9 +4,10 @@ use super::History;
 use super::history::{BUCKETS, Totals};
 use base::Destination;
 use configuration::{Config, ShowRecords};
-use engine::Routing;
 use engine::batch::Budget;
 use engine::telemetry::{Counters, Heartbeats, Lags};
+use engine::watchdog::WatchdogInputs;
+use engine::{EngineContext, Routing};
 use influx::Writer;
 use schema_registry::Registry;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -29,6 +30,30 @@ pub struct PipelineState {
 }
 
 impl PipelineState {
+    /// The state at the start.
+    pub fn new(context: &EngineContext, shown_config: ShownConfig, registry: Option<Registry>) -> Self {
+        Self {
+            counters: Arc::clone(&context.counters),
+            writer: Arc::clone(&context.writer),
+            budget: context.budget.clone(),
+            heartbeats: Arc::default(),
+            lags: Arc::default(),
+            started: SystemTime::now(),
+            shown_config: RwLock::new(Arc::new(shown_config)),
+            registry: RwLock::new(registry),
+            history: History::default(),
+        }
+    }
+
+    pub fn watchdog_inputs(&self) -> WatchdogInputs {
+        WatchdogInputs {
+            counters: Arc::clone(&self.counters),
+            writer: Arc::clone(&self.writer),
+            lags: Arc::clone(&self.lags),
+            heartbeats: Arc::clone(&self.heartbeats),
+        }
+    }
+
     pub fn shown_config(&self) -> Arc<ShownConfig> {
         Arc::clone(&self.shown_config.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -12,6 +12,7 @@ use crate::signals::Signals;
 use base::text::printable;
 use batches::{Batches, Closed};
 use configuration::Config;
+use engine::consumer::THREADS_REMEDY;
 use engine::dead_letter::Store;
 use engine::dead_letter::{FoundLetter, LetterEntry, LetterReader, NextLetter, ReadingError};
 use influx::{ClientError, LaneWriter, LogObserver};
@@ -52,7 +53,7 @@ enum ReplayError {
     Client(#[from] ClientError),
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    #[error("threads can't be started: {0}")]
+    #[error("threads can't be started: {0}; {remedy}", remedy = THREADS_REMEDY)]
     Threads(#[source] io::Error),
     #[error("the lines can't be shown: {0}")]
     Output(#[source] io::Error),
