@@ -188,8 +188,8 @@ pub const METRICS: &[Metric] = &[
         &["topic"],
         "Lines that InfluxDB refused, by the topic of their record; only topics with refusals have samples.",
         |from, to| {
-            for (topic, of) in from.topics.iter().filter(|(_, of)| of.lines_refused > 0) {
-                to.add(&[topic], of.lines_refused);
+            for (topic, counts) in from.topics.iter().filter(|(_, counts)| counts.lines_refused > 0) {
+                to.add(&[topic], counts.lines_refused);
             }
         },
     ),

@@ -85,8 +85,8 @@ fn members(rng: &mut Rng, before: &str, depth: usize, keys: &mut Keys) -> String
     texts.join(",")
 }
 
-fn some(rng: &mut Rng, of: &[String]) -> Vec<String> {
-    of.iter().filter(|_| rng.u8(..3) == 0).cloned().collect()
+fn some(rng: &mut Rng, names: &[String]) -> Vec<String> {
+    names.iter().filter(|_| rng.u8(..3) == 0).cloned().collect()
 }
 
 fn list(keys: &[String]) -> String {

@@ -454,20 +454,20 @@ fn distinct_times(section: Section<'_>) -> Option<DistinctTimes> {
     }
 }
 
-fn time(section: Section<'_>, of: Format) -> Option<TimeRule> {
-    if of == Format::Influx {
+fn time(section: Section<'_>, record_format: Format) -> Option<TimeRule> {
+    if record_format == Format::Influx {
         // `formats::check_keys` refuses the keys.
         return None;
     }
     let source = time_source(section);
     let nanos = selector(section, "time_nanos_key");
     let key = if section.has("time") { "time" } else { "time_key" };
-    let own = (own_time(of, key) && !section.has("time_format")).then_some(TimeFormat::Timestamp);
+    let own = (own_time(record_format, key) && !section.has("time_format")).then_some(TimeFormat::Timestamp);
     let format = time_format(section).or(own);
     let zone = zone(section);
     let formats = TimeFormat::NAMES.join(", ");
     match (section.has(key), section.has("time_format")) {
-        (true, false) if own_time(of, key) || source.is_none() => {}
+        (true, false) if own_time(record_format, key) || source.is_none() => {}
         (true, false) => {
             let message = format!(
                 "`{key}` needs a `time_format`: one of {formats}, or a strptime pattern such as \"%Y-%m-%d %H:%M:%S\""
@@ -509,8 +509,8 @@ fn time(section: Section<'_>, of: Format) -> Option<TimeRule> {
 }
 
 /// Whether the time may be a timestamp of the format, which needs no `time_format`.
-fn own_time(of: Format, key: &str) -> bool {
-    of.has_timestamps() && key == "time_key"
+fn own_time(format: Format, key: &str) -> bool {
+    format.has_timestamps() && key == "time_key"
 }
 
 fn time_source(section: Section<'_>) -> Option<TimeSource> {

@@ -180,7 +180,7 @@ impl GroupContext {
                 if !unknown.is_empty()
                     && let Err(error) = consumer.pause(&list_of(unknown.iter()))
                 {
-                    warn!(%error, "partitions without a known start could not be paused");
+                    warn!(%error, "partitions whose first offset is not known yet could not be paused: reading may begin at another record than `kafka.offset_reset` says. Restart the bridge, and please report this with the log");
                 }
                 self.commit_starts(consumer, &known);
             }
@@ -231,7 +231,7 @@ impl GroupContext {
                 error!(
                     topic = partition.topic,
                     partition = partition.partition,
-                    "no queue for the partition"
+                    "a partition has no queue: the bridge stops at its first record, and a restart reads it again"
                 );
             }
         }
@@ -333,7 +333,7 @@ impl ConsumerContext for GroupContext {
             _ => consumer.unassign(),
         };
         if let Err(error) = given_up {
-            error!(%error, "librdkafka could not give the revoked partitions up");
+            error!(%error, "librdkafka could not give the revoked partitions up: their next owner may write some records again, to the same points. Please report this with the log");
         }
     }
 

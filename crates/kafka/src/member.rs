@@ -466,7 +466,9 @@ impl Member {
         let matched = existing.into_iter().filter(|name| self.topics.is_match(name)).map(str::to_owned);
         let wanted: BTreeSet<String> = matched.chain(names).collect();
         if wanted.is_empty() {
-            warn!("no topic matches `kafka.topics`, so there is nothing to read");
+            warn!(
+                "no topic matches `kafka.topics`, so there is nothing to read: check its names and regular expressions"
+            );
             until_end.assigned(*number, &[]);
         }
         self.is_listed = true;

@@ -178,7 +178,7 @@ impl StartOffsets {
         let CommittedPartitions { fresh, committed, unknown } =
             committed_partitions(consumer, assigned).map_err(MemberError::Committed)?;
         if !unknown.is_empty() {
-            warn!(partitions = %summary(&unknown), "the committed offsets of partitions can't be read yet; librdkafka requests them again");
+            warn!(partitions = %summary(&unknown), "the committed offsets of partitions can't be read yet, so reading them has not begun; librdkafka requests the offsets again");
         }
         self.committed(committed.iter());
         if !fresh.is_empty() && self.wants_listing() {
@@ -310,10 +310,10 @@ impl StartOffsets {
 
 /// Logs where partitions without a committed offset begin.
 fn log(reset: OffsetReset, requests: &[(TopicPartition, PartitionEnd)]) {
-    let of = |wanted: PartitionEnd| -> Vec<TopicPartition> {
+    let partitions_of = |wanted: PartitionEnd| -> Vec<TopicPartition> {
         requests.iter().filter(|(_, end)| *end == wanted).map(|(at, _)| at.clone()).collect()
     };
-    let (last, first) = (of(PartitionEnd::Last), of(PartitionEnd::First));
+    let (last, first) = (partitions_of(PartitionEnd::Last), partitions_of(PartitionEnd::First));
     if !last.is_empty() {
         info!(partitions = %summary(&last), "no offset is committed: reading only new records, because `kafka.offset_reset` is \"latest\"");
     }
@@ -462,7 +462,7 @@ fn request_groups(
         let missing = group.iter().map(|(at, _)| at).filter(|at| !answers.contains_key(at));
         let missing: Vec<TopicPartition> = missing.cloned().collect();
         if !missing.is_empty() {
-            warn!(partitions = %summary(&missing), %error, "the ends of partitions are not known yet; requesting them again");
+            warn!(partitions = %summary(&missing), %error, "the ends of partitions are not known yet, so reading them has not begun; they are requested again");
         }
         answers
     };

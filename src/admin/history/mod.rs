@@ -145,14 +145,15 @@ impl Readings {
     fn rates(&self) -> Rates {
         let Some(((from, before), (to, after))) = self.span(RATE_TICKS) else { return Rates::default() };
         let seconds = to.saturating_duration_since(*from).as_secs_f64();
-        let of = |count: fn(&Totals) -> u64| count(after).saturating_sub(count(before)) as f64 / seconds;
+        let per_second =
+            |count: fn(&Totals) -> u64| count(after).saturating_sub(count(before)) as f64 / seconds;
         Rates {
-            records: of(|totals| totals.records),
-            record_bytes: of(|totals| totals.record_bytes),
-            lines: of(|totals| totals.lines_stored),
-            bytes_sent: of(|totals| totals.bytes_sent),
-            requests: of(|totals| totals.requests),
-            requests_failed: of(|totals| totals.requests_failed),
+            records: per_second(|totals| totals.records),
+            record_bytes: per_second(|totals| totals.record_bytes),
+            lines: per_second(|totals| totals.lines_stored),
+            bytes_sent: per_second(|totals| totals.bytes_sent),
+            requests: per_second(|totals| totals.requests),
+            requests_failed: per_second(|totals| totals.requests_failed),
         }
     }
 

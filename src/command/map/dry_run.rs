@@ -212,13 +212,13 @@ impl DryRun {
         if self.without_selection == 0 {
             return None;
         }
-        let of = match (self.without_selection, self.records) {
+        let records = match (self.without_selection, self.records) {
             (1, 1) => "the only record".to_owned(),
             (without, all) if without == all => format!("all {all} records"),
             (without, all) => format!("{without} of {all} records"),
         };
         Some(format!(
-            "selected nothing: `query` = {:?} found no object in {of}. `run` would commit such records without a point: \
+            "selected nothing: `query` = {:?} found no object in {records}. `run` would commit such records without a point: \
              correct `query` in [[mapping]], or remove it to map whole records",
             self.query
         ))

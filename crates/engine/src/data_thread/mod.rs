@@ -178,7 +178,7 @@ impl DataThread {
             return;
         }
         if let Err(error) = self.consumer.seek_partitions(offsets_of(&failed), Duration::ZERO) {
-            warn!(%error, "reading can't go back to where it failed");
+            warn!(%error, "reading can't go back to records that could not be fetched: restart the bridge before the next rebalance, which would skip them");
         }
     }
 

@@ -304,13 +304,13 @@ mod tests {
         first.report(Some(&statistics(1, partitions)), &Retentions::new());
         let second = reports(&lags, 1, 1, vec![partition(0, 80, 10), partition(1, 100, 7)]);
         let at = |number| ("t".to_owned(), number);
-        let of = |all: &Snapshot, number| all.get(&at(number)).map(|lag| (lag.unread, lag.uncommitted));
+        let lag_of = |all: &Snapshot, number| all.get(&at(number)).map(|lag| (lag.unread, lag.uncommitted));
         let all = lags.all();
         assert_eq!(all.keys().cloned().collect::<Vec<_>>(), [at(0), at(1)]);
-        assert_eq!(of(&all, 0), Some((Some(20), Some(30))));
+        assert_eq!(lag_of(&all, 0), Some((Some(20), Some(30))));
         // A revoked partition is gone with the next statistics.
         first.report(Some(&statistics(2, vec![])), &Retentions::new());
-        assert_eq!(of(&lags.all(), 0), Some((Some(20), Some(10))));
+        assert_eq!(lag_of(&lags.all(), 0), Some((Some(20), Some(10))));
         // The report of a consumer is removed with its reporter.
         drop(second);
         assert!(lags.all().is_empty());
