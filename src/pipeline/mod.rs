@@ -11,7 +11,7 @@ mod reload;
 pub use reload::{ReloadError, ReloadOutcome, Reloaded};
 
 use crate::admin::{PipelineState, Server, ShownConfig};
-use crate::schemas;
+use crate::routing;
 use base::Destination;
 use base::stop::Stop;
 use configuration::{Config, ShowRecords};
@@ -148,7 +148,7 @@ impl Pipeline {
             .enable_all()
             .build()?;
         let registry = registry(config, runtime.handle())?;
-        let routing = Arc::new(schemas::routing_with(config, registry.as_ref()));
+        let routing = Arc::new(routing::of_service(config, registry.as_ref()));
         let lanes_max = routing.lanes();
         let mut seeds = fastrand::Rng::with_seed(options.seed);
         let delays = delays_of(options.delays, lanes_max * config.kafka.consumers);

@@ -4,7 +4,7 @@ use super::{
     DestinationChecks, Pipeline, client, dead_letter_context, delays_of, limits, registry, writer_options,
 };
 use crate::admin::ShownConfig;
-use crate::schemas;
+use crate::routing;
 use base::Destination;
 use configuration::{Config, LiveChanges, NeedsRestart};
 use engine::dead_letter::DeadLetterError;
@@ -148,7 +148,7 @@ impl Pipeline {
     fn context_for(&self, config: &Config) -> Result<EngineContext, ReloadError> {
         let lanes_max = self.lanes_max.max(DESTINATIONS_WITH_LANES);
         let registry = self.registry_for(config)?;
-        let routing = Arc::new(schemas::routing_with(config, registry.as_ref()).within(lanes_max));
+        let routing = Arc::new(routing::of_service(config, registry.as_ref()).within(lanes_max));
         if routing.lanes() > lanes_max {
             let wanted = routing.destinations().len();
             return Err(ReloadError::Destinations { wanted, max: lanes_max });

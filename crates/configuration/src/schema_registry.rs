@@ -7,7 +7,7 @@ use super::urls;
 use base::Credential;
 use schema_registry::Settings;
 
-/// None: the file has no such table, or it has errors.
+/// The settings of the registry. None: the file has no such table, or it has errors.
 pub fn read(top: Section<'_>) -> Option<Settings> {
     let section = top.table("schema_registry", &keys::SCHEMA_REGISTRY)?;
     let urls = urls::of_registry(section);

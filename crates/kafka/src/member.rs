@@ -9,7 +9,8 @@ use super::recreated::RecreatedTopics;
 use super::resets::ResetPartition;
 use super::start_offsets::FoundStarts;
 use super::{
-    MemberError, PendingWork, RetentionWatch, Retentions, UntilEnd, denied_topics, group, idle, start_offsets,
+    MemberError, PendingWork, RetentionWatch, Retentions, UntilEnd, denied_topics, group, idle,
+    offset_requests,
 };
 use crate::client::MemberClient;
 use crate::properties::{ClientKind, properties};
@@ -297,7 +298,7 @@ impl Member {
         }
         let unknown = until_end.without_end(*number);
         if !unknown.is_empty() {
-            until_end.set_ends(start_offsets::ends(&self.consumer, &unknown));
+            until_end.set_ends(offset_requests::ends(&self.consumer, &unknown));
             self.next_ends = Instant::now() + ENDS_EVERY;
         }
     }

@@ -4,7 +4,7 @@ use super::clock;
 use super::keys::SeenKeys;
 use super::offsets::Oldest;
 use super::report::{Line, some_of};
-use crate::schemas;
+use crate::routing;
 use base::Destination;
 use base::record::{OwnedHeaders, Record, RecordTime, borrowed};
 use base::text::counted;
@@ -86,7 +86,7 @@ impl<'c> Sampled<'c> {
     pub fn new(config: &'c Config) -> Self {
         let keys = config.mappings.iter().map(|_| SeenKeys::default()).collect();
         // A registry without a client is reported with the registry.
-        let routing = schemas::routing(config).unwrap_or_else(|_| config.routing());
+        let routing = routing::waiting_for_schemas(config).unwrap_or_else(|_| config.routing());
         let (topics, schemas) = (BTreeMap::new(), BTreeMap::new());
         Self { config, routing, topics, keys, times: BTreeMap::new(), lines: BTreeMap::new(), schemas }
     }

@@ -7,7 +7,7 @@ mod tally;
 use super::exit::{FAILED, NOT_ALL_STORED, WRONG};
 use super::terminal::Bar;
 use crate::pipeline;
-use crate::schemas;
+use crate::routing;
 use crate::signals::Signals;
 use base::text::printable;
 use batches::{Batches, Closed};
@@ -101,7 +101,7 @@ fn run(options: &ReplayOptions) -> Result<Tally, ReplayError> {
         let writer = pipeline::writer(&config, Arc::new(LogObserver))?;
         Outlet::Influx(Box::new(writer.lane(fastrand::u64(..))))
     };
-    let batches = Batches::new(&config, schemas::routing(&config)?);
+    let batches = Batches::new(&config, routing::waiting_for_schemas(&config)?);
     let mut replay = Replay { batches, outlet, runtime, signals, bar, tally: Tally::default() };
     let result = replay.all(&mut reading);
     let tally = replay.finish(&source, options.dry_run);
