@@ -3,6 +3,7 @@
 use super::History;
 use super::history::{BUCKETS, Totals};
 use base::Destination;
+use base::locks;
 use configuration::{Config, ShowRecords};
 use engine::batch::Budget;
 use engine::telemetry::{Counters, Heartbeats, Lags};
@@ -10,7 +11,7 @@ use engine::watchdog::WatchdogInputs;
 use engine::{EngineContext, Routing};
 use influx::Writer;
 use schema_registry::Registry;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, SystemTime};
 
 /// State of the pipeline, shared with the threads that update it.
@@ -55,20 +56,20 @@ impl PipelineState {
     }
 
     pub fn shown_config(&self) -> Arc<ShownConfig> {
-        Arc::clone(&self.shown_config.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&locks::read(&self.shown_config))
     }
 
     pub fn set_shown_config(&self, config: ShownConfig) {
-        *self.shown_config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        *locks::write(&self.shown_config) = Arc::new(config);
     }
 
     /// The schema registry, if one is configured.
     pub fn registry(&self) -> Option<Registry> {
-        self.registry.read().unwrap_or_else(PoisonError::into_inner).clone()
+        locks::read(&self.registry).clone()
     }
 
     pub fn set_registry(&self, registry: Option<Registry>) {
-        *self.registry.write().unwrap_or_else(PoisonError::into_inner) = registry;
+        *locks::write(&self.registry) = registry;
     }
 
     /// The present values of the counters.

@@ -10,6 +10,7 @@
 //! | [`certificates`] | the certificate files that HTTPS connections use |
 //! | [`secret`], [`text`] | values that logs never show; text made safe for logs |
 //! | [`suggest`] | the nearest of several names, for error messages |
+//! | [`locks`] | locks that a panic of another thread does not poison |
 //! | [`stop`] | the request to stop, shared by all threads |
 //! | [`TimePrecision`] | the precision with which a server stores times |
 //!
@@ -25,6 +26,7 @@ pub mod alarm;
 pub mod certificates;
 mod destination;
 pub mod http;
+pub mod locks;
 mod no_proxy;
 mod partition;
 pub mod record;

@@ -9,6 +9,7 @@ use super::start_offsets::{NewStarts, StartOffsets, UnknownStarts};
 use super::{KafkaAlarms, MemberError, RecordQueue, UntilEnd, why_untrusted};
 use crate::Settings;
 use base::alarm::AlarmRegistry;
+use base::locks::lock;
 use base::text::printable;
 use base::{NextOffset, TopicPartition};
 use rdkafka::TopicPartitionList;
@@ -23,7 +24,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 use tracing::{debug, error, info, warn};
@@ -292,10 +293,6 @@ fn committed_of(offsets: &TopicPartitionList, result: &KafkaResult<()>) -> Vec<T
             && element.offset().to_raw().is_some_and(|offset| offset >= 0)
     };
     elements.iter().filter(is_committed).map(partition_of).collect()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ClientContext for GroupContext {

@@ -4,6 +4,7 @@
 
 use base::certificates::{CertificateError, CertificateFiles};
 use base::http::{error_chain, http_builder};
+use base::locks::lock;
 use base::secret::Secret;
 use base::text::printable;
 use base64::Engine;
@@ -12,7 +13,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use std::error::Error;
 use std::fmt::Debug;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
@@ -137,7 +138,7 @@ impl TokenRenewal {
 impl Drop for TokenRenewal {
     fn drop(&mut self) {
         // The thread sets tokens under this lock only, so that none is set afterwards.
-        self.0.lock().sink = None;
+        lock(&self.0.state).sink = None;
         self.0.changed.notify_all();
     }
 }
@@ -145,7 +146,7 @@ impl Drop for TokenRenewal {
 impl Shared {
     /// Hands the outcome of an attempt to the client. Returns the pause before the next attempt; None: the renewal has ended.
     fn serve(&self, token: Result<Token, Box<dyn Error>>) -> Option<Duration> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         let sink = state.sink.as_ref()?;
         let set = token
             .map_err(|error| error.to_string())
@@ -167,12 +168,8 @@ impl Shared {
 
     /// Waits while the condition holds, at most `time_max`.
     fn wait(&self, time_max: Duration, condition: impl Fn(&State) -> bool) {
-        let waited = self.changed.wait_timeout_while(self.lock(), time_max, |state| condition(state));
+        let waited = self.changed.wait_timeout_while(lock(&self.state), time_max, |state| condition(state));
         drop(waited);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

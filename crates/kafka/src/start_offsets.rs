@@ -17,11 +17,12 @@ use super::partition_lists::summary;
 use crate::{OffsetReset, Topics};
 use base::NextOffset;
 use base::TopicPartition;
+use base::locks::lock;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::metadata::Metadata;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tracing::{info, warn};
 
@@ -56,7 +57,7 @@ impl UnknownStarts {
     /// Records from where the data thread reads partitions again. Must be called before the seek: otherwise the control thread could let
     /// the partition begin at its newer end.
     pub fn read_again(&self, from: &[(TopicPartition, NextOffset)]) {
-        let mut unknown = self.lock();
+        let mut unknown = lock(&self.0);
         for (at, again) in from {
             if let Some(start) = unknown.get_mut(at) {
                 start.again = Some(*again);
@@ -66,13 +67,9 @@ impl UnknownStarts {
 
     /// Removes the partitions with an unknown start from these.
     pub fn excluded_from(&self, mut partitions: Vec<TopicPartition>) -> Vec<TopicPartition> {
-        let unknown = self.lock();
+        let unknown = lock(&self.0);
         partitions.retain(|at| !unknown.contains_key(at));
         partitions
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, UnknownStart>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -201,7 +198,7 @@ impl StartOffsets {
         }
         for (at, end) in requests.into_iter().filter(|(at, _)| begun.unknown.contains(at)) {
             let _infallible = assigned.set_partition_offset(&at.topic, at.partition, end.offset());
-            self.unknown.lock().insert(at, UnknownStart { end, again: None });
+            lock(&self.unknown.0).insert(at, UnknownStart { end, again: None });
         }
         Ok(begun)
     }
@@ -222,7 +219,7 @@ impl StartOffsets {
 
     /// Requests the starts that are still unknown. Returns those that the brokers return now.
     pub fn learn<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>, time_limit: Duration) -> FoundStarts {
-        let unknown = self.unknown.lock().clone();
+        let unknown = lock(&self.unknown.0).clone();
         if unknown.is_empty() {
             return FoundStarts::default();
         }
@@ -230,7 +227,7 @@ impl StartOffsets {
         let answer = offsets(consumer, requests, time_limit);
         let positions = consumer.position().unwrap_or_default();
         // After the positions: a seek of the data thread resets them.
-        let unknown = self.unknown.lock();
+        let unknown = lock(&self.unknown.0);
         let mut learned = FoundStarts::default();
         for (at, start) in answer {
             let again = unknown.get(&at).and_then(|start| start.again);
@@ -251,7 +248,7 @@ impl StartOffsets {
     /// No start is committed for partitions with delivered records, which may be unsettled: without a committed offset, a later assignment
     /// begins at the first record, which skips none.
     pub fn begin(&mut self, mut learned: FoundStarts) -> FoundStarts {
-        let mut unknown = self.unknown.lock();
+        let mut unknown = lock(&self.unknown.0);
         let mut is_there = |(at, sought): &(TopicPartition, NextOffset)| {
             let is_there =
                 unknown.get(at).is_some_and(|start| start.again.is_none_or(|again| again == *sought));
@@ -276,7 +273,7 @@ impl StartOffsets {
 
     /// Removes revoked partitions from those with an unknown start. Returns their starts that may not be committed.
     pub fn revoke(&mut self, revoked: &[TopicPartition]) -> Vec<(TopicPartition, NextOffset)> {
-        self.unknown.lock().retain(|at, _| !revoked.contains(at));
+        lock(&self.unknown.0).retain(|at, _| !revoked.contains(at));
         let start = |at: &TopicPartition| match self.starts.get(at)? {
             Start::Chosen(start) => Some((at.clone(), *start)),
             Start::Committed => None,
@@ -378,7 +375,7 @@ mod tests {
         list.add_partition_offset("t", 0, Offset::Beginning).unwrap();
         consumer.assign(&list).unwrap();
         let start_offsets = latest();
-        start_offsets.unknown.lock().insert(at("t", 0), unknown(PartitionEnd::Last));
+        lock(&start_offsets.unknown.0).insert(at("t", 0), unknown(PartitionEnd::Last));
         produce();
         let learned = start_offsets.learn(&consumer, OFFSETS_MAX);
         assert_eq!(learned, FoundStarts { begin: first(1), delivered: Vec::new() });
@@ -399,7 +396,7 @@ mod tests {
             let learned = start_offsets.learn(consumer, OFFSETS_MAX);
             assert_eq!(learned, FoundStarts { begin: Vec::new(), delivered: first(1) });
             assert_eq!(start_offsets.begin(learned), FoundStarts { begin: Vec::new(), delivered: first(1) });
-            assert!(start_offsets.unknown.lock().is_empty());
+            assert!(lock(&start_offsets.unknown.0).is_empty());
             assert_eq!(start_offsets.revoke(&[at("t", 0)]), [], "the delivered record may be unsettled");
         });
     }
@@ -416,16 +413,14 @@ mod tests {
             let learned = start_offsets.learn(consumer, OFFSETS_MAX);
             assert_eq!(learned, FoundStarts { begin: Vec::new(), delivered: first(0) });
             assert_eq!(start_offsets.begin(learned).delivered, first(0));
-            assert!(start_offsets.unknown.lock().is_empty());
+            assert!(lock(&start_offsets.unknown.0).is_empty());
         });
     }
 
     #[test]
     fn a_partition_with_an_unknown_start_stays_paused_until_it_is_revoked_or_known() {
         let (mut start_offsets, one, two) = (latest(), at("old", 0), at("old", 1));
-        start_offsets
-            .unknown
-            .lock()
+        lock(&start_offsets.unknown.0)
             .extend([(one.clone(), unknown(PartitionEnd::Last)), (two.clone(), unknown(PartitionEnd::Last))]);
         let begin = vec![(one.clone(), NextOffset::at(3))];
         assert_eq!(

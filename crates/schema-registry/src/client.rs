@@ -3,13 +3,14 @@
 use crate::settings::{RegistryError, Settings};
 use base::Credential;
 use base::http::{error_chain, http_builder};
+use base::locks::lock;
 use base::text::{printable, printable_bytes};
 use mapping::{Reference, SchemaFailure, SchemaId, SchemaLanguage, SchemaText};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 use std::collections::HashSet;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 /// Longest response. Schemas have some kB; one of 4 MB becomes some 10 MB of memory.
 const RESPONSE_BYTES_MAX: usize = 4 << 20;
@@ -192,7 +193,7 @@ impl Client {
     }
 
     fn with_credential(&self, request: RequestBuilder) -> RequestBuilder {
-        match &*self.credential.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &*lock(&self.credential) {
             Credential::None => request,
             Credential::Token(token) => request.bearer_auth(token.expose()),
             Credential::Basic { username, password } => request.basic_auth(username, Some(password.expose())),
@@ -201,7 +202,7 @@ impl Client {
 
     /// Reads the secret's file again. Returns whether it has another secret now.
     fn reread_credential(&self) -> bool {
-        let mut credential = self.credential.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut credential = lock(&self.credential);
         let new = credential.reread().filter(|new| new != &*credential);
         let is_new = new.is_some();
         if let Some(new) = new {

@@ -2,8 +2,9 @@
 
 use crate::offset_tracker::PartitionTimes;
 use base::TopicPartition;
+use base::locks::lock;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 type ByWriter = BTreeMap<u64, Vec<(Arc<TopicPartition>, PartitionTimes)>>;
 
@@ -46,7 +47,7 @@ impl UnsettledTimestamps {
     }
 
     fn with<T>(&self, read: impl FnOnce(&mut (u64, ByWriter)) -> T) -> T {
-        read(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        read(&mut lock(&self.0))
     }
 }
 

@@ -5,11 +5,12 @@ use crate::error::ClientError;
 use crate::settings::Connection;
 use base::certificates::Certificates;
 use base::http::{error_chain, http_builder};
+use base::locks::lock;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Default of [`Dialing::age_max`]. A connection in constant use never becomes idle, so it would stay with an address
@@ -98,7 +99,7 @@ impl HttpClient {
     /// The client for one request, and whether its connections were replaced now.
     pub(super) fn get(&self, now: Instant) -> (reqwest::Client, bool) {
         let mut is_renewed = false;
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = lock(&self.current);
         if now.saturating_duration_since(current.since) >= self.settings.dialing.age_max {
             current.since = now;
             match self.settings.build() {
@@ -121,7 +122,7 @@ impl HttpClient {
     pub(super) fn without_connections(&self) -> reqwest::Client {
         self.settings.build().unwrap_or_else(|error| {
             tracing::debug!(%error, "no client for a new connection, using the open ones");
-            self.current.lock().unwrap_or_else(PoisonError::into_inner).client.clone()
+            lock(&self.current).client.clone()
         })
     }
 }
