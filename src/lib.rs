@@ -7,7 +7,7 @@ pub mod log;
 mod migrate_diff;
 pub mod pipeline;
 mod records;
-mod schemas;
+mod routing;
 #[cfg(test)]
 #[path = "../tests/support/seed.rs"]
 mod seed;

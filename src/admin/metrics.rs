@@ -6,16 +6,13 @@
 //! A page has about 700 bytes for each assigned partition and 1,000 for each broker. The rest is bounded by the number of
 //! reasons and destinations, by 10,000 topics, and by 100 brokers per consumer.
 
-use super::exposition::{Exposition, Family};
-use super::health::is_blocking;
+use super::exposition::Exposition;
+use super::samples::{Samples, Sources, get};
 use super::{PipelineState, process};
-use base::alarm::{Alarm, Scope, TOPIC_DENIED};
-use engine::telemetry::{BrokerState, ClientState, Counters, PartitionState, TopicCounts, partitions};
-use influx::{LATENCY_BUCKETS, SizeHistogram};
+use base::alarm::{Scope, TOPIC_DENIED};
+use influx::LATENCY_BUCKETS;
 use std::collections::BTreeMap;
-use std::fmt::Display;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 /// Prefix of all names except those of the process, which every exporter has.
@@ -188,8 +185,8 @@ pub const METRICS: &[Metric] = &[
         &["topic"],
         "Lines that InfluxDB refused, by the topic of their record; only topics with refusals have samples.",
         |from, to| {
-            for (topic, of) in from.topics.iter().filter(|(_, of)| of.lines_refused > 0) {
-                to.add(&[topic], of.lines_refused);
+            for (topic, counts) in from.topics.iter().filter(|(_, counts)| counts.lines_refused > 0) {
+                to.add(&[topic], counts.lines_refused);
             }
         },
     ),
@@ -520,128 +517,13 @@ pub fn page(pipeline: &PipelineState) -> String {
     page.into_text()
 }
 
-fn get(counter: &AtomicU64) -> u64 {
-    Counters::get(counter)
-}
-
-/// State that the samples are read from. What has to be collected is collected once per page.
-struct Sources<'w> {
-    pipeline: &'w PipelineState,
-    counters: &'w Counters,
-    writer: &'w influx::WriteCounters,
-    partitions: Vec<PartitionState>,
-    topics: BTreeMap<Arc<str>, TopicCounts>,
-    clients: Vec<(usize, ClientState)>,
-    alarms: Vec<Alarm>,
-}
-
-impl<'w> Sources<'w> {
-    fn new(pipeline: &'w PipelineState) -> Self {
-        Self {
-            pipeline,
-            counters: &pipeline.counters,
-            writer: pipeline.writer.counters(),
-            partitions: partitions(&pipeline.lags, &pipeline.counters),
-            topics: pipeline.counters.by_topic.all(),
-            clients: pipeline.lags.clients(),
-            alarms: pipeline.writer.alarms(),
-        }
-    }
-
-    /// Alarms by cause and scope: whether one blocks records, and the longest duration. Two addresses of one database may fail
-    /// for the same cause, which is one sample.
-    fn alarms_by_cause(&self) -> BTreeMap<(&str, String), (bool, f64)> {
-        let mut all: BTreeMap<(&str, String), (bool, f64)> = BTreeMap::new();
-        for alarm in &self.alarms {
-            let (is_blocked, seconds) = all.entry((alarm.cause, alarm.scope.to_string())).or_default();
-            *is_blocked |= is_blocking(alarm);
-            *seconds = seconds.max(alarm.lasting.as_secs_f64());
-        }
-        all
-    }
-}
-
-/// Receives the samples of one metric.
-struct Samples<'p> {
-    family: Family<'p>,
-    labels: &'static [&'static str],
-}
-
-impl Samples<'_> {
-    /// Adds a sample; `values` are those of the declared labels, in their order.
-    fn add(&mut self, values: &[&str], value: impl Display) {
-        self.add_suffixed("", values, value);
-    }
-
-    fn add_suffixed(&mut self, suffix: &str, values: &[&str], value: impl Display) {
-        // The sum and the count of a histogram have no `le`.
-        debug_assert!(
-            values.len() == self.labels.len() || !suffix.is_empty(),
-            "a sample has all declared labels"
-        );
-        let labels: Vec<(&str, &str)> = self.labels.iter().copied().zip(values.iter().copied()).collect();
-        self.family.sample(suffix, &labels, value);
-    }
-
-    fn add_known(&mut self, values: &[&str], value: Option<impl Display>) {
-        if let Some(value) = value {
-            self.add(values, value);
-        }
-    }
-
-    fn count(&mut self, counter: &AtomicU64) {
-        self.add(&[], get(counter));
-    }
-
-    /// Adds a sample for each value of the only label.
-    fn each(&mut self, counts: impl Iterator<Item = (&'static str, u64)>) {
-        counts.for_each(|(value, count)| self.add(&[value], count));
-    }
-
-    fn each_partition<V: Display>(&mut self, from: &Sources<'_>, value: fn(&PartitionState) -> Option<V>) {
-        for state in &from.partitions {
-            self.add_known(&[&state.topic, &state.partition.to_string()], value(state));
-        }
-    }
-
-    fn each_client(&mut self, from: &Sources<'_>, value: fn(&ClientState) -> f64) {
-        for (consumer, client) in &from.clients {
-            self.add(&[&consumer.to_string()], value(client));
-        }
-    }
-
-    fn each_broker(&mut self, from: &Sources<'_>, value: fn(&BrokerState) -> Option<f64>) {
-        for (consumer, client) in &from.clients {
-            let consumer = consumer.to_string();
-            for broker in &client.brokers {
-                self.add_known(&[&consumer, &broker.name], value(broker));
-            }
-        }
-    }
-
-    fn sizes(&mut self, sizes: &SizeHistogram) {
-        let buckets = sizes.buckets().map(|(end, count)| (end.map(|end| end.to_string()), count));
-        self.histogram(buckets, sizes.sum() as f64);
-    }
-
-    /// Adds a histogram from counts by upper end, which are not cumulative; the last bucket has no end. The total comes from
-    /// the buckets, so that both agree while requests end.
-    fn histogram(&mut self, buckets: impl Iterator<Item = (Option<String>, u64)>, sum: f64) {
-        let mut total = 0;
-        for (end, count) in buckets {
-            total += count;
-            self.add_suffixed("_bucket", &[end.as_deref().unwrap_or("+Inf")], total);
-        }
-        self.add_suffixed("_sum", &[], sum);
-        self.add_suffixed("_count", &[], total);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{status_json, tests::pipeline};
     use super::*;
+    use engine::telemetry::Counters;
     use serde_json::Value;
+    use std::sync::atomic::AtomicU64;
     use std::time::{Duration, Instant};
 
     const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");

@@ -14,6 +14,7 @@ mod overall_state;
 mod page;
 mod pipeline_state;
 mod process;
+mod samples;
 mod server;
 mod status_json;
 mod warnings;

@@ -67,8 +67,9 @@ impl OverallState {
 
 fn judge(alarms: &[Alarm], partitions: u64, recent: &Recent, unread: Option<u64>) -> OverallState {
     let alarms = || alarms.iter().map(OverallState::of_alarm);
-    if let Some(worst) =
-        [OverallState::Stuck, OverallState::Blocked].into_iter().find(|state| alarms().any(|of| of == *state))
+    if let Some(worst) = [OverallState::Stuck, OverallState::Blocked]
+        .into_iter()
+        .find(|state| alarms().any(|one| one == *state))
     {
         return worst;
     }

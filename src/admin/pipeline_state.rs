@@ -3,13 +3,15 @@
 use super::History;
 use super::history::{BUCKETS, Totals};
 use base::Destination;
+use base::locks;
 use configuration::{Config, ShowRecords};
-use engine::Routing;
 use engine::batch::Budget;
 use engine::telemetry::{Counters, Heartbeats, Lags};
+use engine::watchdog::WatchdogInputs;
+use engine::{EngineContext, Routing};
 use influx::Writer;
 use schema_registry::Registry;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, SystemTime};
 
 /// State of the pipeline, shared with the threads that update it.
@@ -29,21 +31,45 @@ pub struct PipelineState {
 }
 
 impl PipelineState {
+    /// The state at the start.
+    pub fn new(context: &EngineContext, shown_config: ShownConfig, registry: Option<Registry>) -> Self {
+        Self {
+            counters: Arc::clone(&context.counters),
+            writer: Arc::clone(&context.writer),
+            budget: context.budget.clone(),
+            heartbeats: Arc::default(),
+            lags: Arc::default(),
+            started: SystemTime::now(),
+            shown_config: RwLock::new(Arc::new(shown_config)),
+            registry: RwLock::new(registry),
+            history: History::default(),
+        }
+    }
+
+    pub fn watchdog_inputs(&self) -> WatchdogInputs {
+        WatchdogInputs {
+            counters: Arc::clone(&self.counters),
+            writer: Arc::clone(&self.writer),
+            lags: Arc::clone(&self.lags),
+            heartbeats: Arc::clone(&self.heartbeats),
+        }
+    }
+
     pub fn shown_config(&self) -> Arc<ShownConfig> {
-        Arc::clone(&self.shown_config.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&locks::read(&self.shown_config))
     }
 
     pub fn set_shown_config(&self, config: ShownConfig) {
-        *self.shown_config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        *locks::write(&self.shown_config) = Arc::new(config);
     }
 
     /// The schema registry, if one is configured.
     pub fn registry(&self) -> Option<Registry> {
-        self.registry.read().unwrap_or_else(PoisonError::into_inner).clone()
+        locks::read(&self.registry).clone()
     }
 
     pub fn set_registry(&self, registry: Option<Registry>) {
-        *self.registry.write().unwrap_or_else(PoisonError::into_inner) = registry;
+        *locks::write(&self.registry) = registry;
     }
 
     /// The present values of the counters.

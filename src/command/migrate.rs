@@ -180,12 +180,12 @@ fn print_notes(notes: &[Note]) {
 
 /// Prints what is left to do in one file: what the migration knows, and the errors that `check` would report.
 fn print_open(bridge: &Bridge, text: &str, number: Option<usize>) {
-    let of = number.map(|number| format!(" (bridge {number})")).unwrap_or_default();
+    let bridge_number = number.map(|number| format!(" (bridge {number})")).unwrap_or_default();
     for key in &bridge.fill_in {
-        eprintln!("to fill in{of}: {}", printable(key, 500));
+        eprintln!("to fill in{bridge_number}: {}", printable(key, 500));
     }
     for error in errors(text) {
-        eprintln!("to correct{of}: {}", printable(&error, 500));
+        eprintln!("to correct{bridge_number}: {}", printable(&error, 500));
     }
 }
 

@@ -35,7 +35,7 @@ impl Reloads {
 
     /// Starts a requested reload, and logs a finished one.
     pub fn turn(&mut self, pipeline: &mut Pipeline) {
-        let counters = Arc::clone(&pipeline.counters);
+        let counters = Arc::clone(pipeline.counters());
         if let Some(reloaded) = pipeline.take_reloaded() {
             info!(
                 took = ?reloaded.took,

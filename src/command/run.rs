@@ -69,7 +69,7 @@ fn read(named: Option<&Path>) -> Result<(PathBuf, Config), String> {
     }
     if loaded.config.dead_letter.is_none() {
         warn!(
-            "no dead letter is configured: a rejected record is counted, logged with its coordinates and skipped"
+            "no dead letter is configured: a rejected record is counted, logged with its coordinates and skipped; set [dead_letter] to keep such records"
         );
     }
     Ok((path, loaded.config))
@@ -90,12 +90,12 @@ fn serve(mut pipeline: Pipeline, path: PathBuf, began: Instant) -> Result<(), Pi
         systemd::notify_stopping(pipeline.shutdown_max());
         if !pipeline.stop_and_wait(|| signals.again.load(Ordering::Relaxed)) {
             warn!("stopping at once: uncommitted records are read again at the next start");
-            summary::log_totals(&pipeline.counters, &pipeline.writer, began, false);
+            summary::log_totals(pipeline.counters(), pipeline.writer(), began, false);
             // Destroying the client could block on an unreachable broker.
             std::process::exit(0);
         }
     }
-    let (counters, writer) = (Arc::clone(&pipeline.counters), Arc::clone(&pipeline.writer));
+    let (counters, writer) = (Arc::clone(pipeline.counters()), Arc::clone(pipeline.writer()));
     pipeline.join()?;
     summary::log_totals(&counters, &writer, began, by_itself);
     Ok(())

@@ -10,26 +10,26 @@ mod reload;
 
 pub use reload::{ReloadError, ReloadOutcome, Reloaded};
 
-use crate::admin::{History, PipelineState, Server, ShownConfig};
-use crate::schemas;
+use crate::admin::{PipelineState, Server, ShownConfig};
+use crate::routing;
 use base::Destination;
 use base::stop::Stop;
 use configuration::{Config, ShowRecords};
 use engine::batch::{BatchSize, Budget, Limits, SizeRange};
-use engine::consumer::{self, ConsumerError, Consumers};
+use engine::consumer::{self, ConsumerError, Consumers, RunningConsumer, THREADS_REMEDY};
 use engine::dead_letter::{DeadLetterError, DeadLetters, Originals};
-use engine::telemetry::{Counters, Heartbeats, Lags};
-use engine::watchdog::{self, WatchdogInputs};
+use engine::telemetry::Counters;
+use engine::watchdog;
 use engine::{DeadLetterContext, EngineContext, ProbeDelays, Request, Routing};
 use influx::{Client, ClientError, Delays, Dialing, Observer, Writer, WriterOptions};
 use reload::Reloading;
 use schema_registry::{Registry, RegistryError};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, RwLock};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::AbortHandle;
@@ -53,7 +53,7 @@ const LEAVE_MAX: Duration = Duration::from_secs(2);
 /// The error that keeps the service from starting, or that ended it.
 #[derive(Debug, Error)]
 pub enum PipelineError {
-    #[error("threads can't be started: {0}")]
+    #[error("threads can't be started: {0}; {remedy}", remedy = THREADS_REMEDY)]
     Threads(#[from] io::Error),
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -94,23 +94,17 @@ impl Default for PipelineOptions {
 
 /// A running bridge.
 pub struct Pipeline {
-    pub counters: Arc<Counters>,
-    pub writer: Arc<Writer>,
     admin: Option<Server>,
-    stop: Stop,
-    shutdown_max: Duration,
     members: Vec<JoinHandle<Result<(), ConsumerError>>>,
     /// Sends requests to the data threads.
     requests: Vec<Sender<Request>>,
     reloading: Option<Reloading>,
     /// The configuration that is applied, or about to be.
     config: Config,
+    options: PipelineOptions,
     state: Arc<PipelineState>,
     context: EngineContext,
     destination_checks: DestinationChecks,
-    until_end: bool,
-    delays: Delays,
-    dialing: Dialing,
     /// Number of queues per consumer that the client's memory was divided by at the start.
     lanes_max: usize,
     runtime: Runtime,
@@ -154,85 +148,62 @@ impl Pipeline {
             .enable_all()
             .build()?;
         let registry = registry(config, runtime.handle())?;
-        let routing = Arc::new(schemas::routing_with(config, registry.as_ref()));
-        let lanes = routing.lanes() * config.kafka.consumers;
-        let delays = delays_of(options.delays, lanes);
-        let writer = Writer::new(
-            client(config, options.dialing)?,
-            &config.influx,
-            writer_options(config, delays),
-            observer,
-        );
+        let routing = Arc::new(routing::of_service(config, registry.as_ref()));
+        let lanes_max = routing.lanes();
         let mut seeds = fastrand::Rng::with_seed(options.seed);
+        let delays = delays_of(options.delays, lanes_max * config.kafka.consumers);
+        let client = client(config, options.dialing)?;
+        let writer = Writer::new(client, &config.influx, writer_options(config, delays), observer);
         let destination_checks =
             DestinationChecks::start(&writer, routing.destinations(), runtime.handle(), seeds.u64(..));
-        let lanes_max = routing.lanes();
         let shown_config = ShownConfig::new(config, Arc::clone(&routing));
         let counters = Arc::new(Counters::new(shown_config.show_records != ShowRecords::Nobody));
-        let dead_letters = dead_letter_context(config, None, &routing, &counters, &writer)?;
         let context = EngineContext {
-            dead_letters,
+            dead_letters: dead_letter_context(config, None, &routing, &counters, &writer)?,
             routing,
-            limits: limits(config, lanes),
+            limits: limits(config, lanes_max * config.kafka.consumers),
             budget: Budget::new(config.batch.memory_max),
             record_limits: config.record_limits(),
-            writer: Arc::clone(&writer),
+            writer,
             runtime: runtime.handle().clone(),
             counters,
             stop: Stop::default(),
             seed: seeds.u64(..),
             probes: options.probes,
         };
-        let (heartbeats, lags) = (Arc::<Heartbeats>::default(), Arc::<Lags>::default());
-        let state = Arc::new(PipelineState {
-            counters: Arc::clone(&context.counters),
-            writer: Arc::clone(&context.writer),
-            budget: context.budget.clone(),
-            heartbeats: Arc::clone(&heartbeats),
-            lags: Arc::clone(&lags),
-            started: SystemTime::now(),
-            shown_config: RwLock::new(Arc::new(shown_config)),
-            registry: RwLock::new(registry),
-            history: History::default(),
-        });
+        let state = Arc::new(PipelineState::new(&context, shown_config, registry));
         let admin = start_admin(config, &state, &context.runtime);
-        let signals = WatchdogInputs {
-            counters: Arc::clone(&context.counters),
-            writer: Arc::clone(&context.writer),
-            lags: Arc::clone(&lags),
-            heartbeats: Arc::clone(&heartbeats),
-        };
-        watchdog::start(signals, context.stop.clone())?;
-        let consumers =
-            Consumers::new(config.kafka.consumers, context.clone(), heartbeats, lags, options.until_end);
-        let start = |number| consumers.start(&config.kafka, number);
-        let running = match consumer::start_all(config.kafka.consumers, start, &context.stop) {
-            Ok(running) => running,
+        watchdog::start(state.watchdog_inputs(), context.stop.clone())?;
+        let (members, requests) = match start_consumers(config, &context, &state, options.until_end) {
+            Ok(running) => running.into_iter().map(|one| (one.thread, one.requests)).unzip(),
             Err(error) => {
                 runtime.shutdown_background();
                 return Err(error.into());
             }
         };
-        let (members, requests) = running.into_iter().map(|one| (one.thread, one.requests)).unzip();
         Ok(Self {
-            counters: Arc::clone(&context.counters),
-            writer,
             admin,
-            stop: context.stop.clone(),
-            shutdown_max: config.shutdown_max,
             members,
             requests,
             reloading: None,
             config: config.clone(),
+            options,
             state,
             context,
             destination_checks,
-            until_end: options.until_end,
-            delays: options.delays,
-            dialing: options.dialing,
             lanes_max,
             runtime,
         })
+    }
+
+    /// Counters of the data path. A reload keeps them.
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.context.counters
+    }
+
+    /// The writer. Its counters and alarms carry over to the writer after a reload.
+    pub fn writer(&self) -> &Arc<Writer> {
+        &self.context.writer
     }
 
     /// Address of the admin endpoint, if it listens.
@@ -247,12 +218,12 @@ impl Pipeline {
 
     /// Requests a stop: the consumers stop reading, write open batches, commit, and leave the group.
     pub fn stop(&self) {
-        self.stop.request(drain_max(self.shutdown_max));
+        self.context.stop.request(drain_max(self.shutdown_max()));
     }
 
     /// `shutdown_max` of the applied configuration.
     pub fn shutdown_max(&self) -> Duration {
-        self.shutdown_max
+        self.config.shutdown_max
     }
 
     /// Whether all consumers have left.
@@ -263,7 +234,7 @@ impl Pipeline {
     /// Stops, and waits until all consumers have left, at most `shutdown_max` or until `hurry`. Returns whether they have.
     pub fn stop_and_wait(&self, hurry: impl Fn() -> bool) -> bool {
         self.stop();
-        let until = Instant::now() + self.shutdown_max;
+        let until = Instant::now() + self.shutdown_max();
         while !self.is_finished() {
             if Instant::now() >= until || hurry() {
                 return false;
@@ -357,6 +328,18 @@ fn limits(config: &Config, lanes: usize) -> Limits {
     }
 }
 
+fn start_consumers(
+    config: &Config,
+    context: &EngineContext,
+    state: &PipelineState,
+    until_end: bool,
+) -> Result<Vec<RunningConsumer>, ConsumerError> {
+    let count = config.kafka.consumers;
+    let (heartbeats, lags) = (Arc::clone(&state.heartbeats), Arc::clone(&state.lags));
+    let consumers = Consumers::new(count, context.clone(), heartbeats, lags, until_end);
+    consumer::start_all(count, |number| consumers.start(&config.kafka, number), &context.stop)
+}
+
 /// Raises the longest retry delay with the number of lanes, so that the attempts of all lanes together stay few.
 fn delays_of(delays: Delays, lanes: usize) -> Delays {
     let retry_max = delays.retry_max.max(RETRY_DELAY_OF_LANE * lanes as u32);
@@ -384,8 +367,8 @@ fn start_admin(config: &Config, state: &Arc<PipelineState>, runtime: &Handle) ->
         }
         Err(error) => {
             error!(
-                "going on without metrics and health: admin.listen is {listen}, and nothing can listen there: {error}. \
-                 If another bridge does, give this one another port; \"\" switches it off"
+                "the status page, metrics and health are missing, because nothing can listen at admin.listen = \"{listen}\": {error}. \
+                 Records are processed nevertheless. If another bridge listens there, give this one another port; \"\" switches it off"
             );
             None
         }

@@ -4,7 +4,7 @@ use super::{
     DestinationChecks, Pipeline, client, dead_letter_context, delays_of, limits, registry, writer_options,
 };
 use crate::admin::ShownConfig;
-use crate::schemas;
+use crate::routing;
 use base::Destination;
 use configuration::{Config, LiveChanges, NeedsRestart};
 use engine::dead_letter::DeadLetterError;
@@ -85,12 +85,11 @@ impl Pipeline {
         if changes.is_empty() {
             return Ok(self.lift_blocks());
         }
-        if self.until_end {
+        if self.options.until_end {
             return Err(ReloadError::UntilEnd);
         }
         let context = self.context_for(config)?;
         crate::log::set_level(config.log.level);
-        self.shutdown_max = config.shutdown_max;
         self.config = config.clone();
         let (done, applied) = channel();
         self.reloading = Some(Reloading {
@@ -114,7 +113,7 @@ impl Pipeline {
 
     /// Lets blocked topics be read again from their committed offsets: a SIGHUP may mean that the cause was fixed elsewhere.
     fn lift_blocks(&self) -> ReloadOutcome {
-        let alarms = self.writer.alarms();
+        let alarms = self.writer().alarms();
         let topics: BTreeSet<String> = alarms.iter().filter_map(blocked_topic).map(str::to_owned).collect();
         for requests in &self.requests {
             // A data thread that has ended has no blocked topics.
@@ -149,15 +148,15 @@ impl Pipeline {
     fn context_for(&self, config: &Config) -> Result<EngineContext, ReloadError> {
         let lanes_max = self.lanes_max.max(DESTINATIONS_WITH_LANES);
         let registry = self.registry_for(config)?;
-        let routing = Arc::new(schemas::routing_with(config, registry.as_ref()).within(lanes_max));
+        let routing = Arc::new(routing::of_service(config, registry.as_ref()).within(lanes_max));
         if routing.lanes() > lanes_max {
             let wanted = routing.destinations().len();
             return Err(ReloadError::Destinations { wanted, max: lanes_max });
         }
         let (client, dead_letters) =
-            (client(config, self.dialing)?, self.dead_letters_for(config, &routing)?);
+            (client(config, self.options.dialing)?, self.dead_letters_for(config, &routing)?);
         let lanes = routing.lanes() * config.kafka.consumers;
-        let options = writer_options(config, delays_of(self.delays, lanes));
+        let options = writer_options(config, delays_of(self.options.delays, lanes));
         self.context.budget.set_max(config.batch.memory_max);
         self.state.set_registry(registry);
         Ok(EngineContext {

@@ -1,9 +1,10 @@
 //! Dead letters with the mock cluster: written to a topic, read back, originals read again.
 
+use crate::letters::read_all;
 use configuration::Config;
 use engine::dead_letter::{
-    DeadLetterError, DeadLetters, Elements, FailedStage, FoundLetter, Letter, LetterReader, NextLetter,
-    Original, Originals, REFUSED, Wanted,
+    DeadLetterError, DeadLetters, Elements, FailedStage, FoundLetter, Letter, LetterReader, Original,
+    Originals, REFUSED, Wanted,
 };
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -58,14 +59,7 @@ impl Kafka {
     /// All letters of the topic, by the offsets of their originals.
     fn read_back(&self) -> Vec<FoundLetter> {
         let mut reading = LetterReader::topic(&self.config().kafka, "dead").unwrap();
-        let mut found = Vec::new();
-        loop {
-            match reading.read().unwrap() {
-                NextLetter::Entry(item) => found.push(item.found.unwrap()),
-                NextLetter::Later => {}
-                NextLetter::End => break,
-            }
-        }
+        let mut found = read_all(&mut reading);
         let progress = reading.progress();
         assert_eq!(progress.done, progress.all);
         found.sort_by_key(|found| found.letter.offset);

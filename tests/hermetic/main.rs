@@ -45,6 +45,8 @@ mod example_records;
 mod exposition;
 #[path = "../support/grafana.rs"]
 mod given;
+#[path = "../support/letters.rs"]
+mod letters;
 #[cfg(target_os = "linux")]
 #[path = "../support/names.rs"]
 mod names;

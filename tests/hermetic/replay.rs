@@ -113,7 +113,7 @@ fn a_corrected_mapping_stores_the_dead_letters_of_the_wrong_one() {
         .mapping(&format!("{BY_ID}\ntime_key = 'tiem'\ntime_format = 'unix'\n{to_file}"));
     let bridge = wrong.start();
     wait_until("all are committed", || cluster.committed_in_all("t", 2) == 600);
-    assert_eq!(Counters::get(&bridge.0.counters.dead_letters), 600);
+    assert_eq!(Counters::get(&bridge.0.counters().dead_letters), 600);
     bridge.stop();
     assert!(sink.points("main").is_empty());
     let letters = fs::read(&file).unwrap();

@@ -56,7 +56,7 @@ fn bad_records_are_rejected_alone() {
     for reason in reasons {
         let logged =
             bridge.log_with(&["record rejected", &topic, "partition=0", &format!("reason=\"{reason}\"")]);
-        let offset = 1 + 2 * bad.iter().position(|(of, _)| *of == reason).unwrap();
+        let offset = 1 + 2 * bad.iter().position(|(rejected_for, _)| *rejected_for == reason).unwrap();
         assert!(
             logged.first().is_some_and(|line| line.contains(&format!("offset={offset} "))),
             "{reason} at {offset}: {logged:?}"

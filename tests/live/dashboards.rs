@@ -150,12 +150,12 @@ fn aged(records: &[String], age: i64) -> Vec<Produced> {
     let at = Timestamp::now().as_second() - age;
     let minute = Timestamp::from_second(at).unwrap().strftime("%Y-%m-%dT%H:%M:0").to_string();
     let base = |seconds: i64| (at + seconds).to_string();
-    let of = |record: &String| {
+    let timed = |record: &String| {
         let record = record.replace("1767225600", &base(0)).replace("1767225605", &base(5));
         let record = record.replace("1767225610", &base(10)).replace("123123123", &base(-1));
         Produced::new(record.replace("2026-01-01T00:00:0", &minute)).at(at * 1_000)
     };
-    records.iter().map(of).collect()
+    records.iter().map(timed).collect()
 }
 
 /// Runs until all records are stored.
@@ -220,17 +220,18 @@ fn alarming(topic: &str) -> Vec<Produced> {
     let busy = (0..10).map(|i| now - 30 * i);
     let records: Vec<(i64, String)> = match topic {
         "testtopic" => {
-            let of = |host: &str, user: u8| format!(r#"{{"ec2Number":"{host}","cpu":{{"user":{user}}}}}"#);
-            busy.map(|at| (at, of("busy", 97))).chain([(now - 600, of("gone", 1))]).collect()
+            let record =
+                |host: &str, user: u8| format!(r#"{{"ec2Number":"{host}","cpu":{{"user":{user}}}}}"#);
+            busy.map(|at| (at, record("busy", 97))).chain([(now - 600, record("gone", 1))]).collect()
         }
         // All boxes share a region here, so many records are needed to raise the average.
         "resource" => busy.flat_map(|at| vec![(at, r#"{"cpu_load":1000}"#.to_owned()); 50]).collect(),
         _ => {
-            let of = |host: &str, at: i64, lacking: u8| {
+            let record = |host: &str, at: i64, lacking: u8| {
                 let partitions = format!(r#""Partitions":{{"Leader":1,"UnderReplicated":{lacking}}}"#);
                 (at, format!(r#"{{"hostname":"{host}","timestamp":{at},"BytesIn":1,{partitions}}}"#))
             };
-            busy.map(|at| of("busy", at, 2)).chain([of("gone", now - 600, 0)]).collect()
+            busy.map(|at| record("busy", at, 2)).chain([record("gone", now - 600, 0)]).collect()
         }
     };
     records.into_iter().map(|(at, record)| Produced::new(record).at(at * 1_000)).collect()

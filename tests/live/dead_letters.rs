@@ -1,10 +1,11 @@
 //! Dead letters in a real Kafka: topics that refuse them, and originals that were deleted.
 
+use crate::letters::read_all;
 use crate::support::config::v2;
 use crate::support::{Bridge, Kafka, Live, PATIENCE, Produced, block_on, measured, run_command, wait_for};
 use configuration::Config;
 use engine::dead_letter::{
-    DeadLetters, Elements, FailedStage, FoundLetter, Letter, LetterReader, NextLetter, Originals, Wanted,
+    DeadLetters, Elements, FailedStage, FoundLetter, Letter, LetterReader, Originals, Wanted,
 };
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -37,16 +38,7 @@ fn letter(offset: i64, value: Vec<u8>) -> Letter {
 }
 
 fn read_back(config: &Config, topic: &str) -> Vec<FoundLetter> {
-    let mut reading = LetterReader::topic(&config.kafka, topic).unwrap();
-    let mut found = Vec::new();
-    loop {
-        match reading.read().unwrap() {
-            NextLetter::Entry(item) => found.push(item.found.unwrap()),
-            NextLetter::Later => {}
-            NextLetter::End => break,
-        }
-    }
-    found
+    read_all(&mut LetterReader::topic(&config.kafka, topic).unwrap())
 }
 
 #[test]

@@ -1,15 +1,13 @@
 //! A mapping that `migrate` makes of a random configuration of `json_v2` gives the points of a real Telegraf, wherever both can express
 //! the configuration.
 
-use crate::line_protocol::telegraf;
-use crate::support::measured;
+use crate::support::{measured, run_telegraf_once};
 use fastrand::Rng;
 use line_protocol::reader::{Point, read_v2_line, split_lines};
 use migrate::{DryRun, Input, Machine, migrate};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::process::Command;
 
 const CASES: usize = 400;
 /// The tag by which a point of Telegraf is found in its case.
@@ -85,8 +83,8 @@ fn members(rng: &mut Rng, before: &str, depth: usize, keys: &mut Keys) -> String
     texts.join(",")
 }
 
-fn some(rng: &mut Rng, of: &[String]) -> Vec<String> {
-    of.iter().filter(|_| rng.u8(..3) == 0).cloned().collect()
+fn some(rng: &mut Rng, names: &[String]) -> Vec<String> {
+    names.iter().filter(|_| rng.u8(..3) == 0).cloned().collect()
 }
 
 fn list(keys: &[String]) -> String {
@@ -223,13 +221,7 @@ fn migrated_configurations_of_json_v2_give_the_points_of_telegraf() {
         );
     }
     fs::write(folder.join("telegraf.conf"), config).unwrap();
-    let run = Command::new(telegraf())
-        .args(["--once", "--config"])
-        .arg(folder.join("telegraf.conf"))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&run.stderr);
-    assert!(run.status.success() && !said.contains("E!"), "{said}");
+    run_telegraf_once(&folder);
     let written = fs::read(folder.join("lines")).unwrap();
     let mut theirs: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in split_lines(&written).filter(|line| !line.is_empty()) {

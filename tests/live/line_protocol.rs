@@ -1,12 +1,10 @@
 //! Points of a real Telegraf that pass through Kafka as line protocol are those that Telegraf writes to InfluxDB itself.
 
 use crate::support::config::v2;
-use crate::support::{Bridge, Config, Live, PATIENCE, measured, variable};
+use crate::support::{Bridge, Config, Live, PATIENCE, measured, run_telegraf_once, variable};
 use fastrand::Rng;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 const POINTS: usize = 10_000;
 
@@ -52,14 +50,6 @@ fn line(number: usize, rng: &mut Rng) -> String {
     format!("{line} {} {time}\n", fields.join(","))
 }
 
-/// Compiles Telegraf on first use.
-pub fn telegraf() -> String {
-    let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack/telegraf/build");
-    let output = Command::new(build).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn telegraf_through_kafka_stores_the_points_of_telegraf_alone() {
@@ -85,13 +75,7 @@ fn telegraf_through_kafka_stores_the_points_of_telegraf_alone() {
         variable("INFLUX2_ORG"),
     );
     fs::write(folder.join("telegraf.conf"), config).unwrap();
-    let run = Command::new(telegraf())
-        .args(["--once", "--config"])
-        .arg(folder.join("telegraf.conf"))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&run.stderr);
-    assert!(run.status.success() && !said.contains("E!"), "{said}");
+    run_telegraf_once(&folder);
 
     let config = Config::new(&kafka, &topic, v2(&influx, &bridged)).mapping("format = 'influx'").text();
     let mut bridge = Bridge::start_until_end(&config);

@@ -41,6 +41,8 @@ mod guide;
 mod init;
 mod json_v2;
 mod kills;
+#[path = "../support/letters.rs"]
+mod letters;
 mod line_protocol;
 mod metrics;
 mod network;

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 const MAPPING: &str = "measurement = 'm'\ntag_keys = ['of']";
 
 /// Records with distinct timestamps, so that none overwrites another; `of` is a tag of their origin.
-fn numbers(of: &str, range: std::ops::Range<u64>, partitions: u64) -> Vec<Produced> {
+fn numbers(group: &str, range: std::ops::Range<u64>, partitions: u64) -> Vec<Produced> {
     let record =
-        |i: u64| Produced::new(format!(r#"{{"of":"{of}","value":{i}}}"#)).to((i % partitions) as i32);
+        |i: u64| Produced::new(format!(r#"{{"of":"{group}","value":{i}}}"#)).to((i % partitions) as i32);
     range.map(record).collect()
 }
 
-fn count(influx: &Influx, bucket: &str, of: &str) -> u64 {
-    let query = format!("SELECT count(value) FROM m WHERE \"of\" = '{of}'");
+fn count(influx: &Influx, bucket: &str, group: &str) -> u64 {
+    let query = format!("SELECT count(value) FROM m WHERE \"of\" = '{group}'");
     let series = influx.try_query(bucket, &query).unwrap_or_default();
     series.first().and_then(|series| series["values"][0][1].as_u64()).unwrap_or(0)
 }

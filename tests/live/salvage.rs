@@ -56,7 +56,7 @@ fn connection(influx: &Influx, credential: Credential) -> Connection {
         create_database: false,
         compression: Compression::None,
         timeout: Duration::from_secs(30),
-        tls: Tls { ca_file: None, cert_file: None, key_file: None, verify: true },
+        tls: Tls::default(),
     }
 }
 

@@ -70,7 +70,7 @@ impl Page {
 
     /// All samples of a name.
     pub fn numbers(&self, name: &str) -> Vec<f64> {
-        let of_name = self.samples.iter().filter(|((of, _), _)| of == name);
+        let of_name = self.samples.iter().filter(|((sample, _), _)| sample == name);
         of_name.map(|(_, value)| value.parse().unwrap()).collect()
     }
 
@@ -131,7 +131,7 @@ fn check_histogram(name: &str, samples: &[(String, Labels, f64)]) {
     for set in all {
         let of_set = |suffix: &'static str| {
             let set = set.clone();
-            samples.iter().filter(move |(of, labels, _)| of == suffix && others(labels) == set)
+            samples.iter().filter(move |(name, labels, _)| name == suffix && others(labels) == set)
         };
         let end = |labels: &Labels| -> f64 {
             labels.iter().find(|(label, _)| label == "le").unwrap().1.parse().unwrap()

@@ -61,12 +61,12 @@ pub fn yaml(path: &str) -> Value {
     serde_yaml_ng::from_str(&read(&docker().join(path))).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-fn text(of: &Value, key: &str) -> String {
-    of[key].as_str().unwrap_or_else(|| panic!("no {key} in {of}")).to_owned()
+fn text(object: &Value, key: &str) -> String {
+    object[key].as_str().unwrap_or_else(|| panic!("no {key} in {object}")).to_owned()
 }
 
-fn list<'a>(of: &'a Value, key: &str) -> &'a [Value] {
-    of[key].as_array().map_or(&[], Vec::as_slice)
+fn list<'a>(object: &'a Value, key: &str) -> &'a [Value] {
+    object[key].as_array().map_or(&[], Vec::as_slice)
 }
 
 /// Data sources by their uid.
@@ -124,8 +124,9 @@ impl Dashboard {
     }
 }
 
-fn query(place: &str, source: &Value, of: &Value) -> Query {
-    let text = of["expr"].as_str().or(of["query"].as_str()).unwrap_or_else(|| panic!("{place}: no query"));
+fn query(place: &str, source: &Value, object: &Value) -> Query {
+    let text =
+        object["expr"].as_str().or(object["query"].as_str()).unwrap_or_else(|| panic!("{place}: no query"));
     let source = source.as_str().unwrap_or_else(|| panic!("{place}: no source"));
     Query { place: place.to_owned(), source: source.to_owned(), text: text.to_owned() }
 }

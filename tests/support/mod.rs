@@ -397,11 +397,11 @@ pub struct Bridge(pub Pipeline);
 
 impl Bridge {
     pub fn rejected(&self, reason: Reason) -> u64 {
-        self.0.counters.rejected().filter(|(counted, _)| *counted == reason).map(|(_, count)| count).sum()
+        self.0.counters().rejected().filter(|(counted, _)| *counted == reason).map(|(_, count)| count).sum()
     }
 
     pub fn records(&self) -> u64 {
-        Counters::get(&self.0.counters.records)
+        Counters::get(&self.0.counters().records)
     }
 
     /// Waits until the pipeline ends by itself; fails if it ends with an error.

@@ -131,17 +131,17 @@ fn push_value(depth: usize, bytes: &mut impl Iterator<Item = u8>, rng: &mut Rng,
     }
 }
 
-fn pick<T: Copy>(rng: &mut Rng, of: &[T]) -> T {
-    of[rng.usize(..of.len())]
+fn pick<T: Copy>(rng: &mut Rng, all: &[T]) -> T {
+    all[rng.usize(..all.len())]
 }
 
 /// Up to `max` different ones, in their order.
-fn some<T: Copy>(rng: &mut Rng, of: &[T], max: usize) -> Vec<T> {
+fn some<T: Copy>(rng: &mut Rng, all: &[T], max: usize) -> Vec<T> {
     let wanted = rng.usize(0..=max);
-    let mut chosen: Vec<usize> = (0..wanted).map(|_| rng.usize(..of.len())).collect();
+    let mut chosen: Vec<usize> = (0..wanted).map(|_| rng.usize(..all.len())).collect();
     chosen.sort_unstable();
     chosen.dedup();
-    chosen.into_iter().map(|place| of[place]).collect()
+    chosen.into_iter().map(|place| all[place]).collect()
 }
 
 fn owned(texts: &[&str]) -> Vec<String> {

@@ -19,7 +19,7 @@ pub fn second_opinion(line: &[u8]) -> Point {
     Point {
         measurement: read.series.measurement.to_string(),
         tags: tags.into_iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
-        fields: read.field_set.into_iter().map(|(key, of)| (key.to_string(), value(of))).collect(),
+        fields: read.field_set.into_iter().map(|(key, field)| (key.to_string(), value(field))).collect(),
         time: read.timestamp,
     }
 }

@@ -1,8 +1,9 @@
 //! Alarms: everything that keeps records from being settled. There is one alarm for each scope and cause, however many lanes it stops.
 
+use crate::locks::lock;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Time after which a lasting alarm is reported again.
@@ -127,7 +128,7 @@ impl AlarmRegistry {
     /// The active alarms, for the readiness and status pages.
     pub fn current(&self, now: Instant) -> Vec<Alarm> {
         let lasting = |active: &ActiveAlarm| now.saturating_duration_since(active.since);
-        self.registry()
+        lock(&self.registry)
             .active
             .values()
             .map(|active| Alarm { lasting: lasting(active), ..active.alarm.clone() })
@@ -136,7 +137,7 @@ impl AlarmRegistry {
 
     /// Whether lines for this destination are blocked until someone acts.
     pub fn is_blocked(&self, destination: &str) -> bool {
-        let registry = self.registry();
+        let registry = lock(&self.registry);
         registry.active.values().filter(|active| active.alarm.blocks).any(|active| {
             match &active.alarm.scope {
                 Scope::Server => true,
@@ -148,24 +149,22 @@ impl AlarmRegistry {
 
     /// Reports every lasting alarm again at its next failure.
     pub fn forget_reports(&self) {
-        self.registry().reported.clear();
+        lock(&self.registry).reported.clear();
     }
 
     /// Creates the guard of one lane.
     pub fn guard(self: &Arc<Self>) -> AlarmGuard {
-        let mut registry = self.registry();
+        let mut registry = lock(&self.registry);
         registry.lanes += 1;
         AlarmGuard { lane: registry.lanes, alarms: Arc::clone(self), waits: None }
-    }
-
-    fn registry(&self) -> MutexGuard<'_, Registered> {
-        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl std::fmt::Debug for AlarmRegistry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AlarmRegistry").field("active", &self.registry().active.len()).finish_non_exhaustive()
+        f.debug_struct("AlarmRegistry")
+            .field("active", &lock(&self.registry).active.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -243,7 +242,7 @@ impl AlarmGuard {
         let before =
             self.waits.replace(GuardedAlarm { key: key.clone(), since }).filter(|waits| waits.key != key);
         let due = {
-            let mut registry = self.alarms.registry();
+            let mut registry = lock(&self.alarms.registry);
             let ended = before.and_then(|waits| registry.remove(self.lane, &waits.key));
             let due = registry.add(self.lane, failure, since, now);
             // If the first cause was reported, the end is reported too, whatever the last cause was.
@@ -262,7 +261,7 @@ impl AlarmGuard {
     /// Records that the lane works again. Costs nothing while no alarm is active.
     pub fn recovered(&mut self, now: Instant) {
         let Some(waits) = self.waits.take() else { return };
-        let ended = self.alarms.registry().remove(self.lane, &waits.key);
+        let ended = lock(&self.alarms.registry).remove(self.lane, &waits.key);
         if let Some(ended) = ended.filter(|ended| ended.is_reported) {
             self.alarms.listener.resolved(&ended.alarm, now.saturating_duration_since(ended.since));
         }
@@ -273,7 +272,7 @@ impl Drop for AlarmGuard {
     fn drop(&mut self) {
         if let Some(waits) = self.waits.take() {
             // The alarm did not end, so no end is reported.
-            let _ended = self.alarms.registry().remove(self.lane, &waits.key);
+            let _ended = lock(&self.alarms.registry).remove(self.lane, &waits.key);
         }
     }
 }
@@ -429,7 +428,7 @@ mod tests {
             let now = start + Duration::from_secs(number);
             fail(&mut guard, "reject_rate", &Scope::Topic(format!("t{number}")), now);
             guard.recovered(now);
-            assert!(alarms.registry().reported.len() <= 60, "topic {number}");
+            assert!(lock(&alarms.registry).reported.len() <= 60, "topic {number}");
         }
     }
 

@@ -1,7 +1,9 @@
 //! Settings shared by all HTTP clients of the bridge: timeouts, proxies, no redirects, one provider of cryptography.
 
 use crate::no_proxy;
+use crate::text::printable;
 use reqwest::{Url, redirect};
+use std::error::Error;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -47,6 +49,24 @@ pub fn is_loopback(url: &Url) -> bool {
         Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_loopback()),
         Err(_) => false,
     }
+}
+
+/// The messages of the errors that caused `error`, in at most `chars_max` characters. The message of `error` itself is left out, because
+/// it may contain the URL.
+pub fn error_chain(error: &reqwest::Error, chars_max: usize) -> String {
+    let mut messages: Vec<String> = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let message = error.to_string();
+        if !messages.iter().any(|before| before.contains(&message)) {
+            messages.push(message);
+        }
+        cause = error.source();
+    }
+    if messages.is_empty() {
+        messages.push(if error.is_timeout() { "timed out" } else { "the request failed" }.to_owned());
+    }
+    printable(&messages.join(": "), chars_max)
 }
 
 /// Installs the provider of cryptography of the process, unless one is installed.

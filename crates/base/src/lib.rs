@@ -6,9 +6,11 @@
 //! | [`TopicPartition`], [`NextOffset`] | a partition; the offset to resume at |
 //! | [`Destination`], [`Credential`] | a bucket or database of InfluxDB, and the login for it |
 //! | [`alarm`] | the registry of everything that keeps records from being settled |
-//! | [`http`] | the settings that all HTTP clients share: timeouts, proxies, no redirects |
+//! | [`http`] | the settings that all HTTP clients share: timeouts, proxies, no redirects; texts of their errors |
+//! | [`certificates`] | the certificate files that HTTPS connections use |
 //! | [`secret`], [`text`] | values that logs never show; text made safe for logs |
 //! | [`suggest`] | the nearest of several names, for error messages |
+//! | [`locks`] | locks that a panic of another thread does not poison |
 //! | [`stop`] | the request to stop, shared by all threads |
 //! | [`TimePrecision`] | the precision with which a server stores times |
 //!
@@ -21,8 +23,10 @@
 //! ```
 
 pub mod alarm;
+pub mod certificates;
 mod destination;
 pub mod http;
+pub mod locks;
 mod no_proxy;
 mod partition;
 pub mod record;

@@ -1,7 +1,7 @@
 //! Reads names of buckets, databases and retention policies, which may have placeholders.
 
-use super::rules;
 use super::section::{Section, Text};
+use super::selectors;
 use mapping::{Part, Template};
 
 /// The name of a bucket or database.
@@ -16,7 +16,7 @@ pub fn policy(section: Section<'_>) -> Option<Template> {
 
 /// Reads a name whose placeholders depend on the topic alone, so that a topic has one destination.
 fn read_name(section: Section<'_>, key: &str, text: &Text) -> Option<Template> {
-    let template = rules::parse_template(section, key, text)?;
+    let template = selectors::parse_template(section, key, text)?;
     let is_of_topic = |part: &Part| matches!(part, Part::Text(_) | Part::Topic | Part::TopicGroup(_));
     if !template.parts().iter().all(is_of_topic) {
         section.refuse(

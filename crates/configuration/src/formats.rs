@@ -101,7 +101,7 @@ fn check_influx_keys(section: Section<'_>) {
 /// Refuses placeholders for values of the record.
 pub fn check_influx_placeholders(section: Section<'_>, rules: &Rules) {
     for option in ["measurement", "tags"] {
-        if let Some((_, selector)) = rules.selectors().find(|(of, _)| *of == option) {
+        if let Some((_, selector)) = rules.selectors().find(|(name, _)| *name == option) {
             section.error(
                 option,
                 format!(

@@ -2,11 +2,11 @@
 
 use super::destination_names;
 use super::keys::{self, APIS, COMPRESSIONS, TIME_PRECISIONS};
-use super::section::{Section, Text};
-use super::security::tls_files;
+use super::section::Section;
+use super::security::{certificate_files, http_credential, verifies};
 use super::source::Span;
 use super::urls;
-use base::{Api, Credential, TimePrecision};
+use base::{Api, TimePrecision};
 use influx::{Connection, Tls};
 use mapping::Template;
 
@@ -91,7 +91,7 @@ pub fn read(top: Section<'_>) -> Option<InfluxRead> {
 
 fn connection(section: Section<'_>, api: Option<Api>, time_precision: TimePrecision) -> Option<Connection> {
     let urls = urls::read(section);
-    let credential = credential(section, api);
+    let credential = http_credential(section, api == Some(Api::V1));
     let create_database = section.flag_or_default("create_database");
     let no_sync = section.flag_or_default("no_sync");
     if no_sync && api == Some(Api::V3) {
@@ -102,22 +102,14 @@ fn connection(section: Section<'_>, api: Option<Api>, time_precision: TimePrecis
     let compression = section.word_or_default("compression", &COMPRESSIONS);
     let timeout = section.duration_or_default("timeout");
     let tls = section.table("tls", &keys::INFLUX_TLS);
-    let files = tls.map(tls_files);
+    let certificates =
+        tls.map(|tls| Tls { files: certificate_files(tls), verify: verifies(tls) }).unwrap_or_default();
     let urls = urls?;
     if let Some(tls) = tls.filter(|_| urls.iter().all(|url| url.scheme() == "http")) {
         section
             .context
             .warning(&tls.header_span(), "no `url` begins with https://, so nothing of this is used");
     }
-    let tls = match files {
-        Some(files) => Tls {
-            ca_file: files.ca_file,
-            cert_file: files.cert_file,
-            key_file: files.key_file,
-            verify: files.verify,
-        },
-        None => Tls { ca_file: None, cert_file: None, key_file: None, verify: true },
-    };
     Some(Connection {
         urls,
         api: api?,
@@ -127,7 +119,7 @@ fn connection(section: Section<'_>, api: Option<Api>, time_precision: TimePrecis
         time_precision,
         compression,
         timeout,
-        tls,
+        tls: certificates,
     })
 }
 
@@ -171,40 +163,5 @@ fn check_required(section: Section<'_>, api: Api) {
         if !section.has(key) {
             section.missing(key, why);
         }
-    }
-}
-
-fn credential(section: Section<'_>, api: Option<Api>) -> Option<Credential> {
-    let token = section.secret("token");
-    let login = (section.text("username"), section.secret("password"));
-    if let Some(token) = &token {
-        check_header(section, token);
-    }
-    if section.has("token") && section.has("username") && api == Some(Api::V1) {
-        section.error("username", "`token` and `username` are both set: remove one of them");
-    }
-    if api == Some(Api::V1) {
-        for (key, other) in [("username", "password"), ("password", "username")] {
-            if section.has(key) && !section.has(other) {
-                section.missing(other, &format!("`{key}` needs it"));
-            }
-        }
-    }
-    if let Some(username) = login.0.as_ref().filter(|username| username.value.contains(':')) {
-        section.refuse(username, "`username` can't contain a \":\": HTTP ends it there");
-    }
-    Some(match (token, login) {
-        (Some(token), _) => Credential::Token(token.secret()),
-        (None, (Some(username), Some(password))) => {
-            Credential::Basic { username: username.value, password: password.secret() }
-        }
-        (None, (None, None)) if !section.has("token") => Credential::None,
-        _ => return None,
-    })
-}
-
-fn check_header(section: Section<'_>, token: &Text) {
-    if !token.value.chars().all(|c| c.is_ascii_graphic()) {
-        section.error("token", "`token` has a space, a line end or another character that no token has");
     }
 }

@@ -55,6 +55,7 @@ mod schema;
 mod schema_registry;
 mod section;
 mod security;
+mod selectors;
 mod service;
 mod sizes;
 mod source;
@@ -63,6 +64,7 @@ mod synonyms;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod times;
 mod topic_groups;
 mod topics;
 mod unknown;

@@ -150,7 +150,7 @@ fn collect(
         } else if is_kerberos(&name, value.get_ref()) {
             kafka.context.error(&key.span(), KERBEROS);
         } else if let Some((.., advice)) =
-            OF_PROTOCOL.iter().find(|(of, its, _)| *of == name && *its != protocol)
+            OF_PROTOCOL.iter().find(|(property, its, _)| *property == name && *its != protocol)
         {
             let set = if protocol == GroupProtocol::Consumer { "consumer" } else { "classic" };
             let message = format!("{name:?} has no meaning with group_protocol = {set:?}: {advice}");

@@ -68,7 +68,7 @@ pub fn has_login(address: &str) -> bool {
     address.split_once('@').is_some_and(|(before, _)| before.contains(':') && !before.contains('['))
 }
 
-/// The same for a file with broken TOML: from the "=" of a secret key to the end of the line, or of a string with
+/// The places of secret values in a file with broken TOML: from the "=" of a secret key to the end of the line, or of a string with
 /// several lines.
 pub fn secret_lines(text: &str) -> Vec<Span> {
     let mut spans = Vec::new();

@@ -16,21 +16,18 @@ pub fn destinations_differ(old: &Config, new: &Config) -> bool {
     !old.mappings.iter().map(part).eq(new.mappings.iter().map(part))
 }
 
-/// Certificate files may have new content under the same name, so a configuration with any of them always differs.
+/// Whether the writer must be replaced. Certificate files may have new content under the same name, so a configuration with any of them always differs.
 pub fn influx_differs(old: &Config, new: &Config) -> bool {
-    let tls = &new.influx.tls;
-    old.influx != new.influx || [&tls.ca_file, &tls.cert_file, &tls.key_file].into_iter().any(Option::is_some)
+    old.influx != new.influx || !new.influx.tls.files.is_empty()
 }
 
-/// Certificate files may have new content, as those of InfluxDB may.
+/// Whether the registry must be asked anew. Certificate files may have new content, as those of InfluxDB may.
 pub fn schema_registry_differs(old: &Config, new: &Config) -> bool {
-    let has_files = |settings: &Settings| {
-        [&settings.ca_file, &settings.cert_file, &settings.key_file].into_iter().any(Option::is_some)
-    };
+    let has_files = |settings: &Settings| !settings.certificates.is_empty();
     old.schema_registry != new.schema_registry || new.schema_registry.as_ref().is_some_and(has_files)
 }
 
-/// The file stays open, with the size it was opened for.
+/// Whether the dead letters stay in one file with another size. The file stays open, with the size it was opened for.
 pub fn file_size_differs(old: &Config, new: &Config) -> bool {
     match (&old.dead_letter, &new.dead_letter) {
         (

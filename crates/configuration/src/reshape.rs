@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 /// The text of `list` that means the selected value itself.
 const ELEMENT: &str = "@";
 
-/// A refused value is reported and left out.
+/// The options that rearrange elements. A refused value is reported and left out.
 pub fn read(section: Section<'_>) -> Reshape {
     let reshape = Reshape {
         columns: distinct(section, "columns"),

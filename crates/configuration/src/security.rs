@@ -4,6 +4,8 @@ use super::keys::{self, MECHANISMS};
 use super::rules::pairs;
 use super::section::{Section, Text, unknown_word};
 use super::urls;
+use base::Credential;
+use base::certificates::CertificateFiles;
 use base::secret::Secret;
 use kafka::TLS_REMEDY;
 use kafka::oauth_token::{Oauth, TokenEndpoint, TokenSource};
@@ -52,17 +54,16 @@ fn tls_properties(section: Section<'_>) -> Properties {
     let password = section.secret("key_password").map(|text| ("ssl.key.password".to_owned(), text.secret()));
     properties.extend(password);
     check_pair(section);
-    if section.flag("verify") == Some(false) {
-        section.context.warning(&section.span("verify"), UNVERIFIED);
+    if !verifies(section) {
         properties.push(("enable.ssl.certificate.verification".to_owned(), Secret::new("false")));
     }
     properties
 }
 
-pub const UNVERIFIED: &str = "with verify = false, anyone on the network path can read and change everything; use ca_file to trust a private certificate";
+const UNVERIFIED: &str = "with verify = false, anyone on the network path can read and change everything; use ca_file to trust a private certificate";
 
 /// Checks that certificate and key are both set.
-pub fn check_pair(section: Section<'_>) {
+fn check_pair(section: Section<'_>) {
     for (key, other) in [("cert_file", "key_file"), ("key_file", "cert_file")] {
         if section.has(key) && !section.has(other) {
             section.error(key, format!("`{key}` wants its `{other}` beside it"));
@@ -206,25 +207,46 @@ fn extensions(section: Section<'_>) -> Vec<(String, String)> {
 }
 
 /// The readable files of `ca_file`, `cert_file` and `key_file`.
-pub fn client_files(section: Section<'_>) -> [Option<PathBuf>; 3] {
+pub fn certificate_files(section: Section<'_>) -> CertificateFiles {
     check_pair(section);
-    ["ca_file", "cert_file", "key_file"].map(|key| section.file(key))
+    let [ca_file, cert_file, key_file] = ["ca_file", "cert_file", "key_file"].map(|key| section.file(key));
+    CertificateFiles { ca_file, cert_file, key_file }
 }
 
-/// Files of `[influx.tls]`.
-pub struct TlsFiles {
-    pub ca_file: Option<PathBuf>,
-    pub cert_file: Option<PathBuf>,
-    pub key_file: Option<PathBuf>,
-    pub verify: bool,
-}
-
-pub fn tls_files(section: Section<'_>) -> TlsFiles {
-    let [ca_file, cert_file, key_file] = client_files(section);
-    // Certificates are verified by default; a wrong value is reported as an error.
-    let verify = section.flag("verify").unwrap_or(true);
-    if !verify {
+/// The value of `verify`, with a warning if it is false. Certificates are verified by default; a wrong value is reported as an error.
+pub fn verifies(section: Section<'_>) -> bool {
+    let verifies = section.flag("verify").unwrap_or(true);
+    if !verifies {
         section.context.warning(&section.span("verify"), UNVERIFIED);
     }
-    TlsFiles { ca_file, cert_file, key_file, verify }
+    verifies
+}
+
+/// The token, or username and password, that `[influx]` and `[schema_registry]` send with their requests. `is_one_login`: without a token
+/// username and password are needed together. None: there are errors.
+pub fn http_credential(section: Section<'_>, is_one_login: bool) -> Option<Credential> {
+    let token = section.secret("token");
+    let (username, password) = (section.text("username"), section.secret("password"));
+    if token.as_ref().is_some_and(|token| !token.value.chars().all(|c| c.is_ascii_graphic())) {
+        section.error("token", "`token` has a space, a line end or another character that no token has");
+    }
+    if is_one_login && section.has("token") && section.has("username") {
+        section.error("username", "`token` and `username` are both set: remove one of them");
+    }
+    for (key, other) in [("username", "password"), ("password", "username")] {
+        if is_one_login && section.has(key) && !section.has(other) {
+            section.missing(other, &format!("`{key}` needs it"));
+        }
+    }
+    if let Some(username) = username.as_ref().filter(|username| username.value.contains(':')) {
+        section.refuse(username, "`username` can't contain a \":\": HTTP ends it there");
+    }
+    match (token, username, password) {
+        (Some(token), ..) => Some(Credential::Token(token.secret())),
+        (None, Some(username), Some(password)) => {
+            Some(Credential::Basic { username: username.value, password: password.secret() })
+        }
+        (None, None, None) if !section.has("token") => Some(Credential::None),
+        _ => None,
+    }
 }

@@ -95,10 +95,13 @@ pub fn of_mapping(section: Section<'_>, topics: Option<&str>, mapping: &Mapping)
     )
 }
 
-fn destination(of: &MappingDestination) -> String {
-    let note =
-        if of.is_of_topic() { " (one for each topic; text in braces was literal earlier)" } else { "" };
-    let shown = match of.unfilled() {
+fn destination(destination: &MappingDestination) -> String {
+    let note = if destination.is_of_topic() {
+        " (one for each topic; text in braces was literal earlier)"
+    } else {
+        ""
+    };
+    let shown = match destination.unfilled() {
         Destination::Bucket { org, bucket } => format!("bucket {bucket:?} of organization {org:?}"),
         Destination::Database { database, retention_policy: None } | Destination::Database3 { database } => {
             format!("database {database:?}")

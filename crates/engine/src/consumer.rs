@@ -33,10 +33,13 @@ const FAILED_START_DRAIN_MAX: Duration = Duration::ZERO;
 /// Drain time after a failure of Kafka.
 const FAILED_DRAIN_MAX: Duration = Duration::from_secs(5);
 
+/// The remedy where a thread can't be started.
+pub const THREADS_REMEDY: &str = "raise the limit of threads (`ulimit -u`, `TasksMax` of systemd, the pids limit of a container), and start the bridge again";
+
 /// Why a consumer can't start, or ended by itself.
 #[derive(Debug, Error)]
 pub enum ConsumerError {
-    #[error("threads can't be started: {0}")]
+    #[error("threads can't be started: {0}; {remedy}", remedy = THREADS_REMEDY)]
     Threads(#[from] io::Error),
     #[error(transparent)]
     Member(#[from] MemberError),

@@ -2,8 +2,8 @@
 
 use crate::batch::Batch;
 use crate::lane::FinishedBatch;
+use crate::lane_dead_letters::{DeadLetterContext, LaneDeadLetters};
 use crate::ports::Outlet;
-use crate::refused_letters::{DeadLetterContext, LaneDeadLetters};
 use base::Destination;
 use influx::{Delivered, LaneWriter, Lines, Writer};
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use crate::batch::Batch;
 use crate::dead_letter::{Elements, FailedStage, Letter};
 use crate::lane::FinishedBatch;
 use crate::offset_tracker::{AssignmentId, OffsetTracker};
-use crate::partition_routes::{Route, Routes};
+use crate::partition_routes::{Route, Routes, Topic};
 use crate::record_log::{self, RecordLog};
 use crate::reject_limiter::{Admission, RejectedFate, ServerBlock};
 use crate::telemetry::{Counters, TurnCounts};
@@ -51,6 +51,16 @@ struct RoutedRecord<'a> {
     record: Record<'a>,
     headers: &'a dyn Fn() -> OwnedHeaders,
     now: Instant,
+}
+
+/// What the topic's limiter decides about a mapped record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It goes on, with points or without.
+    Passes,
+    /// It is the record at which all records of the topic so far were filtered, so this is logged.
+    AllFiltered,
+    Rejected(RejectedFate),
 }
 
 /// Topics of one turn. Their counts are added to [`Counters`] at its end: an atomic addition for each record would cost more.
@@ -97,66 +107,38 @@ impl RecordHandler {
     }
 
     fn handle_record(&mut self, routed: &RoutedRecord<'_>, batch: &mut Batch) {
-        let RoutedRecord { route: Route { assignment, topic: index, .. }, record, now, .. } = routed;
-        let (assignment, offset, time_ns) = (*assignment, record.offset, record.time.kafka_ns());
-        let topic = self.routes.topic_mut(*index);
-        if topic.schema_wait.is_waiting() {
-            topic.schema_wait.left_unsettled(record.value);
-            self.tracker.leave_unsettled(assignment, offset, time_ns);
-            return;
+        let RoutedRecord { route: Route { assignment, topic: index, .. }, record, now, .. } = *routed;
+        if !self.admits(routed) {
+            return self.leave_record_unsettled(routed);
         }
-        if topic.limiter.admit() == Admission::Unsettled {
-            self.tracker.leave_unsettled(assignment, offset, time_ns);
-            return;
-        }
-        if let Err(missing) = &topic.destination {
-            topic.limiter.block_without_destination(missing);
-            topic.limiter.alarm(&topic.name, &self.alarms, *now);
-            self.tracker.leave_unsettled(assignment, offset, time_ns);
-            return;
-        }
-
+        let topic = self.routes.topic_mut(index);
         let mapped = match &mut topic.mapper {
-            Some(mapper) => mapper.map(record, &mut batch.lines),
+            Some(mapper) => mapper.map(&record, &mut batch.lines),
             None => Mapped::rejected_whole(Rejection::NoMapping),
         };
-        if let Some(missing) = mapped.missing_schema() {
-            let known = topic.mapper.as_ref().and_then(Mapper::last_schema);
-            if topic.schema_wait.begin(missing, (record.partition, offset), known, *now) {
-                self.tracker.leave_unsettled(assignment, offset, time_ns);
-                return;
-            }
+        if topic.begins_to_wait_for_schema(&mapped, &record, now) {
+            return self.leave_record_unsettled(routed);
         }
-        if mapped.lines > 0 && topic.limiter.note_point(*now) {
-            self.settle_undecided(*index);
+        if mapped.lines > 0 && topic.limiter.note_point(now) {
+            self.settle_undecided(index);
         }
-        let topic = self.routes.topic_mut(*index);
-        topic.times.add(&topic.name, record, &batch.lines, batch.lines.lines() - mapped.lines, &mapped);
-        let (mut all_filtered, mut is_undecided) = (false, false);
-        if mapped.has_rejected() {
-            match topic.limiter.reject(|| first_rejection(&mapped), *now) {
-                RejectedFate::Settles => {}
-                // A dead letter keeps the record.
-                RejectedFate::Undecided => is_undecided = !self.writes_dead_letters,
-                RejectedFate::Blocks => {
-                    batch.remove_last_lines(mapped.lines);
-                    topic.limiter.alarm(&topic.name, &self.alarms, *now);
-                    self.tracker.leave_unsettled(assignment, offset, time_ns);
-                    return;
-                }
-            }
-        } else if mapped.lines > 0 {
-            topic.limiter.pass();
-        } else {
-            all_filtered = topic.limiter.filter();
+        let topic = self.routes.topic_mut(index);
+        topic.times.add(&topic.name, &record, &batch.lines, batch.lines.lines() - mapped.lines, &mapped);
+        let fate = topic.limit(&mapped, now);
+        if fate == Fate::Rejected(RejectedFate::Blocks) {
+            batch.remove_last_lines(mapped.lines);
+            topic.limiter.alarm(&topic.name, &self.alarms, now);
+            return self.leave_record_unsettled(routed);
         }
 
-        batch.push(assignment, offset, mapped.lines, *now);
+        batch.push(assignment, record.offset, mapped.lines, now);
         let has_letter = mapped.has_rejected() && self.writes_dead_letters;
         if has_letter {
-            batch.push_letter(assignment, letter(&topic.name, routed, &mapped), *now);
+            batch.push_letter(assignment, letter(&topic.name, routed, &mapped), now);
         }
-        if is_undecided {
+        let (offset, time_ns) = (record.offset, record.time.kafka_ns());
+        // A dead letter keeps an undecided record.
+        if fate == Fate::Rejected(RejectedFate::Undecided) && !self.writes_dead_letters {
             self.tracker.delivered_undecided(assignment, offset, time_ns);
         } else if mapped.lines > 0 || has_letter {
             self.tracker.delivered(assignment, offset, time_ns, batch.batch_id);
@@ -164,30 +146,39 @@ impl RecordHandler {
             self.tracker.delivered_settled(assignment, offset, time_ns);
         }
 
-        topic.turn.add(&TurnCounts {
-            records: 1,
-            bytes: record.value.map_or(0, <[u8]>::len) as u64,
-            lines: mapped.lines as u64,
-            filtered: mapped.filtered as u64,
-        });
-        self.turn.add_topic(*index);
-        if mapped.lines > 0 && !topic.first_line_logged {
-            topic.first_line_logged = true;
-            let first = batch.lines.lines() - mapped.lines;
-            record_log::first_line(&topic.name, record, batch.lines.line(first).unwrap_or_default());
-        }
-        if mapped.selected_nothing && !topic.empty_query_logged {
-            topic.empty_query_logged = true;
-            record_log::empty_query(&topic.name, record);
-        }
-        if all_filtered {
+        self.turn.add(index, topic, &record, &mapped);
+        log_firsts(topic, &record, &mapped, batch);
+        if fate == Fate::AllFiltered {
             // The dropped values of the turn are counted at its end.
-            self.turn.all_filtered.push(*index);
+            self.turn.all_filtered.push(index);
         }
         if mapped.has_rejected() {
             let name = Arc::clone(&topic.name);
-            self.report_rejected(&name, record, &mapped, *now);
+            self.report_rejected(&name, &record, &mapped, now);
         }
+    }
+
+    /// Whether a record is mapped now: its topic is not blocked, and has a destination.
+    fn admits(&mut self, routed: &RoutedRecord<'_>) -> bool {
+        let topic = self.routes.topic_mut(routed.route.topic);
+        if topic.schema_wait.is_waiting() {
+            topic.schema_wait.left_unsettled(routed.record.value);
+            return false;
+        }
+        if topic.limiter.admit() == Admission::Unsettled {
+            return false;
+        }
+        if let Err(missing) = &topic.destination {
+            topic.limiter.block_without_destination(missing);
+            topic.limiter.alarm(&topic.name, &self.alarms, routed.now);
+            return false;
+        }
+        true
+    }
+
+    fn leave_record_unsettled(&mut self, routed: &RoutedRecord<'_>) {
+        let RoutedRecord { route, record, .. } = routed;
+        self.tracker.leave_unsettled(route.assignment, record.offset, record.time.kafka_ns());
     }
 
     /// Settles the undecided records of a topic, in all of its partitions.
@@ -361,11 +352,52 @@ impl RecordHandler {
     }
 }
 
-impl Turn {
-    fn add_topic(&mut self, topic: usize) {
-        if self.topics.last() != Some(&topic) {
-            self.topics.push(topic);
+impl Topic {
+    /// Whether the topic waits from this record on for the schema of the record.
+    fn begins_to_wait_for_schema(&mut self, mapped: &Mapped, record: &Record<'_>, now: Instant) -> bool {
+        let Some(missing) = mapped.missing_schema() else { return false };
+        let known = self.mapper.as_ref().and_then(Mapper::last_schema);
+        self.schema_wait.begin(missing, (record.partition, record.offset), known, now)
+    }
+
+    fn limit(&mut self, mapped: &Mapped, now: Instant) -> Fate {
+        if mapped.has_rejected() {
+            return Fate::Rejected(self.limiter.reject(|| first_rejection(mapped), now));
         }
+        if mapped.lines > 0 {
+            self.limiter.pass();
+        } else if self.limiter.filter() {
+            return Fate::AllFiltered;
+        }
+        Fate::Passes
+    }
+}
+
+impl Turn {
+    /// Counts a record of the topic with this index.
+    fn add(&mut self, index: usize, topic: &mut Topic, record: &Record<'_>, mapped: &Mapped) {
+        topic.turn.add(&TurnCounts {
+            records: 1,
+            bytes: record.value.map_or(0, <[u8]>::len) as u64,
+            lines: mapped.lines as u64,
+            filtered: mapped.filtered as u64,
+        });
+        if self.topics.last() != Some(&index) {
+            self.topics.push(index);
+        }
+    }
+}
+
+/// Logs the first line of a topic, and the first record in which the mapping's query selects nothing.
+fn log_firsts(topic: &mut Topic, record: &Record<'_>, mapped: &Mapped, batch: &Batch) {
+    if mapped.lines > 0 && !topic.first_line_logged {
+        topic.first_line_logged = true;
+        let first = batch.lines.lines() - mapped.lines;
+        record_log::first_line(&topic.name, record, batch.lines.line(first).unwrap_or_default());
+    }
+    if mapped.selected_nothing && !topic.empty_query_logged {
+        topic.empty_query_logged = true;
+        record_log::empty_query(&topic.name, record);
     }
 }
 

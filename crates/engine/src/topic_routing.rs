@@ -3,9 +3,10 @@
 use crate::schema_wait::SchemaSource;
 use crate::topic_destination::{MappingDestination, NoDestination};
 use base::Destination;
+use base::locks;
 use kafka::Topics;
 use mapping::{Mapper, RecordLimits, Rules};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 /// Lanes of one destination, each with one request in flight. Two keep a loopback database busy; each costs queues of its own.
 const LANES_PER_DESTINATION: usize = 2;
@@ -112,7 +113,7 @@ impl Routing {
 
     fn read<T>(&self, read: impl FnOnce(&Vec<Arc<Destination>>) -> T) -> T {
         // Destinations are only appended, so a panic of another thread leaves them whole.
-        read(&self.destinations.read().unwrap_or_else(PoisonError::into_inner))
+        read(&locks::read(&self.destinations))
     }
 
     /// Falls back to one lane per destination above `lanes_max`.
@@ -169,7 +170,7 @@ impl Routing {
             return Ok(if self.read(Vec::is_empty) { Self::NOWHERE } else { 0 });
         };
         let destination = mapping.destination.of(topic)?;
-        let mut known = self.destinations.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = locks::write(&self.destinations);
         if let Some(index) = known.iter().position(|known| **known == destination) {
             return Ok(index);
         }

@@ -8,11 +8,12 @@ use crate::error::ClientError;
 use crate::http::{Dialing, HttpClient};
 use crate::settings::{Compression, Connection};
 use base::http::is_loopback;
+use base::locks::lock;
 use base::{Credential, Destination};
 use reqwest::Url;
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Facts about the server behind an address.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,7 +65,7 @@ impl Address {
     pub(crate) fn http(&self) -> reqwest::Client {
         let (client, is_renewed) = self.http.get(now());
         if is_renewed {
-            self.known().is_stale = true;
+            lock(&self.server).is_stale = true;
         }
         client
     }
@@ -96,25 +97,25 @@ impl Address {
 
     /// The server behind the address, as far as it is known.
     pub fn server(&self) -> Server {
-        self.known().server.unwrap_or_default()
+        lock(&self.server).server.unwrap_or_default()
     }
 
     /// The server behind the address; `None` if it has to be asked.
     pub(crate) fn known_server(&self) -> Option<Server> {
-        let known = self.known();
+        let known = lock(&self.server);
         known.server.filter(|_| !known.is_stale)
     }
 
     /// Whether the server is surely InfluxDB 1 or 2, or one that behaves like these.
     pub(crate) fn is_influx_1_or_2(&self) -> bool {
-        let known = self.known();
+        let known = lock(&self.server);
         known.is_influx && !known.is_stale && known.server == Some(Server::Unknown)
     }
 
     /// Records the server that answered; `None`: it does not name itself without a login. If it was asked again only because connections
     /// were replaced, the smallest version counts: there may be several servers.
     pub(crate) fn set_server(&self, server: Option<Server>, is_influx: bool) {
-        let mut known = self.known();
+        let mut known = lock(&self.server);
         let server = match (known.server, server) {
             _ if known.is_replaceable => server,
             (Some(Server::Influx3(before)), Some(Server::Influx3(version))) => {
@@ -129,7 +130,7 @@ impl Address {
 
     /// Records that the server did not say who it is. It is asked again after the address has failed.
     pub(crate) fn keep_server(&self) {
-        let mut known = self.known();
+        let mut known = lock(&self.server);
         let server = Some(known.server.unwrap_or_default());
         *known = KnownServer { server, ..*known };
         known.is_stale = false;
@@ -137,23 +138,19 @@ impl Address {
 
     /// Records that the address failed.
     pub(crate) fn expect_another_server(&self) {
-        let mut known = self.known();
+        let mut known = lock(&self.server);
         (known.is_stale, known.is_replaceable) = (true, true);
     }
 
     /// The dialect of a destination at this address.
     pub(crate) fn dialect<'a>(&self, destination: &'a Destination) -> Box<dyn Dialect + 'a> {
-        let known = *self.known();
+        let known = *lock(&self.server);
         let server = match known.server.unwrap_or_default() {
             // Until it is asked again, no feature of a later version is used.
             Server::Influx3(_) if known.is_stale => Server::Influx3(Version(3, 0, 0)),
             server => server,
         };
         dialect(destination, server, self.no_sync)
-    }
-
-    fn known(&self) -> MutexGuard<'_, KnownServer> {
-        self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The URL of a request to this address.
@@ -199,48 +196,44 @@ impl Addresses {
     }
 
     pub fn current(&self) -> &Address {
-        let current = self.breakers().current();
+        let current = lock(&self.breakers).current();
         self.at(current)
     }
 
     /// Whether the address failed and has not worked since.
     pub fn is_down(&self, address: &Address) -> bool {
-        self.breakers().is_down(address.index)
+        lock(&self.breakers).is_down(address.index)
     }
 
     /// The next address to try after these failed; `None` if all failed.
     pub(super) fn pick(&self, tried: &BTreeSet<usize>) -> Option<&Address> {
-        let pick = self.breakers().pick(tried);
+        let pick = lock(&self.breakers).pick(tried);
         pick.map(|index| self.at(index))
     }
 
     /// Records a failure of the address itself.
     pub(super) fn fail(&self, address: &Address, cause: Cause) -> FailureEffect {
-        self.breakers().fail(address.index, cause)
+        lock(&self.breakers).fail(address.index, cause)
     }
 
     /// Failures in a row; `None` if the address is not down.
     pub(super) fn failures(&self, address: &Address) -> Option<u32> {
-        self.breakers().failures(address.index)
+        lock(&self.breakers).failures(address.index)
     }
 
     /// Records that a check of the address failed again.
     pub(super) fn fail_again(&self, address: &Address) {
-        self.breakers().fail_again(address.index);
+        lock(&self.breakers).fail_again(address.index);
     }
 
     /// Records an answer of the address. `stores`: it stored lines.
     pub(super) fn answered(&self, address: &Address, stores: bool) -> Option<AddressChange> {
-        self.breakers().answered(address.index, stores)
+        lock(&self.breakers).answered(address.index, stores)
     }
 
     /// The address with this index, which an address itself gave.
     pub(super) fn at(&self, index: usize) -> &Address {
         index.checked_sub(1).and_then(|other| self.others.get(other)).unwrap_or(&self.first)
-    }
-
-    fn breakers(&self) -> MutexGuard<'_, Breakers> {
-        self.breakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

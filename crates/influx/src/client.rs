@@ -9,13 +9,14 @@ use crate::http::Dialing;
 use crate::outcome::{Outcome, classify, decide, retry_after};
 use crate::parsed_answer::{AnswerSubject, BodyForm, ParsedAnswer, message, server_failure};
 use crate::settings::Connection;
+use base::locks;
 use base::text::printable;
 use base::{Api, Credential, Destination};
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::header::{DATE, LOCATION, RETRY_AFTER, SERVER};
 use reqwest::{Method, RequestBuilder, Response, Url};
-use std::sync::{PoisonError, RwLock};
+use std::sync::RwLock;
 use std::time::{Duration, SystemTime};
 
 const VERSION_HEADER: HeaderName = HeaderName::from_static("x-influxdb-version");
@@ -53,7 +54,6 @@ pub(crate) enum ConnectionUse {
 /// Reads the credential from its source again; `None` if it has no source that can change.
 pub type CredentialSource = Box<dyn Fn() -> Option<Credential> + Send + Sync>;
 
-/// Sends requests to the addresses of one database.
 /// What a check of credential and destination has shown. No point was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probed {
@@ -68,6 +68,7 @@ pub enum Probed {
     Judged(Outcome),
 }
 
+/// Sends requests to the addresses of one database.
 pub struct Client {
     addresses: Addresses,
     credential: RwLock<Credential>,
@@ -102,13 +103,13 @@ impl Client {
     }
 
     pub fn credential(&self) -> Credential {
-        self.credential.read().unwrap_or_else(PoisonError::into_inner).clone()
+        locks::read(&self.credential).clone()
     }
 
     /// Reads the credential from its source again. Returns whether it changed.
     pub(crate) fn reread_credential(&self) -> bool {
         let Some(fresh) = self.credential_source.as_ref().and_then(|source| source()) else { return false };
-        let mut credential = self.credential.write().unwrap_or_else(PoisonError::into_inner);
+        let mut credential = locks::write(&self.credential);
         let changed = is_sendable(&fresh) && *credential != fresh;
         if changed {
             *credential = fresh;
@@ -292,7 +293,7 @@ impl Client {
     }
 
     fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
-        authorize(request, &self.credential.read().unwrap_or_else(PoisonError::into_inner))
+        authorize(request, &locks::read(&self.credential))
     }
 }
 

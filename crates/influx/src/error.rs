@@ -2,23 +2,17 @@
 
 use crate::answer::WORDS_CHARS_MAX;
 use crate::cause::Cause;
-use base::text::printable;
+use base::certificates::CertificateError;
+use base::http::error_chain;
 use std::error::Error;
-use std::path::PathBuf;
 
 /// Why `[influx]` gives no client.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     #[error("no address to write to: set influx.url")]
     NoAddress,
-    #[error("cannot read {key} {}: {source}; it must be a PEM file that the bridge may read", path.display())]
-    Unreadable { key: &'static str, path: PathBuf, source: std::io::Error },
-    #[error("influx.tls.ca_file {} contains no certificate: it must be a PEM file, not DER or PKCS#12", path.display())]
-    NoCertificate { path: PathBuf },
-    #[error(
-        "influx.tls.cert_file and key_file give no client certificate: both are needed, as PEM, the key unencrypted"
-    )]
-    Identity,
+    #[error(transparent)]
+    Certificates(#[from] CertificateError),
     #[error(
         "influx.token contains a character that no header may carry: remove the line break or space at its end"
     )]
@@ -48,30 +42,13 @@ impl From<&reqwest::Error> for RequestFailure {
         } else {
             Cause::Disconnected
         };
-        Self { cause, why: error_chain(error) }
+        Self { cause, why: error_chain(error, WORDS_CHARS_MAX) }
     }
-}
-
-/// The messages of the errors that caused `error`. The message of `error` itself is left out, because it may contain the URL.
-pub fn error_chain(error: &reqwest::Error) -> String {
-    let mut messages: Vec<String> = Vec::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let message = error.to_string();
-        if !messages.iter().any(|before| before.contains(&message)) {
-            messages.push(message);
-        }
-        cause = error.source();
-    }
-    if messages.is_empty() {
-        messages.push(if error.is_timeout() { "timed out" } else { "the request failed" }.to_owned());
-    }
-    printable(&messages.join(": "), WORDS_CHARS_MAX)
 }
 
 /// A proxy's answer to CONNECT is an error whose type is not public.
 fn wants_proxy_login(error: &reqwest::Error) -> bool {
-    error.is_connect() && error_chain(error).contains("proxy authorization required")
+    error.is_connect() && error_chain(error, WORDS_CHARS_MAX).contains("proxy authorization required")
 }
 
 fn is_tls_error(error: &reqwest::Error) -> bool {

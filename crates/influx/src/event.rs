@@ -148,7 +148,7 @@ impl Observer for LogObserver {
                 tracing::warn!(
                     database,
                     why,
-                    "cannot create the database that influx.create_database asks for"
+                    "influx.create_database could not create the database: if it is missing, records stay uncommitted until it exists. Create it, or allow the user of [influx] to create databases"
                 );
             }
         }

@@ -1,7 +1,7 @@
 //! Settings of the connection to InfluxDB.
 
+use base::certificates::CertificateFiles;
 use base::{Api, Credential, TimePrecision};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Long enough for a busy server.
@@ -38,7 +38,7 @@ impl Connection {
             time_precision: TimePrecision::default(),
             compression: Compression::Auto,
             timeout: TIMEOUT_DEFAULT,
-            tls: Tls { ca_file: None, cert_file: None, key_file: None, verify: true },
+            tls: Tls::default(),
         }
     }
 }
@@ -52,11 +52,16 @@ pub enum Compression {
     None,
 }
 
+/// Certificates of `https://` addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
-    /// Trusted certificates in addition to the system's.
-    pub ca_file: Option<PathBuf>,
-    pub cert_file: Option<PathBuf>,
-    pub key_file: Option<PathBuf>,
+    pub files: CertificateFiles,
+    /// Whether the server's certificate is verified.
     pub verify: bool,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self { files: CertificateFiles::default(), verify: true }
+    }
 }

@@ -9,7 +9,7 @@ use tracing::warn;
 /// A healthy InfluxDB answers within a second. A write that takes longer than this is logged while it lasts.
 pub const SLOW_AFTER: Duration = Duration::from_secs(5);
 
-/// A request, for the log.
+/// Logs a write that takes long.
 #[derive(Clone, Copy, Debug)]
 pub struct SlowWatch<'a> {
     pub address: &'a Address,

@@ -16,9 +16,10 @@ use crate::rate_limiter::RateLimiter;
 use crate::remedy::{RemedyContext, advice, is_page};
 use crate::settings::Connection;
 use base::alarm::{Alarm, AlarmGuard, AlarmRegistry, FailureReport, Scope};
+use base::locks::{self, lock};
 use base::{Api, Destination, TimePrecision};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, RwLock, Weak};
 use std::time::Duration;
 
 /// Longest time between two probes of a destination.
@@ -89,7 +90,7 @@ impl Writer {
         options: WriterOptions,
     ) -> Arc<Self> {
         let client = Arc::new(client);
-        *self.shared.client.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&client);
+        *locks::write(&self.shared.client) = Arc::clone(&client);
         Self::with(self.shared.clone(), client, connection, options)
     }
 
@@ -115,7 +116,7 @@ impl Writer {
 
     /// The client of the current writer, which may have replaced this one.
     pub fn client(&self) -> Arc<Client> {
-        Arc::clone(&self.shared.client.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&locks::read(&self.shared.client))
     }
 
     pub fn counters(&self) -> &WriteCounters {
@@ -207,7 +208,7 @@ impl Writer {
         let address = self.client.addresses().current();
         let result = self.client.create_database(address, destination).await?;
         let ready = result.is_ok();
-        if self.learned().database_event_is_due(destination, ready, now()) {
+        if lock(&self.learned).database_event_is_due(destination, ready, now()) {
             let database = database.clone();
             self.emit(&match &result {
                 Ok(()) => Event::DatabaseReady { database },
@@ -215,10 +216,6 @@ impl Writer {
             });
         }
         Some(result)
-    }
-
-    fn learned(&self) -> MutexGuard<'_, LearnedState> {
-        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn emit(&self, event: &Event) {
@@ -276,7 +273,7 @@ impl Writer {
     /// Waits until `batch.points_per_second_max` allows a new batch.
     pub(crate) async fn wait_for_rate(&self, lines: usize) {
         let Some(limiter) = &self.rate_limiter else { return };
-        let wait = limiter.lock().unwrap_or_else(PoisonError::into_inner).take(lines, now());
+        let wait = lock(limiter).take(lines, now());
         if !wait.is_zero() {
             tracing::debug!(?wait, lines, "waiting, batch.points_per_second_max is reached");
             tokio::time::sleep(wait).await;
@@ -286,25 +283,25 @@ impl Writer {
     /// Current bounds of a request to this destination.
     pub(crate) fn size(&self, destination: &Destination) -> RequestSize {
         let WriterOptions { lines_max, bytes_max, .. } = self.options;
-        let learned = self.learned().bytes_max(destination, now());
+        let learned = lock(&self.learned).bytes_max(destination, now());
         RequestSize { lines_max, bytes_max }.within(learned)
     }
 
     /// The largest request that the destination takes, if a 413 has shown one.
     pub(crate) fn learned_size(&self, destination: &Destination) -> Option<usize> {
-        let learned = self.learned().bytes_max(destination, now());
+        let learned = lock(&self.learned).bytes_max(destination, now());
         (learned != usize::MAX).then_some(learned)
     }
 
     /// Halves the size of requests after a 413 for this many bytes, unless another lane learned a smaller size.
     pub(crate) fn lower_size(&self, destination: &Destination, refused_bytes: usize, why: String) {
-        let bytes_max = self.learned().lower(destination, refused_bytes, now());
+        let bytes_max = lock(&self.learned).lower(destination, refused_bytes, now());
         self.emit(&Event::SizeLowered { destination: destination.clone(), bytes_max, why });
     }
 
     /// Returns to the configured size of requests.
     pub(crate) fn forget_size(&self, destination: &Destination) {
-        self.learned().forget_size(destination);
+        lock(&self.learned).forget_size(destination);
     }
 
     /// A number that is greater than all numbers before it.
@@ -314,17 +311,17 @@ impl Writer {
 
     /// Moment at which the latest request that this address stored for the destination was sent, by any lane; 0 if it stored none.
     pub(crate) fn latest_control(&self, destination: &Destination, address: usize) -> u64 {
-        self.learned().latest_control(destination, address)
+        lock(&self.learned).latest_control(destination, address)
     }
 
     /// Whether unknown words of the address with this index prove nothing.
     pub(crate) fn contradicts_itself(&self, address: usize) -> bool {
-        self.learned().contradicts_itself(address, now())
+        lock(&self.learned).contradicts_itself(address, now())
     }
 
     /// Records that the address with this index refused lines with unknown words which were stored before or afterwards.
     pub(crate) fn record_contradiction(&self, address: usize) {
-        if self.learned().record_contradiction(address, now()) {
+        if lock(&self.learned).record_contradiction(address, now()) {
             let address = self.client.addresses().at(address).as_str().to_owned();
             self.emit(&Event::Contradicted { address });
         }
@@ -345,7 +342,7 @@ impl Writer {
         sent: u64,
         lines: usize,
     ) {
-        if self.learned().record_store(destination, address.index(), sent) {
+        if lock(&self.learned).record_store(destination, address.index(), sent) {
             let (destination, address) = (destination.clone(), address.as_str().to_owned());
             self.emit(&Event::FirstStored { destination, address, lines });
         }

@@ -9,6 +9,7 @@ use super::start_offsets::{NewStarts, StartOffsets, UnknownStarts};
 use super::{KafkaAlarms, MemberError, RecordQueue, UntilEnd, why_untrusted};
 use crate::Settings;
 use base::alarm::AlarmRegistry;
+use base::locks::lock;
 use base::text::printable;
 use base::{NextOffset, TopicPartition};
 use rdkafka::TopicPartitionList;
@@ -23,7 +24,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 use tracing::{debug, error, info, warn};
@@ -180,7 +181,7 @@ impl GroupContext {
                 if !unknown.is_empty()
                     && let Err(error) = consumer.pause(&list_of(unknown.iter()))
                 {
-                    warn!(%error, "partitions without a known start could not be paused");
+                    warn!(%error, "partitions whose first offset is not known yet could not be paused: reading may begin at another record than `kafka.offset_reset` says. Restart the bridge, and please report this with the log");
                 }
                 self.commit_starts(consumer, &known);
             }
@@ -231,7 +232,7 @@ impl GroupContext {
                 error!(
                     topic = partition.topic,
                     partition = partition.partition,
-                    "no queue for the partition"
+                    "a partition has no queue: the bridge stops at its first record, and a restart reads it again"
                 );
             }
         }
@@ -294,10 +295,6 @@ fn committed_of(offsets: &TopicPartitionList, result: &KafkaResult<()>) -> Vec<T
     elements.iter().filter(is_committed).map(partition_of).collect()
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl ClientContext for GroupContext {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
         lock(&self.resets).record(facility, text, Instant::now());
@@ -333,7 +330,7 @@ impl ConsumerContext for GroupContext {
             _ => consumer.unassign(),
         };
         if let Err(error) = given_up {
-            error!(%error, "librdkafka could not give the revoked partitions up");
+            error!(%error, "librdkafka could not give the revoked partitions up: their next owner may write some records again, to the same points. Please report this with the log");
         }
     }
 

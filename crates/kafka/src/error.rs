@@ -9,7 +9,7 @@ use thiserror::Error;
 pub enum MemberError {
     #[error("the Kafka client can't be made: {}", client_words(.0))]
     Client(#[source] KafkaError),
-    #[error("the topics can't be subscribed to: {0}")]
+    #[error("the topics can't be subscribed to, so no records are read: {0}; check `kafka.topics`")]
     Subscribe(#[source] KafkaError),
     #[error(
         "another process has joined the group as `kafka.instance_id` = {0:?} and took over this one's partitions: give each process its own `instance_id`, or none"
@@ -28,7 +28,10 @@ pub enum MemberError {
     NoConsumerProtocol,
     #[error("group denied: {}, so no records are read", Fault::GroupDenied)]
     GroupDenied,
-    #[error("the Kafka client failed for good: {0}")]
+    #[error(
+        "the Kafka client failed for good: {0}. Nothing more is read, and nothing is lost: start the bridge again, which systemd and Docker do by \
+         themselves"
+    )]
     Fatal(String),
     #[error(
         "the broker that coordinates the group no longer has the address {0}, which the Kafka client keeps trying: nothing is read any more, and \
@@ -48,10 +51,14 @@ pub enum MemberError {
         "there is no topic {0}, or this user may not see it, and --until-end does not wait for topics: check `kafka.topics`"
     )]
     MissingTopics(String),
-    #[error("the topics can't be listed, so the first offset to read is unknown: {0}")]
+    #[error(
+        "the topics can't be listed, so the first offset to read is unknown, and no records are read: {0}. Check that the brokers run, and start \
+         the bridge again, which systemd and Docker do by themselves"
+    )]
     Listing(#[source] KafkaError),
     #[error(
-        "the group's coordinator does not return the committed offsets, so the first offset to read is unknown: {0}"
+        "the group's coordinator does not return the committed offsets, so the first offset to read is unknown, and no records are read: {0}. \
+         Check that the brokers run, and start the bridge again, which systemd and Docker do by themselves"
     )]
     Committed(#[source] KafkaError),
 }

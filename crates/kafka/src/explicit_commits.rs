@@ -3,8 +3,9 @@
 
 use base::NextOffset;
 use base::TopicPartition;
+use base::locks::lock;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 /// Offsets to commit. The data thread and the control thread add them; the control thread commits them.
 #[derive(Debug, Default)]
@@ -13,26 +14,22 @@ pub struct ExplicitCommits(Mutex<BTreeMap<TopicPartition, NextOffset>>);
 impl ExplicitCommits {
     /// Requests the commit of these offsets.
     pub fn request(&self, offsets: impl IntoIterator<Item = (TopicPartition, NextOffset)>) {
-        self.lock().extend(offsets);
+        lock(&self.0).extend(offsets);
     }
 
     /// Offsets that are requested and not committed yet.
     pub fn pending(&self) -> Vec<(TopicPartition, NextOffset)> {
-        self.lock().iter().map(|(at, next)| (at.clone(), *next)).collect()
+        lock(&self.0).iter().map(|(at, next)| (at.clone(), *next)).collect()
     }
 
     /// Removes committed offsets, unless another offset was requested meanwhile.
     pub fn done(&self, committed: &[(TopicPartition, NextOffset)]) {
-        self.lock().retain(|at, next| !committed.iter().any(|done| (&done.0, &done.1) == (at, next)));
+        lock(&self.0).retain(|at, next| !committed.iter().any(|done| (&done.0, &done.1) == (at, next)));
     }
 
     /// Removes partitions that are no longer assigned to this member.
     pub fn forget(&self, revoked: &[TopicPartition]) {
-        self.lock().retain(|at, _| !revoked.contains(at));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, NextOffset>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0).retain(|at, _| !revoked.contains(at));
     }
 }
 

@@ -43,17 +43,18 @@ mod member;
 mod missing_topics;
 mod moved_coordinator;
 pub mod oauth_token;
+mod offset_requests;
 mod partition_lists;
 mod properties;
 mod recreated;
 mod resets;
 mod retention;
 mod retry;
-mod sample;
 mod settings;
 mod silence;
 mod start_offsets;
 mod survey;
+mod topic_sampler;
 mod until_end;
 
 /// Whether this build has OpenSSL, which librdkafka needs for TLS, SCRAM and OAUTHBEARER.
@@ -83,7 +84,7 @@ pub use properties::{ClientKind, properties};
 pub use resets::ResetPartition;
 pub use retention::{Retention, RetentionWatch, Retentions, request as request_retentions};
 pub use retry::retry;
-pub use sample::Sample;
 pub use settings::{GroupProtocol, OffsetReset, Settings, Topics};
 pub use survey::{Polled, RetainedOffsets, Survey, SurveyedTopic};
+pub use topic_sampler::TopicSampler;
 pub use until_end::UntilEnd;

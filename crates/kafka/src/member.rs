@@ -9,7 +9,8 @@ use super::recreated::RecreatedTopics;
 use super::resets::ResetPartition;
 use super::start_offsets::FoundStarts;
 use super::{
-    MemberError, PendingWork, RetentionWatch, Retentions, UntilEnd, denied_topics, group, idle, start_offsets,
+    MemberError, PendingWork, RetentionWatch, Retentions, UntilEnd, denied_topics, group, idle,
+    offset_requests,
 };
 use crate::client::MemberClient;
 use crate::properties::{ClientKind, properties};
@@ -297,7 +298,7 @@ impl Member {
         }
         let unknown = until_end.without_end(*number);
         if !unknown.is_empty() {
-            until_end.set_ends(start_offsets::ends(&self.consumer, &unknown));
+            until_end.set_ends(offset_requests::ends(&self.consumer, &unknown));
             self.next_ends = Instant::now() + ENDS_EVERY;
         }
     }
@@ -466,7 +467,9 @@ impl Member {
         let matched = existing.into_iter().filter(|name| self.topics.is_match(name)).map(str::to_owned);
         let wanted: BTreeSet<String> = matched.chain(names).collect();
         if wanted.is_empty() {
-            warn!("no topic matches `kafka.topics`, so there is nothing to read");
+            warn!(
+                "no topic matches `kafka.topics`, so there is nothing to read: check its names and regular expressions"
+            );
             until_end.assigned(*number, &[]);
         }
         self.is_listed = true;

@@ -2,7 +2,9 @@
 //!
 //! A thread per client sets the first token and replaces each token when four fifths of its life are over.
 
-use base::http::http_builder;
+use base::certificates::{CertificateError, CertificateFiles};
+use base::http::{error_chain, http_builder};
+use base::locks::lock;
 use base::secret::Secret;
 use base::text::printable;
 use base64::Engine;
@@ -11,7 +13,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use std::error::Error;
 use std::fmt::Debug;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
@@ -28,6 +30,8 @@ const RETRY_PAUSE: Duration = Duration::from_secs(10);
 const REQUEST_MAX: Duration = Duration::from_secs(5);
 /// A response has a few kB.
 const RESPONSE_BYTES_MAX: usize = 256 << 10;
+/// Characters of an error in a message.
+const SHOWN_MAX: usize = 300;
 
 /// A login with OAUTHBEARER.
 #[derive(Clone, Debug)]
@@ -70,14 +74,16 @@ pub(crate) struct Token {
 enum TokenError {
     #[error("the token of `kafka.sasl.token` expired {ago_s} s ago: put a new one there")]
     Expired { ago_s: u64 },
-    #[error("`kafka.sasl.token_endpoint` {endpoint} does not answer: {why}")]
+    #[error(
+        "`kafka.sasl.token_endpoint` {endpoint} does not answer: {why}; check that it runs and that this machine reaches it. It is asked again"
+    )]
     Silent { endpoint: String, why: String },
     #[error(
         "`kafka.sasl.token_endpoint` {endpoint} gives no token ({why}): check `client_id`, `client_secret` and `scope`"
     )]
     Refused { endpoint: String, why: String },
-    #[error("`kafka.tls.ca_file` can't be used for `kafka.sasl.token_endpoint`: {0}")]
-    Trust(String),
+    #[error("`kafka.sasl.token_endpoint` can't be asked for a token: {0}")]
+    Certificates(#[from] CertificateError),
 }
 
 /// A client that logs in with tokens.
@@ -132,7 +138,7 @@ impl TokenRenewal {
 impl Drop for TokenRenewal {
     fn drop(&mut self) {
         // The thread sets tokens under this lock only, so that none is set afterwards.
-        self.0.lock().sink = None;
+        lock(&self.0.state).sink = None;
         self.0.changed.notify_all();
     }
 }
@@ -140,7 +146,7 @@ impl Drop for TokenRenewal {
 impl Shared {
     /// Hands the outcome of an attempt to the client. Returns the pause before the next attempt; None: the renewal has ended.
     fn serve(&self, token: Result<Token, Box<dyn Error>>) -> Option<Duration> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         let sink = state.sink.as_ref()?;
         let set = token
             .map_err(|error| error.to_string())
@@ -162,12 +168,8 @@ impl Shared {
 
     /// Waits while the condition holds, at most `time_max`.
     fn wait(&self, time_max: Duration, condition: impl Fn(&State) -> bool) {
-        let waited = self.changed.wait_timeout_while(self.lock(), time_max, |state| condition(state));
+        let waited = self.changed.wait_timeout_while(lock(&self.state), time_max, |state| condition(state));
         drop(waited);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -208,6 +210,11 @@ impl Oauth {
 }
 
 impl TokenEndpoint {
+    /// The brokers' authority is trusted too: a company's token endpoint usually has a certificate of the same one.
+    fn certificates(&self) -> CertificateFiles {
+        CertificateFiles { ca_file: self.ca_file.clone(), ..CertificateFiles::default() }
+    }
+
     /// The client secret; one from a file is read again.
     fn secret(&self) -> Secret {
         self.client_secret.reread().unwrap_or_else(|| self.client_secret.clone())
@@ -253,12 +260,10 @@ fn claims(token: &str) -> Option<serde_json::Value> {
 /// Requests a token. Returns its life too, where the endpoint gives it.
 fn request(endpoint: &TokenEndpoint) -> Result<(String, Option<Duration>), TokenError> {
     let shown = || endpoint.url.to_string();
-    let silent = |why: String| TokenError::Silent { endpoint: shown(), why: printable(&why, 300) };
-    let mut builder = http_builder(&endpoint.url, REQUEST_MAX);
-    if let Some(path) = &endpoint.ca_file {
-        builder = trust(builder, path)?;
-    }
-    let client = builder.build().map_err(|error| silent(causes(&error)))?;
+    let silent = |why: String| TokenError::Silent { endpoint: shown(), why: printable(&why, SHOWN_MAX) };
+    let silent_after = |error: reqwest::Error| silent(error_chain(&error, SHOWN_MAX));
+    let client = endpoint.certificates().read("kafka.tls")?.apply(http_builder(&endpoint.url, REQUEST_MAX));
+    let client = client.build().map_err(silent_after)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let (status, body) = runtime.map_err(|error| silent(error.to_string()))?.block_on(async {
         let request = client
@@ -267,28 +272,17 @@ fn request(endpoint: &TokenEndpoint) -> Result<(String, Option<Duration>), Token
             .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
             .header(ACCEPT, HeaderValue::from_static("application/json"))
             .body(form(endpoint.scope.as_deref()));
-        let mut response = request.send().await.map_err(|error| silent(causes(&error)))?;
+        let mut response = request.send().await.map_err(silent_after)?;
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| silent(causes(&error)))? {
+        while let Some(chunk) = response.chunk().await.map_err(silent_after)? {
             body.extend_from_slice(&chunk);
             if body.len() > RESPONSE_BYTES_MAX {
                 break;
             }
         }
-        Ok((response.status().as_u16(), body))
+        Ok::<_, TokenError>((response.status().as_u16(), body))
     })?;
     read(status, &body).map_err(|why| TokenError::Refused { endpoint: shown(), why })
-}
-
-/// Trusts the brokers' authority too: a company's token endpoint usually has a certificate of the same one.
-fn trust(builder: reqwest::ClientBuilder, path: &PathBuf) -> Result<reqwest::ClientBuilder, TokenError> {
-    let pem = std::fs::read(path).map_err(|error| TokenError::Trust(error.to_string()))?;
-    let certificates =
-        reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| TokenError::Trust(error.to_string()))?;
-    if certificates.is_empty() {
-        return Err(TokenError::Trust("it has no certificate in PEM".to_owned()));
-    }
-    Ok(builder.tls_certs_merge(certificates))
 }
 
 fn form(scope: Option<&str>) -> String {
@@ -315,17 +309,6 @@ fn read(status: u16, body: &[u8]) -> Result<(String, Option<Duration>), String> 
     }
     let why = [text("error"), text("error_description")].into_iter().flatten().collect::<Vec<_>>().join(": ");
     Err(printable(&format!("status {status} {why}"), 200).trim_end().to_owned())
-}
-
-/// The causes of an error, without the URL.
-fn causes(error: &reqwest::Error) -> String {
-    let mut causes = Vec::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        causes.push(error.to_string());
-        cause = error.source();
-    }
-    if causes.is_empty() { "no response in time".to_owned() } else { causes.join(": ") }
 }
 
 #[cfg(test)]
@@ -363,17 +346,6 @@ mod tests {
         assert!(error.contains("expired 10 s ago") && !error.contains(&ended), "{error}");
         std::fs::write(&path, format!("{good}\n")).unwrap();
         assert_eq!(configured(&token, NOW).ok().unwrap().value, good);
-        std::fs::remove_file(path).unwrap();
-    }
-
-    #[test]
-    fn a_ca_file_without_certificates_is_reported() {
-        let path = std::env::temp_dir().join(format!("ca-{}-{:x}", std::process::id(), fastrand::u64(..)));
-        for text in ["", "no certificate", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
-            std::fs::write(&path, text).unwrap();
-            let error = trust(reqwest::Client::builder(), &path).err().unwrap().to_string();
-            assert!(error.contains("`kafka.tls.ca_file` can't be used"), "{text}: {error}");
-        }
         std::fs::remove_file(path).unwrap();
     }
 

@@ -12,36 +12,22 @@
 //! be skipped, and begins as with "latest".
 
 use super::MemberError;
-use super::partition_lists::{list_of, partition_of, partitions, summary};
+use super::offset_requests::{CommittedPartitions, OFFSETS_MAX, committed_partitions, offsets};
+use super::partition_lists::summary;
 use crate::{OffsetReset, Topics};
 use base::NextOffset;
 use base::TopicPartition;
+use base::locks::lock;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::KafkaResult;
 use rdkafka::metadata::Metadata;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tracing::{info, warn};
 
-/// Time limit of the request for committed offsets. The coordinator may be moving, and the group waits meanwhile.
-const COMMITTED_MAX: Duration = Duration::from_secs(30);
-/// Time for requesting the committed offsets of single partitions again, for which the coordinator returned an error.
-const COMMITTED_AGAIN_MAX: Duration = Duration::from_secs(3);
-/// Pause between these requests.
-const COMMITTED_PAUSE: Duration = Duration::from_millis(200);
 /// Time limit of a listing of topics during an assignment.
 const LIST_MAX: Duration = Duration::from_secs(10);
-/// Time limit of the requests for the ends of partitions. Partitions whose leaders answer begin after it at the latest, at the end that
-/// their leaders returned at once.
-const OFFSETS_MAX: Duration = Duration::from_secs(5);
-/// Time limit of a request for the offset of a single partition, after the request for all partitions of its leader failed.
-const ONE_OFFSET_MAX: Duration = Duration::from_secs(1);
-/// Number of attempts to list the leaders.
-const LEADER_ATTEMPTS: u32 = 3;
-
 /// The starts that this member chose, with "latest" and "error".
 #[derive(Debug)]
 pub struct StartOffsets {
@@ -71,7 +57,7 @@ impl UnknownStarts {
     /// Records from where the data thread reads partitions again. Must be called before the seek: otherwise the control thread could let
     /// the partition begin at its newer end.
     pub fn read_again(&self, from: &[(TopicPartition, NextOffset)]) {
-        let mut unknown = self.lock();
+        let mut unknown = lock(&self.0);
         for (at, again) in from {
             if let Some(start) = unknown.get_mut(at) {
                 start.again = Some(*again);
@@ -81,13 +67,9 @@ impl UnknownStarts {
 
     /// Removes the partitions with an unknown start from these.
     pub fn excluded_from(&self, mut partitions: Vec<TopicPartition>) -> Vec<TopicPartition> {
-        let unknown = self.lock();
+        let unknown = lock(&self.0);
         partitions.retain(|at| !unknown.contains_key(at));
         partitions
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, UnknownStart>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -178,7 +160,7 @@ impl StartOffsets {
         let CommittedPartitions { fresh, committed, unknown } =
             committed_partitions(consumer, assigned).map_err(MemberError::Committed)?;
         if !unknown.is_empty() {
-            warn!(partitions = %summary(&unknown), "the committed offsets of partitions can't be read yet; librdkafka requests them again");
+            warn!(partitions = %summary(&unknown), "the committed offsets of partitions can't be read yet, so reading them has not begun; librdkafka requests the offsets again");
         }
         self.committed(committed.iter());
         if !fresh.is_empty() && self.wants_listing() {
@@ -216,7 +198,7 @@ impl StartOffsets {
         }
         for (at, end) in requests.into_iter().filter(|(at, _)| begun.unknown.contains(at)) {
             let _infallible = assigned.set_partition_offset(&at.topic, at.partition, end.offset());
-            self.unknown.lock().insert(at, UnknownStart { end, again: None });
+            lock(&self.unknown.0).insert(at, UnknownStart { end, again: None });
         }
         Ok(begun)
     }
@@ -237,7 +219,7 @@ impl StartOffsets {
 
     /// Requests the starts that are still unknown. Returns those that the brokers return now.
     pub fn learn<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>, time_limit: Duration) -> FoundStarts {
-        let unknown = self.unknown.lock().clone();
+        let unknown = lock(&self.unknown.0).clone();
         if unknown.is_empty() {
             return FoundStarts::default();
         }
@@ -245,7 +227,7 @@ impl StartOffsets {
         let answer = offsets(consumer, requests, time_limit);
         let positions = consumer.position().unwrap_or_default();
         // After the positions: a seek of the data thread resets them.
-        let unknown = self.unknown.lock();
+        let unknown = lock(&self.unknown.0);
         let mut learned = FoundStarts::default();
         for (at, start) in answer {
             let again = unknown.get(&at).and_then(|start| start.again);
@@ -266,7 +248,7 @@ impl StartOffsets {
     /// No start is committed for partitions with delivered records, which may be unsettled: without a committed offset, a later assignment
     /// begins at the first record, which skips none.
     pub fn begin(&mut self, mut learned: FoundStarts) -> FoundStarts {
-        let mut unknown = self.unknown.lock();
+        let mut unknown = lock(&self.unknown.0);
         let mut is_there = |(at, sought): &(TopicPartition, NextOffset)| {
             let is_there =
                 unknown.get(at).is_some_and(|start| start.again.is_none_or(|again| again == *sought));
@@ -291,7 +273,7 @@ impl StartOffsets {
 
     /// Removes revoked partitions from those with an unknown start. Returns their starts that may not be committed.
     pub fn revoke(&mut self, revoked: &[TopicPartition]) -> Vec<(TopicPartition, NextOffset)> {
-        self.unknown.lock().retain(|at, _| !revoked.contains(at));
+        lock(&self.unknown.0).retain(|at, _| !revoked.contains(at));
         let start = |at: &TopicPartition| match self.starts.get(at)? {
             Start::Chosen(start) => Some((at.clone(), *start)),
             Start::Committed => None,
@@ -310,10 +292,10 @@ impl StartOffsets {
 
 /// Logs where partitions without a committed offset begin.
 fn log(reset: OffsetReset, requests: &[(TopicPartition, PartitionEnd)]) {
-    let of = |wanted: PartitionEnd| -> Vec<TopicPartition> {
+    let partitions_of = |wanted: PartitionEnd| -> Vec<TopicPartition> {
         requests.iter().filter(|(_, end)| *end == wanted).map(|(at, _)| at.clone()).collect()
     };
-    let (last, first) = (of(PartitionEnd::Last), of(PartitionEnd::First));
+    let (last, first) = (partitions_of(PartitionEnd::Last), partitions_of(PartitionEnd::First));
     if !last.is_empty() {
         info!(partitions = %summary(&last), "no offset is committed: reading only new records, because `kafka.offset_reset` is \"latest\"");
     }
@@ -327,178 +309,11 @@ fn log(reset: OffsetReset, requests: &[(TopicPartition, PartitionEnd)]) {
     }
 }
 
-/// Partitions by what the coordinator returned about their committed offset.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct CommittedPartitions {
-    /// No offset is committed.
-    fresh: Vec<TopicPartition>,
-    committed: Vec<TopicPartition>,
-    /// The coordinator returned an error for the partition.
-    unknown: Vec<TopicPartition>,
-}
-
-impl CommittedPartitions {
-    fn add(&mut self, at: TopicPartition, error: &KafkaResult<()>, offset: Offset) {
-        let list = match (error, offset) {
-            (Ok(()), Offset::Invalid) => &mut self.fresh,
-            (Ok(()), Offset::Offset(_)) => &mut self.committed,
-            _ => &mut self.unknown,
-        };
-        list.push(at);
-    }
-}
-
-/// Requests the committed offsets. A partition with an error is requested again for a while.
-fn committed_partitions<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    assigned: &TopicPartitionList,
-) -> KafkaResult<CommittedPartitions> {
-    let mut all = CommittedPartitions::default();
-    let request = |all: &mut CommittedPartitions, wanted: &[TopicPartition], time_limit: Duration| {
-        let answer = consumer.committed_offsets(list_of(wanted.iter()), time_limit)?;
-        all.unknown.clear();
-        for element in answer.elements() {
-            all.add(partition_of(&element), &element.error(), element.offset());
-        }
-        KafkaResult::Ok(())
-    };
-    request(&mut all, &partitions(assigned), COMMITTED_MAX)?;
-    let until = Instant::now() + COMMITTED_AGAIN_MAX;
-    while !all.unknown.is_empty() && Instant::now() < until {
-        thread::sleep(COMMITTED_PAUSE);
-        let wanted = all.unknown.clone();
-        // The partitions stay unknown if this fails.
-        let _failed = request(&mut all, &wanted, until.saturating_duration_since(Instant::now()));
-    }
-    Ok(all)
-}
-
-/// The end offset of each partition; None where the brokers do not answer.
-pub fn ends<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    partitions: &[TopicPartition],
-) -> Vec<(TopicPartition, Option<NextOffset>)> {
-    offsets(consumer, partitions.iter().map(|at| (at, Offset::End)), OFFSETS_MAX)
-}
-
-/// The offsets of these ends of partitions; None where the brokers do not answer.
-///
-/// librdkafka returns either all offsets of a request or none. Each leader is therefore asked by itself: otherwise one leader that does
-/// not answer would delay the partitions of the others, and their records of that time would be skipped.
-fn offsets<'a, C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    requests: impl Iterator<Item = (&'a TopicPartition, Offset)>,
-    time_limit: Duration,
-) -> Vec<(TopicPartition, Option<NextOffset>)> {
-    let requests: Vec<EndRequest> = requests.map(|(at, end)| (at.clone(), end)).collect();
-    if requests.is_empty() {
-        return Vec::new();
-    }
-    let until = Instant::now() + time_limit;
-    let groups = by_leader(requests, &leaders(consumer, time_limit));
-    let answers =
-        request_groups(&groups, until, |requests, limit| request_offsets(consumer, requests, limit));
-    let with_answer = |(at, _): EndRequest| {
-        let start = answers.get(&at).copied();
-        (at, start)
-    };
-    groups.into_iter().flatten().map(with_answer).collect()
-}
-
-/// A partition, and the end of it whose offset is requested.
-type EndRequest = (TopicPartition, Offset);
-type EndAnswers = BTreeMap<TopicPartition, NextOffset>;
-
-/// The leader of each partition, as a broker lists them. Empty if no broker answers in a quarter of the time.
-fn leaders<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    time_limit: Duration,
-) -> BTreeMap<TopicPartition, i32> {
-    // librdkafka asks any connected broker, and may pick the one that does not answer.
-    let metadata = (0..LEADER_ATTEMPTS)
-        .find_map(|_| consumer.fetch_metadata(None, time_limit / (4 * LEADER_ATTEMPTS)).ok());
-    let mut leaders = BTreeMap::new();
-    for topic in metadata.iter().flat_map(Metadata::topics) {
-        for partition in topic.partitions() {
-            let at = TopicPartition { topic: topic.name().to_owned(), partition: partition.id() };
-            leaders.insert(at, partition.leader());
-        }
-    }
-    leaders
-}
-
-/// Groups requests by the leader that answers them. Partitions that are not listed form a group of their own.
-fn by_leader(requests: Vec<EndRequest>, leaders: &BTreeMap<TopicPartition, i32>) -> Vec<Vec<EndRequest>> {
-    let mut groups = BTreeMap::<Option<i32>, Vec<EndRequest>>::new();
-    for request in requests {
-        groups.entry(leaders.get(&request.0).copied()).or_default().push(request);
-    }
-    groups.into_values().collect()
-}
-
-/// Requests the groups at the same time. A group that fails is requested again, one partition at a time, while time remains.
-fn request_groups(
-    groups: &[Vec<EndRequest>],
-    until: Instant,
-    request: impl Fn(&[EndRequest], Duration) -> KafkaResult<EndAnswers> + Sync,
-) -> EndAnswers {
-    let remaining = || until.saturating_duration_since(Instant::now());
-    let request_group = |group: &[EndRequest]| {
-        let limit = if group.len() > 1 { remaining() / 2 } else { remaining() };
-        let error = match request(group, limit) {
-            Ok(answers) => return answers,
-            Err(error) => error,
-        };
-        let mut answers = EndAnswers::new();
-        if group.len() > 1 {
-            for one in group {
-                let limit = remaining().min(ONE_OFFSET_MAX);
-                if limit.is_zero() {
-                    break;
-                }
-                answers.extend(request(std::slice::from_ref(one), limit).unwrap_or_default());
-            }
-        }
-        let missing = group.iter().map(|(at, _)| at).filter(|at| !answers.contains_key(at));
-        let missing: Vec<TopicPartition> = missing.cloned().collect();
-        if !missing.is_empty() {
-            warn!(partitions = %summary(&missing), %error, "the ends of partitions are not known yet; requesting them again");
-        }
-        answers
-    };
-    thread::scope(|scope| {
-        let request_group = &request_group;
-        let running: Vec<_> = groups.iter().map(|group| scope.spawn(move || request_group(group))).collect();
-        running.into_iter().flat_map(|one| one.join().unwrap_or_default()).collect()
-    })
-}
-
-/// Sends one request for all of these partitions.
-fn request_offsets<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    requests: &[EndRequest],
-    time_limit: Duration,
-) -> KafkaResult<EndAnswers> {
-    let mut wanted = TopicPartitionList::with_capacity(requests.len());
-    for (at, end) in requests {
-        // Instead of a timestamp, this requests the beginning or the end.
-        let _infallible = wanted.add_partition_offset(&at.topic, at.partition, *end);
-    }
-    let answer = consumer.offsets_for_times(wanted, time_limit)?;
-    let elements = answer.elements();
-    let found = elements.iter().filter_map(|element| match (element.error(), element.offset()) {
-        (Ok(()), Offset::Offset(offset)) => Some((partition_of(element), NextOffset::at(offset))),
-        _ => None,
-    });
-    // Callers repeat the request for an unknown offset.
-    Ok(found.collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use rdkafka::ClientConfig;
-    use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
     use rdkafka::mocking::MockCluster;
     use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
@@ -540,36 +355,6 @@ mod tests {
         assert_eq!(start_offsets.choice(&at), Choice::At(PartitionEnd::First));
     }
 
-    #[test]
-    fn a_leader_that_does_not_answer_delays_only_its_own_partitions() {
-        let cluster = MockCluster::new(2).unwrap();
-        cluster.create_topic("t", 2, 1).unwrap();
-        cluster.partition_leader("t", 0, Some(1)).unwrap();
-        cluster.partition_leader("t", 1, Some(2)).unwrap();
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", cluster.bootstrap_servers()).set("group.id", "g");
-        let consumer: BaseConsumer = config.create().unwrap();
-        let both = [at("t", 0), at("t", 1)];
-        let known = |known: &[(TopicPartition, Option<NextOffset>)]| {
-            known.iter().filter_map(|(at, start)| start.map(|_| at.partition)).collect::<Vec<_>>()
-        };
-        assert_eq!(known(&ends(&consumer, &both)), [0, 1]);
-        cluster.broker_round_trip_time(2, Duration::from_mins(1)).unwrap();
-        let requests = both.iter().map(|at| (at, Offset::End));
-        assert_eq!(known(&offsets(&consumer, requests, Duration::from_secs(3))), [0]);
-    }
-
-    #[test]
-    fn a_partition_whose_committed_offset_is_unreadable_does_not_count_as_committed() {
-        let mut all = CommittedPartitions::default();
-        all.add(at("t", 0), &Ok(()), Offset::Invalid);
-        all.add(at("t", 1), &Ok(()), Offset::Offset(7));
-        let error = Err(KafkaError::OffsetFetch(RDKafkaErrorCode::UnstableOffsetCommit));
-        all.add(at("t", 2), &error, Offset::Invalid);
-        let (fresh, committed, unknown) = (vec![at("t", 0)], vec![at("t", 1)], vec![at("t", 2)]);
-        assert_eq!(all, CommittedPartitions { fresh, committed, unknown });
-    }
-
     fn unknown(end: PartitionEnd) -> UnknownStart {
         UnknownStart { end, again: None }
     }
@@ -590,7 +375,7 @@ mod tests {
         list.add_partition_offset("t", 0, Offset::Beginning).unwrap();
         consumer.assign(&list).unwrap();
         let start_offsets = latest();
-        start_offsets.unknown.lock().insert(at("t", 0), unknown(PartitionEnd::Last));
+        lock(&start_offsets.unknown.0).insert(at("t", 0), unknown(PartitionEnd::Last));
         produce();
         let learned = start_offsets.learn(&consumer, OFFSETS_MAX);
         assert_eq!(learned, FoundStarts { begin: first(1), delivered: Vec::new() });
@@ -611,7 +396,7 @@ mod tests {
             let learned = start_offsets.learn(consumer, OFFSETS_MAX);
             assert_eq!(learned, FoundStarts { begin: Vec::new(), delivered: first(1) });
             assert_eq!(start_offsets.begin(learned), FoundStarts { begin: Vec::new(), delivered: first(1) });
-            assert!(start_offsets.unknown.lock().is_empty());
+            assert!(lock(&start_offsets.unknown.0).is_empty());
             assert_eq!(start_offsets.revoke(&[at("t", 0)]), [], "the delivered record may be unsettled");
         });
     }
@@ -628,34 +413,14 @@ mod tests {
             let learned = start_offsets.learn(consumer, OFFSETS_MAX);
             assert_eq!(learned, FoundStarts { begin: Vec::new(), delivered: first(0) });
             assert_eq!(start_offsets.begin(learned).delivered, first(0));
-            assert!(start_offsets.unknown.lock().is_empty());
+            assert!(lock(&start_offsets.unknown.0).is_empty());
         });
-    }
-
-    #[test]
-    fn a_failed_request_is_repeated_for_each_partition() {
-        let requests = |partitions: &[i32]| -> Vec<EndRequest> {
-            partitions.iter().map(|one| (at("t", *one), Offset::End)).collect()
-        };
-        let leaders = [(at("t", 0), 1), (at("t", 1), 1), (at("t", 2), 2)].into();
-        let groups = by_leader(requests(&[0, 1, 2, 3]), &leaders);
-        assert_eq!(groups, [requests(&[3]), requests(&[0, 1]), requests(&[2])]);
-        let answers = request_groups(&groups, Instant::now() + Duration::from_mins(1), |requests, _| {
-            if requests.iter().any(|(at, _)| at.partition == 1) {
-                return Err(KafkaError::OffsetFetch(RDKafkaErrorCode::OperationTimedOut));
-            }
-            Ok(requests.iter().map(|(at, _)| (at.clone(), NextOffset::at(7))).collect())
-        });
-        let known: Vec<i32> = answers.keys().map(|at| at.partition).collect();
-        assert_eq!(known, [0, 2, 3]);
     }
 
     #[test]
     fn a_partition_with_an_unknown_start_stays_paused_until_it_is_revoked_or_known() {
         let (mut start_offsets, one, two) = (latest(), at("old", 0), at("old", 1));
-        start_offsets
-            .unknown
-            .lock()
+        lock(&start_offsets.unknown.0)
             .extend([(one.clone(), unknown(PartitionEnd::Last)), (two.clone(), unknown(PartitionEnd::Last))]);
         let begin = vec![(one.clone(), NextOffset::at(3))];
         assert_eq!(

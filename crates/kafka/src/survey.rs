@@ -68,11 +68,11 @@ impl Survey {
     pub fn topics(&self) -> Result<Vec<SurveyedTopic>, Diagnosis> {
         let metadata = self.consumer.fetch_metadata(None, REQUEST_MAX);
         let metadata = metadata.map_err(|error| self.consumer.explain(&error))?;
-        let of = |topic: &rdkafka::metadata::MetadataTopic| SurveyedTopic {
+        let surveyed = |topic: &rdkafka::metadata::MetadataTopic| SurveyedTopic {
             name: topic.name().to_owned(),
             partitions: topic.partitions().iter().map(rdkafka::metadata::MetadataPartition::id).collect(),
         };
-        let mut topics: Vec<SurveyedTopic> = metadata.topics().iter().map(of).collect();
+        let mut topics: Vec<SurveyedTopic> = metadata.topics().iter().map(surveyed).collect();
         topics.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(topics)
     }

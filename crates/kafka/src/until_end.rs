@@ -5,10 +5,11 @@
 
 use base::NextOffset;
 use base::TopicPartition;
+use base::locks::lock;
 use rdkafka::Statistics;
 use rdkafka::statistics::Partition;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A revoked partition that does not return to this process within this time belongs to another process.
@@ -50,7 +51,7 @@ impl UntilEnd {
 
     /// Records an assignment, which adds to the consumer's partitions.
     pub fn assigned(&self, consumer: usize, partitions: &[TopicPartition]) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.assignments.insert(consumer, (Instant::now(), SystemTime::now()));
         for at in partitions {
             // The first end stays: a busy topic would never reach a newer one.
@@ -61,7 +62,7 @@ impl UntilEnd {
     }
 
     pub fn revoked(&self, consumer: usize, partitions: &[TopicPartition]) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if let Some(assignment) = state.assignments.get_mut(&consumer) {
             *assignment = (Instant::now(), SystemTime::now());
         }
@@ -74,7 +75,7 @@ impl UntilEnd {
 
     /// Records that a consumer reads these partitions again from an earlier offset, so that their ends are not reached.
     pub fn goes_back<'a>(&self, consumer: usize, partitions: impl Iterator<Item = &'a TopicPartition>) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         // Earlier statistics show the old position, so they must not count.
         state.assignments.insert(consumer, (Instant::now(), SystemTime::now()));
         for at in partitions {
@@ -86,7 +87,7 @@ impl UntilEnd {
 
     /// The consumer's partitions with an unknown end.
     pub fn without_end(&self, consumer: usize) -> Vec<TopicPartition> {
-        let state = self.lock();
+        let state = lock(&self.state);
         let is_unknown = |(_, progress): &(_, &Progress)| {
             progress.end.is_none() && progress.consumer.as_ref().is_ok_and(|own| *own == consumer)
         };
@@ -94,7 +95,7 @@ impl UntilEnd {
     }
 
     pub fn set_ends(&self, ends: impl IntoIterator<Item = (TopicPartition, Option<NextOffset>)>) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         for (at, end) in ends {
             if let Some(progress) = state.partitions.get_mut(&at) {
                 progress.end = progress.end.or(end);
@@ -104,7 +105,7 @@ impl UntilEnd {
 
     /// Updates the progress of a consumer.
     pub fn update(&self, consumer: usize, statistics: &Statistics) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         let Some((_, since)) = state.assignments.get(&consumer) else { return };
         // During a rebalance, librdkafka discards fetched records and still shows the old position, so older statistics do not count.
         // Both times come from this machine's clock; a clock before 1970 counts as 1970.
@@ -122,7 +123,7 @@ impl UntilEnd {
 
     /// Whether every partition of a consumer is read to its end.
     pub fn is_at_end(&self, consumer: usize) -> bool {
-        let state = self.lock();
+        let state = lock(&self.state);
         let is_open = |progress: &&Progress| {
             !progress.is_reached && progress.consumer.as_ref().is_ok_and(|own| *own == consumer)
         };
@@ -131,7 +132,7 @@ impl UntilEnd {
 
     /// Whether every partition is read to its end.
     pub fn is_over(&self, now: Instant) -> bool {
-        let state = self.lock();
+        let state = lock(&self.state);
         let has_partitions = |consumer: &usize| {
             state.partitions.values().any(|p| p.consumer.as_ref().is_ok_and(|own| own == consumer))
         };
@@ -145,10 +146,6 @@ impl UntilEnd {
         state.assignments.len() == self.consumers
             && state.assignments.iter().all(is_assigned)
             && state.partitions.values().all(is_done)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

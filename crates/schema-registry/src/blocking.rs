@@ -2,8 +2,9 @@
 
 use crate::registry::Registry;
 use crate::settings::{RegistryError, Settings};
+use base::locks::lock;
 use mapping::{Lookup, MissingSchema, SchemaId, Schemas};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
@@ -37,7 +38,7 @@ impl BlockingRegistry {
 
 impl Schemas for BlockingRegistry {
     fn find(&self, id: SchemaId) -> Lookup {
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failed = lock(&self.failed);
         let until = Instant::now() + self.wait_max;
         loop {
             let lookup = self.registry.find(id);

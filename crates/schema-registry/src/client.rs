@@ -1,17 +1,16 @@
 //! Requests to a schema registry, and what its answers mean.
 
 use crate::settings::{RegistryError, Settings};
-use crate::tls;
 use base::Credential;
-use base::http::http_builder;
+use base::http::{error_chain, http_builder};
+use base::locks::lock;
 use base::text::{printable, printable_bytes};
 use mapping::{Reference, SchemaFailure, SchemaId, SchemaLanguage, SchemaText};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 use std::collections::HashSet;
-use std::error::Error;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 /// Longest response. Schemas have some kB; one of 4 MB becomes some 10 MB of memory.
 const RESPONSE_BYTES_MAX: usize = 4 << 20;
@@ -69,11 +68,12 @@ impl Client {
         for url in &settings.urls {
             let builder = http_builder(url, settings.timeout);
             let builder = match url.scheme() {
-                "https" => tls::apply(settings, builder)?,
+                "https" => settings.certificates.read("schema_registry")?.apply(builder),
                 // Without TLS the system's certificates are not loaded.
                 _ => builder.tls_certs_only([]),
             };
-            let client = builder.build().map_err(|error| RegistryError::Build(error_chain(&error)))?;
+            let client =
+                builder.build().map_err(|error| RegistryError::Build(error_chain(&error, SHOWN_MAX)))?;
             addresses.push((url.clone(), client));
         }
         let credential = Mutex::new(settings.credential.clone());
@@ -176,7 +176,10 @@ impl Client {
 
     async fn send(&self, client: &reqwest::Client, address: &Url, url: &Url) -> Result<Body, Failed> {
         let unreachable = |error: &reqwest::Error| {
-            let why = format!("the schema registry at {address} does not answer ({})", error_chain(error));
+            let why = format!(
+                "the schema registry at {address} does not answer ({})",
+                error_chain(error, SHOWN_MAX)
+            );
             let remedy = "the bridge tries again by itself; check that the registry runs, and `url` of [schema_registry]";
             (Failure::Unreachable, failure(&why, remedy))
         };
@@ -190,7 +193,7 @@ impl Client {
     }
 
     fn with_credential(&self, request: RequestBuilder) -> RequestBuilder {
-        match &*self.credential.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &*lock(&self.credential) {
             Credential::None => request,
             Credential::Token(token) => request.bearer_auth(token.expose()),
             Credential::Basic { username, password } => request.basic_auth(username, Some(password.expose())),
@@ -199,7 +202,7 @@ impl Client {
 
     /// Reads the secret's file again. Returns whether it has another secret now.
     fn reread_credential(&self) -> bool {
-        let mut credential = self.credential.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut credential = lock(&self.credential);
         let new = credential.reread().filter(|new| new != &*credential);
         let is_new = new.is_some();
         if let Some(new) = new {
@@ -292,18 +295,4 @@ async fn limited(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Err
         bytes.extend_from_slice(&chunk);
     }
     Ok(Some(bytes))
-}
-
-/// The messages of the errors that caused `error`. The message of `error` itself is left out, because it may contain the URL.
-fn error_chain(error: &reqwest::Error) -> String {
-    let mut messages: Vec<String> = Vec::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let message = error.to_string();
-        if messages.last() != Some(&message) {
-            messages.push(message);
-        }
-        cause = error.source();
-    }
-    if messages.is_empty() { error.to_string() } else { messages.join(": ") }
 }

@@ -22,7 +22,6 @@ mod cache;
 mod client;
 mod registry;
 mod settings;
-mod tls;
 
 pub use blocking::BlockingRegistry;
 pub use client::{Answer, Client, Failure};

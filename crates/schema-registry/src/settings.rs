@@ -1,7 +1,7 @@
 //! Settings of the connection to a schema registry.
 
 use base::Credential;
-use std::path::PathBuf;
+use base::certificates::{CertificateError, CertificateFiles};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -16,10 +16,7 @@ pub struct Settings {
     /// Addresses of one registry; the first that answers is used.
     pub urls: Vec<reqwest::Url>,
     pub credential: Credential,
-    /// Certificates to trust besides the system's.
-    pub ca_file: Option<PathBuf>,
-    pub cert_file: Option<PathBuf>,
-    pub key_file: Option<PathBuf>,
+    pub certificates: CertificateFiles,
     /// How long a topic waits for an id that the registry does not know.
     pub unknown_id_max: Duration,
     /// Time limit of one request.
@@ -33,9 +30,7 @@ impl Settings {
         Self {
             urls: vec![url],
             credential: Credential::None,
-            ca_file: None,
-            cert_file: None,
-            key_file: None,
+            certificates: CertificateFiles::default(),
             unknown_id_max: UNKNOWN_ID_MAX,
             timeout: REQUEST_MAX,
         }
@@ -51,14 +46,8 @@ impl Settings {
 /// Why `[schema_registry]` gives no client.
 #[derive(Debug, Error)]
 pub enum RegistryError {
-    #[error("cannot read schema_registry.{key} {}: {source}; it must be a PEM file that the bridge may read", path.display())]
-    Unreadable { key: &'static str, path: PathBuf, source: std::io::Error },
-    #[error("schema_registry.ca_file {} contains no certificate: it must be a PEM file, not DER or PKCS#12", path.display())]
-    NoCertificate { path: PathBuf },
-    #[error(
-        "schema_registry.cert_file and key_file give no client certificate: both are needed, as PEM, the key unencrypted"
-    )]
-    Identity,
+    #[error(transparent)]
+    Certificates(#[from] CertificateError),
     #[error(
         "cannot prepare connections to the schema registry: {0}; check the certificates of [schema_registry] and of the system"
     )]

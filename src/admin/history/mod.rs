@@ -1,10 +1,11 @@
 //! Throughput of the last hour, kept in memory for the plot of the status page.
 
+use base::locks::lock;
 use engine::telemetry::Counters;
 use engine::telemetry::newest_rejections::since_1970_ms;
 use influx::{LATENCY_BUCKETS, LatencyHistogram};
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Interval at which the counters are read.
@@ -94,7 +95,7 @@ impl History {
     /// Adds a reading. `is_blocked` is called only when a sample is due.
     pub fn tick(&self, totals: Totals, is_blocked: impl FnOnce() -> bool, now: Instant) {
         let is_due = {
-            let mut readings = self.readings();
+            let mut readings = lock(&self.0);
             readings.ticks.push_back((now, totals));
             if readings.ticks.len() > TICKS_MAX {
                 readings.ticks.pop_front();
@@ -104,12 +105,12 @@ impl History {
         };
         if is_due {
             let (is_blocked, time_ms) = (is_blocked(), since_1970_ms(SystemTime::now()));
-            self.readings().sample(is_blocked, time_ms);
+            lock(&self.0).sample(is_blocked, time_ms);
         }
     }
 
     pub fn recent(&self, max: &LatencyHistogram) -> Recent {
-        let readings = self.readings();
+        let readings = lock(&self.0);
         let latency_s = readings.latency(Duration::from_micros(Counters::get(&max.max_micros)));
         Recent {
             rates: readings.rates(),
@@ -122,16 +123,12 @@ impl History {
 
     /// The samples after the first `known`, and their number since the start.
     pub fn since(&self, known: u64) -> (u64, Vec<Sample>) {
-        let readings = self.readings();
+        let readings = lock(&self.0);
         let dropped = readings.sampled - readings.samples.len() as u64;
         // A client with more samples got them from an earlier process.
         let known = if known > readings.sampled { 0 } else { known };
         let skipped = known.saturating_sub(dropped) as usize;
         (readings.sampled, readings.samples.iter().skip(skipped).copied().collect())
-    }
-
-    fn readings(&self) -> MutexGuard<'_, Readings> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -145,14 +142,15 @@ impl Readings {
     fn rates(&self) -> Rates {
         let Some(((from, before), (to, after))) = self.span(RATE_TICKS) else { return Rates::default() };
         let seconds = to.saturating_duration_since(*from).as_secs_f64();
-        let of = |count: fn(&Totals) -> u64| count(after).saturating_sub(count(before)) as f64 / seconds;
+        let per_second =
+            |count: fn(&Totals) -> u64| count(after).saturating_sub(count(before)) as f64 / seconds;
         Rates {
-            records: of(|totals| totals.records),
-            record_bytes: of(|totals| totals.record_bytes),
-            lines: of(|totals| totals.lines_stored),
-            bytes_sent: of(|totals| totals.bytes_sent),
-            requests: of(|totals| totals.requests),
-            requests_failed: of(|totals| totals.requests_failed),
+            records: per_second(|totals| totals.records),
+            record_bytes: per_second(|totals| totals.record_bytes),
+            lines: per_second(|totals| totals.lines_stored),
+            bytes_sent: per_second(|totals| totals.bytes_sent),
+            requests: per_second(|totals| totals.requests),
+            requests_failed: per_second(|totals| totals.requests_failed),
         }
     }
 

@@ -44,7 +44,7 @@ pub fn snapshot(pipeline: &PipelineState, known: u64, shows_records: bool, now: 
         "settles_s": settles_s(&config, &recent),
         "done_s": done_s(unread, &recent),
         "growing": recent.catching_up.is_some_and(|rate| rate < 0.0),
-        "alarms": alarms.iter().take(ALARMS_MAX).map(|of| alarm(of, now_ms, shows_records)).collect::<Value>(),
+        "alarms": alarms.iter().take(ALARMS_MAX).map(|one| alarm(one, now_ms, shows_records)).collect::<Value>(),
         "alarms_more": alarms.len().saturating_sub(ALARMS_MAX),
         "warnings": warnings.iter().take(ALARMS_MAX).map(warning).collect::<Value>(),
         "warnings_more": warnings.len().saturating_sub(ALARMS_MAX),
@@ -57,7 +57,7 @@ pub fn snapshot(pipeline: &PipelineState, known: u64, shows_records: bool, now: 
         "partitions": partitions_by_lag(&assigned),
         "influx": influx(pipeline, &config, &recent, &alarms),
         "not_stored": not_stored(pipeline, &config),
-        "last": pipeline.counters.rejections.last().iter().map(|of| last(of, shows_records)).collect::<Value>(),
+        "last": pipeline.counters.rejections.last().iter().map(|rejection| last(rejection, shows_records)).collect::<Value>(),
         "history": history(pipeline, known),
     })
     .to_string()
@@ -149,13 +149,13 @@ fn topics(assigned: &[PartitionState], counts: &BTreeMap<Arc<str>, TopicCounts>)
     let shown = topics.iter().take(TOPICS_MAX);
     let shown = shown.map(|(topic, all)| {
         let counts = counts.get(*topic);
-        let rejected = counts.map_or(0, |of| of.rejected().map(|(_, count)| count).sum::<u64>());
+        let rejected = counts.map_or(0, |counts| counts.rejected().map(|(_, count)| count).sum::<u64>());
         json!({
             "topic": topic,
             "partitions": all.partitions,
             "unread": all.lag.unread,
             "uncommitted": all.lag.uncommitted,
-            "records": counts.map(|of| of.records),
+            "records": counts.map(|counts| counts.records),
             "rejected": rejected,
             "behind_s": all.behind.map(|behind| behind.as_secs_f64()),
             "deleted_in_s": all.retention_left.map(|left| left.as_secs_f64()),
@@ -235,7 +235,7 @@ fn influx(pipeline: &PipelineState, config: &ShownConfig, recent: &Recent, alarm
         },
         "latency": { "p50_s": recent.latency_s.map(|(p50, _)| p50), "p99_s": recent.latency_s.map(|(_, p99)| p99), "max_s": max_s },
         "addresses": addresses.collect::<Value>(),
-        "destinations": destinations.clone().take(DESTINATIONS_MAX).map(|of| destination(of, alarms)).collect::<Value>(),
+        "destinations": destinations.clone().take(DESTINATIONS_MAX).map(|one| destination(one, alarms)).collect::<Value>(),
         "destinations_more": destinations.len().saturating_sub(DESTINATIONS_MAX),
     })
 }
@@ -287,11 +287,11 @@ fn last(rejected: &Rejected, shows_records: bool) -> Value {
 fn history(pipeline: &PipelineState, known: u64) -> Value {
     let (next, samples) = pipeline.history.since(known);
     let rounded = |rate: f32| (f64::from(rate) * 10.0).round() / 10.0;
-    let of = |sample: &Sample| {
+    let sample_json = |sample: &Sample| {
         let Sample { time_ms, records, lines, unread, is_blocked } = *sample;
         json!([time_ms, rounded(records), rounded(lines), unread, u8::from(is_blocked)])
     };
-    json!({ "next": next, "samples": samples.iter().map(of).collect::<Value>() })
+    json!({ "next": next, "samples": samples.iter().map(sample_json).collect::<Value>() })
 }
 
 #[cfg(test)]

@@ -217,9 +217,9 @@ fn judge_kept(
     let mut lines = Vec::new();
     let older = times.sampled.iter().filter(|time| **time < oldest).count();
     if older > 0 {
-        let of = counted(times.sampled.len(), "sampled point");
+        let sampled = counted(times.sampled.len(), "sampled point");
         lines.push(Line::warned(
-            format!("{what}, and {older} of {of} are older"),
+            format!("{what}, and {older} of {sampled} are older"),
             format!(
                 "InfluxDB refuses them: {}, or correct `time_key` and `time_format`",
                 longer(destination)

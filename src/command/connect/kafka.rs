@@ -8,7 +8,7 @@ use super::topics::{self, Cluster, Topic};
 use super::{brokers, group};
 use configuration::Config;
 use engine::dead_letter::Store;
-use kafka::{AdminClient, ClientKind, ClientLog, OffsetReset, Sample, Settings, StandaloneConsumer};
+use kafka::{AdminClient, ClientKind, ClientLog, OffsetReset, Settings, StandaloneConsumer, TopicSampler};
 use kafka::{describe_group, properties, request_retentions};
 use rdkafka::admin::{AdminOptions, ResourceSpecifier};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -240,12 +240,12 @@ fn read(
     kafka: &Settings,
     list: &TopicPartitionList,
     records_max: usize,
-    mut take: impl FnMut(&Sample, &BorrowedMessage<'_>),
+    mut take: impl FnMut(&TopicSampler, &BorrowedMessage<'_>),
 ) -> Option<KafkaError> {
     if list.count() == 0 {
         return None;
     }
-    let sample = match Sample::at(kafka, list) {
+    let sample = match TopicSampler::at(kafka, list) {
         Ok(sample) => sample,
         Err(error) => return Some(error),
     };

@@ -116,12 +116,15 @@ impl SeenKeys {
         }
         let mut lines = Vec::new();
         let mut warn = |option: &str, key: &str, nearest: Option<&str>| {
-            let of = counted(self.records, "sampled record");
+            let records = counted(self.records, "sampled record");
             let remedy = match nearest {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
                 None => format!("remove it from `{option}` or correct it, unless the key is rare"),
             };
-            lines.push(Line::warned(format!("{topics}: `{key}` of `{option}` is in none of {of}"), remedy));
+            lines.push(Line::warned(
+                format!("{topics}: `{key}` of `{option}` is in none of {records}"),
+                remedy,
+            ));
         };
         // The keys of rearranged elements are not those of the records.
         let is_rearranged = rules.reshape.renames_keys() || !rules.parse_json.patterns().is_empty();

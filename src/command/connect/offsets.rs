@@ -108,10 +108,10 @@ pub fn request_committed<C: ConsumerContext>(
 }
 
 /// The lines about one topic.
-pub fn judge(topic: &str, reset: OffsetReset, of: &[Position]) -> Vec<Line> {
-    let of: Vec<&Position> = of.iter().filter(|position| position.topic == topic).collect();
-    let mut lines: Vec<Line> = start_line(topic, reset, &of).into_iter().collect();
-    let silent = of.iter().filter(|position| position.bounds.is_none()).count();
+pub fn judge(topic: &str, reset: OffsetReset, positions: &[Position]) -> Vec<Line> {
+    let positions: Vec<&Position> = positions.iter().filter(|position| position.topic == topic).collect();
+    let mut lines: Vec<Line> = start_line(topic, reset, &positions).into_iter().collect();
+    let silent = positions.iter().filter(|position| position.bounds.is_none()).count();
     if silent > 0 {
         lines.push(Line::failed(
             format!(
@@ -121,7 +121,7 @@ pub fn judge(topic: &str, reset: OffsetReset, of: &[Position]) -> Vec<Line> {
             "are all brokers up and reachable from here?",
         ));
     }
-    let lost: u64 = of.iter().map(|position| position.lost()).sum();
+    let lost: u64 = positions.iter().map(|position| position.lost()).sum();
     if lost > 0 {
         lines.push(Line::warned(
             format!("topic {topic}: kafka deleted {} before they were read", counted(lost, "record")),
@@ -129,7 +129,7 @@ pub fn judge(topic: &str, reset: OffsetReset, of: &[Position]) -> Vec<Line> {
              outage",
         ));
     }
-    if of.iter().any(|position| position.is_beyond()) {
+    if positions.iter().any(|position| position.is_beyond()) {
         lines.push(Line::warned(
             format!("topic {topic}: a committed offset is beyond the end of its partition"),
             "the topic was recreated, or kafka lost its last records: reading resumes at the earliest record",
@@ -139,14 +139,15 @@ pub fn judge(topic: &str, reset: OffsetReset, of: &[Position]) -> Vec<Line> {
 }
 
 /// The line about the start of reading. None if no leader reports its offsets, because then the number of records is unknown.
-fn start_line(topic: &str, reset: OffsetReset, of: &[&Position]) -> Option<Line> {
+fn start_line(topic: &str, reset: OffsetReset, positions: &[&Position]) -> Option<Line> {
     let is_known = |position: &&&Position| position.bounds.is_some() || reset == OffsetReset::Error;
     let (committed, fresh): (Vec<&&Position>, Vec<&&Position>) =
-        of.iter().filter(is_known).partition(|position| position.committed.is_some());
+        positions.iter().filter(is_known).partition(|position| position.committed.is_some());
     if committed.is_empty() && fresh.is_empty() {
         return None;
     }
-    let unread = |of: &[&&Position]| of.iter().map(|position| position.unread(reset)).sum::<u64>();
+    let unread =
+        |positions: &[&&Position]| positions.iter().map(|position| position.unread(reset)).sum::<u64>();
     let mut parts = Vec::new();
     if !committed.is_empty() {
         let partitions = if fresh.is_empty() {
@@ -247,8 +248,8 @@ mod tests {
     fn says_where_reading_begins() {
         use OffsetReset::{Earliest, Error, Latest};
         const SILENT: &str = "FAILED  topic t: the leaders of 1 partition do not report";
-        let f = |reset: OffsetReset, of: &[Position], want: &[&str]| {
-            let lines = judge("t", reset, of);
+        let f = |reset: OffsetReset, positions: &[Position], want: &[&str]| {
+            let lines = judge("t", reset, positions);
             assert_eq!(lines.len(), want.len(), "{lines:?}");
             for (line, want) in lines.iter().zip(want) {
                 assert!(line.to_string().starts_with(want), "{line}");

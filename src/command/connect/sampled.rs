@@ -4,7 +4,7 @@ use super::clock;
 use super::keys::SeenKeys;
 use super::offsets::Oldest;
 use super::report::{Line, some_of};
-use crate::schemas;
+use crate::routing;
 use base::Destination;
 use base::record::{OwnedHeaders, Record, RecordTime, borrowed};
 use base::text::counted;
@@ -86,7 +86,7 @@ impl<'c> Sampled<'c> {
     pub fn new(config: &'c Config) -> Self {
         let keys = config.mappings.iter().map(|_| SeenKeys::default()).collect();
         // A registry without a client is reported with the registry.
-        let routing = schemas::routing(config).unwrap_or_else(|_| config.routing());
+        let routing = routing::waiting_for_schemas(config).unwrap_or_else(|_| config.routing());
         let (topics, schemas) = (BTreeMap::new(), BTreeMap::new());
         Self { config, routing, topics, keys, times: BTreeMap::new(), lines: BTreeMap::new(), schemas }
     }
@@ -97,8 +97,8 @@ impl<'c> Sampled<'c> {
         let mapper = self.routing.mapper_of(topic, self.config.record_limits());
         let destination = mapping.and_then(|mapping| self.config.mappings.get(mapping));
         let destination = destination.map(|mapping| mapping.destination.of(topic));
-        let of = TopicSample { mapper, mapping, destination, ..TopicSample::default() };
-        self.topics.insert(topic.to_owned(), of);
+        let sample = TopicSample { mapper, mapping, destination, ..TopicSample::default() };
+        self.topics.insert(topic.to_owned(), sample);
     }
 
     /// Removes a topic that may not be read, which is reported elsewhere.
@@ -108,7 +108,7 @@ impl<'c> Sampled<'c> {
 
     /// Topics without a sampled record.
     pub fn without_records(&self) -> Vec<&str> {
-        let without = self.topics.iter().filter(|(_, of)| of.results.records == 0);
+        let without = self.topics.iter().filter(|(_, sample)| sample.results.records == 0);
         without.map(|(topic, _)| topic.as_str()).collect()
     }
 
@@ -123,9 +123,9 @@ impl<'c> Sampled<'c> {
         let headers = headers_of(message);
         self.map(message, &headers, true);
         let time_ms = message.timestamp().to_millis().filter(|ms| *ms >= 0);
-        let (Some(of), Some(time_ms)) = (self.topics.get_mut(message.topic()), time_ms) else { return };
-        if of.oldest.as_ref().is_none_or(|oldest| time_ms < oldest.time_ms) {
-            of.oldest = Some(Oldest { place: place(message), time_ms });
+        let (Some(sample), Some(time_ms)) = (self.topics.get_mut(message.topic()), time_ms) else { return };
+        if sample.oldest.as_ref().is_none_or(|oldest| time_ms < oldest.time_ms) {
+            sample.oldest = Some(Oldest { place: place(message), time_ms });
         }
     }
 
@@ -136,7 +136,7 @@ impl<'c> Sampled<'c> {
     /// The destinations of all mappings: fixed ones, and those of the topics that were added.
     pub fn destinations(&self) -> BTreeSet<Destination> {
         let fixed = self.config.mappings.iter().filter(|mapping| !mapping.destination.is_of_topic());
-        let of_topics = self.topics.values().filter_map(|of| of.destination.clone()?.ok());
+        let of_topics = self.topics.values().filter_map(|sample| sample.destination.clone()?.ok());
         fixed.map(|mapping| mapping.destination.unfilled()).chain(of_topics).collect()
     }
 
@@ -150,9 +150,9 @@ impl<'c> Sampled<'c> {
     }
 
     fn map(&mut self, message: &BorrowedMessage<'_>, headers: &OwnedHeaders, is_first: bool) {
-        let Some(of) = self.topics.get_mut(message.topic()) else { return };
-        let (Some(mapper), Some(mapping)) = (&mut of.mapper, of.mapping) else {
-            of.results.records += u64::from(!is_first);
+        let Some(sample) = self.topics.get_mut(message.topic()) else { return };
+        let (Some(mapper), Some(mapping)) = (&mut sample.mapper, sample.mapping) else {
+            sample.results.records += u64::from(!is_first);
             return;
         };
         let Some(mapping_of) = self.config.mappings.get(mapping) else { return };
@@ -174,7 +174,7 @@ impl<'c> Sampled<'c> {
         let mut lines = LineBuffer::default();
         let outcome = mapper.map(&record, &mut lines);
         // A topic without a destination is reported once, and writes no line.
-        let Some(Ok(destination)) = &of.destination else { return };
+        let Some(Ok(destination)) = &sample.destination else { return };
         let times = self.times.entry(destination.clone()).or_default();
         if is_first {
             times.add_first(&lines, || place(message));
@@ -186,12 +186,12 @@ impl<'c> Sampled<'c> {
         self.lines.entry(destination.clone()).or_default().add(&lines, || place(message));
         if let Some(rule) = mapping_of.rules.time_rule() {
             let points = (&lines, 0..lines.lines());
-            of.times.add_record(&rule, &record, points, &outcome, || place(message));
+            sample.times.add_record(&rule, &record, points, &outcome, || place(message));
         }
         if let (Some(keys), Some(value)) = (self.keys.get_mut(mapping), record.value) {
             keys.add(&mapping_of.rules, self.routing.schemas(), value, &headers);
         }
-        let results = &mut of.results;
+        let results = &mut sample.results;
         results.records += 1;
         results.tombstones += u64::from(record.value.is_none());
         results.points += outcome.lines as u64;
@@ -212,22 +212,23 @@ impl<'c> Sampled<'c> {
     /// The lines about all topics. `has_records`: whether a topic has records.
     pub fn judge(&self, has_records: impl Fn(&str) -> bool, now: SystemTime) -> Vec<Line> {
         let mut lines = Vec::new();
-        for (topic, of) in &self.topics {
-            lines.extend(of.results.judge(topic, of.mapper.is_some(), has_records(topic)));
-            if let Some(Err(missing)) = &of.destination {
+        for (topic, sample) in &self.topics {
+            lines.extend(sample.results.judge(topic, sample.mapper.is_some(), has_records(topic)));
+            if let Some(Err(missing)) = &sample.destination {
                 let what = format!("topic {topic}: {missing}, so the topic would be blocked");
                 lines.push(Line::failed(what, missing.remedy()));
             }
-            lines.extend(of.times.doubt().map(|doubt| doubtful(topic, doubt)));
-            lines.extend(of.results.newest_ms.and_then(|newest| clock::of_topic(topic, newest, now)));
+            lines.extend(sample.times.doubt().map(|doubt| doubtful(topic, doubt)));
+            lines.extend(sample.results.newest_ms.and_then(|newest| clock::of_topic(topic, newest, now)));
         }
         for (number, (mapping, keys)) in self.config.mappings.iter().zip(&self.keys).enumerate() {
-            let of =
-                self.topics.iter().filter(|(_, of)| of.mapping == Some(number) && of.results.records > 0);
-            let of: Vec<&str> = of.map(|(topic, _)| topic.as_str()).collect();
-            lines.extend(keys.judge(&mapping.rules, &some_of(&of)));
+            let is_sampled =
+                |sample: &TopicSample| sample.mapping == Some(number) && sample.results.records > 0;
+            let topics = self.topics.iter().filter(|(_, sample)| is_sampled(sample));
+            let topics: Vec<&str> = topics.map(|(topic, _)| topic.as_str()).collect();
+            lines.extend(keys.judge(&mapping.rules, &some_of(&topics)));
         }
-        lines.extend(self.lines.iter().filter_map(|(destination, of)| of.judge(destination)));
+        lines.extend(self.lines.iter().filter_map(|(destination, lines)| lines.judge(destination)));
         lines
     }
 }
@@ -302,7 +303,7 @@ fn place(message: &BorrowedMessage<'_>) -> String {
 
 impl Results {
     fn judge(&self, topic: &str, has_mapping: bool, has_records: bool) -> Vec<Line> {
-        let of = counted(self.records, "sampled record");
+        let records = counted(self.records, "sampled record");
         if !has_mapping {
             let what =
                 format!("topic {topic}: no [[mapping]] matches the topic, so all its records are rejected");
@@ -319,13 +320,13 @@ impl Results {
             return vec![Line::warned(what, "check that its producer runs and writes to this topic")];
         }
         if self.records == self.tombstones {
-            let what = format!("topic {topic}: {of}, all tombstones, which produce no points");
+            let what = format!("topic {topic}: {records}, all tombstones, which produce no points");
             return vec![Line::warned(
                 what,
                 "the result for other records is unknown: check again when there are newer ones",
             )];
         }
-        let what = format!("topic {topic}: {of} become {}", counted(self.points, "point"));
+        let what = format!("topic {topic}: {records} become {}", counted(self.points, "point"));
         let commonest = self.reasons.values().max_by_key(|(count, _)| *count);
         let line = match commonest {
             Some((_, first)) => {

@@ -67,7 +67,8 @@ pub fn read<'c>(topics: &Topics, cluster: &'c Cluster) -> Vec<&'c Topic> {
     cluster.topics.iter().filter(is_read).collect()
 }
 
-/// `query` requests the error of one topic, because brokers list only topics that the user may see.
+/// The lines about the topics of `kafka.topics`. `query` requests the error of one topic, because brokers list only topics that the user
+/// may see.
 pub fn judge(topics: &Topics, cluster: &Cluster, query: impl Fn(&str) -> Option<Code>) -> Vec<Line> {
     let mut lines: Vec<Line> = topics.names.iter().map(|name| named(name, cluster, &query)).collect();
     for pattern in &topics.patterns {

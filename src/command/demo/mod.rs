@@ -265,11 +265,11 @@ impl Demo {
 
     fn counts(&self) -> Counts {
         Counts {
-            records: Counters::get(&self.pipeline.counters.records),
+            records: Counters::get(&self.pipeline.counters().records),
             // A point that overwrites another one is not counted.
             stored: Counters::get(&self.receiver.counts().lines_stored)
                 .saturating_sub(self.receiver.overwrites()),
-            rejected: self.pipeline.counters.rejected().map(|(_, count)| count).sum(),
+            rejected: self.pipeline.counters().rejected().map(|(_, count)| count).sum(),
         }
     }
 }

@@ -138,9 +138,10 @@ fn kafka(source: &Source<'_>) -> Vec<Table> {
 }
 
 fn mapping(group: &Group, topics: Option<&[String]>, estimates: &[Composed<'_>]) -> Table {
-    let is_of_group = |of: &&Composed<'_>| group.samples.iter().any(|sample| sample.topic == of.topic);
+    let is_of_group =
+        |estimate: &&Composed<'_>| group.samples.iter().any(|sample| sample.topic == estimate.topic);
     let mut comments: Vec<String> =
-        estimates.iter().filter(is_of_group).flat_map(|of| of.lines.clone()).collect();
+        estimates.iter().filter(is_of_group).flat_map(|estimate| estimate.lines.clone()).collect();
     if let [first, _, ..] = &group.samples[..] {
         comments.push(format!(
             "The records of these topics have the same structure; the reasons below are for {}.",

@@ -202,7 +202,7 @@ fn text(connection: &Connection, found: &SampledTopics, options: &InitOptions) -
             })
         })
         .collect();
-    for line in estimates.iter().flat_map(|of| &of.lines) {
+    for line in estimates.iter().flat_map(|estimate| &estimate.lines) {
         print(line);
     }
     let text = compose::draft(&source, &estimates).to_string();

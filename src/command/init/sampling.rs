@@ -71,14 +71,14 @@ pub fn sample(
     let mut found = SampledTopics::default();
     let mut last = None;
     for (number, candidate) in candidates.iter().enumerate() {
-        let of = Reading {
+        let reading = Reading {
             survey: &survey,
             schemas: connection.schemas.as_ref(),
             options,
             bytes_max: BYTES_MAX / candidates.len(),
             place: (number, candidates.len()),
         };
-        match of.take(candidate, is_named, &mut found, bar) {
+        match reading.take(candidate, is_named, &mut found, bar) {
             Ok(()) => {}
             Err(error) => {
                 left_out.push((candidate.topic.name.clone(), short(&error)));
@@ -206,12 +206,12 @@ struct Reading<'r> {
 impl Reading<'_> {
     fn take(
         &self,
-        of: &Candidate,
+        candidate: &Candidate,
         is_named: bool,
         found: &mut SampledTopics,
         bar: &mut Bar,
     ) -> Result<(), InitError> {
-        let sample = self.read(of, bar)?;
+        let sample = self.read(candidate, bar)?;
         let topic = || sample.topic.clone();
         if sample.records.is_empty() {
             return Err(InitError::Empty { topic: topic(), seconds: self.options.wait.as_secs() });
@@ -229,20 +229,20 @@ impl Reading<'_> {
             );
             return Err(without_objects(&sample, place));
         };
-        found.kept += of.records();
+        found.kept += candidate.records();
         found.add(sample, proposal);
         Ok(())
     }
 
     /// Reads the wanted number of last records from all partitions.
-    fn read(&self, of: &Candidate, bar: &mut Bar) -> Result<Sample, InitError> {
-        let topic = &of.topic.name;
+    fn read(&self, candidate: &Candidate, bar: &mut Bar) -> Result<Sample, InitError> {
+        let topic = &candidate.topic.name;
         let records_max = self.options.records;
-        let full = of.kept.iter().filter(|kept| kept.records() > 0).count().max(1);
+        let full = candidate.kept.iter().filter(|kept| kept.records() > 0).count().max(1);
         let share = records_max.div_ceil(full) as i64;
         let offsets: Vec<(i32, i64)> =
-            of.kept.iter().map(|kept| (kept.partition, kept.first.max(kept.next - share))).collect();
-        let expected = of.records().min(records_max as u64);
+            candidate.kept.iter().map(|kept| (kept.partition, kept.first.max(kept.next - share))).collect();
+        let expected = candidate.records().min(records_max as u64);
         let failed = |why: String| InitError::Topic { topic: topic.clone(), why };
         self.survey.read_from(topic, &offsets).map_err(|error| failed(error.to_string()))?;
         let until = Instant::now() + self.options.wait;
@@ -269,11 +269,13 @@ impl Reading<'_> {
             let read = sample.records.len();
             let (number, topics) = self.place;
             // Each topic has an equal part of the progress bar.
-            let part = |of: u64| (of.min(expected.max(1)) * 1_000).checked_div(expected.max(1)).unwrap_or(0);
+            let part =
+                |count: u64| (count.min(expected.max(1)) * 1_000).checked_div(expected.max(1)).unwrap_or(0);
             let progress =
                 Progress { done: number as u64 * 1_000 + part(read as u64), all: topics as u64 * 1_000 };
             bar.show(progress, || format!("{topic}: {} records read", grouped(read as u64)));
-            let all_ended = read > 0 && of.topic.partitions.iter().all(|partition| ended.contains(partition));
+            let all_ended =
+                read > 0 && candidate.topic.partitions.iter().all(|partition| ended.contains(partition));
             if read >= records_max || bytes > self.bytes_max || all_ended {
                 break;
             }

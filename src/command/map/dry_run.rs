@@ -1,7 +1,7 @@
 //! Maps records, and reports rejections and warnings.
 
 use crate::records::Records;
-use crate::schemas;
+use crate::routing;
 use base::record::{Record, RecordTime};
 use base::suggest::with_nearest;
 use base::text::{counted, printable};
@@ -68,7 +68,7 @@ pub(super) struct DryRun {
 
 impl DryRun {
     pub(super) fn new(config: &Config, topic: &str, timestamp: Option<i64>) -> Result<Self, MapError> {
-        let routing = schemas::routing(config)?;
+        let routing = routing::waiting_for_schemas(config)?;
         let rules = routing.rules_of(topic).ok_or_else(|| {
             MapError::NoMapping(with_nearest(topic, config.topic_names().map(String::as_str)))
         })?;
@@ -212,13 +212,13 @@ impl DryRun {
         if self.without_selection == 0 {
             return None;
         }
-        let of = match (self.without_selection, self.records) {
+        let records = match (self.without_selection, self.records) {
             (1, 1) => "the only record".to_owned(),
             (without, all) if without == all => format!("all {all} records"),
             (without, all) => format!("{without} of {all} records"),
         };
         Some(format!(
-            "selected nothing: `query` = {:?} found no object in {of}. `run` would commit such records without a point: \
+            "selected nothing: `query` = {:?} found no object in {records}. `run` would commit such records without a point: \
              correct `query` in [[mapping]], or remove it to map whole records",
             self.query
         ))

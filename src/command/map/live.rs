@@ -4,7 +4,7 @@ use super::dry_run::{DryRun, MapError};
 use crate::signals::Signals;
 use base::record::{Record, RecordTime, borrowed};
 use base::suggest::nearest;
-use kafka::{Sample, Settings, Survey, headers_of};
+use kafka::{Settings, Survey, TopicSampler, headers_of};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Message};
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Shows records for this time, or until Ctrl-C or SIGTERM. Returns the number of rejected records.
 pub fn read(mut run: DryRun, kafka: &Settings, topic: &str, duration: Duration) -> Result<usize, MapError> {
     let failed = |why: String| MapError::Topic { topic: topic.to_owned(), why };
-    let sample = Sample::open(kafka, &[topic], BEFORE).map_err(|error| failed(error.to_string()))?;
+    let sample = TopicSampler::open(kafka, &[topic], BEFORE).map_err(|error| failed(error.to_string()))?;
     let sample = sample.ok_or_else(|| failed(missing(kafka, topic)))?;
     eprintln!(
         "{topic}: showing the last {BEFORE} records of each partition, and new ones for {} s; the group is not joined",

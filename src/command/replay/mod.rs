@@ -7,11 +7,12 @@ mod tally;
 use super::exit::{FAILED, NOT_ALL_STORED, WRONG};
 use super::terminal::Bar;
 use crate::pipeline;
-use crate::schemas;
+use crate::routing;
 use crate::signals::Signals;
 use base::text::printable;
 use batches::{Batches, Closed};
 use configuration::Config;
+use engine::consumer::THREADS_REMEDY;
 use engine::dead_letter::Store;
 use engine::dead_letter::{FoundLetter, LetterEntry, LetterReader, NextLetter, ReadingError};
 use influx::{ClientError, LaneWriter, LogObserver};
@@ -52,7 +53,7 @@ enum ReplayError {
     Client(#[from] ClientError),
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    #[error("threads can't be started: {0}")]
+    #[error("threads can't be started: {0}; {remedy}", remedy = THREADS_REMEDY)]
     Threads(#[source] io::Error),
     #[error("the lines can't be shown: {0}")]
     Output(#[source] io::Error),
@@ -100,7 +101,7 @@ fn run(options: &ReplayOptions) -> Result<Tally, ReplayError> {
         let writer = pipeline::writer(&config, Arc::new(LogObserver))?;
         Outlet::Influx(Box::new(writer.lane(fastrand::u64(..))))
     };
-    let batches = Batches::new(&config, schemas::routing(&config)?);
+    let batches = Batches::new(&config, routing::waiting_for_schemas(&config)?);
     let mut replay = Replay { batches, outlet, runtime, signals, bar, tally: Tally::default() };
     let result = replay.all(&mut reading);
     let tally = replay.finish(&source, options.dry_run);

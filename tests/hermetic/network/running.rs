@@ -89,7 +89,7 @@ impl Running {
             Self::Here(bridge) => {
                 let alarms: String = bridge
                     .0
-                    .writer
+                    .writer()
                     .alarms()
                     .iter()
                     .fold(String::new(), |text, alarm| format!("{text}  {alarm:?}\n"));

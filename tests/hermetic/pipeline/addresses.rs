@@ -21,7 +21,7 @@ fn records_flow_to_the_second_address_until_the_first_is_back() {
     first.answer(Some(Reply::status(204).ending(Ending::Reset)));
     produce(100..200);
     second.wait_for_points("main", 100);
-    let client = bridge.0.writer.client();
+    let client = bridge.0.writer().client();
     let addresses = client.addresses();
     let preferred = addresses.all().next().unwrap();
     assert!(addresses.is_down(preferred));
@@ -57,7 +57,7 @@ fn an_address_without_influxdb_is_skipped() {
         wait_until(&format!("all is committed after {status} {body}"), || {
             cluster.committed("t", 1) == [Some(100)]
         });
-        assert!(bridge.0.writer.alarms().is_empty(), "{status} {body}: {:?}", bridge.0.writer.alarms());
+        assert!(bridge.0.writer().alarms().is_empty(), "{status} {body}: {:?}", bridge.0.writer().alarms());
         bridge.stop();
         assert_eq!(first.points("main").len(), 0);
     }
@@ -77,7 +77,7 @@ fn a_missing_destination_keeps_the_address() {
         let delays = Delays { blocked_first: ms(20), blocked_max: ms(50), ..Delays::default() };
         let bridge = setup.start_with(PipelineOptions { delays, ..PipelineOptions::default() });
         wait_until(&format!("{cause} is raised for {body}"), || {
-            bridge.0.writer.alarms().iter().any(|alarm| alarm.cause == cause && alarm.blocks)
+            bridge.0.writer().alarms().iter().any(|alarm| alarm.cause == cause && alarm.blocks)
         });
         let requests = first.requests();
         wait_until("it is tried again", || first.requests() > requests + 5);

@@ -303,7 +303,7 @@ impl Met {
     fn wait_for_alarms(&self, bridge: &Bridge, first: usize) {
         for (index, case) in self.cases.iter().enumerate().skip(first) {
             wait_until(&format!("case {index} of {:?} is met", case.row), || {
-                self.is_as_expected(index, &bridge.0.writer.alarms())
+                self.is_as_expected(index, &bridge.0.writer().alarms())
             });
         }
     }
@@ -336,7 +336,7 @@ impl Met {
                 self.committed(index) == Some(RECORDS as i64)
             });
         }
-        wait_until("all alarms end", || bridge.0.writer.alarms().is_empty());
+        wait_until("all alarms end", || bridge.0.writer().alarms().is_empty());
         bridge.stop();
         let letters = self.folder.letters();
         for (index, case) in self.cases.iter().enumerate() {
@@ -555,7 +555,7 @@ fn a_broken_server_behind_a_load_balancer_refuses_no_line() {
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).top(&folder.table()).batch("lines_max = 7");
     let bridge = Met::start(&setup);
     wait_until("all is committed", || cluster.committed_in_all("t", 2) == RECORDS as i64);
-    let refused = bridge.0.writer.counters().lines_refused.load(Relaxed);
+    let refused = bridge.0.writer().counters().lines_refused.load(Relaxed);
     bridge.stop();
     assert_eq!(refused, 0, "each line was stored by one of the servers");
     assert!(folder.letters().is_empty());

@@ -37,7 +37,7 @@ fn too_large() -> Vec<u8> {
 }
 
 fn rejected(bridge: &Bridge) -> u64 {
-    bridge.0.counters.rejected().map(|(_, count)| count).sum()
+    bridge.0.counters().rejected().map(|(_, count)| count).sum()
 }
 
 fn timed(id: &str) -> String {
@@ -61,10 +61,10 @@ fn each_bad_record_is_rejected_alone() {
         .start();
     sink.wait_for_points("main", bad.len() + 2);
     for reason in Reason::ALL {
-        let want = bad.iter().filter(|(_, of)| *of == reason).count();
+        let want = bad.iter().filter(|(_, rejected_for)| *rejected_for == reason).count();
         assert_eq!(bridge.rejected(reason), want as u64, "{reason:?}");
     }
-    assert_eq!(Counters::get(&bridge.0.counters.filtered), 1);
+    assert_eq!(Counters::get(&bridge.0.counters().filtered), 1);
     let produced = (2 * bad.len() + 3) as u64;
     assert_eq!(bridge.records(), produced);
     bridge.stop();
@@ -114,9 +114,9 @@ fn tombstones_block_no_topic() {
         .start();
     sink.wait_for_points("main", 5);
     wait_until("all are committed", || cluster.committed("t", 1) == [Some(2_505)]);
-    assert!(bridge.0.writer.alarms().is_empty());
-    assert_eq!((rejected(&bridge), Counters::get(&bridge.0.counters.filtered)), (0, 2_500));
-    assert_eq!(Counters::get(&bridge.0.counters.dead_letters), 0);
+    assert!(bridge.0.writer().alarms().is_empty());
+    assert_eq!((rejected(&bridge), Counters::get(&bridge.0.counters().filtered)), (0, 2_500));
+    assert_eq!(Counters::get(&bridge.0.counters().dead_letters), 0);
     bridge.stop();
     let _absent = std::fs::remove_file(file);
 }

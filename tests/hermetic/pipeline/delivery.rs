@@ -65,7 +65,7 @@ fn one_series_in_one_millisecond_keeps_every_point() {
     cluster.flush();
     let bridge = Setup::new(&cluster, &sink, "'t'").start();
     sink.wait_for_points("main", RECORDS);
-    assert_eq!(Counters::get(&bridge.0.counters.collisions), 0);
+    assert_eq!(Counters::get(&bridge.0.counters().collisions), 0);
     bridge.stop();
     let points = sink.points("main");
     assert!(points.iter().all(|point| point.time / 1_000_000 == TIME_MS), "a time left its millisecond");
@@ -81,7 +81,7 @@ fn points_that_overwrite_each_other_are_counted() {
     cluster.produce("t", 0, (0..300).map(|n| format!(r#"{{"n":{n},"ts":1700000000}}"#)));
     let bridge = Setup::new(&cluster, &sink, "'t'").mapping("time_key = 'ts'\ntime_format = 'unix'").start();
     wait_until("all are settled", || cluster.committed("t", 1) == [Some(300)]);
-    let collisions = Counters::get(&bridge.0.counters.collisions);
+    let collisions = Counters::get(&bridge.0.counters().collisions);
     bridge.stop();
     assert_eq!(sink.points("main").len(), 1);
     // Collisions between different batches are not counted.
@@ -95,7 +95,7 @@ fn elements_of_one_record_that_overwrite_each_other_are_counted() {
     cluster.produce("t", 0, [r#"[{"v":1,"ts":1700000000},{"v":2,"ts":1700000000},{"v":3,"ts":1700000000}]"#]);
     let bridge = Setup::new(&cluster, &sink, "'t'").mapping("time_key = 'ts'\ntime_format = 'unix'").start();
     wait_until("the record is settled", || cluster.committed("t", 1) == [Some(1)]);
-    let collisions = Counters::get(&bridge.0.counters.collisions);
+    let collisions = Counters::get(&bridge.0.counters().collisions);
     bridge.stop();
     assert_eq!((sink.points("main").len(), collisions), (1, 2));
 }

@@ -18,7 +18,7 @@ fn a_refused_line_is_skipped_alone() {
     let values = ids.iter().enumerate().map(|(n, id)| if n == 123 { conflict.clone() } else { record(id) });
     cluster.produce("t", 0, values);
     sink.wait_for_points("main", 500);
-    let refused = &bridge.0.writer.counters().lines_refused;
+    let refused = &bridge.0.writer().counters().lines_refused;
     wait_until("the line is refused", || refused.load(Relaxed) == 1);
     wait_until("it is settled too", || cluster.committed("t", 1) == [Some(501)]);
     bridge.stop();
@@ -41,7 +41,7 @@ fn a_missing_bucket_blocks_only_its_own_records() {
         .mapping(&format!("{BY_ID}\ntopics = ['bad']\nbucket = 'missing'"))
         .mapping(&format!("{BY_ID}\ntopics = ['good']"))
         .start();
-    wait_until("the missing bucket raises an alarm", || bridge.0.writer.is_blocked(&bucket("missing")));
+    wait_until("the missing bucket raises an alarm", || bridge.0.writer().is_blocked(&bucket("missing")));
     produce(100, 200);
     sink.wait_for_points("main", 200);
     wait_until("the good topic is committed", || cluster.committed_in_all("good", 2) == 200);
@@ -71,7 +71,7 @@ fn topics_of_a_pattern_have_their_own_buckets() {
     let bridge = setup(r"^site\.(?<site>[^.]*)$").start();
     let blocked = |topic: &str| {
         let of_topic = Scope::Topic(topic.to_owned());
-        let mut alarms = bridge.0.writer.alarms().into_iter();
+        let mut alarms = bridge.0.writer().alarms().into_iter();
         alarms.find(|alarm| alarm.blocks && alarm.cause == "no_destination" && alarm.scope == of_topic)
     };
     wait_until("the topic without a bucket is blocked", || blocked("site.").is_some());
@@ -118,7 +118,7 @@ fn endless_salvage_stops_no_other_destination() {
         if n.is_multiple_of(2) { record(&n.to_string()) } else { format!(r#"{{"id":"{n}","v":"text"}}"#) }
     };
     cluster.produce("bad", 0, (0..20_000).map(mixed));
-    let refused = &bridge.0.writer.counters().lines_refused;
+    let refused = &bridge.0.writer().counters().lines_refused;
     wait_until("lines are refused", || refused.load(Relaxed) > 0);
     cluster.produce("good", 0, (0..2_000).map(|n| record(&n.to_string())));
     sink.wait_for_points("main", 2_000);

@@ -23,8 +23,8 @@ fn two_consumers_of_one_bridge_share_the_partitions() {
     let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
     let mut want = produce(&cluster, "a");
     let bridge = Setup::new(&cluster, &sink, "'t'").kafka("consumers = 2").mapping(BY_ID).start();
-    wait_until("both were assigned some", || Counters::get(&bridge.0.counters.rebalances) >= 2);
-    let assigned = || Counters::get(&bridge.0.counters.assigned_partitions);
+    wait_until("both were assigned some", || Counters::get(&bridge.0.counters().rebalances) >= 2);
+    let assigned = || Counters::get(&bridge.0.counters().assigned_partitions);
     want.extend(produce(&cluster, "b"));
     wait_until("all are stored", || sink.ids("main").len() == want.len());
     wait_until("every partition is assigned", || assigned() == PARTITIONS as u64);
@@ -52,7 +52,7 @@ fn come_and_go(change: impl FnOnce(Setup) -> Setup) {
     wait_until("the first reads", || first.records() > 0);
     let second = setup.start();
     want.extend(produce(&cluster, "b"));
-    wait_until("the second has a share", || Counters::get(&second.0.counters.assigned_partitions) > 0);
+    wait_until("the second has a share", || Counters::get(&second.0.counters().assigned_partitions) > 0);
     want.extend(produce(&cluster, "c"));
     wait_until("all are stored", || sink.ids("main").len() == want.len());
     first.stop();
@@ -72,11 +72,11 @@ fn a_rebalance_while_fetches_fail_skips_no_record() {
     wait_until("all are stored", || sink.ids("main").len() == want.len());
     cluster.fail_fetches(true);
     wait_until("the errors are counted", || {
-        Counters::get(&first.0.counters.fetch_errors) >= PARTITIONS as u64
+        Counters::get(&first.0.counters().fetch_errors) >= PARTITIONS as u64
     });
     want.extend(produce(&cluster, "b"));
     let second = setup.start();
-    wait_until("the second has a share", || Counters::get(&second.0.counters.assigned_partitions) > 0);
+    wait_until("the second has a share", || Counters::get(&second.0.counters().assigned_partitions) > 0);
     cluster.fail_fetches(false);
     wait_until("all are committed", || cluster.committed_in_all("t", PARTITIONS) == want.len() as i64);
     let stored = sink.ids("main");
@@ -99,8 +99,9 @@ fn a_blocked_bridge_stays_in_the_group_beyond_the_poll_interval() {
         .kafka(&format!("librdkafka.'max.poll.interval.ms' = {}", interval.as_millis()))
         .mapping(BY_ID)
         .start();
-    let rebalances = || Counters::get(&bridge.0.counters.rebalances);
-    let blocked_for = || bridge.0.writer.alarms().iter().map(|alarm| alarm.lasting).max().unwrap_or_default();
+    let rebalances = || Counters::get(&bridge.0.counters().rebalances);
+    let blocked_for =
+        || bridge.0.writer().alarms().iter().map(|alarm| alarm.lasting).max().unwrap_or_default();
     wait_until("the bridge is blocked for longer than the interval, twice", || {
         blocked_for() > interval * 2 + interval / 2
     });

@@ -34,7 +34,7 @@ fn bad_records_are_dead_lettered_with_their_own_reason() {
             let setup = Setup::new(&cluster, &sink, "'t'").database(api).mapping(&mapping);
             let bridge = setup.top(&folder.table()).start();
             wait_until("all are committed", || cluster.committed("t", 1) == [Some(1_000)]);
-            assert!(bridge.0.writer.alarms().is_empty());
+            assert!(bridge.0.writer().alarms().is_empty());
             bridge.stop();
             assert_eq!(points(&sink), 990);
             let letters = folder.letters();
@@ -60,7 +60,7 @@ fn a_limit_of_tables_blocks_only_the_topic_that_exceeds_it() {
         cluster.create_topic("b", 1);
         cluster.produce("b", 0, ["3"].map(record));
         wait_until("the topic is blocked", || {
-            bridge.0.writer.alarms().iter().any(|alarm| alarm.cause == "server_limit")
+            bridge.0.writer().alarms().iter().any(|alarm| alarm.cause == "server_limit")
         });
         cluster.produce("a", 0, ["4"].map(record));
         wait_until("the other topic flows", || cluster.committed("a", 1) == [Some(3)]);

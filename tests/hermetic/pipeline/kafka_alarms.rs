@@ -64,7 +64,7 @@ fn a_broker_that_answers_nothing_raises_an_alarm_that_counts_from_its_last_answe
     cluster.delay_answers(Duration::from_secs(25));
     wait_until("the alarm is raised", || is_raised(address, "kafka_unreachable"));
     assert_told(address, "kafka_unreachable", "all topics", "answers no request");
-    let lasting = bridge.0.writer.alarms().remove(0).lasting;
+    let lasting = bridge.0.writer().alarms().remove(0).lasting;
     assert!(lasting >= Duration::from_secs(14), "{lasting:?}");
     cluster.delay_answers(Duration::ZERO);
     wait_until("the alarm ends", || !is_raised(address, "kafka_unreachable"));
@@ -127,8 +127,8 @@ fn one_broker_of_three_that_is_down_raises_no_alarm() {
     sink.wait_for_points("main", 3);
     let is_connected = || {
         let metrics = get(address, "/metrics");
-        let of = |line: &&str| line.starts_with("kafka_influx_bridge_kafka_broker_connected{");
-        metrics.lines().filter(of).any(|line| line.contains("/3\"") && line.ends_with(" 1"))
+        let is_connection = |line: &&str| line.starts_with("kafka_influx_bridge_kafka_broker_connected{");
+        metrics.lines().filter(is_connection).any(|line| line.contains("/3\"") && line.ends_with(" 1"))
     };
     wait_until("the third broker is connected", is_connected);
     cluster.set_broker_up(3, false);

@@ -56,7 +56,7 @@ fn each_bad_record_has_one_letter_with_its_original() {
     sink.wait_for_points("main", 1);
     cluster.produce("t", 0, &values);
     wait_until("all are committed", || cluster.committed("t", 1) == [Some(5)]);
-    assert_eq!(Counters::get(&bridge.0.counters.dead_letters), 3);
+    assert_eq!(Counters::get(&bridge.0.counters().dead_letters), 3);
     bridge.stop();
     assert_eq!(sink.ids("main"), ["a", "b", "c"]);
     let mut letters = folder.letters();
@@ -124,7 +124,7 @@ fn letters_that_cant_be_written_block_only_their_records() {
     fs::rename(&folder.0, &away).unwrap();
     cluster.produce("t", 0, ["not json".to_owned(), record("b")]);
     let alarm =
-        || bridge.0.writer.alarms().into_iter().find(|alarm| alarm.scope.to_string() == "dead letters");
+        || bridge.0.writer().alarms().into_iter().find(|alarm| alarm.scope.to_string() == "dead letters");
     wait_until("the block raises an alarm", || alarm().is_some_and(|alarm| alarm.blocks));
     assert!(alarm().unwrap().why.contains("letters.jsonl"), "{:?}", alarm());
     assert_eq!(cluster.committed("t", 1), [Some(1)]);
@@ -156,8 +156,8 @@ fn many_records_of_one_cause_all_have_their_letters() {
     wait_until("all are committed", || cluster.committed_in_all("t", 3) == 3_001);
     bridge.stop();
     let letters = folder.letters();
-    let of = |stage: &str| letters.iter().filter(|letter| letter["stage"] == stage).count();
-    assert_eq!((of("write"), of("map")), (3 * 334, 3 * 333));
+    let letters_of = |stage: &str| letters.iter().filter(|letter| letter["stage"] == stage).count();
+    assert_eq!((letters_of("write"), letters_of("map")), (3 * 334, 3 * 333));
     assert_eq!(sink.points("main").len(), 1 + 3 * 333);
 }
 

@@ -32,7 +32,7 @@ fn records_deleted_by_retention_are_counted_and_reading_resumes_at_the_earliest(
     let bridge = setup.start();
     wait_until("the last is stored", || sink.ids("main").contains(&"b009".to_owned()));
     let stored = sink.ids("main").len() as u64 - 2;
-    let skipped = || Counters::get(&bridge.0.counters.skipped);
+    let skipped = || Counters::get(&bridge.0.counters().skipped);
     wait_until("the skipped ones are counted", || skipped() > 0);
     assert!(stored < 10, "nothing was deleted");
     assert_eq!((skipped(), stored), (10 - stored, 10 - skipped()));
@@ -50,7 +50,7 @@ fn an_offset_beyond_the_end_is_replaced() {
     wait_until("it is committed", || cluster.committed("t", 1) == [Some(5)]);
     cluster.produce("t", 0, records("b", 5));
     wait_until("the next are committed as usual", || cluster.committed("t", 1) == [Some(10)]);
-    assert_eq!(Counters::get(&bridge.0.counters.skipped), 0);
+    assert_eq!(Counters::get(&bridge.0.counters().skipped), 0);
     bridge.stop();
 }
 

@@ -15,7 +15,7 @@ const PROBES: ProbeDelays =
     ProbeDelays { first: Duration::from_millis(100), max: Duration::from_millis(400) };
 
 fn blocks(bridge: &Bridge, topic: &str) -> bool {
-    bridge.0.writer.alarms().iter().any(|alarm| {
+    bridge.0.writer().alarms().iter().any(|alarm| {
         alarm.blocks && alarm.cause == "reject_rate" && alarm.scope == Scope::Topic(topic.to_owned())
     })
 }
@@ -32,7 +32,7 @@ fn a_mistyped_time_key_skips_no_topic() {
     };
     let bridge = setup("time_key = 'tiem'\ntime_format = 'unix'").start();
     wait_until("the topic is blocked", || blocks(&bridge, "typo"));
-    let alarm = bridge.0.writer.alarms().remove(0);
+    let alarm = bridge.0.writer().alarms().remove(0);
     assert!(alarm.why.contains("time_key") && alarm.remedy.contains("rate_max"), "{alarm:?}");
     // Its records stay in Kafka while other topics flow; so do later ones.
     cluster.produce("typo", 0, (3_000..3_100).map(|n| record(&n.to_string())));
@@ -60,7 +60,7 @@ fn a_topic_of_refused_lines_is_blocked() {
     // The field has numbers already. Lines that are in flight or open when the first batch is refused are refused, too.
     cluster.produce("t", 0, (0..30_000).map(|n| format!(r#"{{"id":"{n}","v":"text"}}"#)));
     wait_until("the topic is blocked", || blocks(&bridge, "t"));
-    let refused = bridge.0.writer.counters().lines_refused.load(Relaxed);
+    let refused = bridge.0.writer().counters().lines_refused.load(Relaxed);
     assert!((1_000..20_000).contains(&refused), "{refused}");
     bridge.stop();
     let committed = cluster.committed("t", 1)[0].unwrap();
@@ -85,7 +85,7 @@ fn a_topic_of_refused_lines_resumes_by_itself_and_loses_nothing() {
         cluster.produce("t", partition, text);
     }
     wait_until("the topic is blocked", || blocks(&bridge, "t"));
-    let writer = bridge.0.writer.counters();
+    let writer = bridge.0.writer().counters();
     let at_first = writer.lines_refused.load(Relaxed);
     wait_until("probes are refused", || writer.lines_refused.load(Relaxed) > at_first + 20);
     assert!(blocks(&bridge, "t"));
@@ -155,13 +155,13 @@ fn the_first_rejected_records_stay_uncommitted_until_the_first_point() {
     cluster.create_topic("good", 1);
     cluster.produce("quiet", 0, (0..5).map(|_| "no json"));
     let setup = Setup::new(&cluster, &sink, "['quiet', 'good']").mapping(BY_ID);
-    let undecided = |bridge: &Bridge| bridge.0.counters.unsettled_times.undecided();
+    let undecided = |bridge: &Bridge| bridge.0.counters().unsettled_times.undecided();
     for start in 0..2 {
         let bridge = setup.start();
         wait_until("the records are read", || undecided(&bridge) == 5);
         cluster.produce("good", 0, [record(&start.to_string())]);
         wait_until("the other topic is committed", || cluster.committed("good", 1) == [Some(start + 1)]);
-        assert_eq!(bridge.0.writer.alarms(), []);
+        assert_eq!(bridge.0.writer().alarms(), []);
         bridge.stop();
         assert_eq!(cluster.committed("quiet", 2), [None, None]);
     }
@@ -181,7 +181,7 @@ fn a_reload_reads_undecided_records_again_by_the_corrected_mapping() {
     cluster.produce("t", 0, (0..5).map(|n| record(&n.to_string())));
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
     let mut bridge = setup.clone().mapping_key("time_key = 'tiem'\ntime_format = 'unix'").start();
-    wait_until("all are undecided", || bridge.0.counters.unsettled_times.undecided() == 5);
+    wait_until("all are undecided", || bridge.0.counters().unsettled_times.undecided() == 5);
     bridge.0.reload(&setup.config()).unwrap();
     sink.wait_for_points("main", 5);
     wait_until("all are committed", || cluster.committed("t", 1) == [Some(5)]);
@@ -196,7 +196,7 @@ fn with_dead_letters_the_first_rejected_records_settle_at_once() {
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).top("[dead_letter]\ntopic = 'letters'");
     let bridge = setup.start();
     wait_until("all are committed", || cluster.committed("t", 1) == [Some(5)]);
-    assert_eq!(bridge.0.counters.unsettled_times.undecided(), 0);
+    assert_eq!(bridge.0.counters().unsettled_times.undecided(), 0);
     bridge.stop();
 }
 
@@ -243,7 +243,7 @@ fn the_reject_limit_can_be_disabled() {
         .top("[reject]\nrate_max = 1.0")
         .start();
     wait_until("all are skipped", || cluster.committed("t", 1) == [Some(3_000)]);
-    assert!(bridge.0.writer.alarms().is_empty());
+    assert!(bridge.0.writer().alarms().is_empty());
     bridge.stop();
 }
 
@@ -274,7 +274,7 @@ fn a_limit_on_series_blocks_its_topic_until_it_is_raised() {
     cluster.produce("limited", 1, (0..EACH).map(|n| record(&format!("old-1-{n}"))));
     let setup = Setup::new(&cluster, &sink, "['limited', 'good']").mapping(BY_ID);
     let bridge = setup.start_with(PipelineOptions { probes: PROBES, ..PipelineOptions::default() });
-    let alarm = || bridge.0.writer.alarms().into_iter().find(|alarm| alarm.cause == "server_limit");
+    let alarm = || bridge.0.writer().alarms().into_iter().find(|alarm| alarm.cause == "server_limit");
     wait_until("the topic is blocked", || alarm().is_some());
     let alarm = alarm().unwrap();
     assert_eq!((alarm.blocks, &alarm.scope), (true, &Scope::Topic("limited".to_owned())));
@@ -282,14 +282,14 @@ fn a_limit_on_series_blocks_its_topic_until_it_is_raised() {
 
     cluster.produce("good", 0, (0..EACH).map(|n| record(&format!("good-{n}"))));
     wait_until("the other topic flows", || cluster.committed("good", 1) == [Some(EACH as i64)]);
-    let writer = bridge.0.writer.counters();
+    let writer = bridge.0.writer().counters();
     let requests = sink.requests();
     wait_until("the topic is probed", || sink.requests() > requests + 10);
     assert_eq!(
-        bridge.0.writer.alarms().len(),
+        bridge.0.writer().alarms().len(),
         1,
         "only this topic is blocked: {:?}",
-        bridge.0.writer.alarms()
+        bridge.0.writer().alarms()
     );
     let committed = cluster.committed("limited", 2);
     assert!(committed[0].is_none_or(|next| next <= 9), "the first new series is record 9: {committed:?}");
@@ -297,7 +297,7 @@ fn a_limit_on_series_blocks_its_topic_until_it_is_raised() {
     is_raised.store(true, Relaxed);
     let all = Some(EACH as i64);
     wait_until("all are committed", || cluster.committed("limited", 2) == [all, all]);
-    wait_until("the alarm ends", || bridge.0.writer.alarms().is_empty());
+    wait_until("the alarm ends", || bridge.0.writer().alarms().is_empty());
     assert_eq!(sink.points("main").len(), 3 * EACH);
     assert_eq!(writer.lines_refused.load(Relaxed), 0);
     bridge.stop();

@@ -83,13 +83,13 @@ fn a_reload_changes_the_mapping_without_a_rebalance() {
     let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
     let mut bridge = setup(&cluster, &sink, 0).kafka("consumers = 2").start();
     wait_until("both have stored some", || {
-        Counters::get(&bridge.0.counters.assigned_partitions) == PARTITIONS as u64
+        Counters::get(&bridge.0.counters().assigned_partitions) == PARTITIONS as u64
     });
-    wait_until("the group is at rest", || Counters::get(&bridge.0.counters.rebalances) >= 2);
+    wait_until("the group is at rest", || Counters::get(&bridge.0.counters().rebalances) >= 2);
     let mut rebalances = 0;
     let count = under_load(&cluster, || {
         wait_until("records flow", || sink.lines_stored() > 500);
-        rebalances = Counters::get(&bridge.0.counters.rebalances);
+        rebalances = Counters::get(&bridge.0.counters().rebalances);
         let reloaded = reload(&mut bridge, &setup(&cluster, &sink, 1).kafka("consumers = 2"));
         assert_eq!((reloaded.changes.to_string().as_str(), reloaded.read_again), ("mapping", 0));
         let stored = sink.lines_stored();
@@ -97,7 +97,7 @@ fn a_reload_changes_the_mapping_without_a_rebalance() {
     });
     let all = count * PARTITIONS as usize;
     sink.wait_for_points("main", all);
-    assert_eq!(Counters::get(&bridge.0.counters.rebalances), rebalances);
+    assert_eq!(Counters::get(&bridge.0.counters().rebalances), rebalances);
     bridge.stop();
     let partitions = assert_switched_once(&sink, &["main"], count);
     assert!(partitions.values().all(|rules| rules[0] == "00" && rules[rules.len() - 1] == "01"));
@@ -171,15 +171,15 @@ fn a_corrected_token_ends_a_block() {
     }
     let mut bridge = with("wrong", 0).start();
     wait_until("the bridge is blocked, with its memory full", || {
-        !bridge.0.writer.alarms().is_empty() && bridge.records() > 100
+        !bridge.0.writer().alarms().is_empty() && bridge.records() > 100
     });
     // The first correction is wrong, too.
     reload(&mut bridge, &with("wrong-too", 1));
-    wait_until("the bridge is blocked again", || !bridge.0.writer.alarms().is_empty());
+    wait_until("the bridge is blocked again", || !bridge.0.writer().alarms().is_empty());
     let reloaded = reload(&mut bridge, &with("right", 2));
     assert_eq!(reloaded.changes.to_string(), "mapping, influx");
     sink.wait_for_points("main", 8_000);
-    wait_until("the alarm ends", || bridge.0.writer.alarms().is_empty());
+    wait_until("the alarm ends", || bridge.0.writer().alarms().is_empty());
     bridge.stop();
     let partitions = assert_switched_once(&sink, &["main"], 2_000);
     assert!(partitions.values().flatten().all(|rules| rules == "02"), "stored by rules that had not got in");
@@ -218,7 +218,7 @@ fn a_blocked_topic_resumes_with_a_corrected_mapping() {
     }
     let mut bridge = wrong.start();
     let holds = |bridge: &Bridge| {
-        bridge.0.writer.alarms().iter().any(|alarm| alarm.scope == Scope::Topic("t".to_owned()))
+        bridge.0.writer().alarms().iter().any(|alarm| alarm.scope == Scope::Topic("t".to_owned()))
     };
     wait_until("the topic is blocked", || holds(&bridge));
     // Now the topic is paused, and some of its records were left unsettled.
@@ -318,7 +318,7 @@ fn reloads_while_members_come_and_go_lose_nothing() {
         let mut rules = 0;
         for _ in 0..3 {
             let second = setup(&cluster, &sink, rules).start();
-            let has_share = || Counters::get(&second.0.counters.assigned_partitions) > 0;
+            let has_share = || Counters::get(&second.0.counters().assigned_partitions) > 0;
             wait_until("the second has a share", || {
                 rules += 1;
                 reload(&mut first, &setup(&cluster, &sink, rules));

@@ -32,7 +32,7 @@ fn setup(cluster: &Cluster, sink: &Sink, server: &SchemaServer, topics: &str, ke
 
 fn alarm(bridge: &Bridge, cause: &str) -> Option<Alarm> {
     let is_topic = |alarm: &Alarm| alarm.scope == Scope::Topic("t".to_owned()) && alarm.cause == cause;
-    bridge.0.writer.alarms().into_iter().find(is_topic)
+    bridge.0.writer().alarms().into_iter().find(is_topic)
 }
 
 fn ids(count: usize) -> Vec<String> {

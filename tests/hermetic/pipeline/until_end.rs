@@ -12,7 +12,7 @@ use std::time::Duration;
 use testkit::receiver::Reply;
 
 fn stored(bridge: &Bridge) -> u64 {
-    Counters::get(&bridge.0.writer.counters().lines_stored)
+    Counters::get(&bridge.0.writer().counters().lines_stored)
 }
 
 #[test]

@@ -55,13 +55,16 @@ impl<'a> Scene<'a> {
 fn influxdb_behind_tls() {
     let live = Live::take_turn();
     let secure = SecureKafka::shared(&live);
-    let of = &secure.certificates;
-    let own = OwnInflux::start(&live, &["--tls-cert", &of.pem("server"), "--tls-key", &of.key("server")]);
+    let certificates = &secure.certificates;
+    let own = OwnInflux::start(
+        &live,
+        &["--tls-cert", &certificates.pem("server"), "--tls-key", &certificates.key("server")],
+    );
     let bucket = own.influx.create_bucket(live.name("tls"));
     let scene = Scene::new(&live, bucket);
     let url = own.influx.url();
-    let ca = format!("[influx.tls]\nca_file = '{}'\n", of.pem("ca"));
-    let stranger = format!("[influx.tls]\nca_file = '{}'\n", of.pem("stranger"));
+    let ca = format!("[influx.tls]\nca_file = '{}'\n", certificates.pem("ca"));
+    let stranger = format!("[influx.tls]\nca_file = '{}'\n", certificates.pem("stranger"));
     scene.assert_stores("tls", url, &ca, &[]);
     scene.assert_stores("tls_by_name", &url.replace("127.0.0.1", "localhost"), &ca, &[]);
     scene.assert_stores("tls_unverified", url, "[influx.tls]\nverify = false\n", &[]);
@@ -93,16 +96,16 @@ fn influxdb_behind_tls() {
 fn influxdb_behind_tls_with_client_certificates() {
     let live = Live::take_turn();
     let secure = SecureKafka::shared(&live);
-    let (of, influx) = (&secure.certificates, live.influx2());
+    let (certificates, influx) = (&secure.certificates, live.influx2());
     let scene = Scene::new(&live, influx.create_bucket(live.name("mutual")));
-    let url = format!("https://{}", tls_before(influx.url(), of, "server"));
-    let ca = format!("[influx.tls]\nca_file = '{}'\n", of.pem("ca"));
+    let url = format!("https://{}", tls_before(influx.url(), certificates, "server"));
+    let ca = format!("[influx.tls]\nca_file = '{}'\n", certificates.pem("ca"));
     let with = |name: &str| format!("{ca}{}", client_certificate(secure, name, name));
     scene.assert_stores("mutual", &url, &with("client"), &[]);
     let wanted = ["influx.tls.cert_file"];
     scene.assert_blocked("mutual_without", &url, &ca, &[], &wanted);
     scene.assert_blocked("mutual_stranger", &url, &with("stranger"), &[], &wanted);
-    let expired = format!("https://{}", tls_before(influx.url(), of, "expired"));
+    let expired = format!("https://{}", tls_before(influx.url(), certificates, "expired"));
     scene.assert_blocked("expired", &expired, &with("client"), &[], &["expired", "renew"]);
     let plain = influx.url().replace("http:", "https:");
     scene.assert_blocked("https_to_http", &plain, &ca, &[], &["http://"]);

@@ -132,7 +132,7 @@ fn denied_topics_and_groups_are_alarms_until_they_are_allowed() {
 fn files_that_cannot_be_used_are_named_at_once() {
     let live = Live::take_turn();
     let secure = SecureKafka::shared(&live);
-    let of = &secure.certificates;
+    let certificates = &secure.certificates;
     let locked = client_certificate(secure, "client", "locked");
     let not_pem = secure.file("not.pem", "no PEM");
     let f = |name: &str, security: String, influx: &str, want: &str| {
@@ -160,7 +160,8 @@ fn files_that_cannot_be_used_are_named_at_once() {
     f("unreadable", "[kafka.tls]\nca_file = '/nowhere/ca.pem'\n".to_owned(), NOWHERE, "can't be read");
     let influx = |files: &str| format!("{}\n[influx.tls]\n{files}", NOWHERE.replace("http:", "https:"));
     f("InfluxDB: no PEM", String::new(), &influx(&format!("ca_file = '{not_pem}'")), "influx.tls.ca_file");
-    let locked = format!("cert_file = '{}'\nkey_file = '{}'", of.pem("client"), of.key("locked"));
+    let locked =
+        format!("cert_file = '{}'\nkey_file = '{}'", certificates.pem("client"), certificates.key("locked"));
     f("InfluxDB: a locked key", String::new(), &influx(&locked), "the key unencrypted");
     f("InfluxDB: unreadable", String::new(), &influx("ca_file = '/nowhere/ca.pem'"), "can't be read");
 }

@@ -40,8 +40,8 @@ fn scram(secure: &SecureKafka) -> String {
 }
 
 fn client_certificate(secure: &SecureKafka, name: &str, key: &str) -> String {
-    let of = &secure.certificates;
-    format!("cert_file = '{}'\nkey_file = '{}'\n", of.pem(name), of.key(key))
+    let certificates = &secure.certificates;
+    format!("cert_file = '{}'\nkey_file = '{}'\n", certificates.pem(name), certificates.key(key))
 }
 
 fn assert_no_secrets(text: &str, more: &[&str]) {

@@ -136,7 +136,7 @@ impl Kafka {
     }
 
     /// Produces each record in its own transaction, which is committed or aborted.
-    pub fn transactions(&self, topic: &str, of: impl IntoIterator<Item = (bool, Vec<Produced>)>) {
+    pub fn transactions(&self, topic: &str, transactions: impl IntoIterator<Item = (bool, Vec<Produced>)>) {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.brokers).set("transactional.id", topic);
         let kafka = Self {
@@ -144,7 +144,7 @@ impl Kafka {
             producer: config.create_with_context(Failures::default()).unwrap(),
         };
         kafka.producer.init_transactions(PATIENCE).unwrap();
-        for (commits, records) in of {
+        for (commits, records) in transactions {
             kafka.producer.begin_transaction().unwrap();
             // The records must be in the topic before the transaction ends.
             kafka.produce(topic, records);

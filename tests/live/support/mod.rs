@@ -34,6 +34,7 @@ pub mod seed;
 mod signals;
 #[path = "../../support/tcp_proxy.rs"]
 pub mod tcp_proxy;
+mod telegraf;
 mod tmpfs;
 
 pub use bridge::{Bridge, Paused, binary as bridge_binary, run_command};
@@ -56,6 +57,7 @@ pub use prometheus::Prometheus;
 pub use proxies::{Proxy, login_before, tls_before};
 pub use secure_kafka::{PLAIN_PASSWORD, SCRAM_PASSWORD, SecureKafka, USER};
 pub use signals::signal;
+pub use telegraf::run_telegraf_once;
 pub use tmpfs::Tmpfs;
 
 use std::thread;

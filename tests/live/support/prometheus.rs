@@ -38,8 +38,9 @@ impl Prometheus {
 
     /// The samples of an expression: `metric` and `value`. Selectors see this bridge only.
     pub fn query(&self, expression: &str) -> Vec<Value> {
-        let of = format!("extra_label=instance={}", encode(&self.instance));
-        let path = format!("/api/v1/query?nocache=1&time={}&{of}&query={}", self.now, encode(expression));
+        let selection = format!("extra_label=instance={}", encode(&self.instance));
+        let path =
+            format!("/api/v1/query?nocache=1&time={}&{selection}&query={}", self.now, encode(expression));
         let text = self.http.get(&path).unwrap_or_else(|error| panic!("{expression}: {error}"));
         let answer: Value = serde_json::from_str(&text).unwrap();
         answer["data"]["result"].as_array().unwrap().clone()

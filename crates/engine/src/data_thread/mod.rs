@@ -11,11 +11,11 @@ pub use reload::{Reload, ReloadApplied, Request};
 
 use crate::batch::{Budget, Limits};
 use crate::dispatcher::{Dispatcher, DispatcherSettings, Leftover, ReadMode, SettledOffsets};
+use crate::lane_dead_letters::DeadLetterContext;
 use crate::lane_tasks::WritingLanes;
 use crate::offset_tracker::Unsettled;
-use crate::refused_letters::DeadLetterContext;
 use crate::reject_limiter::ProbeDelays;
-use crate::telemetry::{Counters, Heartbeat, UnsettledTimesWriter};
+use crate::telemetry::{Counters, Heartbeat, UnsettledTimestampsWriter};
 use crate::topic_routing::Routing;
 use base::stop::Stop;
 use influx::Writer;
@@ -69,7 +69,7 @@ pub struct DataThread {
     heartbeat: Arc<Heartbeat>,
     /// The number of assigned partitions that was counted last.
     assigned: u64,
-    times: UnsettledTimesWriter,
+    times: UnsettledTimestampsWriter,
     next_times: Instant,
     requests: Receiver<Request>,
     /// The reload under way.
@@ -178,7 +178,7 @@ impl DataThread {
             return;
         }
         if let Err(error) = self.consumer.seek_partitions(offsets_of(&failed), Duration::ZERO) {
-            warn!(%error, "reading can't go back to where it failed");
+            warn!(%error, "reading can't go back to records that could not be fetched: restart the bridge before the next rebalance, which would skip them");
         }
     }
 

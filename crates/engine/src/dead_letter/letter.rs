@@ -82,16 +82,16 @@ pub(super) fn reason_by_name(name: &str) -> &'static str {
 impl Letter {
     /// Allocated memory.
     pub fn bytes(&self) -> usize {
-        let of = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::capacity);
+        let size = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::capacity);
         let headers: usize = self
             .headers
             .iter()
-            .map(|(name, value)| name.capacity() + of(value) + size_of::<(String, Option<Vec<u8>>)>())
+            .map(|(name, value)| name.capacity() + size(value) + size_of::<(String, Option<Vec<u8>>)>())
             .sum();
         size_of::<Self>()
-            + of(&self.key)
-            + of(&self.value)
-            + of(&self.lines)
+            + size(&self.key)
+            + size(&self.value)
+            + size(&self.lines)
             + headers
             + self.why.capacity()
             + self.elements.listed.capacity() * size_of::<usize>()

@@ -45,9 +45,9 @@ pub struct Original {
 impl Original {
     /// Bytes of key, value and headers.
     fn bytes(&self) -> usize {
-        let of = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
-        let headers = self.headers.iter().map(|(name, value)| name.len() + of(value));
-        of(&self.key) + of(&self.value) + headers.sum::<usize>()
+        let size = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let headers = self.headers.iter().map(|(name, value)| name.len() + size(value));
+        size(&self.key) + size(&self.value) + headers.sum::<usize>()
     }
 }
 

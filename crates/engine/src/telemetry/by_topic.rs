@@ -1,10 +1,11 @@
 //! Counts by topic. A data thread adds the counts of its records once per turn; rejected records and refused lines, which are few, are
 //! counted at once.
 
+use base::locks::lock;
 use mapping::Reason;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Topics with counts of their own; further topics are counted together. A regular expression may match any number of topics. An entry
 /// has about 250 bytes, and librdkafka keeps 35 kB for each topic.
@@ -88,7 +89,7 @@ pub struct ByTopic(Mutex<BTreeMap<Arc<str>, Arc<TopicCounters>>>);
 impl ByTopic {
     /// The counters of a topic. A caller that counts often keeps them.
     pub fn of(&self, topic: &str) -> Arc<TopicCounters> {
-        let mut topics = self.lock();
+        let mut topics = lock(&self.0);
         if let Some(counters) = topics.get(topic) {
             return Arc::clone(counters);
         }
@@ -107,11 +108,7 @@ impl ByTopic {
     }
 
     pub fn all(&self) -> BTreeMap<Arc<str>, TopicCounts> {
-        self.lock().iter().map(|(topic, counters)| (Arc::clone(topic), counters.counts())).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<TopicCounters>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0).iter().map(|(topic, counters)| (Arc::clone(topic), counters.counts())).collect()
     }
 }
 

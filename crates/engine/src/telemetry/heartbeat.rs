@@ -1,7 +1,8 @@
 //! Heartbeats of the threads: each thread records one in every turn of its loop.
 
+use base::locks::lock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// The last heartbeat of one thread.
@@ -36,13 +37,13 @@ impl Heartbeats {
     pub fn register(&self, name: String, silence_max: Duration) -> Arc<Heartbeat> {
         let heartbeat = Heartbeat { name, silence_max, start: Instant::now(), last_ms: AtomicU64::new(0) };
         let heartbeat = Arc::new(heartbeat);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&heartbeat));
+        lock(&self.0).push(Arc::clone(&heartbeat));
         heartbeat
     }
 
     /// The threads without a heartbeat for too long, each with the time since its last one.
     pub fn overdue(&self, now: Instant) -> Vec<(String, Duration)> {
-        let heartbeats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let heartbeats = lock(&self.0);
         heartbeats
             .iter()
             .filter_map(|heartbeat| Some((heartbeat.name.clone(), heartbeat.overdue(now)?)))

@@ -3,10 +3,11 @@
 use super::UnsettledTimestamps;
 use super::clients::ClientState;
 use base::TopicPartition;
+use base::locks::lock;
 use kafka::Retentions;
 use rdkafka::statistics::{Partition, Statistics};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Lag and positions of a partition. None: librdkafka does not know the number yet.
@@ -44,7 +45,7 @@ impl Lags {
     /// The lag of all assigned partitions. A partition that moves between consumers may be in both reports for a moment.
     pub fn all(&self) -> Snapshot {
         let mut all = Snapshot::new();
-        for report in self.reports().values() {
+        for report in lock(&self.0).values() {
             for (at, lag) in &report.partitions {
                 let merged = all.entry(at.clone()).or_default();
                 merged.unread = merged.unread.max(lag.unread);
@@ -76,16 +77,12 @@ impl Lags {
 
     /// The known retentions of the assigned topics.
     pub fn retentions(&self) -> Retentions {
-        self.reports().values().flat_map(|report| report.retentions.clone()).collect()
+        lock(&self.0).values().flat_map(|report| report.retentions.clone()).collect()
     }
 
     /// The state of each consumer's client.
     pub fn clients(&self) -> Vec<(usize, ClientState)> {
-        self.reports().iter().map(|(consumer, report)| (*consumer, report.client.clone())).collect()
-    }
-
-    fn reports(&self) -> MutexGuard<'_, BTreeMap<usize, ConsumerReport>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0).iter().map(|(consumer, report)| (*consumer, report.client.clone())).collect()
     }
 }
 
@@ -118,7 +115,7 @@ impl LagReporter {
         self.reported = Some(statistics.ts);
         let mut partitions = snapshot(statistics, self.from_start);
         let (client, retentions) = (ClientState::of(statistics), retentions.clone());
-        let mut all = self.lags.reports();
+        let mut all = lock(&self.lags.0);
         let report = all.entry(self.consumer).or_default();
         let now = now_ns();
         for (at, lag) in &mut partitions {
@@ -131,7 +128,7 @@ impl LagReporter {
 
 impl Drop for LagReporter {
     fn drop(&mut self) {
-        self.lags.reports().remove(&self.consumer);
+        lock(&self.lags.0).remove(&self.consumer);
     }
 }
 
@@ -304,13 +301,13 @@ mod tests {
         first.report(Some(&statistics(1, partitions)), &Retentions::new());
         let second = reports(&lags, 1, 1, vec![partition(0, 80, 10), partition(1, 100, 7)]);
         let at = |number| ("t".to_owned(), number);
-        let of = |all: &Snapshot, number| all.get(&at(number)).map(|lag| (lag.unread, lag.uncommitted));
+        let lag_of = |all: &Snapshot, number| all.get(&at(number)).map(|lag| (lag.unread, lag.uncommitted));
         let all = lags.all();
         assert_eq!(all.keys().cloned().collect::<Vec<_>>(), [at(0), at(1)]);
-        assert_eq!(of(&all, 0), Some((Some(20), Some(30))));
+        assert_eq!(lag_of(&all, 0), Some((Some(20), Some(30))));
         // A revoked partition is gone with the next statistics.
         first.report(Some(&statistics(2, vec![])), &Retentions::new());
-        assert_eq!(of(&lags.all(), 0), Some((Some(20), Some(10))));
+        assert_eq!(lag_of(&lags.all(), 0), Some((Some(20), Some(10))));
         // The report of a consumer is removed with its reporter.
         drop(second);
         assert!(lags.all().is_empty());

@@ -19,4 +19,4 @@ pub use heartbeat::{Heartbeat, Heartbeats};
 pub use lag::{LagReporter, Lags, PartitionLag};
 pub use newest_rejections::{Rejected, RejectedRecord, Rejections};
 pub use partitions::{PartitionState, partitions};
-pub use unsettled_timestamps::{UnsettledTimesWriter, UnsettledTimestamps};
+pub use unsettled_timestamps::{UnsettledTimestamps, UnsettledTimestampsWriter};

@@ -1,10 +1,11 @@
 //! The newest rejected and refused records, for the status page: a bounded sample.
 
+use base::locks::lock;
 use base::text::{printable, printable_bytes};
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Records that are kept, enough for a person to look at.
@@ -77,7 +78,7 @@ impl Rejections {
             why: printable(&rejected.why.to_string(), SHOWN_MAX),
             text: self.keeps_text.then(|| printable_bytes(rejected.text, SHOWN_MAX)),
         };
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock(&self.last);
         if last.len() == KEPT_MAX {
             last.pop_front();
         }
@@ -86,7 +87,7 @@ impl Rejections {
 
     /// The kept records, newest first.
     pub fn last(&self) -> Vec<Rejected> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = lock(&self.last);
         last.iter().rev().cloned().collect()
     }
 

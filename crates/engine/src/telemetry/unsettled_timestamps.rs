@@ -2,8 +2,9 @@
 
 use crate::offset_tracker::PartitionTimes;
 use base::TopicPartition;
+use base::locks::lock;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 type ByWriter = BTreeMap<u64, Vec<(Arc<TopicPartition>, PartitionTimes)>>;
 
@@ -13,16 +14,16 @@ pub struct UnsettledTimestamps(Arc<Mutex<(u64, ByWriter)>>);
 
 /// Writes the reports of one data thread. Its report is removed when the writer is dropped.
 #[derive(Debug)]
-pub struct UnsettledTimesWriter {
+pub struct UnsettledTimestampsWriter {
     all: UnsettledTimestamps,
     number: u64,
 }
 
 impl UnsettledTimestamps {
     /// Registers a data thread.
-    pub fn writer(&self) -> UnsettledTimesWriter {
+    pub fn writer(&self) -> UnsettledTimestampsWriter {
         self.with(|(writers, _)| *writers += 1);
-        UnsettledTimesWriter { all: self.clone(), number: self.with(|(writers, _)| *writers) }
+        UnsettledTimestampsWriter { all: self.clone(), number: self.with(|(writers, _)| *writers) }
     }
 
     /// The times of all assigned partitions. If two consumers report a partition that moves, the older time counts.
@@ -46,18 +47,18 @@ impl UnsettledTimestamps {
     }
 
     fn with<T>(&self, read: impl FnOnce(&mut (u64, ByWriter)) -> T) -> T {
-        read(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        read(&mut lock(&self.0))
     }
 }
 
-impl UnsettledTimesWriter {
+impl UnsettledTimestampsWriter {
     /// Replaces the report of this data thread.
     pub fn write(&self, times: Vec<(Arc<TopicPartition>, PartitionTimes)>) {
         self.all.with(|(_, reports)| reports.insert(self.number, times));
     }
 }
 
-impl Drop for UnsettledTimesWriter {
+impl Drop for UnsettledTimestampsWriter {
     fn drop(&mut self) {
         self.all.with(|(_, reports)| reports.remove(&self.number));
     }

@@ -47,10 +47,10 @@ pub fn dialect(destination: &Destination, server: Server, no_sync: bool) -> Box<
             Box::new(v3::Database { endpoint, version: None, no_sync })
         }
         (Server::QuestDb, v3::Endpoint::V1(database)) => {
-            Box::new(questdb::Tables { endpoint: Box::new(database) })
+            Box::new(questdb::QuestDb { endpoint: Box::new(database) })
         }
         (Server::QuestDb, v3::Endpoint::V2(bucket)) => {
-            Box::new(questdb::Tables { endpoint: Box::new(bucket) })
+            Box::new(questdb::QuestDb { endpoint: Box::new(bucket) })
         }
         (Server::Unknown, v3::Endpoint::V1(database)) => Box::new(database),
         (Server::Unknown, v3::Endpoint::V2(bucket)) => Box::new(bucket),

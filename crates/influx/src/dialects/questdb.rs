@@ -6,13 +6,13 @@ use super::phrase::{LimitScope, Phrases, Quoting, ServerLimit, Trace, line_cause
 use crate::cause::Cause;
 use base::Credential;
 
-/// A server, addressed through the endpoint of another dialect.
-pub struct Tables<'a> {
+/// A `QuestDB` server, addressed through the endpoint of another dialect.
+pub struct QuestDb<'a> {
     pub endpoint: Box<dyn Dialect + 'a>,
 }
 
 // A table is created by its first line.
-impl Dialect for Tables<'_> {
+impl Dialect for QuestDb<'_> {
     fn write_target(&self) -> Target<'_> {
         self.endpoint.write_target()
     }

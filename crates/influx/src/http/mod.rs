@@ -1,14 +1,16 @@
 //! The HTTP client of one address: TLS, proxies, timeouts.
 
-use crate::error::{ClientError, error_chain};
-use crate::settings::{Connection, Tls};
-use base::http::http_builder;
+use crate::answer::WORDS_CHARS_MAX;
+use crate::error::ClientError;
+use crate::settings::Connection;
+use base::certificates::Certificates;
+use base::http::{error_chain, http_builder};
+use base::locks::lock;
+use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Certificate, Identity, Url};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Default of [`Dialing::age_max`]. A connection in constant use never becomes idle, so it would stay with an address
@@ -63,20 +65,15 @@ struct CurrentClient {
     since: Instant,
 }
 
-/// Settings from which a client is built. Certificates are read once, so a file that is being replaced cannot stop writing.
+/// Settings from which a client is built.
 #[derive(Debug)]
 struct ClientSettings {
     url: Url,
     timeout: Duration,
     /// `None`: plain HTTP.
-    tls: Option<TlsSettings>,
+    certificates: Option<Certificates>,
+    verifies: bool,
     dialing: Dialing,
-}
-
-struct TlsSettings {
-    authorities: Vec<Certificate>,
-    identity: Option<Identity>,
-    verify: bool,
 }
 
 impl HttpClient {
@@ -86,8 +83,15 @@ impl HttpClient {
         dialing: Dialing,
         now: Instant,
     ) -> Result<Self, ClientError> {
-        let tls = if url.scheme() == "https" { Some(TlsSettings::read(&connection.tls)?) } else { None };
-        let settings = ClientSettings { url: url.clone(), timeout: connection.timeout, tls, dialing };
+        let Connection { tls, timeout, .. } = connection;
+        let certificates = (url.scheme() == "https").then(|| tls.files.read("influx.tls")).transpose()?;
+        let settings = ClientSettings {
+            url: url.clone(),
+            timeout: *timeout,
+            certificates,
+            verifies: tls.verify,
+            dialing,
+        };
         let client = settings.build()?;
         Ok(Self { settings, current: Mutex::new(CurrentClient { client, since: now }) })
     }
@@ -95,7 +99,7 @@ impl HttpClient {
     /// The client for one request, and whether its connections were replaced now.
     pub(super) fn get(&self, now: Instant) -> (reqwest::Client, bool) {
         let mut is_renewed = false;
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = lock(&self.current);
         if now.saturating_duration_since(current.since) >= self.settings.dialing.age_max {
             current.since = now;
             match self.settings.build() {
@@ -118,7 +122,7 @@ impl HttpClient {
     pub(super) fn without_connections(&self) -> reqwest::Client {
         self.settings.build().unwrap_or_else(|error| {
             tracing::debug!(%error, "no client for a new connection, using the open ones");
-            self.current.lock().unwrap_or_else(PoisonError::into_inner).client.clone()
+            lock(&self.current).client.clone()
         })
     }
 }
@@ -126,8 +130,8 @@ impl HttpClient {
 impl ClientSettings {
     fn build(&self) -> Result<reqwest::Client, ClientError> {
         let builder = http_builder(&self.url, self.timeout);
-        let builder = match &self.tls {
-            Some(tls) => tls.apply(builder),
+        let builder = match &self.certificates {
+            Some(certificates) => certificates.apply(builder).tls_danger_accept_invalid_certs(!self.verifies),
             // Without TLS the system's certificates are not loaded.
             None => builder.tls_certs_only([]),
         };
@@ -135,62 +139,8 @@ impl ClientSettings {
             Some(resolver) => builder.dns_resolver(Arc::new(NameService(resolver))),
             None => builder,
         };
-        builder.build().map_err(|error| ClientError::Build(error_chain(&error)))
+        builder.build().map_err(|error| ClientError::Build(error_chain(&error, WORDS_CHARS_MAX)))
     }
-}
-
-impl TlsSettings {
-    fn read(tls: &Tls) -> Result<Self, ClientError> {
-        let mut authorities = Vec::new();
-        if let Some(path) = &tls.ca_file {
-            let pem = read("influx.tls.ca_file", path)?;
-            authorities = Certificate::from_pem_bundle(&pem).unwrap_or_default();
-            if authorities.is_empty() {
-                return Err(ClientError::NoCertificate { path: path.clone() });
-            }
-        }
-        Ok(Self { authorities, identity: identity(tls)?, verify: tls.verify })
-    }
-
-    fn apply(&self, mut builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-        if !self.authorities.is_empty() {
-            builder = builder.tls_certs_merge(self.authorities.iter().cloned());
-        }
-        if let Some(identity) = &self.identity {
-            builder = builder.identity(identity.clone());
-        }
-        builder.tls_danger_accept_invalid_certs(!self.verify)
-    }
-}
-
-impl std::fmt::Debug for TlsSettings {
-    /// Leaves out the client's key.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TlsSettings")
-            .field("authorities", &self.authorities.len())
-            .field("has_identity", &self.identity.is_some())
-            .field("verify", &self.verify)
-            .finish()
-    }
-}
-
-/// Reads certificate and key, which may be in one file that either setting names.
-fn identity(tls: &Tls) -> Result<Option<Identity>, ClientError> {
-    let mut pem = Vec::new();
-    for (key, path) in [("influx.tls.cert_file", &tls.cert_file), ("influx.tls.key_file", &tls.key_file)] {
-        if let Some(path) = path {
-            pem.extend(read(key, path)?);
-            pem.push(b'\n');
-        }
-    }
-    if pem.is_empty() {
-        return Ok(None);
-    }
-    Identity::from_pem(&pem).map(Some).map_err(|_| ClientError::Identity)
-}
-
-fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, ClientError> {
-    std::fs::read(path).map_err(|source| ClientError::Unreadable { key, path: path.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use super::*;
 use crate::test_support::connection;
-use crate::{Cause, Client, Connection, RequestFailure};
+use crate::{Cause, Client, Connection, RequestFailure, Tls};
+use base::certificates::CertificateFiles;
 use base::http::install_crypto;
 use base::secret::Secret;
 use base::{Credential, Destination};
@@ -98,14 +99,16 @@ fn https(address: SocketAddr, tls: Tls) -> Connection {
     Connection { tls, ..connection(&format!("https://127.0.0.1:{}", address.port())) }
 }
 
-fn no_tls() -> Tls {
-    connection("http://h").tls
+const NO_FILES: CertificateFiles = CertificateFiles { ca_file: None, cert_file: None, key_file: None };
+
+fn with_files(files: CertificateFiles) -> Tls {
+    Tls { files, ..Tls::default() }
 }
 
 #[tokio::test]
 async fn trusts_a_configured_authority() {
     let address = serve_tls(false);
-    let tls = Tls { ca_file: Some(file("ca.pem")), ..no_tls() };
+    let tls = with_files(CertificateFiles { ca_file: Some(file("ca.pem")), ..NO_FILES });
     assert_eq!(write(&https(address, tls.clone())).await, Ok(204));
     let by_number = Connection { tls, ..connection(&format!("https://{address}")) };
     assert_eq!(write(&by_number).await, Ok(204));
@@ -114,9 +117,9 @@ async fn trusts_a_configured_authority() {
 #[tokio::test]
 async fn verifies_certificates_unless_disabled() {
     let address = serve_tls(false);
-    assert_eq!(write(&https(address, Tls { verify: false, ..no_tls() })).await, Ok(204));
+    assert_eq!(write(&https(address, Tls { verify: false, ..Tls::default() })).await, Ok(204));
     // The server's own certificate is no authority.
-    let stranger = Tls { ca_file: Some(file("server.pem")), ..no_tls() };
+    let stranger = with_files(CertificateFiles { ca_file: Some(file("server.pem")), ..NO_FILES });
     let failure = write(&https(address, stranger)).await.unwrap_err();
     assert_eq!(failure.cause, Cause::TlsFailed);
     assert!(failure.why.contains("certificate"), "{}", failure.why);
@@ -127,7 +130,7 @@ async fn verifies_certificates_unless_disabled() {
 #[tokio::test]
 async fn checks_the_name_in_the_certificate() {
     let address = serve_tls_at("127.0.0.2:0", false);
-    let tls = Tls { ca_file: Some(file("ca.pem")), ..no_tls() };
+    let tls = with_files(CertificateFiles { ca_file: Some(file("ca.pem")), ..NO_FILES });
     let failure = write(&Connection { tls, ..connection(&format!("https://{address}")) }).await.unwrap_err();
     assert_eq!(failure.cause, Cause::TlsFailed);
     assert!(failure.why.contains("not valid for name"), "{}", failure.why);
@@ -137,14 +140,14 @@ async fn checks_the_name_in_the_certificate() {
 async fn sends_a_client_certificate() {
     let address = serve_tls(true);
     let ca_file = Some(file("ca.pem"));
-    let both = Tls {
+    let both = with_files(CertificateFiles {
         cert_file: Some(file("server.pem")),
         key_file: Some(file("server.key")),
         ca_file: ca_file.clone(),
-        ..no_tls()
-    };
+    });
     assert_eq!(write(&https(address, both)).await, Ok(204));
-    let failure = write(&https(address, Tls { ca_file, ..no_tls() })).await.unwrap_err();
+    let failure =
+        write(&https(address, with_files(CertificateFiles { ca_file, ..NO_FILES }))).await.unwrap_err();
     assert_eq!(failure.cause, Cause::TlsFailed, "{}", failure.why);
 }
 
@@ -155,7 +158,7 @@ async fn https_to_a_plain_server_is_a_tls_failure() {
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").ok()?;
         None
     });
-    let tls = Tls { verify: false, ..no_tls() };
+    let tls = Tls { verify: false, ..Tls::default() };
     assert_eq!(write(&https(address, tls)).await.unwrap_err().cause, Cause::TlsFailed);
 }
 
@@ -227,7 +230,7 @@ async fn renewed_connections_need_no_files() {
     std::fs::create_dir_all(&folder).unwrap();
     let ca_file = folder.join("ca.pem");
     std::fs::copy(file("ca.pem"), &ca_file).unwrap();
-    let connection = https(address, Tls { ca_file: Some(ca_file), ..no_tls() });
+    let connection = https(address, with_files(CertificateFiles { ca_file: Some(ca_file), ..NO_FILES }));
     let start = Instant::now();
     let http = HttpClient::new(&connection, &connection.urls[0], Dialing::default(), start).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
@@ -243,11 +246,14 @@ fn names_the_wrong_file() {
         assert!(error.contains(want), "{error}");
     };
     let missing = || Some(file("missing.pem"));
-    f(Tls { ca_file: missing(), ..no_tls() }, "cannot read influx.tls.ca_file");
-    f(Tls { cert_file: missing(), ..no_tls() }, "cannot read influx.tls.cert_file");
-    f(Tls { key_file: missing(), ..no_tls() }, "cannot read influx.tls.key_file");
-    f(Tls { ca_file: Some(file("server.key")), ..no_tls() }, "contains no certificate");
-    f(Tls { cert_file: Some(file("server.pem")), ..no_tls() }, "both are needed");
+    f(with_files(CertificateFiles { ca_file: missing(), ..NO_FILES }), "cannot read influx.tls.ca_file");
+    f(with_files(CertificateFiles { cert_file: missing(), ..NO_FILES }), "cannot read influx.tls.cert_file");
+    f(with_files(CertificateFiles { key_file: missing(), ..NO_FILES }), "cannot read influx.tls.key_file");
+    f(
+        with_files(CertificateFiles { ca_file: Some(file("server.key")), ..NO_FILES }),
+        "contains no certificate",
+    );
+    f(with_files(CertificateFiles { cert_file: Some(file("server.pem")), ..NO_FILES }), "both are needed");
     let line_break = Credential::Token(Secret::new("token\n"));
     let error = Client::new(&Connection { credential: line_break, ..connection("http://h") }).unwrap_err();
     assert!(error.to_string().contains("influx.token") && !error.to_string().contains("token\n"), "{error}");

@@ -1,15 +1,15 @@
 //! Parses what an answer of InfluxDB is about, by the server's own words. Pure: an answer in, a typed result out.
 //!
 //! 1. `body` finds the message in the body: JSON of InfluxDB 1.x, 2.x, 3.x or `QuestDB`, or text of another program.
-//! 2. `own_words` removes what the server quotes of records: lines, names, points.
+//! 2. `unquoted` removes what the server quotes of records: lines, names, points.
 //! 3. The rest is compared with the phrases of `dialects`, in this order: failures of the server, limits, causes of single lines,
 //!    mistakes of the request. The first kind with a matching phrase decides.
 //!
 //! A record can contain any of these phrases, so quoted text must never decide.
 
 mod body;
-mod own_words;
 mod refusal_cause;
+mod unquoted;
 
 use body::NumberedLine;
 pub use body::message;
@@ -20,23 +20,23 @@ use crate::cause::Cause;
 use crate::dialects::{FAMILIES, LineCause, Phrase, ServerLimit, find};
 use body::AnswerBody;
 pub use body::BodyForm;
-use own_words::own_words;
 use std::collections::BTreeSet;
+use unquoted::unquoted;
 
 /// The remedy for the limit that a message names.
 pub fn limit_remedy(message: &str) -> Option<&'static str> {
-    find_limit(&own_words(message, true)).map(|limit| limit.remedy)
+    find_limit(&unquoted(message, true)).map(|limit| limit.remedy)
 }
 
 /// The cause that a message about one line names, and the declaration of this cause.
 pub fn line_subject(message: &str) -> (AnswerSubject, Option<&'static LineCause>) {
-    let own = own_words(message, false);
+    let own = unquoted(message, false);
     (subject(message, &own), line_cause(&own))
 }
 
 /// The failure of the server that a message names, for messages that do not answer a write.
 pub fn server_failure(message: &str) -> Option<Cause> {
-    find_failure(&own_words(message, false))
+    find_failure(&unquoted(message, false))
 }
 
 /// The subject of an answer.
@@ -86,7 +86,7 @@ impl ParsedAnswer {
 
     fn read(answer: &Answer, quotes_gzip: fn(&str) -> bool) -> Self {
         let AnswerBody { message, form, numbered, is_list } = AnswerBody::read(&answer.body);
-        let own = own_words(&message, answer.is_cut);
+        let own = unquoted(&message, answer.is_cut);
         let subject = match form {
             _ if quotes_gzip(&message) => AnswerSubject::Encoding,
             BodyForm::Influx => subject(&message, &own),

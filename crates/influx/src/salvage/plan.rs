@@ -65,8 +65,8 @@ pub struct BlockedReason {
 enum SingleLineProbe {
     /// A line that was set aside. `is_drawn`: the batch sends its own controls, and others do not count.
     Again { line: usize, is_drawn: bool },
-    /// Another line, to find out whether the server takes writes at all. `of`: the line that was set aside.
-    Control { of: usize },
+    /// Another line, to find out whether the server takes writes at all. `unproven`: the line that was set aside.
+    Control { unproven: usize },
 }
 
 /// The state of one batch.
@@ -231,8 +231,8 @@ impl SalvagePlan {
         NextRequest { opens_connection: unproven.wants_new_connection(), ..NextRequest::alone(unproven.line) }
     }
 
-    fn control(&mut self, line: usize, of: usize) -> NextRequest {
-        self.probe = Some(SingleLineProbe::Control { of });
+    fn control(&mut self, line: usize, unproven: usize) -> NextRequest {
+        self.probe = Some(SingleLineProbe::Control { unproven });
         NextRequest::alone(line)
     }
 
@@ -256,7 +256,9 @@ impl SalvagePlan {
                 return self.pieces.resend(&same);
             }
             // A stored line, or one that will be sent again at its position.
-            Some(SingleLineProbe::Control { of }) => return self.evidence.add_control(of, address),
+            Some(SingleLineProbe::Control { unproven }) => {
+                return self.evidence.add_control(unproven, address);
+            }
             None => {}
         }
         if let Some(trial) = &mut self.trial {

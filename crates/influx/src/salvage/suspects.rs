@@ -123,10 +123,12 @@ pub fn middle(suspects: &[Suspect]) -> usize {
     let hour = |time: i64| time.div_euclid(HOUR_NANOS);
     let units: [&dyn Fn(i64) -> i64; 3] = [&week, &day, &hour];
     let cut = units.iter().find_map(|unit| {
-        let of = |suspect: &Suspect| suspect.time.map(unit);
+        let time_unit = |suspect: &Suspect| suspect.time.map(unit);
         let pairs = suspects.windows(2).enumerate();
-        let starts: Vec<usize> =
-            pairs.filter(|(_, pair)| matches!(pair, [a, b] if of(a) != of(b))).map(|(i, _)| i + 1).collect();
+        let starts: Vec<usize> = pairs
+            .filter(|(_, pair)| matches!(pair, [a, b] if time_unit(a) != time_unit(b)))
+            .map(|(i, _)| i + 1)
+            .collect();
         starts.get(starts.len() / 2).copied()
     });
     cut.unwrap_or_else(|| halves(suspects))

@@ -1,9 +1,10 @@
 //! Complaints of a client: errors and lines of its log.
 
 use super::{Fault, advice};
+use base::locks::lock;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 /// Bound on stored complaints; the oldest one is dropped. A client repeats the same ones until it is closed.
 const COMPLAINTS_MAX: usize = 100;
@@ -53,7 +54,7 @@ pub struct Complaints(Mutex<VecDeque<Complaint>>);
 
 impl Complaints {
     pub fn add(&self, complaint: Complaint) {
-        let mut heard = self.lock();
+        let mut heard = lock(&self.0);
         heard.retain(|known| *known != complaint);
         if heard.len() == COMPLAINTS_MAX {
             heard.pop_front();
@@ -62,23 +63,19 @@ impl Complaints {
     }
 
     pub fn heard(&self) -> Vec<Complaint> {
-        self.lock().iter().cloned().collect()
+        lock(&self.0).iter().cloned().collect()
     }
 
     /// The newest error that names a cause, otherwise the newest error.
     pub fn last_cause(&self) -> Option<Complaint> {
-        let heard = self.lock();
+        let heard = lock(&self.0);
         let errors = || heard.iter().rev().filter(|complaint| complaint.code.is_some());
         errors().find(|complaint| !complaint.is_consequence()).or_else(|| errors().next()).cloned()
     }
 
     /// Forgets all complaints, once a request succeeded.
     pub fn clear(&self) {
-        self.lock().clear();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Complaint>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0).clear();
     }
 }
 

@@ -95,13 +95,16 @@ impl Diagnosis {
     pub fn of(heard: &[Complaint], security: &Security) -> Self {
         // "All brokers down" follows from another complaint, which names the cause.
         let telling = heard.iter().filter(|complaint| complaint.code != Some(Code::AllBrokersDown));
-        let of = |complaint: &Complaint| {
+        let diagnosed = |complaint: &Complaint| {
             let fault = librdkafka_texts::fault(complaint.code, &complaint.text, Some(security));
             Self { fault, detail: librdkafka_texts::detail(fault, &complaint.text) }
         };
         // Faults are declared in the order of their rank; a detail is better than none.
         let rank = |found: &Self| (found.fault, found.detail.is_empty(), found.detail.clone());
-        telling.map(of).min_by_key(rank).unwrap_or(Self { fault: Fault::Silent, detail: String::new() })
+        telling
+            .map(diagnosed)
+            .min_by_key(rank)
+            .unwrap_or(Self { fault: Fault::Silent, detail: String::new() })
     }
 
     /// Whether waiting cannot change what is wrong.

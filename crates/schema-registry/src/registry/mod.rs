@@ -3,10 +3,11 @@
 use crate::cache::Cache;
 use crate::client::{Answer, Client};
 use crate::settings::{RegistryError, Settings};
+use base::locks::lock;
 use mapping::{Lookup, MissingSchema, SchemaId, Schemas};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -85,7 +86,7 @@ impl Registry {
     pub fn counts(&self) -> Counts {
         let Requests { ok, unknown, failed } = &self.shared.requests;
         let [ok, unknown, failed] = [ok, unknown, failed].map(|count| count.load(Ordering::Relaxed));
-        let (schemas, memory) = self.shared.cache().kept();
+        let (schemas, memory) = lock(&self.shared.cache).kept();
         Counts { ok, unknown, failed, schemas, memory }
     }
 
@@ -97,7 +98,7 @@ impl Registry {
 
 impl Schemas for Registry {
     fn find(&self, id: SchemaId) -> Lookup {
-        let (lookup, begins) = self.shared.cache().find(id, Instant::now());
+        let (lookup, begins) = lock(&self.shared.cache).find(id, Instant::now());
         if begins {
             self.begin(id);
         }
@@ -105,7 +106,7 @@ impl Schemas for Registry {
     }
 
     fn has_answered(&self, id: SchemaId, since: Instant) -> bool {
-        let (has_answered, begins) = self.shared.cache().has_answered(id, since, Instant::now());
+        let (has_answered, begins) = lock(&self.shared.cache).has_answered(id, since, Instant::now());
         if begins {
             self.begin(id);
         }
@@ -120,10 +121,6 @@ impl fmt::Debug for Registry {
 }
 
 impl Shared {
-    fn cache(&self) -> MutexGuard<'_, Cache> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Asks for a schema until it is there, or nobody wants it any more.
     async fn ask_until_answered(&self, id: SchemaId) {
         let mut delay = self.delays.first;
@@ -132,12 +129,12 @@ impl Shared {
             let turn = self.turns.acquire().await;
             let lookup = self.ask(id).await;
             drop(turn);
-            if !self.cache().answer(id, lookup, Instant::now()) {
+            if !lock(&self.cache).answer(id, lookup, Instant::now()) {
                 return;
             }
             // At least half of it, so that several ids spread out.
             tokio::time::sleep(delay.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-            if !self.cache().is_wanted(id, Instant::now()) {
+            if !lock(&self.cache).is_wanted(id, Instant::now()) {
                 return;
             }
             delay = (delay * 2).min(self.delays.max);

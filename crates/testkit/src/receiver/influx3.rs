@@ -6,6 +6,7 @@
 use super::Shared;
 use super::reply::Reply;
 use super::request::WriteRequest;
+use base::locks::lock;
 use base::{Api, Credential, Destination};
 use hyper::http::request::Parts;
 use hyper::{Method, header};
@@ -166,7 +167,7 @@ pub(super) fn answer_other(parts: &Parts, server: &Influx3, shared: &Shared) -> 
         (&Method::GET, "/health") => Reply::status(200).body("OK"),
         (&Method::GET, "/api/v3/configure/database") => {
             let names: Vec<Value> =
-                shared.schema().databases.keys().map(|name| json!({ "iox::database": name })).collect();
+                lock(&shared.schema).databases.keys().map(|name| json!({ "iox::database": name })).collect();
             Reply::status(200).body(Value::from(names).to_string())
         }
         _ => Reply::status(404).body("not found"),
@@ -191,11 +192,11 @@ pub(super) fn authorize(parts: &Parts, credential: &Credential) -> Result<(), Re
 
 /// Stores a request as the server does.
 pub(super) fn store(request: &WriteRequest, server: &Influx3, shared: &Shared) -> Reply {
-    let mut schema = shared.schema();
+    let mut schema = lock(&shared.schema);
     if schema.is_destroyed {
         return internal(request.api(), "snapshot panicked");
     }
-    if let Some(why) = &*shared.write_error() {
+    if let Some(why) = &*lock(&shared.write_error) {
         return internal(request.api(), why);
     }
     let database = database(&request.destination);

@@ -30,6 +30,7 @@ pub use reply::Reply;
 pub use request::WriteRequest;
 pub use store::StoredPoint;
 
+use base::locks::lock;
 use base::{Credential, Destination};
 #[cfg(feature = "faults")]
 use cloud::Partitions;
@@ -42,7 +43,7 @@ use questdb::Tables;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
@@ -211,16 +212,16 @@ impl Receiver {
 
     /// Points that replaced one of the last 100,000 written, because they have its destination, series and time.
     pub fn overwrites(&self) -> u64 {
-        self.shared.store().overwrites()
+        lock(&self.shared.store).overwrites()
     }
 
     /// Points of a destination, by series and time; none are kept without `keep_points`.
     pub fn points(&self, destination: &Destination) -> Vec<StoredPoint> {
-        self.shared.store().points(destination)
+        lock(&self.shared.store).points(destination)
     }
 
     pub fn point_count(&self) -> usize {
-        self.shared.store().point_count()
+        lock(&self.shared.store).point_count()
     }
 
     /// Lines as they are stored, from now on.
@@ -230,19 +231,19 @@ impl Receiver {
 
     /// Forgets all points and the types of their fields, as if everything were deleted.
     pub fn clear(&self) {
-        *self.shared.store() = Store::new(self.shared.options.keep_points);
+        *lock(&self.shared.store) = Store::new(self.shared.options.keep_points);
     }
 
     /// Answers statements such as `CREATE DATABASE` with this error from now on, or does them again.
     #[cfg(feature = "faults")]
     pub fn fail_statements(&self, error: Option<&str>) {
-        *self.shared.statement_error() = error.map(str::to_owned);
+        *lock(&self.shared.statement_error) = error.map(str::to_owned);
     }
 
     /// Answers every write to InfluxDB 3 with this error of its write-ahead log from now on, or stores again.
     #[cfg(feature = "faults")]
     pub fn fail_writes(&self, error: Option<&str>) {
-        *self.shared.write_error() = error.map(str::to_owned);
+        *lock(&self.shared.write_error) = error.map(str::to_owned);
     }
 
     /// Makes a bucket or database exist, where only some do.
@@ -258,40 +259,16 @@ impl Drop for Receiver {
 }
 
 impl Shared {
-    fn store(&self) -> MutexGuard<'_, Store> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     #[cfg(feature = "faults")]
-    fn statement_error(&self) -> MutexGuard<'_, Option<String>> {
-        self.statement_error.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     #[cfg(feature = "faults")]
-    fn schema(&self) -> MutexGuard<'_, Schema> {
-        self.schema.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     #[cfg(feature = "faults")]
-    fn partitions(&self) -> MutexGuard<'_, Partitions> {
-        self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     #[cfg(feature = "faults")]
-    fn tables(&self) -> MutexGuard<'_, Tables> {
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     #[cfg(feature = "faults")]
-    fn write_error(&self) -> MutexGuard<'_, Option<String>> {
-        self.write_error.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Keeps points whose types were checked.
     #[cfg(feature = "faults")]
     fn keep(&self, destination: &Destination, points: Vec<Point>) {
         let now = store::now_nanos();
-        self.store().keep(
+        lock(&self.store).keep(
             destination,
             points
                 .into_iter()
@@ -317,12 +294,12 @@ impl Shared {
     }
 
     fn exists(&self, destination: &Destination) -> bool {
-        let destinations = self.destinations.lock().unwrap_or_else(PoisonError::into_inner);
+        let destinations = lock(&self.destinations);
         destinations.as_ref().is_none_or(|some| some.contains(destination))
     }
 
     fn create(&self, destination: Destination) {
-        let mut destinations = self.destinations.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut destinations = lock(&self.destinations);
         if let Some(some) = destinations.as_mut() {
             some.insert(destination);
         }

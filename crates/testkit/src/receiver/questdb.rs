@@ -6,6 +6,7 @@
 use super::Shared;
 use super::reply::Reply;
 use super::request::WriteRequest;
+use base::locks::lock;
 use hyper::http::request::Parts;
 use line_protocol::reader::{Point, Reason, read_line};
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ pub(super) fn answer_other(parts: &Parts) -> Option<Reply> {
 
 /// Stores a request as the server does.
 pub(super) fn store(request: &WriteRequest, shared: &Shared) -> Reply {
-    let mut tables = shared.tables();
+    let mut tables = lock(&shared.tables);
     // A line break ends the line, also within a string. Comments and blank lines have no number.
     let lines = request.text.split(|byte| *byte == b'\n');
     let lines: Vec<&[u8]> = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#")).collect();

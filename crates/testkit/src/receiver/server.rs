@@ -6,6 +6,7 @@ use super::request::{WriteRequest, is_authorized, parameters};
 use super::store::now_nanos;
 #[cfg(feature = "faults")]
 use super::{Product, cloud, influx3, questdb};
+use base::locks::lock;
 use base::{Api, Destination};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
@@ -182,7 +183,7 @@ fn store(request: &WriteRequest, shared: &Shared) -> Result<Reply, Reply> {
 }
 
 fn keep(request: &WriteRequest, points: Vec<Point>, shared: &Shared) -> Result<(), Reply> {
-    shared.store().write(&request.destination, points, now_nanos()).map_err(|conflict| {
+    lock(&shared.store).write(&request.destination, points, now_nanos()).map_err(|conflict| {
         let partial = format!("partial write: {} dropped={}", conflict.reason, conflict.dropped);
         match request.api() {
             Api::V2 => {
@@ -203,7 +204,7 @@ fn query(parts: &Parts, shared: &Shared) -> Reply {
     let statement = parameters.get("q").map(String::as_str).unwrap_or_default();
     // 1.6.7 answers 200 also where it fails to do a statement.
     #[cfg(feature = "faults")]
-    if let Some(error) = &*shared.statement_error() {
+    if let Some(error) = &*lock(&shared.statement_error) {
         let failed = serde_json::json!({ "results": [{ "statement_id": 0, "error": error }] });
         return Reply::status(200).body(failed.to_string());
     }

@@ -44,8 +44,8 @@ fn writer_to(receivers: &[&Switchable], down_for: Duration) -> (Arc<Events>, Arc
 }
 
 /// The address changes, as positions in `of`.
-fn changes(events: &Events, of: &[&Switchable]) -> Vec<(usize, usize)> {
-    let place = |url: &str| of.iter().position(|receiver| receiver.receiver.url() == *url).unwrap();
+fn changes(events: &Events, servers: &[&Switchable]) -> Vec<(usize, usize)> {
+    let place = |url: &str| servers.iter().position(|receiver| receiver.receiver.url() == *url).unwrap();
     let change = |event| match event {
         Event::AddressChanged { from, to, .. } | Event::AddressRestored { from, to } => {
             Some((place(&from), place(&to)))

@@ -129,10 +129,10 @@ fn salvage(sim: &mut Sim<'_>, mut size: RequestSize, name: &str) -> Salvaged {
     let count = plan.lines_stored();
     let (refused, kept_out) = plan.into_lists();
     let is_limited = |flaw: &Flaw| *flaw == Flaw::Limited;
-    let of = |is_it: &dyn Fn(&Flaw) -> bool| -> Vec<usize> {
+    let lines_with = |is_it: &dyn Fn(&Flaw) -> bool| -> Vec<usize> {
         (0..sim.batch.len()).filter(|&i| is_it(&sim.batch[i].flaw)).collect()
     };
-    let want = of(&|flaw| *flaw != Flaw::None && !is_limited(flaw));
+    let want = lines_with(&|flaw| *flaw != Flaw::None && !is_limited(flaw));
     let in_batch = |mut got: Vec<usize>| {
         for line in &mut got {
             *line = lines.place(*line);
@@ -142,7 +142,7 @@ fn salvage(sim: &mut Sim<'_>, mut size: RequestSize, name: &str) -> Salvaged {
     };
     let got = in_batch(refused.iter().map(|refused| refused.line).collect());
     assert_eq!(got, want, "{name}: the wrong lines were refused");
-    let want_out = of(&is_limited);
+    let want_out = lines_with(&is_limited);
     let got_out = in_batch(kept_out.iter().map(|kept_out| kept_out.line).collect());
     assert_eq!(got_out, want_out, "{name}: the wrong lines were kept out");
     assert_eq!(count + want.len() + want_out.len(), sim.batch.len(), "{name}");
@@ -216,7 +216,7 @@ fn random_shards(rng: &mut fastrand::Rng) -> Shards {
 }
 
 /// Lines with random flaws, of few series and times, so that keys occur twice.
-fn random_batch(rng: &mut fastrand::Rng, of: Shards) -> Vec<Line> {
+fn random_batch(rng: &mut fastrand::Rng, sizes: Shards) -> Vec<Line> {
     let count = match rng.u8(..4) {
         0 => rng.usize(1..10),
         1 => rng.usize(1..200),
@@ -229,11 +229,11 @@ fn random_batch(rng: &mut fastrand::Rng, of: Shards) -> Vec<Line> {
         std::array::from_fn(|_| random_share(rng));
     let terse = if rng.bool() { 0 } else { terse.min(20) };
     let limited = if rng.bool() { 0 } else { limited };
-    let within = if rng.bool() { of.nanos } else { 50 };
+    let within = if rng.bool() { sizes.nanos } else { 50 };
     let any = |rng: &mut fastrand::Rng| {
         let drawn = |rng: &mut fastrand::Rng, share: u32| rng.u32(..1_000) < share;
         let series = rng.usize(..10);
-        let time = |rng: &mut fastrand::Rng, shard: i64| of.start(shard) + rng.i64(0..within);
+        let time = |rng: &mut fastrand::Rng, shard: i64| sizes.start(shard) + rng.i64(0..within);
         if drawn(rng, conflicting) {
             let (shard, field) = conflicts[rng.usize(..conflicts.len())];
             let (other_shard, other) = conflicts[rng.usize(..conflicts.len())];

@@ -2,8 +2,8 @@
 
 use crate::dialects::{FAMILIES, Quoting};
 
-/// The server's own words, in lower case. `is_cut`: the message continued beyond what was read, so a quote may have no end.
-pub fn own_words(message: &str, is_cut: bool) -> String {
+/// The message without its quotes, in lower case. `is_cut`: the message continued beyond what was read, so a quote may have no end.
+pub fn unquoted(message: &str, is_cut: bool) -> String {
     let lower = message.to_ascii_lowercase();
     let (mut own, mut rest) = (String::new(), lower.as_str());
     while let Some((at, quoting)) = first_quoting(rest) {

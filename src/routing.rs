@@ -1,4 +1,4 @@
-//! The schema registry of a configuration, as the service and the other commands use it.
+//! Makes the routing of a configuration, with the schemas of its registry.
 
 use configuration::Config;
 use engine::{Routing, SchemaSource};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// When the settings of the registry give no client.
-pub fn routing(config: &Config) -> Result<Routing, RegistryError> {
+pub fn waiting_for_schemas(config: &Config) -> Result<Routing, RegistryError> {
     let registry = config
         .schema_registry
         .as_ref()
@@ -20,7 +20,7 @@ pub fn routing(config: &Config) -> Result<Routing, RegistryError> {
 
 /// The routing of a configuration for the service, which does not wait for schemas. `registry`: that of the configuration.
 #[must_use]
-pub fn routing_with(config: &Config, registry: Option<&Registry>) -> Routing {
+pub fn of_service(config: &Config, registry: Option<&Registry>) -> Routing {
     let settings = config.schema_registry.as_ref().zip(registry);
     let source = settings.map(|(settings, registry)| source(settings, Arc::new(registry.clone())));
     config.routing().with_schemas(source)

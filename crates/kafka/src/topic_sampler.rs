@@ -15,11 +15,11 @@ use std::time::Duration;
 const METADATA_MAX: Duration = Duration::from_secs(5);
 
 /// Reads some topics from near their ends.
-pub struct Sample {
+pub struct TopicSampler {
     consumer: StandaloneConsumer,
 }
 
-impl Sample {
+impl TopicSampler {
     /// Starts at the last `before` records of each partition. None: one of the topics does not exist.
     pub fn open(kafka: &Settings, topics: &[&str], before: i64) -> Result<Option<Self>, Diagnosis> {
         // librdkafka assigns no partitions without the name of a group. This group is never joined.
@@ -45,7 +45,7 @@ impl Sample {
         Ok(Some(Self { consumer }))
     }
 
-    /// Starts at these offsets. [`Sample::next`] returns `PartitionEOF` at the end of a partition.
+    /// Starts at these offsets. [`TopicSampler::next`] returns `PartitionEOF` at the end of a partition.
     pub fn at(kafka: &Settings, offsets: &TopicPartitionList) -> KafkaResult<Self> {
         let consumer = StandaloneConsumer::of(kafka, ClientKind::Reader)?;
         consumer.assign(offsets)?;
@@ -60,7 +60,7 @@ impl Sample {
         let _unknown = self.consumer.pause(&list);
     }
 
-    /// The diagnosis of an error of [`Sample::next`].
+    /// The diagnosis of an error of [`TopicSampler::next`].
     pub fn explain(&self, error: &KafkaError) -> Diagnosis {
         self.consumer.explain(error)
     }
