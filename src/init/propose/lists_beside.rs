@@ -53,9 +53,14 @@ impl Proposer<'_> {
     /// Proposes the tags of one list; a name without a fixed place is only named.
     fn list(&mut self, list: &[Segment], name: &str, outside: &Outside) {
         let (mut tags, mut left) = (toml::Table::new(), Vec::new());
-        for place in 0..PLACES_MAX {
+        // One place more shows whether the list goes on.
+        for place in 0..=PLACES_MAX {
             let Some(seen) = self.items_at(list, place) else { return };
             if seen.objects == 0 {
+                break;
+            }
+            if place == PLACES_MAX {
+                left.push(format!("all after the first {PLACES_MAX}"));
                 break;
             }
             let names: Vec<&str> = seen.key(name).map(Key::values).unwrap_or_default();

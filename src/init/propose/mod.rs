@@ -206,7 +206,7 @@ impl<'p> Proposer<'p> {
                 let numbered = |number: u32| {
                     if number == 1 { renamed.clone() } else { format!("{renamed}_{number}") }
                 };
-                // Of as many names as there are keys, one is free.
+                // The keys cannot have all of these names.
                 let keys_max = 2 * KEYS_MAX as u32;
                 outside.name = (1..=keys_max).map(numbered).find(|name| !is_taken(name))?;
                 outside.is_renamed = true;
