@@ -47,6 +47,13 @@ pub fn estimate(topic: &str, proposal: &Proposal, trial: &Trial) -> Vec<String> 
             if trial.shared == 1 { "overwrites" } else { "overwrite" }
         ));
     }
+    if trial.alike > 0 {
+        lines.push(format!(
+            "CAUTION: {} the series of another point of the same record, and no time of {} own: they are kept, but nothing tells them apart. Add a tag that does.",
+            if trial.alike == 1 { "1 point has".to_owned() } else { format!("{} points have", grouped(trial.alike)) },
+            if trial.alike == 1 { "its" } else { "their" }
+        ));
+    }
     lines
 }
 

@@ -2,7 +2,7 @@
 
 use super::names;
 use mapping::decode::{Number, Scanner, SyntaxError, Text, Token};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Different strings that are counted; a key with more has "many".
 pub const DISTINCT_MAX: usize = 200;
@@ -22,6 +22,16 @@ pub const INDEX: char = '\0';
 pub enum Segment {
     Key(String),
     Index,
+}
+
+/// Where a value stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    /// Number of the object, from 1.
+    pub object: u64,
+    /// Number of the innermost list.
+    pub list: u64,
+    pub kafka_ms: Option<i64>,
 }
 
 /// A flattened key. Keys that differ only in array indexes are one key.
@@ -59,6 +69,16 @@ pub struct Key {
     pub rounded: u64,
     /// Smallest and largest number.
     pub range: Option<(f64, f64)>,
+    /// The last number of an object before the present one, and the present one.
+    numbers_of_objects: (Option<f64>, Option<f64>),
+    /// Objects whose number was not larger than the one before.
+    pub falls: u64,
+    /// Different numbers, as bits of their floats; at most one more than [`DISTINCT_MAX`].
+    distinct_numbers: HashSet<u64>,
+    /// Strings that stood before in the same list.
+    pub repeats_in_lists: u64,
+    /// The number of the present list, and its strings.
+    list: (u64, HashSet<String>),
     /// Whether a string does not look like a name.
     pub has_prose: bool,
     pub is_distinct_many: bool,
@@ -88,6 +108,11 @@ impl Key {
             }
         }
         key
+    }
+
+    /// The same values under another path.
+    pub fn within(&self, segments: &[Segment]) -> Self {
+        Self { segments: segments.to_vec(), ..self.clone() }
     }
 
     /// Number of values, except null.
@@ -139,11 +164,18 @@ impl Key {
         self.distinct.values().filter(|(first, _)| *first > objects / 2).count()
     }
 
-    /// Adds a value of the object with this number.
-    pub fn add(&mut self, token: Token<'_>, object: u64, kafka_ms: Option<i64>, is_time: bool) {
+    /// Number of different numbers; none for "many".
+    pub fn distinct_numbers(&self) -> Option<usize> {
+        (self.distinct_numbers.len() <= DISTINCT_MAX).then_some(self.distinct_numbers.len())
+    }
+
+    /// Adds a value.
+    pub fn add(&mut self, token: Token<'_>, of: Origin, is_time: bool) {
+        let Origin { object, list, kafka_ms } = of;
         if self.last_object != object {
             self.last_object = object;
             self.objects += 1;
+            self.numbers_of_objects = (self.numbers_of_objects.1.or(self.numbers_of_objects.0), None);
         }
         match token {
             Token::Null | Token::NotFinite => self.nulls += 1,
@@ -155,7 +187,7 @@ impl Key {
                 }
             }
             Token::Text(text) => {
-                self.text(text, object);
+                self.text(text, object, list);
                 if is_time {
                     self.time(&text.to_string_lossy(), kafka_ms);
                 }
@@ -172,12 +204,20 @@ impl Key {
         } else {
             self.fractions += 1;
         }
+        let (before, present) = &mut self.numbers_of_objects;
+        if present.is_none() {
+            self.falls += u64::from(before.is_some_and(|before| value <= before));
+            *present = Some(value);
+        }
+        if self.distinct_numbers.len() <= DISTINCT_MAX {
+            self.distinct_numbers.insert(value.to_bits());
+        }
         // The first value is minimum and maximum.
         let (least, most) = self.range.unwrap_or((value, value));
         self.range = Some((least.min(value), most.max(value)));
     }
 
-    fn text(&mut self, text: Text<'_>, object: u64) {
+    fn text(&mut self, text: Text<'_>, object: u64, list: u64) {
         if text.raw().is_empty() {
             self.empty += 1;
             return;
@@ -191,10 +231,14 @@ impl Key {
             self.has_prose |= !is_label(&text);
             self.add_no_value(&text);
         }
+        let cut: String = text.chars().take(TEXT_CHARS_MAX).collect();
+        if self.list.0 != list {
+            self.list = (list, HashSet::new());
+        }
+        self.repeats_in_lists += u64::from(!self.list.1.insert(cut.clone()));
         if self.is_distinct_many {
             return;
         }
-        let cut: String = text.chars().take(TEXT_CHARS_MAX).collect();
         if self.distinct.len() == DISTINCT_MAX && !self.distinct.contains_key(&cut) {
             self.is_distinct_many = true;
             self.distinct = HashMap::new();

@@ -13,6 +13,8 @@ mod names;
 mod observe;
 mod proposal;
 mod propose;
+#[cfg(test)]
+mod random_documents;
 mod recognise;
 mod shape;
 #[cfg(test)]

@@ -74,7 +74,18 @@ pub const TIME_RANK_EARLIER: usize = 100;
 
 /// Whether a name may be that of a time, if its values are plausible times. Most values under such names are others.
 pub fn may_be_time(name: &str) -> bool {
-    const WORDS: [&str; 13] = [
+    const WORDS: [&str; 24] = [
+        "start",
+        "end",
+        "dt",
+        "clock",
+        "read",
+        "generated",
+        "published",
+        "recorded",
+        "observed",
+        "logged",
+        "sampled",
         "t",
         "bt",
         "utc",
@@ -210,6 +221,60 @@ pub fn is_number_of_entity(name: &str) -> bool {
     )
 }
 
+/// Whether a name is the plural of a thing of which there are several: `sensors`, `meters`, `bySensor`.
+pub fn is_plural(name: &str) -> bool {
+    const WORDS: [&str; 22] = [
+        "meter",
+        "channel",
+        "tank",
+        "pump",
+        "motor",
+        "inverter",
+        "panel",
+        "string",
+        "cell",
+        "port",
+        "phase",
+        "circuit",
+        "probe",
+        "gateway",
+        "module",
+        "unit",
+        "valve",
+        "camera",
+        "light",
+        "battery",
+        "tag",
+        "component",
+    ];
+    let words = words(name);
+    let Some(last) = words.last() else { return false };
+    let singular = last.strip_suffix("ies").map(|stem| format!("{stem}y"));
+    let singular = singular.or_else(|| last.strip_suffix('s').map(str::to_owned));
+    singular.is_some_and(|word| is_tag(&word) || WORDS.contains(&word.as_str()))
+}
+
+/// Whether two names are of one thing, as `writerId` and `writerName` are.
+pub fn are_of_one_thing(one: &str, other: &str) -> bool {
+    let (one, other) = (words(one), words(other));
+    let stem = |words: &[String]| words.split_last().map(|(_, stem)| stem.to_vec()).unwrap_or_default();
+    !stem(&one).is_empty() && stem(&one) == stem(&other)
+}
+
+/// Names of values that may tell sources apart.
+pub fn may_identify(name: &str) -> bool {
+    identifies(name) || (is_tag(name) && !is_record_identifier(name) && !counts_messages(name))
+}
+
+/// Names of values that tell sources apart, and are never measured.
+pub fn identifies(name: &str) -> bool {
+    const WORDS: [&str; 11] =
+        ["imei", "imsi", "iccid", "vin", "mac", "eui", "sn", "probe", "meter", "gateway", "module"];
+    !is_record_identifier(name)
+        && !counts_messages(name)
+        && (is_identifier(name) || is_number_of_entity(name) || has_word(name, &WORDS))
+}
+
 /// Names of lists of names.
 pub fn is_list_of_names(name: &str) -> bool {
     let plain = plain(name);
@@ -218,8 +283,13 @@ pub fn is_list_of_names(name: &str) -> bool {
         .any(|end| plain.ends_with(end))
 }
 
-/// Names of numbers about a message, instead of what it measures: sequence numbers, versions.
+/// Names of numbers about a message, instead of what it measures: sequence numbers, versions, identifiers, times.
 pub fn is_bookkeeping(name: &str) -> bool {
+    counts_messages(name) || is_identifier(name) || is_time(name)
+}
+
+/// Names of numbers that a producer counts or sets, such as sequence numbers and versions.
+fn counts_messages(name: &str) -> bool {
     const WORDS: [&str; 12] = [
         "seq",
         "seqno",
@@ -234,7 +304,7 @@ pub fn is_bookkeeping(name: &str) -> bool {
         "offset",
         "epoch",
     ];
-    has_word(name, &WORDS) || is_identifier(name) || is_time(name)
+    has_word(name, &WORDS)
 }
 
 /// Texts instead of a number that was not measured.
@@ -278,7 +348,10 @@ pub fn is_state(name: &str) -> bool {
 
 /// Names of values that differ for each record, such as the identifier of a message or a session.
 pub fn is_record_identifier(name: &str) -> bool {
-    const WORDS: [&str; 13] = [
+    const WORDS: [&str; 16] = [
+        "collection",
+        "batch",
+        "frame",
         "session",
         "trace",
         "span",

@@ -1,6 +1,6 @@
 //! Flattens the objects of a sample as the mapper does, and collects statistics of their keys: the summary that recognisers read.
 
-use super::key::{INDEX, Key, Segment};
+use super::key::{INDEX, Key, Origin, Segment};
 use super::times::guess;
 use super::{SampledRecord, Shape, names};
 use mapping::TimeMark;
@@ -29,6 +29,8 @@ pub struct Observation {
     /// Arrays outside of other arrays.
     pub arrays: Vec<ArrayKey>,
     places: HashMap<String, usize>,
+    /// Number of lists that were read, which includes records.
+    lists: u64,
     /// The cells of arrays of rows, by column.
     cells: BTreeMap<String, Vec<Key>>,
 }
@@ -73,15 +75,18 @@ impl Observation {
         for record in records {
             let before = seen.objects;
             let (value, kafka_ms) = (record.value.as_deref().unwrap_or_default(), record.time_ms);
-            let mut others = 0;
+            seen.lists += 1;
+            let (mut others, lists) = (0, vec![seen.lists]);
             // An invalid record is rejected; the trial counts it.
             let schemas = shape.schemas.as_ref();
             let _rejected =
                 shape.rules.each_element(schemas, value, &mut |scanner, times| match scanner.value()? {
                     Token::Object => {
                         seen.objects += 1;
-                        let (segments, indices) = (Vec::new(), Vec::new());
-                        Flattener { seen: &mut seen, segments, indices, kafka_ms, times }.object(scanner, 0)
+                        let (segments, indices, lists) = (Vec::new(), Vec::new(), lists.clone());
+                        let mut flattener =
+                            Flattener { seen: &mut seen, segments, indices, lists, kafka_ms, times };
+                        flattener.object(scanner, 0)
                     }
                     // A selected null is an empty selection.
                     Token::Null if !shape.steps.is_empty() => Ok(()),
@@ -121,6 +126,16 @@ impl Observation {
         let mut numbers = self.keys.iter().filter(|key| key.numbers() + key.quoted > 0).peekable();
         let is_about_message = |key: &Key| key.is_time || names::is_bookkeeping(key.name());
         numbers.clone().any(&is_inside) && numbers.all(|key| is_inside(key) || is_about_message(key))
+    }
+
+    /// Whether most measured numbers stand where `is_inside` says so, and all others have a path of their own.
+    pub fn has_most_numbers(&self, is_inside: impl Fn(&Key) -> bool) -> bool {
+        let is_measured =
+            |key: &&Key| key.numbers() + key.quoted > 0 && !key.is_time && !names::is_bookkeeping(key.name());
+        let count = |keys: &[&Key]| keys.iter().map(|key| key.numbers() + key.quoted).sum::<u64>();
+        let (inside, outside): (Vec<&Key>, Vec<&Key>) =
+            self.keys.iter().filter(is_measured).partition(|key| is_inside(key));
+        count(&inside) > 0 && count(&inside) >= count(&outside) && !outside.iter().any(|key| key.is_indexed())
     }
 
     /// Whether something that occurs in this number of objects is part of the structure.
@@ -193,6 +208,8 @@ struct Flattener<'o> {
     segments: Vec<Segment>,
     /// The indices in the arrays of the path.
     indices: Vec<usize>,
+    /// The numbers of the lists of the path. The first is that of the record.
+    lists: Vec<u64>,
     kafka_ms: Option<i64>,
     /// Times of the record's format.
     times: &'o [TimeMark],
@@ -225,6 +242,8 @@ impl Flattener<'_> {
         let (mut items, mut first, mut has_scalars_only) = (Items::default(), true, true);
         self.segments.push(Segment::Index);
         self.indices.push(0);
+        self.seen.lists += 1;
+        self.lists.push(self.seen.lists);
         while scanner.element(first)? {
             first = false;
             let item = self.member(scanner, depth + 1)?;
@@ -238,6 +257,7 @@ impl Flattener<'_> {
             self.indices.iter_mut().next_back().into_iter().for_each(|index| *index += 1);
         }
         self.indices.pop();
+        self.lists.pop();
         self.segments.pop();
         if !self.segments.contains(&Segment::Index) {
             let segments = std::mem::take(&mut self.segments);
@@ -258,16 +278,17 @@ impl Flattener<'_> {
             }
             Token::Array => Ok(if self.array(scanner, depth)? { Item::Row } else { Item::Array }),
             scalar => {
-                let (object, kafka_ms) = (self.seen.objects, self.kafka_ms);
+                let list = self.lists.last().copied().unwrap_or_default();
+                let of = Origin { object: self.seen.objects, list, kafka_ms: self.kafka_ms };
                 if let [array @ .., Segment::Index, Segment::Index] = &self.segments[..] {
                     let column = self.indices.last().copied().unwrap_or_default();
                     if let Some(cell) = self.seen.cell_mut(&pattern(array), column) {
-                        cell.add(scalar, object, kafka_ms, true);
+                        cell.add(scalar, of, true);
                     }
                 }
                 if let Some(key) = self.seen.key_mut(pattern(&self.segments), &self.segments) {
                     let is_time = mark.is_none() && names::may_be_time(key.name());
-                    key.add(scalar, object, kafka_ms, is_time);
+                    key.add(scalar, of, is_time);
                     key.timestamps += u64::from(mark.is_some());
                     key.local += u64::from(mark.is_some_and(|mark| mark.is_local));
                 }

@@ -29,6 +29,15 @@ struct Line {
     is_commented_out: bool,
 }
 
+/// A tag of a proposal.
+#[derive(Clone, Debug)]
+pub enum NewTag {
+    /// A selector or glob of `tag_keys`.
+    Key(String),
+    /// A name in `tags`, and the selector of its value.
+    Named(String, String),
+}
+
 impl Proposal {
     pub fn new(unit: &'static str) -> Self {
         Self { unit, combinations: 1.0, ..Self::default() }
@@ -67,28 +76,57 @@ impl Proposal {
         table
     }
 
-    /// Whether a line that is not commented out names a key.
-    pub fn names(&self, key: &str) -> bool {
-        let has = |value: &Value| match value {
-            Value::String(text) => text == key,
-            Value::Array(values) => values.iter().any(|value| value.as_str() == Some(key)),
-            _ => false,
+    /// Whether a line that is not commented out has a key as a name, a tag, or a time.
+    pub fn names(&self, selector: &str) -> bool {
+        let key = without_variables(Value::from(selector));
+        let placeholder = without_variables(Value::from(format!("{{{selector}}}")));
+        let has = |line: &Line| match &line.value {
+            Value::Array(values) => values.contains(&key),
+            Value::Table(tags) if line.key == "tags" => tags.values().any(|value| *value == placeholder),
+            value => *value == key,
         };
-        self.lines.iter().any(|line| !line.is_commented_out && has(&line.value))
+        self.lines.iter().any(|line| !line.is_commented_out && has(line))
     }
 
-    /// Adds a key to the tags.
-    pub fn add_tag(&mut self, glob: String, why: String) {
-        let is_tags = |line: &&mut Line| line.key == "tag_keys" && !line.is_commented_out;
-        if let Some(line) = self.lines.iter_mut().find(is_tags)
-            && let Value::Array(keys) = &mut line.value
-        {
-            keys.push(without_variables(Value::from(glob)));
-            line.why.push(why);
-        } else {
-            self.notes.retain(|note| !note.starts_with(NO_TAGS));
-            self.set("tag_keys", vec![glob], vec!["Identifiers keep points apart:".to_owned(), why]);
+    /// Adds a tag that keeps points apart.
+    pub fn add_tag(&mut self, tag: &NewTag, why: String) {
+        self.notes.retain(|note| !note.starts_with(NO_TAGS));
+        let reasons = |why: String| vec!["Identifiers keep points apart:".to_owned(), why];
+        match tag {
+            NewTag::Key(selector) => {
+                let selector = without_variables(Value::from(selector.as_str()));
+                match self.line("tag_keys") {
+                    Some(Line { value: Value::Array(keys), why: reasons, .. }) => {
+                        keys.push(selector);
+                        reasons.push(why);
+                    }
+                    _ => self.set("tag_keys", vec![selector], reasons(why)),
+                }
+            }
+            NewTag::Named(name, selector) => {
+                let tag = (name.clone(), Value::from(format!("{{{selector}}}")));
+                let reasons = if self.line("tags").is_some() { vec![why] } else { reasons(why) };
+                self.add("tags", [tag].into_iter().collect(), reasons);
+            }
         }
+    }
+
+    /// Adds entries to a line with a table.
+    pub fn add(&mut self, key: &'static str, entries: toml::Table, why: Vec<String>) {
+        match self.line(key) {
+            Some(Line { value: Value::Table(table), why: reasons, .. }) => {
+                if let Value::Table(entries) = without_variables(Value::Table(entries)) {
+                    table.extend(entries);
+                }
+                reasons.extend(why);
+            }
+            _ => self.set(key, entries, why),
+        }
+    }
+
+    /// A line that is not commented out.
+    fn line(&mut self, key: &str) -> Option<&mut Line> {
+        self.lines.iter_mut().find(|line| line.key == key && !line.is_commented_out)
     }
 
     /// Adds a line.

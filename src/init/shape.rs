@@ -1,6 +1,6 @@
 //! The objects of records that become points, and the options that select them.
 
-use super::key::Segment;
+use super::key::{Key, Segment};
 use super::{Sample, framed_format};
 use mapping::decode::{Query, Scanner, SyntaxError, Token};
 use mapping::{Csv, Format, Frame, Rules, Schemas};
@@ -13,10 +13,18 @@ pub enum Step {
     Key(String),
     /// Each item of an array.
     Items,
-    /// Each member of an object, whose name identifies it. Some: only members with this key, because others are no objects.
-    Members(Option<String>),
-    /// Each member of an object, whose name is without interest.
+    /// Each member of an object, whose name identifies it. Only objects are selected.
+    Members(Beside),
+    /// Each member of an object, whose name is without interest in a known envelope.
     Either,
+}
+
+/// What stands beside the members that are objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    Nothing,
+    Scalars,
+    Arrays,
 }
 
 /// The options that select and rearrange the objects that become points.
@@ -32,8 +40,14 @@ pub struct Shape {
     pub lines: Vec<ShapeLine>,
     /// Globs of strings, by their path from the root, that say nothing about what is measured.
     pub ignored: Vec<String>,
-    /// Globs of numbers and booleans that say nothing about what is measured.
+    /// Globs of numbers and booleans, by their path from the root, that say nothing about what is measured.
     pub excluded: Vec<String>,
+    /// The key of the measurement, by its path from the root, in a known envelope.
+    pub name: Option<&'static str>,
+    /// Globs of the objects' own keys in an envelope whose objects have named attributes: all others are tags. Empty for others.
+    pub own: &'static [&'static str],
+    /// Globs of keys, by their path from the root, that are tags in a known envelope.
+    pub known_tags: &'static [&'static str],
 }
 
 /// A line of the mapping with its reason.
@@ -48,8 +62,12 @@ pub struct ShapeLine {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outside {
     pub selector: String,
-    /// The name of its tag.
+    /// The name of its tag or field.
     pub name: String,
+    /// Whether the name is not that of the selector, because something else has this one.
+    pub is_renamed: bool,
+    /// The name of what the object is that has the value.
+    pub owner: String,
     /// Number of keys of the path.
     pub depth: usize,
 }
@@ -100,6 +118,9 @@ impl Shape {
             lines: Vec::new(),
             ignored: Vec::new(),
             excluded: Vec::new(),
+            name: None,
+            own: &[],
+            known_tags: &[],
         }
     }
 
@@ -118,6 +139,13 @@ impl Shape {
     pub fn takes_lists(&self) -> bool {
         let pivots = &self.rules.reshape.pivot;
         self.steps.is_empty() && pivots.iter().any(|pivot| pivot.list == mapping::PivotList::Element)
+    }
+
+    /// Whether a key of a list's items is the name or the value of a field.
+    pub fn is_pivoted(&self, key: &Key) -> bool {
+        let is_part =
+            |pivot: &mapping::Pivot| pivot.name == key.pattern || pivot.value.contains(&key.pattern);
+        self.rules.reshape.pivot.iter().any(is_part)
     }
 
     /// Adds steps to `query`. None if the path cannot be written.
@@ -141,11 +169,14 @@ impl Shape {
         let shared =
             self.steps.iter().zip(container).take_while(|(step, segment)| step.leads_to(segment)).count();
         let rest = segments.get(shared..)?;
+        let owner = self.steps.iter().take(shared).rev().find_map(Step::key).unwrap_or("root").to_owned();
         if self.takes_lists() {
             // Only the first item has base values.
             return Some(Outside {
                 selector: format!("$[0]{}", path_of(rest)?),
                 name: flattened(rest)?,
+                is_renamed: false,
+                owner,
                 depth: rest.len(),
             });
         }
@@ -157,6 +188,8 @@ impl Shape {
             return Some(Outside {
                 selector: format!("${}", path_of(segments)?),
                 name: flattened(segments)?,
+                is_renamed: false,
+                owner: "root".to_owned(),
                 depth: segments.len(),
             });
         }
@@ -164,8 +197,31 @@ impl Shape {
         Some(Outside {
             selector: format!("{}{}", "^".repeat(levels), path_of(rest)?),
             name,
+            is_renamed: false,
+            owner,
             depth: rest.len(),
         })
+    }
+
+    /// Whether a value stands within the selected objects.
+    pub fn is_within(&self, segments: &[Segment]) -> bool {
+        let is_member = matches!(segments.get(self.steps.len()), Some(Segment::Key(_)));
+        let is_cell = !self.rules.reshape.columns.is_empty() && segments.len() > self.steps.len();
+        (is_member || is_cell)
+            && self.steps.iter().zip(segments).all(|(step, segment)| step.leads_to(segment))
+    }
+
+    /// The selectors of the indices under which the objects and their parents stand in arrays. The closest is the first.
+    pub fn indices(&self) -> Vec<String> {
+        let is_item = |place: &usize| {
+            self.steps.get(*place) == Some(&Step::Items) && self.steps.get(place + 1) != Some(&Step::Items)
+        };
+        let places = (0..self.steps.len()).rev().filter(is_item);
+        let selector = |place: usize| format!("{}@key", "^".repeat(self.objects_from(place + 1)));
+        let of_query = places.map(selector);
+        // Without a query, objects have an index in the array of a record.
+        let of_record = self.steps.is_empty() && !self.takes_lists() && !self.rules.format.has_lines();
+        of_query.chain(of_record.then(|| "@key".to_owned())).collect()
     }
 
     /// The selectors of the names under which the objects and their parents stand, each with the place of the name in a path.
@@ -230,15 +286,17 @@ pub fn query_of(steps: &[Step]) -> Option<String> {
         match step {
             Step::Key(key) => path.push_str(&name_of(key)?),
             Step::Items => path.push_str("[*]"),
-            Step::Members(None) | Step::Either => path.push_str(".*"),
-            Step::Members(Some(key)) => path.extend(["[?@", &name_of(key)?, "]"]),
+            Step::Members(Beside::Nothing) | Step::Either => path.push_str(".*"),
+            // Scalars have no members, and objects no indices.
+            Step::Members(Beside::Scalars) => path.push_str("[?@.*]"),
+            Step::Members(Beside::Arrays) => path.push_str("[?@.* && !@[0]]"),
         }
     }
     Some(path)
 }
 
 /// The path without its root; none through an array, or for a key that cannot be quoted simply.
-fn path_of(segments: &[Segment]) -> Option<String> {
+pub fn path_of(segments: &[Segment]) -> Option<String> {
     segments.iter().map(|segment| if let Segment::Key(key) = segment { name_of(key) } else { None }).collect()
 }
 

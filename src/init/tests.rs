@@ -4,9 +4,9 @@ use crate::seed;
 use configuration::draft::Draft;
 
 /// 2026-01-02T00:00:00Z.
-const NOW: i64 = 1_767_312_000_000_000_000;
+pub const NOW: i64 = 1_767_312_000_000_000_000;
 
-fn sample<V: Into<Vec<u8>>>(values: impl IntoIterator<Item = V>) -> Sample {
+pub fn sample<V: Into<Vec<u8>>>(values: impl IntoIterator<Item = V>) -> Sample {
     let record = |(offset, value): (i64, V)| SampledRecord {
         offset,
         value: Some(value.into()),
@@ -24,7 +24,7 @@ fn keys(sample: &Sample) -> String {
     keys.join("; ")
 }
 
-fn table(sample: &Sample) -> String {
+pub fn table(sample: &Sample) -> String {
     let table = propose(sample, NOW).map(|proposal| proposal.table(None, &[]));
     Draft { comments: Vec::new(), tables: table.into_iter().collect() }.to_string()
 }
@@ -50,7 +50,7 @@ fn strings_become_tags_or_fields_by_their_values_and_names() {
     f(|n| format!(r#"{{"v":"{n}.5","id":"{n}","w":{n}}}"#), r#"number_fields = ["v"]"#);
     f(|n| if n % 2 == 0 { format!(r#"{{"v":{n}}}"#) } else { r#"{"v":"off"}"#.to_owned() }, "");
     f(
-        |n| format!(r#"{{"d":[{{"dev":"sda","x":{n}}},{{"dev":"sdb","x":1}}],"v":1}}"#),
+        |n| format!(r#"{{"d":[{{"dev":"sda","x":{n}}},{{"dev":"sdb","x":1}}],"u":1,"v":1,"w":1}}"#),
         r#"tag_keys = ["d_*_dev"]"#,
     );
     // The glob would match numbers, too.
@@ -83,10 +83,16 @@ fn finds_the_objects_that_become_points() {
         keys(&sample),
         r#"query = "$.items[*]"; time_key = "$.time"; time_format = "unix"; tag_keys = ["host", "$.site"]"#
     );
-    // A number is outside of the array.
-    let sample = hundred(|n| format!(r#"{{"load":1,"items":{}}}"#, items(n)));
+    // Most numbers are in no array of objects.
+    let sample = hundred(|n| format!(r#"{{"load":1,"a":1,"b":2,"items":{}}}"#, items(n)));
     assert_eq!(keys(&sample), r#"tag_keys = ["items_*_host"]"#);
     assert!(table(&sample).contains("\n# query = \"$.items[*]\"\n"), "{}", table(&sample));
+    // No array has most numbers: each topic has one mapping.
+    let sample = hundred(|n| format!(r#"{{"a":{},"b":{}}}"#, items(n), items(n)));
+    assert_eq!(keys(&sample), r#"tag_keys = ["a_*_host", "b_*_host"]"#);
+    for text in ["# query = \"$.a[*]\"\n", "# query = \"$.b[*]\"\n", "There are 2 such arrays"] {
+        assert!(table(&sample).contains(text), "{}", table(&sample));
+    }
     assert!(propose(&sample_of_nothing(), NOW).is_none());
 }
 
@@ -127,7 +133,7 @@ fn each_structure_has_its_option() {
     );
     f(
         |n| format!(r#"{{"cpus":[{{"name":"a","value":{n}}},{{"name":"a","value":1}}]}}"#),
-        r#"query = "$.cpus[*]"; name_key = "name""#,
+        r#"query = "$.cpus[*]"; name_key = "name"; tag_keys = ["@key"]"#,
     );
     // Parallel arrays.
     f(
@@ -147,11 +153,11 @@ fn each_structure_has_its_option() {
     );
     f(
         |n| format!(r#"{{"params":{{"ts":1767225600,"switch:0":{{"v":{n}}},"switch:1":{{"v":1}}}}}}"#),
-        r#"query = "$.params[?@.v]"; time_key = "$.params.ts"; time_format = "unix"; tag_keys = ["@key"]"#,
+        r#"query = "$.params[?@.*]"; time_key = "$.params.ts"; time_format = "unix"; tag_keys = ["@key"]"#,
     );
     f(
         |n| format!(r#"{{"d":{{"m1":{{"log":[{{"v":{n}}},{{"v":1}}]}},"m2":{{"log":[{{"v":1}}]}}}}}}"#),
-        r#"query = "$.d.*.log[*]"; tag_keys = ["^@key"]"#,
+        r#"query = "$.d.*.log[*]"; tag_keys = ["^@key"]; tags = { index = "{@key}" }"#,
     );
     f(
         |n| format!(r#"{{"p1":{{"m1":{{"v":{n}}},"m2":{{"v":1}}}},"p2":{{"m1":{{"v":1}},"m2":{{"v":1}}}}}}"#),
@@ -267,6 +273,133 @@ fn identifiers_that_keep_points_apart_become_tags() {
     );
     // No key keeps them apart.
     f(|n| format!(r#"{{"ts":1767225600,"port":7,"v":{n}}}"#), r#"time_key = "ts"; time_format = "unix""#);
+}
+
+/// What distinguishes the sources of points stands beside them.
+#[test]
+fn identities_and_values_beside_the_objects_are_kept() {
+    let f = |record: fn(u32) -> String, want: &str| {
+        let sample = hundred(record);
+        assert_eq!(keys(&sample), want, "{}", table(&sample));
+    };
+    let time = r#"time_key = "$.ts"; time_format = "unix""#;
+    // A number, the key of which the items may have, too.
+    f(
+        |n| {
+            let items = r#"[{"sensor":"a","v":1},{"sensor":"b","v":2.5}]"#;
+            format!(r#"{{"deviceId":{},"ts":{},"readings":{items}}}"#, 7 + n % 3, 1_767_225_600 + n)
+        },
+        &format!(r#"query = "$.readings[*]"; {time}; tag_keys = ["sensor", "$.deviceId"]"#),
+    );
+    f(
+        |n| {
+            let items = r#"[{"id":1,"v":1},{"id":2,"v":2.5}]"#;
+            format!(
+                r#"{{"id":"d{}","ts":{},"lines":[{{"id":{},"items":{items}}}]}}"#,
+                n % 3,
+                1_767_225_600 + n / 3,
+                1 + n % 2
+            )
+        },
+        &format!(
+            r#"query = "$.lines[*].items[*]"; {time}; tags = {{ lines_id = "{{^.id}}", root_id = "{{$.id}}" }}; tag_keys = ["id"]"#
+        ),
+    );
+    // A counter is no identity, and a name is one already.
+    f(
+        |n| format!(r#"{{"collectionId":{n},"rows":[{{"host":"a","v":1}},{{"host":"b","v":{n}.5}}]}}"#),
+        r#"query = "$.rows[*]"; tag_keys = ["host"]"#,
+    );
+    f(
+        |n| format!(r#"{{"plcId":4,"plcName":"p","rows":[{{"host":"a","v":1}},{{"host":"b","v":{n}.5}}]}}"#),
+        r#"query = "$.rows[*]"; tag_keys = ["host", "$.plcName"]"#,
+    );
+    // Values of the parent.
+    f(
+        |n| {
+            let items = r#"[{"sensor":"a","v":1},{"sensor":"b","v":2},{"sensor":"c","v":2}]"#;
+            format!(r#"{{"uptime":{n}.5,"on":true,"load":"{n}.5","readings":{items}}}"#)
+        },
+        r#"query = "$.readings[*]"; tag_keys = ["sensor"]; fields = { load = "$.load", on = "$.on", uptime = "$.uptime" }; types = { load = "float" }"#,
+    );
+    // Nothing but the index tells the items apart.
+    f(
+        |n| format!(r#"{{"ts":{},"channels":[{{"v":{n}.5}},{{"v":1}}]}}"#, 1_767_225_600 + n),
+        &format!(r#"query = "$.channels[*]"; {time}; tag_keys = ["@key"]"#),
+    );
+    // The name under which an array stands says what it measures.
+    f(
+        |n| {
+            let items = |v: u32| format!(r#"{{"items":[{{"sensor":"a","v":{v}}}]}}"#);
+            format!(r#"{{"ts":{},"heat":{},"rain":{}}}"#, 1_767_225_600 + n, items(n), items(n))
+        },
+        &format!(r#"query = "$.*.items[*]"; {time}; tag_keys = ["^@key", "sensor"]"#),
+    );
+}
+
+#[test]
+fn numbers_that_are_not_stored_are_named() {
+    let sample = hundred(|n| {
+        let items = r#"[{"host":"a","v":1.5},{"host":"b","v":2},{"host":"c","v":2}]"#;
+        format!(r#"{{"seq":{n},"log":["x","y"],"rows":{items},"flags":[true]}}"#)
+    });
+    let table = table(&sample);
+    for text in ["fields = { seq = \"$.seq\" }", "other lists: \"log_*\", \"flags_*\""] {
+        assert!(table.contains(text), "{table}");
+    }
+}
+
+#[test]
+fn lists_of_names_become_fields_only_if_nothing_is_lost() {
+    let f = |record: fn(u32) -> String, want: &str| {
+        let sample = hundred(record);
+        assert_eq!(keys(&sample), want, "{}", table(&sample));
+    };
+    // One list of many has a name twice.
+    f(
+        |n| {
+            let names = if n == 7 { ["x", "x", "y"] } else { ["x", "y", "z"] };
+            let items = names.map(|name| format!(r#"{{"name":"{name}","value":{n}.5}}"#)).join(",");
+            format!(r#"{{"ts":{},"list":[{items}]}}"#, 1_767_225_600 + n)
+        },
+        r#"query = "$.list[*]"; name_key = "name"; time_key = "$.ts"; time_format = "unix"; tag_keys = ["@key"]"#,
+    );
+    // Only the items have the time.
+    f(
+        |n| {
+            let item =
+                |name: &str| format!(r#"{{"name":"{name}","value":{n}.5,"ts":{}}}"#, 1_767_225_600 + n);
+            format!(r#"{{"list":[{},{}]}}"#, item("x"), item("y"))
+        },
+        r#"query = "$.list[*]"; name_key = "name"; time_key = "ts"; time_format = "unix""#,
+    );
+    // Their descriptions are named.
+    let sample = hundred(|n| format!(r#"{{"list":[{{"name":"x","value":{n}.5,"unit":"K"}}]}}"#));
+    assert!(table(&sample).contains("it describes the items or the list: \"unit\""), "{}", table(&sample));
+}
+
+#[test]
+fn members_under_names_become_points() {
+    let f = |record: fn(u32) -> String, want: &str| {
+        let sample = hundred(record);
+        assert_eq!(keys(&sample), want, "{}", table(&sample));
+    };
+    f(
+        |n| format!(r#"{{"sensors":{{"a":{{"v":{n}.5}},"b":{{"v":1}}}}}}"#),
+        r#"query = "$.sensors.*"; tag_keys = ["@key"]"#,
+    );
+    // Scalars and arrays beside them are no points, and no key is in all objects.
+    f(
+        |n| {
+            let other = if n % 2 == 0 { r#""v":1"# } else { r#""w":1"# };
+            format!(r#"{{"count":2,"m1":{{"v":{n}.5,"w":1}},"m2":{{{other}}},"none":null}}"#)
+        },
+        r#"query = "$[?@.*]"; tag_keys = ["@key"]; fields = { count = "$.count" }"#,
+    );
+    f(
+        |n| format!(r#"{{"log":["x"],"m1":{{"v":{{"x":{n}.5}}}},"m2":{{"v":{{"x":1}}}}}}"#),
+        r#"query = "$[?@.* && !@[0]]"; tag_keys = ["@key"]"#,
+    );
 }
 
 /// Random JSON of names and values that recognisers look for.

@@ -6,7 +6,7 @@ use base::text::{grouped, printable};
 use configuration::Config;
 use configuration::draft::{Draft, Table};
 use line_protocol::LineBuffer;
-use mapping::{Mapper, Rejection};
+use mapping::{Format, Mapper, Rejection};
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
@@ -40,6 +40,8 @@ pub struct Trial {
     series: HashSet<u64>,
     /// Points with the series and time of an earlier point.
     pub shared: u64,
+    /// Points with the series of an earlier point of the same record, if their times are not their own.
+    pub alike: u64,
     times: HashSet<u64>,
     /// Series that first appeared in the second half of the records.
     pub late_series: u64,
@@ -50,23 +52,30 @@ pub struct Trial {
 impl Trial {
     /// Maps a sample with a proposal alone. None if the proposal is no valid mapping.
     pub fn of_proposal(proposal: &Proposal, sample: &Sample) -> Option<Self> {
-        let mut kafka = Table::new("[kafka]");
-        kafka.set("brokers", vec!["localhost:9092"]).set("topics", vec![sample.topic.clone()]);
-        let mut influx = Table::new("[influx]");
-        influx.set("url", "http://localhost:8086").set("api", "v1").set("database", "metrics");
-        let tables = vec![kafka, proposal.table(None, &[]), influx];
-        let text = Draft { comments: Vec::new(), tables }.to_string();
-        let loaded = configuration::parse_without_secrets(Path::new("bridge.toml"), &text).ok()?;
-        Self::run(&loaded.config, sample)
+        Self::run(&config_of(proposal, sample)?, sample)
     }
 
     /// Maps the sample of a topic. None if no mapping matches the topic.
     pub fn run(config: &Config, sample: &Sample) -> Option<Self> {
+        let mut trial = Self { rate: rate(sample), ..Self::default() };
+        trial.map(config, sample, &mut |_| {})?;
+        Some(trial)
+    }
+
+    /// Maps the sample of a topic, and hands out each line.
+    #[cfg(test)]
+    pub fn each_line(config: &Config, sample: &Sample, take: &mut dyn FnMut(&[u8])) {
+        Self::default().map(config, sample, take).unwrap();
+    }
+
+    fn map(&mut self, config: &Config, sample: &Sample, take: &mut dyn FnMut(&[u8])) -> Option<()> {
         let routing = config.routing();
         let rules = routing.rules_of(&sample.topic)?;
         let mapper = Mapper::new(Arc::clone(rules), &sample.topic, config.record_limits());
         let mut mapper = mapper.with_schemas(sample.schemas.clone());
-        let mut trial = Self { rate: rate(sample), ..Self::default() };
+        let trial = self;
+        // Without a time of their own, points of a record differ by their tags alone.
+        let have_times = rules.time.is_some() || rules.format == Format::Influx;
         for record in &sample.records {
             let time = match record.time_ms {
                 None if sample.is_file => RecordTime::Omitted,
@@ -84,13 +93,23 @@ impl Trial {
                 trial.reject(why);
             }
             let is_late = trial.records > sample.records.len() as u64 / 2;
-            (0..lines.lines()).filter_map(|line| lines.line(line)).for_each(|line| trial.line(line, is_late));
+            let mut of_record = HashSet::new();
+            for line in (0..lines.lines()).filter_map(|line| lines.line(line)) {
+                let is_new = trial.line(line, is_late, &mut of_record);
+                trial.alike += u64::from(!have_times && !is_new);
+                take(line);
+            }
         }
-        Some(trial)
+        Some(())
     }
 
     pub fn series(&self) -> u64 {
         self.series.len() as u64
+    }
+
+    /// Number of points that overwrite another one, or cannot be distinguished from it.
+    pub fn mistaken(&self) -> u64 {
+        self.shared + self.alike
     }
 
     pub fn points_per_day(&self) -> Option<f64> {
@@ -127,7 +146,8 @@ impl Trial {
         self.rejected.entry(why.reason().name()).or_insert_with(reason).0 += 1;
     }
 
-    fn line(&mut self, line: &[u8], is_late: bool) {
+    /// Counts a line. Returns whether its series is new among those of its record.
+    fn line(&mut self, line: &[u8], is_late: bool, of_record: &mut HashSet<u64>) -> bool {
         let series = line.get(..series_end(line)).unwrap_or_default();
         if self.series.len() < SERIES_MAX && self.series.insert(hash(&[series])) {
             self.late_series += u64::from(is_late);
@@ -137,7 +157,20 @@ impl Trial {
         if is_time && self.times.len() < SERIES_MAX && !self.times.insert(hash(&[series, time])) {
             self.shared += 1;
         }
+        of_record.insert(hash(&[series]))
     }
+}
+
+/// A configuration with a proposal alone. None if the proposal is no valid mapping.
+pub fn config_of(proposal: &Proposal, sample: &Sample) -> Option<Config> {
+    let mut kafka = Table::new("[kafka]");
+    kafka.set("brokers", vec!["localhost:9092"]).set("topics", vec![sample.topic.clone()]);
+    let mut influx = Table::new("[influx]");
+    influx.set("url", "http://localhost:8086").set("api", "v1").set("database", "metrics");
+    let tables = vec![kafka, proposal.table(None, &[]), influx];
+    let text = Draft { comments: Vec::new(), tables }.to_string();
+    let loaded = configuration::parse_without_secrets(Path::new("bridge.toml"), &text).ok()?;
+    Some(loaded.config)
 }
 
 /// End of measurement and tags: the first unescaped space.

@@ -12,7 +12,8 @@ const SAME_EVENT_NS: u64 = 3_600_000_000_000;
 impl Proposer<'_> {
     /// `time`: the keys of the points' time.
     pub(super) fn excluded(&mut self, time: &[&Key]) {
-        let mut globs = self.shape.excluded.clone();
+        // The globs of an envelope are paths from the root; what is beside the objects is named elsewhere.
+        let mut globs = if self.shape.steps.is_empty() { self.shape.excluded.clone() } else { Vec::new() };
         let mut why = Vec::new();
         if !globs.is_empty() {
             why.push(format!("The numbers under {} describe the message.", joined(&globs)));
@@ -24,8 +25,7 @@ impl Proposer<'_> {
         };
         let is_second = |candidate: &Candidate<'_>| {
             let key = candidate.key;
-            let is_excluded =
-                self.shape.excluded.iter().any(|glob| key.pattern.starts_with(glob.trim_end_matches('*')));
+            let is_excluded = self.shape.steps.is_empty() && self.excluded.is_match(&key.pattern);
             !candidate.is_outside()
                 && key.is_time
                 && key.numbers() > 0

@@ -1,20 +1,25 @@
 //! Proposes the mapping of a topic's records.
 
 mod apart;
+mod beside;
 mod excluded;
 mod influx;
+mod lists_beside;
 mod strings;
 mod time;
 
+use super::class::glob;
 use super::key::{INDEX, Key, Segment};
-use super::observe::{KEYS_MAX, Observation};
-use super::proposal::Proposal;
+use super::observe::{ArrayKey, KEYS_MAX, Observation};
+use super::proposal::{NewTag, Proposal};
 use super::recognise::shape_of;
 use super::shape::{Outside, Shape, Step, steps_of};
 use super::text::{joined, shown, values};
-use super::{Sample, Trial, names};
+use super::{Sample, SampledRecord, Trial, names};
+use apart::Tag;
 use base::text::grouped;
-use mapping::{Csv, Format, Globs};
+use mapping::{Csv, Format, Globs, PivotList};
+use std::collections::HashSet;
 
 /// None if the sample has no objects.
 pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
@@ -27,27 +32,32 @@ pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
     if seen.objects == 0 {
         return None;
     }
+    let names = root.as_ref().map_or(Vec::new(), |root| member_names(&shape, root));
     let unit = if shape.steps.is_empty() && seen.objects == seen.records { "record" } else { "object" };
-    let mut proposal = Proposal::new(unit);
-    let mut of = Proposer {
+    let of = || Proposer {
         seen: &seen,
         root: root.as_ref(),
         shape: &shape,
+        records: &sample.records,
         ignored: Globs::compile(&shape.ignored).unwrap_or_default(),
-        names: root.as_ref().map_or(Vec::new(), |root| member_names(&shape, root)),
+        excluded: Globs::compile(&shape.excluded).unwrap_or_default(),
+        own: Globs::compile(shape.own).unwrap_or_default(),
+        known_tags: Globs::compile(shape.known_tags).unwrap_or_default(),
+        names: names.clone(),
         now_ns,
-        out: &mut proposal,
+        out: Proposal::new(unit),
     };
-    of.format();
-    of.shape();
-    let name = of.name();
-    let time = of.time();
-    let taken: Vec<&Key> = name.into_iter().chain(time.iter().copied()).collect();
-    of.strings(&taken);
-    of.integers();
-    of.excluded(&time);
-    of.absent();
-    Some(apart::keep_apart(proposal, &seen, sample))
+    let proposal = of().mapping(&[]);
+    let tags = apart::tags(&proposal, &of().candidates(), &shape, sample);
+    if tags.is_empty() {
+        return Some(proposal);
+    }
+    // What became a tag is not mentioned as anything else.
+    let mut proposal = of().mapping(&tags.iter().filter_map(|tag| tag.key).collect::<Vec<_>>());
+    for Tag { source, why, .. } in tags {
+        proposal.add_tag(&source, why);
+    }
+    Some(proposal)
 }
 
 /// The names under which objects and their parents stand, as keys: each with its selector. The closest is the first.
@@ -66,7 +76,8 @@ fn member_names(shape: &Shape, root: &Observation) -> Vec<(Key, Outside)> {
         let name = ["key", "parent"]
             .get(number)
             .map_or_else(|| format!("parent_{number}"), |name| (*name).to_owned());
-        (Key::of_names(&name, names), Outside { selector, name, depth: 1 })
+        let (is_renamed, owner) = (number > 0, String::new());
+        (Key::of_names(&name, names), Outside { selector, name, is_renamed, owner, depth: 1 })
     };
     shape.names().into_iter().rev().enumerate().map(key).collect()
 }
@@ -76,12 +87,19 @@ struct Proposer<'p> {
     /// The records that contain the objects, if these are not the records.
     root: Option<&'p Observation>,
     shape: &'p Shape,
+    records: &'p [SampledRecord],
     /// Strings that describe the message.
     ignored: Globs,
+    /// Numbers and booleans that describe the message.
+    excluded: Globs,
+    /// Keys of the objects that are no attributes.
+    own: Globs,
+    /// Keys that are always tags in a known envelope.
+    known_tags: Globs,
     /// The names under which the objects stand.
     names: Vec<(Key, Outside)>,
     now_ns: i64,
-    out: &'p mut Proposal,
+    out: Proposal,
 }
 
 /// A key that a mapping can name.
@@ -117,9 +135,52 @@ impl Candidate<'_> {
     fn is_outside(&self) -> bool {
         self.outside.is_some()
     }
+
+    /// The tag of the value.
+    fn tag(&self) -> NewTag {
+        match &self.outside {
+            Some(outside) if outside.is_renamed => {
+                NewTag::Named(outside.name.clone(), outside.selector.clone())
+            }
+            Some(outside) => NewTag::Key(outside.selector.clone()),
+            None => NewTag::Key(glob(&self.key.pattern)),
+        }
+    }
+
+    /// Whether a number beside the objects identifies their source: it has such a name, and does not count up.
+    fn is_number_of_source(&self) -> bool {
+        /// With more objects, the numbers of sources repeat.
+        const FEW: u64 = 50;
+        let key = self.key;
+        let is_number =
+            self.is_outside() && key.whole > 0 && key.fractions + key.booleans + key.strings() == 0;
+        let distinct = key.distinct_numbers().unwrap_or(usize::MAX) as u64;
+        let is_repeated = self.all <= FEW || distinct.saturating_mul(5) <= key.numbers();
+        let counts_up = key.falls == 0 && key.objects > 2 && distinct > 1;
+        // Things that have numbers, such as lines and machines, may also be measured.
+        let is_constant = distinct == 1 || distinct.saturating_mul(2) <= key.numbers();
+        let is_named = names::identifies(key.name()) || (names::may_identify(key.name()) && is_constant);
+        is_number && !key.is_time && is_named && is_repeated && !counts_up
+    }
 }
 
 impl<'p> Proposer<'p> {
+    /// `taken`: keys that become tags later.
+    fn mapping(mut self, taken: &[&Key]) -> Proposal {
+        self.format();
+        self.shape();
+        let name = self.name();
+        let time = self.time();
+        let taken: Vec<&Key> =
+            name.into_iter().chain(time.iter().copied()).chain(taken.iter().copied()).collect();
+        self.strings(&taken);
+        self.beside(&taken);
+        self.integers();
+        self.excluded(&time);
+        self.absent();
+        self.out
+    }
+
     /// Keys of the objects, then keys of the records that contain them.
     fn candidates(&self) -> Vec<Candidate<'p>> {
         let within = self.seen.keys.iter().filter(|key| {
@@ -129,16 +190,29 @@ impl<'p> Proposer<'p> {
         });
         let within = within.map(|key| Candidate { key, all: self.seen.objects, outside: None });
         let around = self.root.into_iter().flat_map(|root| root.keys.iter().map(move |key| (root, key)));
+        let mut taken: HashSet<String> = self.names.iter().map(|(_, outside)| outside.name.clone()).collect();
         let around = around.filter_map(|(root, key)| {
             let of_lists = self.shape.takes_lists();
             // The base values of a list stand in its first item.
-            if self.is_ignored(key) || (of_lists && key.values_count() > root.records) {
+            let is_of_items = of_lists && (key.values_count() > root.records || self.shape.is_pivoted(key));
+            if self.is_ignored(key) || is_of_items {
                 return None;
             }
-            let outside = self.shape.outside(&key.segments)?;
+            let mut outside = self.shape.outside(&key.segments)?;
             // The objects' own keys come before those of the record.
-            let is_hidden = self.seen.key(&outside.name).is_some();
-            (!is_hidden).then_some(Candidate { key, all: root.records, outside: Some(outside) })
+            let is_taken = |name: &String| self.seen.key(name).is_some() || taken.contains(name);
+            if is_taken(&outside.name) {
+                let renamed = format!("{}_{}", outside.owner, outside.name);
+                let numbered = |number: u32| {
+                    if number == 1 { renamed.clone() } else { format!("{renamed}_{number}") }
+                };
+                // The keys cannot have all of these names.
+                let keys_max = 2 * KEYS_MAX as u32;
+                outside.name = (1..=keys_max).map(numbered).find(|name| !is_taken(name))?;
+                outside.is_renamed = true;
+            }
+            taken.insert(outside.name.clone());
+            Some(Candidate { key, all: root.records, outside: Some(outside) })
         });
         within.chain(around).collect()
     }
@@ -181,23 +255,8 @@ impl<'p> Proposer<'p> {
             }
             self.out.set(line.key, line.value.clone(), why);
         }
-        if self.shape.lines.is_empty()
-            && let Some(array) = self
-                .seen
-                .arrays
-                .iter()
-                .find(|array| array.objects > 0 && array.others == 0 && array.longest > 1)
-            && let Some(query) =
-                self.shape.with_steps(steps_of(&array.segments).chain([Step::Items]), String::new())
-            && let Some(line) = query.lines.first()
-        {
-            let why = format!(
-                "{} is an array of up to {} objects, which become fields with an index in their names ({}). With this line each object becomes a point, and keys outside of the array only tags.",
-                shown(&array.pattern),
-                array.longest,
-                shown(&format!("{}_0_...", array.pattern))
-            );
-            self.out.suggest("query", line.value.clone(), vec![why]);
+        if self.shape.lines.is_empty() {
+            self.queries();
         }
         if self.seen.others > 0 && self.shape.rules.format.is_strict() {
             let why = format!(
@@ -209,6 +268,32 @@ impl<'p> Proposer<'p> {
                 }
             );
             self.out.suggest("strict", false, vec![why]);
+        }
+    }
+
+    /// Suggests a query for each array of objects, if no array has most numbers of the record.
+    fn queries(&mut self) {
+        let is_list = |array: &&ArrayKey| array.objects > 0 && array.others == 0;
+        let mut arrays: Vec<&ArrayKey> = self.seen.arrays.iter().filter(is_list).collect();
+        if arrays.iter().all(|array| array.longest < 2) {
+            arrays.clear();
+        }
+        for (number, array) in arrays.iter().enumerate() {
+            let query = self.shape.with_steps(steps_of(&array.segments).chain([Step::Items]), String::new());
+            let Some(line) = query.as_ref().and_then(|query| query.lines.first()) else { continue };
+            let mut why = vec![format!(
+                "{} is an array of up to {}, which become fields with an index in their names ({}). With this line each object becomes a point, and nothing outside of the array is a field.",
+                shown(&array.pattern),
+                if array.longest == 1 { "1 object".to_owned() } else { format!("{} objects", array.longest) },
+                shown(&format!("{}_0_...", array.pattern))
+            )];
+            if number == 0 && arrays.len() > 1 {
+                why.push(format!(
+                    "There are {} such arrays, and each topic has one mapping: points of several arrays need a bridge for each, with its own `group_id` and one of these lines.",
+                    arrays.len()
+                ));
+            }
+            self.out.suggest("query", line.value.clone(), why);
         }
     }
 
@@ -226,8 +311,11 @@ impl<'p> Proposer<'p> {
                 && !key.has_long_names()
         };
         let rank = |candidate: &Candidate<'_>| names::measurement_rank(candidate.key.name());
-        let named = self.candidates().into_iter().filter(|c| rank(c).is_some() && is_name(c));
-        let best = named.filter(|c| c.selector().is_some()).min_by_key(|c| (rank(c), c.is_outside()));
+        let is_known = |c: &Candidate<'_>| self.shape.name == Some(c.key.pattern.as_str());
+        let named =
+            self.candidates().into_iter().filter(|c| is_known(c) || (rank(c).is_some() && is_name(c)));
+        let best =
+            named.filter(|c| c.selector().is_some()).min_by_key(|c| (!is_known(c), rank(c), c.is_outside()));
         let Some(best) = best else {
             let why = "The measurement is the name of the topic, because no key that looks like a name has strings with few values in all objects.";
             self.out.suggest("measurement", "{topic}", vec![why.to_owned()]);
@@ -273,8 +361,12 @@ impl<'p> Proposer<'p> {
 
     fn absent(&mut self) {
         let has_value = |key: &Key| key.numbers() + key.strings() + key.booleans + key.empty > 0;
+        let reshape = &self.shape.rules.reshape;
+        let is_list =
+            |key: &Key| reshape.pivot.iter().any(|pivot| pivot.list == PivotList::Key(key.pattern.clone()));
+        let is_never = |key: &&Key| !has_value(key) && !is_list(key);
         let never: Vec<String> =
-            self.seen.keys.iter().filter(|key| !has_value(key)).map(|key| shown(&key.pattern)).collect();
+            self.seen.keys.iter().filter(is_never).map(|key| shown(&key.pattern)).collect();
         if !never.is_empty() {
             self.out.notes.push(format!("Always null: {}.", joined(&never)));
         }

@@ -16,10 +16,11 @@ impl<'p> Proposer<'p> {
         let is_taken = |key: &Key| taken.iter().any(|taken| std::ptr::eq(*taken, key));
         let of_class = |wanted: &[Class], of: &Self| -> Vec<Candidate<'p>> {
             let candidates = of.candidates().into_iter().filter(|c| !is_taken(c.key));
-            candidates.filter(|c| wanted.contains(&class(c.key, c.all))).collect()
+            candidates.filter(|c| wanted.contains(&of.class(c))).collect()
         };
         let (tags, others): (Vec<_>, Vec<_>) =
             of_class(&[Class::Tag], self).into_iter().partition(|tag| self.may_be_tag(tag));
+        let tags = self.with_numbers_of_sources(tags);
         self.tags(&tags);
         let within = |candidates: Vec<Candidate<'p>>| -> Vec<&'p Key> {
             candidates.into_iter().filter(|c| !c.is_outside()).map(|c| c.key).collect()
@@ -33,6 +34,45 @@ impl<'p> Proposer<'p> {
         self.numbers_or_nothing(&within(of_class(&[Class::NumberOrNothing], self)));
         self.mixed(&within(of_class(&[Class::Mixed], self)));
         self.telegraf();
+    }
+
+    /// The class of a key. All keys of an envelope that are not its own are attributes.
+    pub(super) fn class(&self, candidate: &Candidate<'_>) -> Class {
+        let key = candidate.key;
+        let is_attribute = !self.shape.own.is_empty()
+            && !candidate.is_outside()
+            && !key.is_indexed()
+            && !self.own.is_match(&key.pattern);
+        if key.values_count() > 0 && (is_attribute || self.known_tags.is_match(&key.pattern)) {
+            return Class::Tag;
+        }
+        match candidate.outside.as_ref().and_then(|outside| key.segments.len().checked_sub(outside.depth)) {
+            // What counts is the path from the selected parent.
+            Some(start) => class(&key.within(key.segments.get(start..).unwrap_or_default()), candidate.all),
+            None => class(key, candidate.all),
+        }
+    }
+
+    /// Adds the numbers beside the objects that identify their source, unless a tag names the same thing.
+    fn with_numbers_of_sources(&self, mut tags: Vec<Candidate<'p>>) -> Vec<Candidate<'p>> {
+        let parents = |key: &'p Key| key.segments.split_last().map(|(_, parents)| parents);
+        let is_named = |number: &Candidate<'p>| {
+            tags.iter().any(|tag| {
+                parents(tag.key) == parents(number.key)
+                    && names::are_of_one_thing(tag.key.name(), number.key.name())
+            })
+        };
+        let numbers: Vec<Candidate<'p>> = self
+            .candidates()
+            .into_iter()
+            .filter(|candidate| {
+                candidate.is_number_of_source()
+                    && !self.excluded.is_match(&candidate.key.pattern)
+                    && !is_named(candidate)
+            })
+            .collect();
+        tags.extend(numbers);
+        tags
     }
 
     /// Whether the key can be a tag. The glob for an array's elements must not match other keys.
@@ -55,8 +95,15 @@ impl<'p> Proposer<'p> {
             format!("- {:?}, the name under which the object stands{}", outside.selector, values(key))
         });
         let of_keys = tags.iter().map(|tag| {
-            let there = self.share(tag.key.strings().min(tag.key.objects), tag);
-            format!("- {}: in {there}{}", tag.shown(), values(tag.key))
+            let strings = tag.key.strings();
+            let count = if strings > 0 { strings } else { tag.key.values_count() };
+            let there = self.share(count.min(tag.key.objects), tag);
+            let what = if tag.key.strings() > 0 {
+                values(tag.key)
+            } else {
+                ", a number that identifies the source".to_owned()
+            };
+            format!("- {}: in {there}{what}", tag.shown())
         });
         let named: Vec<String> = of_names.chain(of_keys).collect();
         let mut why = vec![
@@ -66,7 +113,8 @@ impl<'p> Proposer<'p> {
         why.extend(limited(&named));
         let keys = self.names.iter().map(|(key, _)| (key, self.seen.objects));
         for (key, all) in keys.chain(tags.iter().map(|tag| (tag.key, tag.all))) {
-            let (late, distinct) = (key.late(all), key.distinct().unwrap_or(DISTINCT_MAX));
+            let numbers = key.distinct_numbers().unwrap_or(DISTINCT_MAX);
+            let (late, distinct) = (key.late(all), key.distinct().unwrap_or(DISTINCT_MAX).max(numbers));
             self.out.combinations *= distinct.max(1) as f64;
             if distinct > 20 && late * 5 > distinct {
                 self.out.growing.push(shown(&key.pattern));
@@ -88,7 +136,7 @@ impl<'p> Proposer<'p> {
         for tag in tags {
             match &tag.outside {
                 // The path of a list's first item would make the name "0_bn".
-                Some(outside) if self.shape.takes_lists() => named_tag(outside),
+                Some(outside) if self.shape.takes_lists() || outside.is_renamed => named_tag(outside),
                 Some(outside) => keys.push(outside.selector.clone()),
                 None => keys.push(self.tags_object(tag.key, tags).unwrap_or_else(|| glob(&tag.key.pattern))),
             }
@@ -102,7 +150,7 @@ impl<'p> Proposer<'p> {
             let why = if self.shape.takes_lists() {
                 "The first item of each list has these values for all items."
             } else {
-                "The names under which the parents of an object stand."
+                "The names under which parents of an object stand, and values of parents under a key that something else has, too."
             };
             self.out.set("tags", named_tags, vec![why.to_owned()]);
         }
@@ -168,10 +216,10 @@ impl<'p> Proposer<'p> {
             numbers.iter().map(|key| (glob(&key.pattern), Value::from("float"))).collect();
         let why =
             "Numbers, except for texts that say that there is none: these leave the field out.".to_owned();
-        self.out.set("values", values, vec![why]);
+        self.out.add("values", values, vec![why]);
         let why =
             "All other texts of these fields are dropped and counted, so that the field is always a number.";
-        self.out.set("types", types, vec![why.to_owned()]);
+        self.out.add("types", types, vec![why.to_owned()]);
     }
 
     fn mixed(&mut self, mixed: &[&Key]) {

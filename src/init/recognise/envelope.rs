@@ -11,27 +11,48 @@ struct Envelope {
     keys: &'static [&'static str],
     /// Prefixes of keys of which at least one must be there.
     prefixes: &'static [&'static str],
-    /// The key of the object that becomes the point; none if it is the envelope.
+    /// The path of the objects that become points, of keys, `*` and `[*]`; none if it is the envelope.
     query: Option<&'static str>,
     /// Globs of strings that describe the message.
     ignored: &'static [&'static str],
     /// Globs of numbers that describe the message.
     excluded: &'static [&'static str],
+    /// The key of the measurement, if it has always one place.
+    name: Option<&'static str>,
+    /// Globs of the points' own keys, if all others are attributes.
+    own: &'static [&'static str],
+    /// Globs of keys that are always tags.
+    tags: &'static [&'static str],
 }
 
-const ENVELOPES: [Envelope; 5] = [
+impl Envelope {
+    /// An envelope with these keys and one of these prefixes.
+    const fn new(
+        producer: &'static str,
+        keys: &'static [&'static str],
+        prefixes: &'static [&'static str],
+    ) -> Self {
+        Self {
+            producer,
+            keys,
+            prefixes,
+            query: None,
+            ignored: &[],
+            excluded: &[],
+            name: None,
+            own: &[],
+            tags: &[],
+        }
+    }
+}
+
+const ENVELOPES: [Envelope; 6] = [
     Envelope {
-        producer: "Kafka Connect with schemas",
-        keys: &["schema_type", "schema_optional"],
-        prefixes: &["payload_"],
         query: Some("payload"),
         ignored: &["schema_*"],
-        excluded: &[],
+        ..Envelope::new("Kafka Connect with schemas", &["schema_type", "schema_optional"], &["payload_"])
     },
     Envelope {
-        producer: "Debezium",
-        keys: &["op", "source_connector"],
-        prefixes: &["after_", "before_"],
         query: Some("after"),
         ignored: &[
             "op",
@@ -42,36 +63,59 @@ const ENVELOPES: [Envelope; 5] = [
             "transaction_*",
             "before_*",
         ],
-        excluded: &[],
+        excluded: &["source_*", "ts_*"],
+        ..Envelope::new("Debezium", &["op", "source_connector"], &["after_", "before_"])
     },
     Envelope {
-        producer: "CloudEvents",
-        keys: &["specversion", "type", "source", "id"],
-        prefixes: &["data"],
-        query: None,
         ignored: &["specversion", "datacontenttype", "dataschema", "id"],
-        excluded: &[],
+        ..Envelope::new("CloudEvents", &["specversion", "type", "source", "id"], &["data"])
     },
     Envelope {
-        producer: "Azure IoT Hub",
-        keys: &["EnqueuedTimeUtc", "SystemProperties_connectionDeviceId"],
-        prefixes: &["Body_"],
-        query: None,
         ignored: &[
             "SystemProperties_connectionAuthMethod",
             "SystemProperties_connectionDeviceGenerationId",
             "SystemProperties_content*",
             "SystemProperties_enqueuedTime",
         ],
-        excluded: &[],
+        ..Envelope::new(
+            "Azure IoT Hub",
+            &["EnqueuedTimeUtc", "SystemProperties_connectionDeviceId"],
+            &["Body_"],
+        )
     },
     Envelope {
-        producer: "AWS IoT device shadows",
-        keys: &["version", "timestamp"],
-        prefixes: &["state_reported_"],
-        query: None,
         ignored: &["clientToken"],
         excluded: &["metadata_*"],
+        ..Envelope::new("AWS IoT device shadows", &["version", "timestamp"], &["state_reported_"])
+    },
+    Envelope {
+        query: Some("resourceMetrics[*].scopeMetrics[*].metrics[*].*.dataPoints[*]"),
+        ignored: &["resourceMetrics_*_schemaUrl", "resourceMetrics_*_aggregationTemporality"],
+        excluded: &[
+            "resourceMetrics_*_aggregationTemporality",
+            "resourceMetrics_*_isMonotonic",
+            "resourceMetrics_*_droppedAttributesCount",
+        ],
+        name: Some("resourceMetrics_\0_scopeMetrics_\0_metrics_\0_name"),
+        own: &[
+            "as*",
+            "*UnixNano",
+            "flags",
+            "count",
+            "sum",
+            "min",
+            "max",
+            "scale",
+            "zero*",
+            "bucketCounts*",
+            "explicitBounds*",
+            "positive*",
+            "negative*",
+            "quantileValues*",
+            "exemplars*",
+        ],
+        tags: &["resourceMetrics_*_scope_name", "resourceMetrics_*_unit"],
+        ..Envelope::new("OpenTelemetry", &["resourceMetrics_\0_scopeMetrics_\0_metrics_\0_name"], &[""])
     },
 ];
 
@@ -88,9 +132,9 @@ pub fn recognise(view: &View<'_>) -> Option<Shape> {
     let envelope = ENVELOPES.iter().find(is_there)?;
     let why = format!("The records have the envelope of {}", envelope.producer);
     let mut shape = match envelope.query {
-        Some(key) => {
-            let why = format!("{why}: the object {key:?} becomes the point.");
-            view.shape.with_steps([Step::Key(key.to_owned())], why)?
+        Some(path) => {
+            let why = format!("{why}: {path:?} becomes the point.");
+            view.shape.with_steps(path.split('.').flat_map(steps_of_name), why)?
         }
         None if view.shape.ignored.is_empty() => view.shape.clone(),
         // Recognised before.
@@ -101,5 +145,15 @@ pub fn recognise(view: &View<'_>) -> Option<Shape> {
     let from_root = |globs: &[&str]| globs.iter().map(path).collect::<Vec<_>>();
     shape.ignored.extend(from_root(envelope.ignored));
     shape.excluded.extend(from_root(envelope.excluded));
+    shape.name = envelope.name;
+    shape.own = envelope.own;
+    shape.known_tags = envelope.tags;
     Some(shape)
+}
+
+/// The steps of a part of a path.
+fn steps_of_name(name: &'static str) -> impl Iterator<Item = Step> {
+    let (name, items) = name.strip_suffix("[*]").map_or((name, None), |name| (name, Some(Step::Items)));
+    let step = if name == "*" { Step::Either } else { Step::Key(name.to_owned()) };
+    [Some(step), items].into_iter().flatten()
 }

@@ -1,11 +1,15 @@
 //! Objects whose members are equal objects under identifiers: `query` with the tag `@key`.
 
 use super::super::key::{Key, Segment};
+use super::super::names;
 use super::super::observe::pattern;
-use super::super::shape::{Step, steps_of};
+use super::super::shape::{Beside, Step, steps_of};
 use super::super::text::shown;
 use super::{Shape, View, is_identifier};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// From this number on, members with the same keys are entities, whatever their names are.
+const MEMBERS_MANY: usize = 6;
 
 /// The members of one object.
 #[derive(Default)]
@@ -17,7 +21,8 @@ struct Members<'v> {
     has_others: bool,
 }
 
-/// Recognises an object with all numbers whose members have the same keys, if each member has its own time, or an identifier as its name.
+/// Recognises an object with most numbers whose members have the same keys, if the members are entities: each has its own time, their names
+/// are identifiers, the object's name is the plural of a thing such as "sensors", or they are many.
 pub fn recognise(view: &View<'_>) -> Option<Shape> {
     if !view.is_not_rearranged() {
         return None;
@@ -58,32 +63,30 @@ impl Members<'_> {
         let is_common = |key: &&&Key| common.contains(&within(key));
         let have_times =
             self.objects.values().all(|object| object.iter().filter(is_common).any(|key| key.is_time));
-        let are_identifiers = self.objects.keys().all(|name| is_identifier(name));
+        let have_plural = matches!(self.path.last(), Some(Segment::Key(name)) if names::is_plural(name));
+        let have_same_keys = self.objects.values().all(|object| keys(object).len() == common.len());
+        let are_identifiers = self.objects.keys().all(|name| is_identifier(name))
+            || have_plural
+            || (have_same_keys && self.objects.len() >= MEMBERS_MANY);
         let are_equal = common.len() * 2 >= all.len();
         let is_inside = |key: &Key| key.segments.len() > depth && key.segments.starts_with(self.path);
-        if !(are_equal && have_times || are_identifiers) || !view.seen.has_all_numbers(is_inside) {
+        if !(are_equal && have_times || are_identifiers) || !view.seen.has_most_numbers(is_inside) {
             return None;
         }
-        let key_in_each = || {
-            // A scalar beside the objects has no members.
-            let single = common.iter().find(|key| {
-                self.objects
-                    .values()
-                    .flatten()
-                    .any(|one| within(one) == **key && one.segments.len() == depth + 1)
-            });
-            single.cloned()
-        };
         let is_member =
             |segments: &[Segment]| segments.split_last().is_some_and(|(_, parents)| parents == self.path);
         let has_arrays = view.seen.arrays.iter().any(|array| is_member(&array.segments));
-        let filter = if self.has_others || has_arrays { Some(key_in_each()?) } else { None };
+        let beside = match (has_arrays, self.has_others) {
+            (true, _) => Beside::Arrays,
+            (false, true) => Beside::Scalars,
+            (false, false) => Beside::Nothing,
+        };
         let named: Vec<String> = self.objects.keys().take(3).map(|name| shown(name)).collect();
         let why = format!(
             "The members of {} are objects with the same keys under names such as {}: each becomes a point, and its name a tag.",
             if self.path.is_empty() { "the record".to_owned() } else { shown(&pattern(self.path)) },
             named.join(", ")
         );
-        view.shape.with_steps(steps_of(self.path).chain([Step::Members(filter)]), why)
+        view.shape.with_steps(steps_of(self.path).chain([Step::Members(beside)]), why)
     }
 }

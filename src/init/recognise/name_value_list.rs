@@ -4,9 +4,10 @@ use super::super::key::{INDEX, Key};
 use super::super::names;
 use super::super::observe::ArrayKey;
 use super::super::shape::ShapeLine;
-use super::super::text::shown;
+use super::super::text::{joined, shown};
 use super::{Shape, View, plain_key};
 use mapping::{Pivot, PivotList};
+use std::collections::BTreeSet;
 use toml::Value;
 
 /// Names of one list that become fields.
@@ -16,6 +17,8 @@ const NAMES_MAX: usize = 100;
 struct Items {
     name: String,
     values: Vec<String>,
+    /// The keys that are left out.
+    others: Vec<String>,
 }
 
 /// Recognises a list whose items have a name, a value, and nothing else that would be lost.
@@ -70,8 +73,8 @@ impl Items {
                 && key.texts > 0
                 && key.numbers() + key.booleans == 0
                 && distinct <= NAMES_MAX
-                // No list has a name twice, and some list has several.
-                && key.strings() <= distinct as u64 * lists
+                // The last value of a name would hide the others.
+                && key.repeats_in_lists == 0
                 && key.strings() == count
         };
         let (name, _) = of_items().find(is_name)?;
@@ -84,33 +87,43 @@ impl Items {
         if value_count > count {
             return None;
         }
+        // A value of the whole list can only stand in an item where the list is the record.
+        let is_of_list = |key: &Key| within.is_empty() && key.values_count() <= lists && lists < count;
         let is_lost = |(suffix, key): &(&str, &Key)| {
-            // A value of the whole list can only stand in an item where the list is the record.
-            let is_of_list = within.is_empty() && key.values_count() <= lists && lists < count;
-            let is_same_time = key.is_time && distinct_times(key) <= lists;
+            let is_same_time =
+                key.is_time && view.seen.keys.iter().any(|other| is_time_of_list(key, other, within));
             *suffix != name
                 && !values.iter().any(|value| value == suffix)
-                && !(names::is_item_description(suffix) || is_of_list || is_same_time)
+                && !(names::is_item_description(suffix) || is_of_list(key) || is_same_time)
         };
         let is_everything = !of_items().any(|of| is_lost(&of));
-        (!values.is_empty() && is_everything).then(|| Self { name: name.to_owned(), values })
+        let is_other = |(suffix, key): &(&str, &Key)| {
+            *suffix != name && !values.iter().any(|value| value == suffix) && !is_of_list(key)
+        };
+        let others = of_items().filter(is_other).map(|(suffix, _)| shown(suffix)).collect();
+        (!values.is_empty() && is_everything).then(|| Self { name: name.to_owned(), values, others })
     }
 }
 
-/// Number of different times among those that were kept.
-fn distinct_times(key: &Key) -> u64 {
-    let mut texts: Vec<&str> = key.times.iter().map(|(text, _)| text.as_str()).collect();
-    texts.sort_unstable();
-    texts.dedup();
-    texts.len() as u64
+/// Whether a key beside a list has the times of the list's items.
+fn is_time_of_list(items: &Key, other: &Key, within: &str) -> bool {
+    let times = |key: &Key| -> BTreeSet<(u64, String)> {
+        key.time_objects.iter().copied().zip(key.times.iter().map(|(text, _)| text.clone())).collect()
+    };
+    let is_beside = !within.is_empty() && !other.pattern.starts_with(within) && !other.is_indexed();
+    is_beside && other.is_time && times(items).is_subset(&times(other))
 }
 
 /// `list`: the flattened key of the list; none if the record is the list.
 fn with_pivot(view: &View<'_>, list: Option<&str>, items: &Items) -> Shape {
     let why = format!(
-        "{} a list whose items have a name in {} and a value: each item becomes a field of that name.",
+        "{} a list whose items have a name in {} and a value: each item becomes a field of that name.{}",
         list.map_or("Each record is".to_owned(), |list| format!("{} is", shown(list))),
-        shown(&items.name)
+        shown(&items.name),
+        match items.others.as_slice() {
+            [] => String::new(),
+            others => format!(" Not stored, because it describes the items or the list: {}.", joined(others)),
+        }
     );
     let mut shape = view.shape.clone();
     let table: toml::Table = [
@@ -122,8 +135,11 @@ fn with_pivot(view: &View<'_>, list: Option<&str>, items: &Items) -> Shape {
     .into_iter()
     .collect();
     let known = shape.lines.iter_mut().find(|line| line.key == "pivot");
-    match known.map(|line| &mut line.value) {
-        Some(Value::Array(pivots)) => pivots.push(Value::Table(table)),
+    match known {
+        Some(ShapeLine { value: Value::Array(pivots), why: known, .. }) => {
+            pivots.push(Value::Table(table));
+            *known = format!("{known} {why}");
+        }
         _ => shape.lines.push(ShapeLine { key: "pivot", value: Value::from(vec![table]), why }),
     }
     let list = list.map_or(PivotList::Element, |list| PivotList::Key(list.to_owned()));

@@ -1,14 +1,16 @@
 //! Arrays of objects that become points: `query`.
 
-use super::super::key::Segment;
+use super::super::key::{INDEX, Key, Segment};
+use super::super::names;
 use super::super::observe::ArrayKey;
-use super::super::shape::{Step, steps_of};
+use super::super::shape::{Beside, Step, steps_of};
 use super::super::text::shown;
 use super::name_value_list;
-use super::{Shape, View, is_identifier};
+use super::{Shape, View};
 use base::text::grouped;
 
-/// Recognises an array whose objects have all numbers of a record, apart from numbers about the message.
+/// Recognises an array whose objects have all numbers of a record, apart from numbers about the message; or most numbers, if a record has
+/// several objects and they have names or times.
 pub fn recognise(view: &View<'_>) -> Option<Shape> {
     if !view.is_not_rearranged() {
         return None;
@@ -22,12 +24,15 @@ pub fn recognise(view: &View<'_>) -> Option<Shape> {
 
 fn alone(view: &View<'_>, array: &ArrayKey) -> Option<Shape> {
     let within = array.within();
-    let has_all = view.seen.has_all_numbers(|key| key.pattern.starts_with(&within));
-    if !has_all || !view.seen.is_nearly_always(array.count) {
+    let is_inside = |key: &Key| key.pattern.starts_with(&within);
+    let has_all = view.seen.has_all_numbers(is_inside);
+    let has_most = || array.longest > 1 && has_names(view, &within) && view.seen.has_most_numbers(is_inside);
+    if !(has_all || has_most()) || !view.seen.is_nearly_always(array.count) {
         return None;
     }
     let why = format!(
-        "All numbers are in the array {}: each of its objects becomes a point, {} in {} of them.",
+        "{} numbers are in the array {}: each of its objects becomes a point, {} in {} of them.",
+        if has_all { "All" } else { "Most" },
         shown(&array.pattern),
         grouped(array.objects),
         grouped(array.count)
@@ -35,7 +40,17 @@ fn alone(view: &View<'_>, array: &ArrayKey) -> Option<Shape> {
     view.shape.with_steps(steps_of(&array.segments).chain([Step::Items]), why)
 }
 
-/// Arrays of one name under different keys, of which each object has one.
+/// Whether each object of an array has a text that is no state, a time, or an identifier.
+fn has_names(view: &View<'_>, within: &str) -> bool {
+    let names_objects = |key: &Key| {
+        let is_name = key.texts > 0 && !names::is_state(key.name()) && !key.has_prose;
+        is_name || key.is_time || names::may_identify(key.name())
+    };
+    let is_direct = |key: &Key| key.pattern.strip_prefix(within).is_some_and(|rest| !rest.contains(INDEX));
+    view.seen.keys.iter().any(|key| is_direct(key) && names_objects(key))
+}
+
+/// Arrays of one name under different keys, which say what the arrays hold.
 fn alternatives(view: &View<'_>, arrays: &[&ArrayKey]) -> Option<Shape> {
     arrays.iter().find_map(|first| {
         let [parents @ .., Segment::Key(_), last] = &first.segments[..] else { return None };
@@ -47,11 +62,9 @@ fn alternatives(view: &View<'_>, arrays: &[&ArrayKey]) -> Option<Shape> {
         if group.len() < 2 || !has_all || !view.seen.is_nearly_always(count) {
             return None;
         }
-        // The name of a member is without interest, unless it identifies the member.
-        let is_name = |array: &&&ArrayKey| matches!(array.segments.get(parents.len()), Some(Segment::Key(name)) if is_identifier(name));
-        let step = if group.iter().all(is_name) { Step::Members(None) } else { Step::Either };
+        let step = Step::Members(Beside::Nothing);
         let named: Vec<String> = group.iter().map(|array| shown(&array.pattern)).collect();
-        let why = format!("All numbers are in one of the arrays {}: each of their objects becomes a point.", named.join(", "));
+        let why = format!("All numbers are in the arrays {}: each of their objects becomes a point.", named.join(", "));
         let steps = steps_of(parents).chain([step]).chain(steps_of(std::slice::from_ref(last)));
         view.shape.with_steps(steps.chain([Step::Items]), why)
     })
