@@ -1,5 +1,6 @@
 //! The minimal HTTP/1.1 that the tools need, on blocking sockets.
 
+use std::fmt::Write as _;
 use std::io::{self, BufRead, Read, Write};
 use std::net::TcpStream;
 
@@ -95,7 +96,7 @@ impl Upstream {
         );
         for (name, value) in [("Authorization", authorization.as_str()), ("Content-Type", content_type)] {
             if !value.is_empty() {
-                head += &format!("{name}: {value}\r\n");
+                write!(head, "{name}: {value}\r\n").unwrap();
             }
         }
         head += if *gzip { "Content-Encoding: gzip\r\n\r\n" } else { "\r\n" };
@@ -125,11 +126,10 @@ impl Upstream {
         let body =
             if chunked { read_chunks(&mut self.stream)? } else { read_exactly(&mut self.stream, length)? };
         // An answer without content has no length.
-        head += &if status == 204 {
-            "\r\n".to_owned()
-        } else {
-            format!("Content-Length: {}\r\n\r\n", body.len())
-        };
+        if status != 204 {
+            write!(head, "Content-Length: {}\r\n", body.len()).unwrap();
+        }
+        head += "\r\n";
         Ok((status, [head.into_bytes(), body].concat()))
     }
 }
