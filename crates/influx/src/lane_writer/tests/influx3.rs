@@ -224,7 +224,7 @@ async fn a_named_line_without_the_cause_is_tried_alone() {
     }
 }
 
-/// A broken server may use known words for every request. No line has the cause, so each waits until the server works again.
+/// A broken server may refuse every request with a known message. No line has the cause, so each waits until the server works again.
 #[tokio::test]
 async fn a_server_that_refuses_everything_with_known_words_has_no_line_refused() {
     let boolean = CONFLICT.replace("field::string", "field::boolean");
