@@ -26,7 +26,7 @@ pub struct Knowledge {
 
 /// Most bytes of the flattened keys of one element. A long key around a long list would otherwise be copied for each item: 1 MB of
 /// JSON would take gigabytes.
-const KEY_BYTES_MAX: usize = 8 << 20;
+pub const KEY_BYTES_MAX: usize = 8 << 20;
 
 /// Parser of one element.
 pub struct ElementParser<'m, 'a> {

@@ -31,7 +31,7 @@ impl Rules {
             let (start, utf8) = (scanner.position(), scanner.is_utf8());
             let text = TextRef { bytes: json, start, timestamps: times, utf8, source: Source::Record };
             if self.format.has_lines() {
-                parsed.read_lines(&self.parse_json, text, &mut losses);
+                parsed.read_lines(&self.parse_json, text, &mut losses)?;
             } else {
                 parsed.read_value(&self.parse_json, text, &mut losses)?;
             }
@@ -71,7 +71,7 @@ impl Elements<'_> {
     ) -> Result<(), SyntaxError> {
         let mut spans = Vec::new();
         select(&self.rules.query, document, &mut spans)?;
-        self.reshaper.begin(&self.rules.reshape, document)?;
+        self.reshaper.begin(&self.rules.reshape, document, None)?;
         for span in spans {
             let mut value = document.within(span.start, span.end);
             value.skip_whitespace();

@@ -120,9 +120,14 @@ fn kind_of_value(record: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// Longest beginning of a line that shows line protocol: measurement, tags and the key of a field.
+const BEGINNING_BYTES: usize = 4_096;
+
 /// Whether a value begins like a line: measurement and tags without quotes and brackets, a space, and a field.
 fn looks_like_line_protocol(value: &[u8]) -> bool {
-    let line = value.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    // The beginning says enough, and each bad line of a record is looked at with the same beginning.
+    let beginning = value.get(..BEGINNING_BYTES).unwrap_or(value);
+    let line = beginning.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let mut spaces = memchr::memchr_iter(b' ', line);
     let is_plain = |at: &usize| {
         at.checked_sub(1).and_then(|before| line.get(before)).is_some_and(|before| *before != b'\\')

@@ -38,6 +38,11 @@ pub enum Rejection {
         "the flattened keys of one object have more than 8 MB: a long key stands around many values; shorten it, or select what is inside with `query`"
     )]
     KeysTooLong,
+    #[error(
+        "`query` or `where` visits its values over and over, because \"..\" or filters stand within one another and its values are nested \
+         deeply: write a query that names the keys on the way"
+    )]
+    TooMuchWork,
     #[error("it does not fit {}: {why} at byte {at}{}", schema_name(*.schema), looks_like(*.looks))]
     Unfit { schema: Option<SchemaId>, why: &'static str, at: usize, looks: Beginning },
     #[error(
@@ -119,7 +124,10 @@ pub enum Rejection {
     KeyTooLong { key: String, bytes: usize },
     #[error("its string under {key:?} has {bytes} bytes, more than the 1048576 that InfluxDB stores")]
     StringTooLong { key: String, bytes: usize },
-    #[error("it becomes {bytes} bytes of lines, more than half of `batch.memory_max`")]
+    #[error(
+        "it becomes {bytes} bytes of lines, more than half of `batch.memory_max`; text from outside of its elements, such as a tag of their parent, \
+         counts for each of them: let the producer send fewer elements in a record"
+    )]
     LinesTooLarge { bytes: usize },
     #[error("no [[mapping]] matches its topic")]
     NoMapping,
@@ -233,6 +241,7 @@ impl Rejection {
             | Self::LinesTooLarge { .. }
             | Self::RowsTooLarge { .. }
             | Self::KeysTooLong
+            | Self::TooMuchWork
             | Self::ExplodedTooLarge { .. }
             | Self::TextTooLarge { .. } => Reason::TooLarge,
             Self::TimeMissing(_)
@@ -266,12 +275,11 @@ impl Rejection {
 
 impl From<SyntaxError> for Rejection {
     fn from(error: SyntaxError) -> Self {
-        if error.why == Syntax::Depth {
-            Self::TooDeep(error)
-        } else if error.why == Syntax::Keys {
-            Self::KeysTooLong
-        } else {
-            Self::Undecodable(error.into())
+        match error.why {
+            Syntax::Depth => Self::TooDeep(error),
+            Syntax::Keys => Self::KeysTooLong,
+            Syntax::Work => Self::TooMuchWork,
+            _ => Self::Undecodable(error.into()),
         }
     }
 }

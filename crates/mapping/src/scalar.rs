@@ -174,6 +174,11 @@ impl Scalar {
         self.start as usize
     }
 
+    /// Number of bytes in its text.
+    pub fn length(&self) -> usize {
+        (self.end - self.start) as usize
+    }
+
     /// The bytes of the value in its text.
     #[expect(
         clippy::indexing_slicing,

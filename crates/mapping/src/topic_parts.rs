@@ -260,6 +260,32 @@ impl TopicParts {
         kafka || self.fallback.iter().any(|(tag, _)| *tag == key) || outside()
     }
 
+    /// How many bytes and headers of a Kafka record are read for each line.
+    pub fn kafka_bytes(&self, record: &Record<'_>) -> usize {
+        let tags = self.from_kafka.iter().filter_map(|(_, tag)| match tag {
+            KafkaTag::Topic(_) => None,
+            KafkaTag::Text(text) => Some(text),
+        });
+        let fallback = self.fallback.iter().filter_map(|(_, tag)| match tag {
+            FallbackTag::Fixed(_) => None,
+            FallbackTag::Template(template) => Some(template),
+        });
+        let measurement = match &self.measurement {
+            Measurement::Template(template) => Some(template),
+            Measurement::Fixed(_) | Measurement::Missing => None,
+        };
+        let time = self.time.as_ref().and_then(|time| match &time.text {
+            TimeText::Template(template) => Some(template),
+            TimeText::Values(_) | TimeText::Missing => None,
+        });
+        let parts = fallback.chain(measurement).chain(time).flat_map(|template| &*template.0);
+        let texts = parts.filter_map(|part| match part {
+            RecordPart::Kafka(text) => Some(text),
+            RecordPart::Text(_) | RecordPart::Value(_) => None,
+        });
+        tags.chain(texts).map(|text| text.bytes(record)).sum()
+    }
+
     /// Whether nothing is added to a line.
     pub fn are_empty(&self) -> bool {
         matches!(&self.measurement, Measurement::Fixed(name) if name.is_empty())
@@ -295,13 +321,24 @@ impl KafkaText {
                 return;
             }
             Self::Key => record.key,
-            // The last of several headers with one name counts, as in Telegraf.
-            Self::Header(name) => {
-                record.headers.iter().rev().find(|(header, _)| header == name).map(|&(_, value)| value)
-            }
+            Self::Header(name) => header(name, record),
         };
         push_lossy(text.unwrap_or_default(), out);
     }
+
+    /// How many bytes and headers are read for the text.
+    fn bytes(&self, record: &Record<'_>) -> usize {
+        match self {
+            Self::Partition => 0,
+            Self::Key => record.key.map_or(0, <[u8]>::len),
+            Self::Header(name) => record.headers.len() + header(name, record).map_or(0, <[u8]>::len),
+        }
+    }
+}
+
+/// The value of a header. The last of several headers with one name counts, as in Telegraf.
+fn header<'r>(name: &str, record: &Record<'r>) -> Option<&'r [u8]> {
+    record.headers.iter().rev().find(|(header, _)| *header == name).map(|&(_, value)| value)
 }
 
 /// Keeps the last of those whose escaped keys are equal.

@@ -5,6 +5,7 @@ use super::tokens::closing_quote;
 use crate::reader::value::{self, Spelling};
 use crate::reader::{LineError, Reason, Value};
 use crate::runs;
+use std::collections::HashSet;
 
 /// The parts of one line, with their escapes. The memory is reused from line to line.
 #[derive(Debug, Default)]
@@ -16,6 +17,8 @@ pub struct RawLine {
     pub fields: Vec<RawField>,
     /// The time in the unit of its program.
     pub time: Option<i64>,
+    /// Quotes of bad lines that begin strings without an end, or strings before one without an end.
+    unclosed: HashSet<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +65,7 @@ impl RawLine {
         match cursor.line(self) {
             Ok(found) => (found, cursor.next_line()),
             Err(error) => {
-                let end = bad_line_end(text, start, &error.reason);
+                let end = self.bad_line_end(text, start, &error.reason);
                 (Found::Bad(error), end)
             }
         }
@@ -71,7 +74,58 @@ impl RawLine {
     /// Allocated memory in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.tags.capacity() * size_of::<RawTag>() + self.fields.capacity() * size_of::<RawField>()
+        self.tags.capacity() * size_of::<RawTag>()
+            + self.fields.capacity() * size_of::<RawField>()
+            + self.unclosed.capacity() * size_of::<usize>()
+    }
+
+    /// Begins a text, whose lines are read in their order.
+    pub fn begin(&mut self) {
+        self.unclosed.clear();
+    }
+
+    /// Start of the line behind a bad one. A string of the bad line that has line breaks is skipped as a whole, so that its text never
+    /// becomes a line. If the quotes themselves are wrong, the line ends at its first line break: a quote too many must not hide the lines
+    /// behind it.
+    fn bad_line_end(&mut self, text: &[u8], start: usize, reason: &Reason) -> usize {
+        let rest = text.get(start..).unwrap_or_default();
+        let first = memchr::memchr(b'\n', rest).map_or(text.len(), |length| start + length + 1);
+        let are_quotes_wrong = matches!(reason, Reason::UnbalancedQuotes | Reason::AfterString);
+        if are_quotes_wrong { first } else { self.end_behind_strings(text, start).unwrap_or(first) }
+    }
+
+    /// Start of the next line, where a quote behind an equals sign begins a string. None if a string has no end. That a string is followed
+    /// by others of which one has no end is found once, not again for each of them.
+    fn end_behind_strings(&mut self, text: &[u8], start: usize) -> Option<usize> {
+        let (mut at, mut in_fields, mut before) = (start, false, 0);
+        let mut opened = Vec::new();
+        while let Some(&byte) = text.get(at) {
+            match byte {
+                b'\n' => return Some(at + 1),
+                b'\\' if text.get(at + 1) != Some(&b'\n') => {
+                    at += 2;
+                    before = b'\\';
+                    continue;
+                }
+                b' ' => in_fields = true,
+                b'"' if in_fields && before == b'=' => {
+                    opened.push(at);
+                    let end = if self.unclosed.contains(&at) { None } else { closing_quote(text, at + 1) };
+                    // A quote before other text begins the string of another line.
+                    let is_end =
+                        |end: &usize| matches!(text.get(end + 1), None | Some(b',' | b' ' | b'\n' | b'\r'));
+                    let Some(end) = end.filter(is_end) else {
+                        self.unclosed.extend(opened);
+                        return None;
+                    };
+                    at = end;
+                }
+                _ => {}
+            }
+            before = byte;
+            at += 1;
+        }
+        Some(text.len())
     }
 }
 
@@ -289,42 +343,6 @@ impl Cursor<'_> {
         self.skip_whitespace();
         if self.is_at_end() { Ok(Some(time)) } else { self.fail(Reason::BadTimestamp) }
     }
-}
-
-/// Start of the line behind a bad one. A string of the bad line that has line breaks is skipped as a whole, so that its text never becomes
-/// a line. If the quotes themselves are wrong, the line ends at its first line break: a quote too many must not hide the lines behind it.
-fn bad_line_end(text: &[u8], start: usize, reason: &Reason) -> usize {
-    let rest = text.get(start..).unwrap_or_default();
-    let first = memchr::memchr(b'\n', rest).map_or(text.len(), |length| start + length + 1);
-    let are_quotes_wrong = matches!(reason, Reason::UnbalancedQuotes | Reason::AfterString);
-    if are_quotes_wrong { first } else { end_behind_strings(rest).map_or(first, |length| start + length) }
-}
-
-/// Length of a line with its line feed, where a quote behind an equals sign begins a string. None if a string has no end.
-fn end_behind_strings(line: &[u8]) -> Option<usize> {
-    let (mut at, mut in_fields, mut before) = (0, false, 0);
-    while let Some(&byte) = line.get(at) {
-        match byte {
-            b'\n' => return Some(at + 1),
-            b'\\' if line.get(at + 1) != Some(&b'\n') => {
-                at += 2;
-                before = b'\\';
-                continue;
-            }
-            b' ' => in_fields = true,
-            b'"' if in_fields && before == b'=' => {
-                at = closing_quote(line, at + 1)?;
-                // A quote before other text begins the string of another line.
-                if !matches!(line.get(at + 1), None | Some(b',' | b' ' | b'\n' | b'\r')) {
-                    return None;
-                }
-            }
-            _ => {}
-        }
-        before = byte;
-        at += 1;
-    }
-    Some(line.len())
 }
 
 /// Appends a name or the text of a string without the backslash before each special byte.

@@ -3,200 +3,246 @@
 //! `jsonpath-rust` parses the text. Its own evaluation compares all numbers as floats within an epsilon, and copies the path of each
 //! node, which a long key around many values makes huge.
 
-use super::functions::regular_expression;
-use super::path::TreeQuery;
+use super::SyntaxError;
+use super::condition::{Condition, Nodes, Operand, Operator, Segment, Selector};
+use super::query::TreeQuery;
 use super::tree::Tree;
-use jsonpath_rust::parser::model::{
-    Comparable, Comparison, Filter, FilterAtom, FnArg, Literal, Segment, Selector, SingularQuery,
-    SingularQuerySegment, Test, TestFunction,
-};
-use regex::Regex;
+use super::work::Work;
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::ops::Range;
 
+/// Values that a list may have beside those of the record: a query may select a value several times.
+const REPEATED_MAX: usize = 1_000;
+
 /// A value that a filter compares; none where a query finds nothing.
-type Operand<'t> = Option<Cow<'t, Tree>>;
+type Value<'t> = Option<Cow<'t, Tree>>;
 
 /// Appends the ranges of the values that a query selects.
-pub fn select_in(tree: &Tree, query: &TreeQuery, spans: &mut Vec<Range<usize>>) {
-    let selected = Evaluator { root: tree }.select(&query.query.segments, tree);
-    spans.extend(selected.into_iter().map(Tree::span));
+pub fn select_in(
+    tree: &Tree,
+    query: &TreeQuery,
+    work: &mut Work,
+    spans: &mut Vec<Range<usize>>,
+) -> Result<(), SyntaxError> {
+    let mut found = Found::new(query.once);
+    let mut evaluator = Evaluator { root: tree, found: &mut found, work };
+    for selected in evaluator.select(&query.segments, tree)? {
+        // Selected values may overlap, and each is read.
+        evaluator.work.spend(selected.span().len())?;
+        spans.push(selected.span());
+    }
+    Ok(())
 }
 
 /// Whether a filter holds for `at`, the value of "@".
-pub(super) fn holds(filter: &Filter, root: &Tree, at: &Tree) -> bool {
-    Evaluator { root }.holds(filter, at)
+pub(super) fn holds(
+    condition: &Condition,
+    root: &Tree,
+    at: &Tree,
+    found: &mut Found,
+    work: &mut Work,
+) -> Result<bool, SyntaxError> {
+    Evaluator { root, found, work }.holds(condition, at)
 }
 
-struct Evaluator<'t> {
-    root: &'t Tree,
+/// The parts of a filter that do not look at "@", as far as they were evaluated for a record.
+#[derive(Debug, Default)]
+pub struct Found(Vec<Option<FoundPart>>);
+
+#[derive(Clone, Debug)]
+enum FoundPart {
+    Holds(bool),
+    Nothing,
+    /// The value in this range of the record.
+    Node(Range<usize>),
+    /// The value of a function, a number.
+    Number(Tree),
 }
 
-impl<'t> Evaluator<'t> {
-    fn select(&self, segments: &[Segment], at: &'t Tree) -> Vec<&'t Tree> {
-        segments.iter().fold(vec![at], |nodes, segment| {
-            let mut selected = Vec::new();
-            self.segment(segment, nodes, &mut selected);
-            selected
-        })
+impl Found {
+    /// `once`: how many parts do not look at "@".
+    pub fn new(once: usize) -> Self {
+        Self(vec![None; once])
     }
 
-    fn segment(&self, segment: &Segment, nodes: Vec<&'t Tree>, selected: &mut Vec<&'t Tree>) {
-        match segment {
-            Segment::Descendant(segment) => {
+    fn get(&self, number: usize) -> Option<&FoundPart> {
+        self.0.get(number)?.as_ref()
+    }
+
+    fn set(&mut self, number: usize, part: FoundPart) {
+        if let Some(slot) = self.0.get_mut(number) {
+            *slot = Some(part);
+        }
+    }
+}
+
+struct Evaluator<'t, 'w> {
+    root: &'t Tree,
+    found: &'w mut Found,
+    work: &'w mut Work,
+}
+
+impl<'t> Evaluator<'t, '_> {
+    fn select(&mut self, segments: &[Segment], at: &'t Tree) -> Result<Vec<&'t Tree>, SyntaxError> {
+        let mut nodes = vec![at];
+        for segment in segments {
+            if segment.is_descendant {
                 let mut containers = Vec::new();
                 for node in nodes {
+                    // A value takes two bytes at least.
+                    self.work.spend(node.span().len() / 2 + 1)?;
                     push_containers(node, &mut containers);
                 }
-                self.segment(segment, containers, selected);
+                nodes = containers;
             }
-            Segment::Selector(selector) => {
-                for node in nodes {
-                    self.selector(selector, node, selected);
+            let mut selected = Vec::new();
+            for node in nodes {
+                for selector in &segment.selectors {
+                    self.selector(selector, node, &mut selected)?;
+                }
+                if selected.len() > self.root.span().len() + REPEATED_MAX {
+                    self.work.spend(usize::MAX)?;
                 }
             }
-            Segment::Selectors(selectors) => {
-                for node in nodes {
-                    for selector in selectors {
-                        self.selector(selector, node, selected);
+            nodes = selected;
+        }
+        Ok(nodes)
+    }
+
+    fn selector(
+        &mut self,
+        selector: &Selector,
+        node: &'t Tree,
+        selected: &mut Vec<&'t Tree>,
+    ) -> Result<(), SyntaxError> {
+        let before = selected.len();
+        match selector {
+            Selector::Name(_) | Selector::Index(_) => selected.extend(child(selector, node)),
+            Selector::Wildcard => selected.extend(node.children()),
+            Selector::Slice { start, end, step } => {
+                let places = slice(node.items().len(), *start, *end, *step);
+                selected.extend(places.filter_map(|place| node.items().get(place)));
+            }
+            Selector::Filter(condition) => {
+                for child in node.children() {
+                    self.work.spend(1)?;
+                    if self.holds(condition, child)? {
+                        selected.push(child);
                     }
                 }
             }
         }
+        self.work.spend(selected.len() - before + 1)
     }
 
-    fn selector(&self, selector: &Selector, node: &'t Tree, selected: &mut Vec<&'t Tree>) {
-        match selector {
-            Selector::Name(name) => selected.extend(node.member(name)),
-            Selector::Index(index) => selected.extend(item(node, *index)),
-            Selector::Wildcard => selected.extend(node.children()),
-            Selector::Slice(start, end, step) => {
-                let places = slice(node.items().len(), *start, *end, step.unwrap_or(1));
-                selected.extend(places.filter_map(|place| node.items().get(place)));
+    fn holds(&mut self, condition: &Condition, at: &'t Tree) -> Result<bool, SyntaxError> {
+        Ok(match condition {
+            Condition::Any(conditions) => {
+                for condition in conditions {
+                    if self.holds(condition, at)? {
+                        return Ok(true);
+                    }
+                }
+                false
             }
-            Selector::Filter(filter) => {
-                selected.extend(node.children().filter(|child| self.holds(filter, child)));
+            Condition::All(conditions) => {
+                for condition in conditions {
+                    if !self.holds(condition, at)? {
+                        return Ok(false);
+                    }
+                }
+                true
             }
-        }
+            Condition::Not(condition) => !self.holds(condition, at)?,
+            Condition::Exists(nodes) if nodes.is_singular => self.singular(nodes, at)?.is_some(),
+            Condition::Exists(nodes) => !self.nodes(nodes, at)?.is_empty(),
+            Condition::HasValue(operand) => self.value(operand, at)?.is_some(),
+            Condition::Matches(text, pattern) => {
+                let text = self.value(text, at)?;
+                let Some(text) = text.as_deref().and_then(Tree::text) else { return Ok(false) };
+                self.work.spend(text.len())?;
+                pattern.0.is_match(text)
+            }
+            Condition::Compare(operator, left, right) => {
+                let (left, right) = (self.value(left, at)?, self.value(right, at)?);
+                let (left, right) = (left.as_deref(), right.as_deref());
+                // A value in the configuration has an empty range, and its length is bounded.
+                let length = |value: Option<&Tree>| value.map_or(0, |value| value.span().len());
+                self.work.spend(length(left).min(length(right)) + 1)?;
+                compare(*operator, left, right)
+            }
+            Condition::Once(number, condition) => {
+                if let Some(FoundPart::Holds(holds)) = self.found.get(*number) {
+                    return Ok(*holds);
+                }
+                let holds = self.holds(condition, self.root)?;
+                self.found.set(*number, FoundPart::Holds(holds));
+                holds
+            }
+        })
     }
 
-    fn holds(&self, filter: &Filter, at: &'t Tree) -> bool {
-        match filter {
-            Filter::Or(filters) => filters.iter().any(|filter| self.holds(filter, at)),
-            Filter::And(filters) => filters.iter().all(|filter| self.holds(filter, at)),
-            Filter::Atom(FilterAtom::Filter { expr, not }) => self.holds(expr, at) != *not,
-            Filter::Atom(FilterAtom::Test { expr, not }) => self.passes(expr, at) != *not,
-            Filter::Atom(FilterAtom::Comparison(comparison)) => self.compare(comparison, at),
-        }
+    fn nodes(&mut self, nodes: &Nodes, at: &'t Tree) -> Result<Vec<&'t Tree>, SyntaxError> {
+        self.select(&nodes.segments, if nodes.is_from_root { self.root } else { at })
     }
 
-    /// A query passes if it selects something.
-    fn passes(&self, test: &Test, at: &'t Tree) -> bool {
-        match test {
-            Test::RelQuery(_) | Test::AbsQuery(_) => !self.nodes(test, at).is_empty(),
-            Test::Function(function) => match &**function {
-                TestFunction::Match(value, pattern) => self.is_match(value, pattern, true, at),
-                TestFunction::Search(value, pattern) => self.is_match(value, pattern, false, at),
-                other => self.result(other, at).is_some(),
+    /// The value of a query that selects one at most.
+    fn singular(&mut self, nodes: &Nodes, at: &'t Tree) -> Result<Option<&'t Tree>, SyntaxError> {
+        self.work.spend(nodes.segments.len())?;
+        let start = if nodes.is_from_root { self.root } else { at };
+        let mut selectors = nodes.segments.iter().flat_map(|segment| &segment.selectors);
+        Ok(selectors.try_fold(start, |at, selector| child(selector, at)))
+    }
+
+    fn value<'o>(&mut self, operand: &'o Operand, at: &'t Tree) -> Result<Value<'o>, SyntaxError>
+    where
+        't: 'o,
+    {
+        Ok(match operand {
+            Operand::Literal(literal) => Some(Cow::Borrowed(literal)),
+            Operand::Value(nodes) if nodes.is_singular => self.singular(nodes, at)?.map(Cow::Borrowed),
+            Operand::Value(nodes) => match self.nodes(nodes, at)?.as_slice() {
+                [node] => Some(Cow::Borrowed(*node)),
+                _ => None,
             },
-        }
-    }
-
-    fn nodes(&self, test: &Test, at: &'t Tree) -> Vec<&'t Tree> {
-        match test {
-            Test::RelQuery(segments) => self.select(segments, at),
-            Test::AbsQuery(query) => self.select(&query.segments, self.root),
-            Test::Function(_) => Vec::new(),
-        }
-    }
-
-    fn compare(&self, comparison: &Comparison, at: &'t Tree) -> bool {
-        let (left, right) = comparison.vals();
-        let (left, right) = (self.operand(left, at), self.operand(right, at));
-        let (left, right) = (left.as_deref(), right.as_deref());
-        let is_less = |a: Option<&Tree>, b: Option<&Tree>| {
-            a.zip(b).and_then(|(a, b)| a.compare(b)) == Some(Ordering::Less)
-        };
-        match comparison {
-            Comparison::Eq(..) => left == right,
-            Comparison::Ne(..) => left != right,
-            Comparison::Lt(..) => is_less(left, right),
-            Comparison::Lte(..) => is_less(left, right) || left == right,
-            Comparison::Gt(..) => is_less(right, left),
-            Comparison::Gte(..) => is_less(right, left) || left == right,
-        }
-    }
-
-    fn operand(&self, operand: &Comparable, at: &'t Tree) -> Operand<'t> {
-        match operand {
-            Comparable::Literal(literal) => Some(Cow::Owned(tree(literal))),
-            Comparable::Function(function) => self.result(function, at),
-            Comparable::SingularQuery(SingularQuery::Current(segments)) => {
-                singular(segments, at).map(Cow::Borrowed)
+            Operand::Length(operand) => {
+                let Some(value) = self.value(operand, at)? else { return Ok(None) };
+                self.work.spend(value.span().len())?;
+                value.length().map(number)
             }
-            Comparable::SingularQuery(SingularQuery::Root(segments)) => {
-                singular(segments, self.root).map(Cow::Borrowed)
+            Operand::Count(nodes) => Some(number(self.nodes(nodes, at)?.len())),
+            Operand::Nothing => None,
+            Operand::Once(place, operand) => {
+                if self.found.get(*place).is_none() {
+                    let part = match self.value(operand, self.root)? {
+                        Some(Cow::Borrowed(node)) => FoundPart::Node(node.span()),
+                        Some(Cow::Owned(number)) => FoundPart::Number(number),
+                        None => FoundPart::Nothing,
+                    };
+                    self.found.set(*place, part);
+                }
+                match self.found.get(*place) {
+                    Some(FoundPart::Node(span)) => Some(Cow::Borrowed(self.root.value_in(span))),
+                    Some(FoundPart::Number(number)) => Some(Cow::Owned(number.clone())),
+                    Some(FoundPart::Nothing | FoundPart::Holds(_)) | None => None,
+                }
             }
-        }
-    }
-
-    /// The value of a function.
-    fn result(&self, function: &TestFunction, at: &'t Tree) -> Operand<'t> {
-        match function {
-            TestFunction::Length(argument) => self.argument(argument, at)?.length().map(count),
-            TestFunction::Value(argument) => self.argument(argument, at),
-            TestFunction::Count(FnArg::Test(test)) => Some(count(self.nodes(test, at).len())),
-            TestFunction::Count(_)
-            | TestFunction::Match(..)
-            | TestFunction::Search(..)
-            | TestFunction::Custom(..) => None,
-        }
-    }
-
-    /// The value of an argument; none where its query does not select exactly one.
-    fn argument(&self, argument: &FnArg, at: &'t Tree) -> Operand<'t> {
-        match argument {
-            FnArg::Literal(literal) => Some(Cow::Owned(tree(literal))),
-            FnArg::Test(test) => match &**test {
-                Test::Function(function) => self.result(function, at),
-                query => match self.nodes(query, at).as_slice() {
-                    [node] => Some(Cow::Borrowed(*node)),
-                    _ => None,
-                },
-            },
-            FnArg::Filter(_) => None,
-        }
-    }
-
-    fn is_match(&self, text: &FnArg, pattern: &FnArg, is_whole: bool, at: &'t Tree) -> bool {
-        let (text, pattern) = (self.argument(text, at), self.argument(pattern, at));
-        let text = text.as_deref().and_then(Tree::text);
-        let pattern = pattern.as_deref().and_then(Tree::text);
-        text.zip(pattern).is_some_and(|(text, pattern)| matches(text, pattern, is_whole))
+        })
     }
 }
 
-/// Most patterns that are kept compiled. Those of a configuration are few; a record may have more.
-const PATTERNS_MAX: usize = 64;
-
-thread_local! {
-    /// Compiled patterns, by their text and whether they match a whole text; none for what is no pattern. Compiling one takes longer than
-    /// all else for an element.
-    static PATTERNS: RefCell<HashMap<(String, bool), Option<Regex>>> = RefCell::default();
-}
-
-fn matches(text: &str, pattern: &str, is_whole: bool) -> bool {
-    PATTERNS.with_borrow_mut(|patterns| {
-        let key = (pattern.to_owned(), is_whole);
-        if patterns.len() >= PATTERNS_MAX && !patterns.contains_key(&key) {
-            patterns.clear();
-        }
-        let compiled = patterns.entry(key).or_insert_with(|| regular_expression(pattern, is_whole).ok());
-        compiled.as_ref().is_some_and(|pattern| pattern.is_match(text))
-    })
+fn compare(operator: Operator, left: Option<&Tree>, right: Option<&Tree>) -> bool {
+    let is_less =
+        |a: Option<&Tree>, b: Option<&Tree>| a.zip(b).and_then(|(a, b)| a.compare(b)) == Some(Ordering::Less);
+    match operator {
+        Operator::Equal => left == right,
+        Operator::NotEqual => left != right,
+        Operator::Less => is_less(left, right),
+        Operator::LessOrEqual => is_less(left, right) || left == right,
+        Operator::Greater => is_less(right, left),
+        Operator::GreaterOrEqual => is_less(right, left) || left == right,
+    }
 }
 
 /// Appends a value and those within it that have children, each before its children.
@@ -209,11 +255,13 @@ fn push_containers<'t>(node: &'t Tree, containers: &mut Vec<&'t Tree>) {
     }
 }
 
-fn singular<'t>(segments: &[SingularQuerySegment], at: &'t Tree) -> Option<&'t Tree> {
-    segments.iter().try_fold(at, |at, segment| match segment {
-        SingularQuerySegment::Name(name) => at.member(name),
-        SingularQuerySegment::Index(index) => item(at, *index),
-    })
+/// The child that a name or an index selects.
+fn child<'t>(selector: &Selector, node: &'t Tree) -> Option<&'t Tree> {
+    match selector {
+        Selector::Name(name) => node.member(name),
+        Selector::Index(index) => item(node, *index),
+        Selector::Wildcard | Selector::Slice { .. } | Selector::Filter(_) => None,
+    }
 }
 
 /// The item of an array at an index, which counts from the end where it is negative.
@@ -249,24 +297,14 @@ fn slice(
     std::iter::successors(Some(first), next).take_while(is_within).filter_map(|at| usize::try_from(at).ok())
 }
 
-fn tree(literal: &Literal) -> Tree {
-    match literal {
-        Literal::Int(value) => (*value).into(),
-        Literal::Float(value) => (*value).into(),
-        Literal::String(text) => text.as_str().into(),
-        Literal::Bool(value) => (*value).into(),
-        Literal::Null => Tree::default(),
-    }
-}
-
-fn count<'t>(number: usize) -> Cow<'t, Tree> {
+fn number<'t>(number: usize) -> Cow<'t, Tree> {
     // Records have fewer values than 2^32.
     Cow::Owned((number as i64).into())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Filter, Query, Scanner};
+    use super::super::{Filter, Query, Scanner, Syntax};
     use super::*;
 
     fn read(text: &str) -> Tree {
@@ -276,7 +314,7 @@ mod tests {
     fn selected(query: &str, record: &str) -> Vec<String> {
         let Query::Tree(query) = Query::parse(query).unwrap() else { panic!("{query} is singular") };
         let mut spans = Vec::new();
-        select_in(&read(record), &query, &mut spans);
+        select_in(&read(record), &query, &mut Work::of(record.len()), &mut spans).unwrap();
         spans.into_iter().map(|span| record[span].to_owned()).collect()
     }
 
@@ -314,8 +352,10 @@ mod tests {
     fn numbers_are_compared_exactly() {
         let f = |record: &str, want: &str| {
             let record = read(record);
-            let holds =
-                |operator: &str| Filter::parse(&format!("@.a {operator} @.b")).unwrap().holds(&record, None);
+            let holds = |operator: &str| {
+                let filter = Filter::parse(&format!("@.a {operator} @.b")).unwrap();
+                filter.holds(&record, None, &mut filter.found(), &mut Work::of(0)).unwrap()
+            };
             let got: Vec<&str> =
                 ["<", "<=", "==", "!=", ">=", ">"].into_iter().filter(|o| holds(o)).collect();
             assert_eq!(got.join(" "), want, "{record:?}");
@@ -340,6 +380,57 @@ mod tests {
         f(r#"{"a":"1","b":1}"#, "!=");
         f(r#"{"a":null}"#, "!=");
         f("{}", "<= == >=");
+    }
+
+    /// The steps for a record with so many elements.
+    fn steps(filter: &str, elements: usize) -> u64 {
+        let record = format!(
+            r#"{{"z":1,"text":"{}","e":[{}{{"v":1}}]}}"#,
+            "x".repeat(10 * elements),
+            r#"{"v":1},"#.repeat(elements - 1)
+        );
+        let Query::Tree(query) = Query::parse(&format!("$.e[?{filter}]")).unwrap() else {
+            panic!("a filter is not singular")
+        };
+        let mut work = Work::of(record.len());
+        let all = work.left();
+        select_in(&read(&record), &query, &mut work, &mut Vec::new()).unwrap();
+        all - work.left()
+    }
+
+    #[test]
+    fn what_does_not_look_at_the_element_is_found_once() {
+        for filter in [
+            "@.v == $.z",
+            "@.v == $.text || $.text == $.text",
+            "@.v && $.e[*]",
+            "@.v == 2 || $..none",
+            "count($.e[*]) > @.v",
+            "length($.text) > @.v",
+            "value($..z) == @.v",
+            "@ != $",
+            "search($.text, 'y') || @.v",
+            "!($.e[?@.v == $.none] || @.none)",
+        ] {
+            let (few, many) = (steps(filter, 250), steps(filter, 1_000));
+            assert!(many <= 5 * few, "{filter}: {few} steps, and {many} for four times as many elements");
+        }
+    }
+
+    #[test]
+    fn a_query_that_visits_values_over_and_over_is_stopped() {
+        let chain = format!("{}1{}", "[".repeat(60), "]".repeat(60));
+        let record = format!("[{chain}{}]", format!(",{chain}").repeat(1_000));
+        let result = |query: &str| {
+            let Query::Tree(query) = Query::parse(query).unwrap() else { panic!("{query} is singular") };
+            select_in(&read(&record), &query, &mut Work::of(record.len()), &mut Vec::new())
+        };
+        for query in ["$..*..*", "$..[?@..[?@..[?@ == 2]]]"] {
+            assert_eq!(result(query), Err(SyntaxError { at: 0, why: Syntax::Work }), "{query}");
+        }
+        for query in ["$[*]", "$..[?@ == 1]", "$[?@..[?@ == 1]]"] {
+            assert_eq!(result(query), Ok(()), "{query}");
+        }
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! Filter expressions (RFC 9535, section 2.3.5), such as `@.ok == true && @.q >= 192`.
 
+use super::condition::{Compiler, Condition};
+use super::evaluate::Found;
 use super::tree::Tree;
-use super::{PathError, evaluate, path};
-use jsonpath_rust::parser::model::{Filter as Condition, Segment, Selector};
+use super::work::Work;
+use super::{PathError, SyntaxError, evaluate, path};
+use jsonpath_rust::parser::model::{Segment, Selector};
 
 /// A filter of elements: `@` is the element, `$` is the record.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +14,8 @@ pub struct Filter {
     /// The text in the configuration.
     text: String,
     uses_record: bool,
+    /// How many parts do not look at "@".
+    once: usize,
 }
 
 impl Filter {
@@ -23,7 +28,10 @@ impl Filter {
             let why = "it is more than one filter".to_owned();
             return Err(PathError::Syntax { text: text.to_owned(), why });
         };
-        Ok(Self { condition: condition.clone(), uses_record: uses_record(text), text: text.to_owned() })
+        let mut compiler = Compiler::default();
+        let condition = compiler.condition(condition).map_err(|why| path::unusable(text, why))?;
+        let Compiler { uses_root: uses_record, once } = compiler;
+        Ok(Self { condition, text: text.to_owned(), uses_record, once })
     }
 
     /// The text in the configuration.
@@ -32,36 +40,26 @@ impl Filter {
         &self.text
     }
 
-    /// Whether the filter may look at the record.
+    /// Whether the filter looks at the record.
     pub(crate) fn uses_record(&self) -> bool {
         self.uses_record
     }
 
-    /// Whether the filter holds for an element. `record` is there if the filter uses it.
-    pub(crate) fn holds(&self, element: &Tree, record: Option<&Tree>) -> bool {
-        evaluate::holds(&self.condition, record.unwrap_or(element), element)
+    /// The parts that do not look at "@", before a record.
+    pub(crate) fn found(&self) -> Found {
+        Found::new(self.once)
     }
-}
 
-/// Whether a path of the text begins at the record's root.
-fn uses_record(text: &str) -> bool {
-    // A dollar sign in a quoted text, such as a pattern, is no path.
-    let (mut quote, mut is_escaped) = (None, false);
-    text.chars().any(|character| {
-        let is_text = quote.is_some();
-        match character {
-            '\\' if is_text && !is_escaped => {
-                is_escaped = true;
-                return false;
-            }
-            '"' | '\'' if !is_escaped && quote.is_none_or(|begun| begun == character) => {
-                quote = if is_text { None } else { Some(character) };
-            }
-            _ => {}
-        }
-        is_escaped = false;
-        character == '$' && !is_text
-    })
+    /// Whether the filter holds for an element. `record` is there if the filter uses it. `found` and `work` are those of the record.
+    pub(crate) fn holds(
+        &self,
+        element: &Tree,
+        record: Option<&Tree>,
+        found: &mut Found,
+        work: &mut Work,
+    ) -> Result<bool, SyntaxError> {
+        evaluate::holds(&self.condition, record.unwrap_or(element), element, found, work)
+    }
 }
 
 #[cfg(test)]
@@ -75,7 +73,12 @@ mod tests {
             let tree = |text: &str| Tree::read(&Scanner::new(text.as_bytes())).unwrap();
             let filter = Filter::parse(filter).unwrap();
             let record = filter.uses_record().then(|| tree(record));
-            assert_eq!(filter.holds(&tree(element), record.as_ref()), want, "{filter:?} {element}");
+            let (mut found, mut work) = (filter.found(), Work::of(100));
+            // The next element uses the parts that were found for this one.
+            for _ in 0..2 {
+                let holds = filter.holds(&tree(element), record.as_ref(), &mut found, &mut work);
+                assert_eq!(holds, Ok(want), "{filter:?} {element}");
+            }
         };
         let element = r#"{"ok":true,"q":192,"s":"a]b","deep":{"x":[1,2]}}"#;
         f("@.ok == true && @.q >= 192", element, "", true);

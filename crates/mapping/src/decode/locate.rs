@@ -2,7 +2,7 @@
 
 use super::evaluate::select_in;
 use super::tree::Tree;
-use super::{Path, Query, Scanner, Step, SyntaxError, Token};
+use super::{Path, Query, Scanner, Step, SyntaxError, Token, Work};
 use std::ops::Range;
 
 /// Appends the ranges of the values that `query` selects. The whole record is checked.
@@ -19,7 +19,9 @@ pub fn select(
             spans.push(span);
         }
         Query::Path(path) => spans.extend(find(path, scanner)?),
-        Query::Tree(query) => select_in(&Tree::read(scanner)?, query, spans),
+        Query::Tree(query) => {
+            select_in(&Tree::read(scanner)?, query, &mut Work::of(scanner.bytes().len()), spans)?;
+        }
     }
     Ok(())
 }

@@ -1,7 +1,6 @@
-//! JSONPath (RFC 9535). Singular paths become steps, other queries keep their parsed form.
+//! Singular paths of JSONPath (RFC 9535).
 
-use super::functions;
-use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
+use jsonpath_rust::parser::model::{JpQuery, Segment as ParsedSegment, Selector as ParsedSelector};
 use jsonpath_rust::parser::parse_json_path;
 use std::fmt;
 use thiserror::Error;
@@ -16,23 +15,6 @@ pub enum Step {
     Index(usize),
 }
 
-/// Query for the values of a record that become points.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Query {
-    Whole,
-    /// A singular path, found by skipping through the bytes.
-    Path(Path),
-    /// Wildcards, filters, slices and descendants need a tree of the record.
-    Tree(TreeQuery),
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct TreeQuery {
-    pub query: JpQuery,
-    /// The text in the configuration.
-    text: String,
-}
-
 #[derive(Debug, Error)]
 pub enum PathError {
     #[error("{text:?} is not a JSONPath: {why}")]
@@ -44,32 +26,6 @@ pub enum PathError {
         "{0:?} may select several values, and one is wanted here: name each step, such as \"$.host.name\""
     )]
     NotSingular(String),
-}
-
-impl Query {
-    /// # Errors
-    /// When the text is not a JSONPath.
-    pub fn parse(text: &str) -> Result<Self, PathError> {
-        let query = parse(text)?;
-        Ok(match singular(&query) {
-            Some(path) if path.0.is_empty() => Self::Whole,
-            Some(path) => Self::Path(path),
-            None => Self::Tree(TreeQuery { query, text: text.to_owned() }),
-        })
-    }
-}
-
-/// Writes the query as in a configuration, with plain names after dots.
-impl fmt::Display for Query {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Every JSONPath begins with "$".
-        f.write_str("$")?;
-        match self {
-            Self::Whole => Ok(()),
-            Self::Path(path) => path.fmt(f),
-            Self::Tree(query) => f.write_str(query.text.strip_prefix('$').unwrap_or(&query.text)),
-        }
-    }
 }
 
 /// Writes the steps as in a configuration, without the "$" before them.
@@ -140,17 +96,19 @@ impl Path {
 
 pub(super) fn parse(text: &str) -> Result<JpQuery, PathError> {
     let wrong = |why: String| PathError::Syntax { text: text.to_owned(), why };
-    let query = parse_json_path(text).map_err(|error| wrong(error.to_string()))?;
-    match functions::fault(&query.segments) {
-        None => Ok(query),
-        Some(why) => Err(PathError::Function { text: text.to_owned(), why }),
-    }
+    parse_json_path(text).map_err(|error| wrong(error.to_string()))
 }
 
-fn singular(query: &JpQuery) -> Option<Path> {
-    let step = |segment: &Segment| match segment {
-        Segment::Selector(Selector::Name(name)) => Some(Step::Key(name.clone())),
-        Segment::Selector(Selector::Index(index)) => usize::try_from(*index).ok().map(Step::Index),
+pub(super) fn unusable(text: &str, why: String) -> PathError {
+    PathError::Function { text: text.to_owned(), why }
+}
+
+pub(super) fn singular(query: &JpQuery) -> Option<Path> {
+    let step = |segment: &ParsedSegment| match segment {
+        ParsedSegment::Selector(ParsedSelector::Name(name)) => Some(Step::Key(name.clone())),
+        ParsedSegment::Selector(ParsedSelector::Index(index)) => {
+            usize::try_from(*index).ok().map(Step::Index)
+        }
         _ => None,
     };
     query.segments.iter().map(step).collect::<Option<Vec<_>>>().map(Path)
@@ -169,27 +127,5 @@ mod tests {
         f("$['a b'][2]", vec![key("a b"), Step::Index(2)]);
         f("$.온도", vec![key("온도")]);
         assert_eq!(Path::parse("$.host.names[0]").unwrap().flattened(), "host_names_0");
-    }
-
-    #[test]
-    fn a_query_is_shown_as_written() {
-        let singular = ["$", "$.a.b", "$['a b'][2]", "$.온도", r"$['it\'s']"];
-        for text in
-            singular.iter().chain(&["$.items[*]", "$..a", "$.a[0:2]", "$.a[?@.b > 1]", "$.a['b','c']"])
-        {
-            assert_eq!(Query::parse(text).unwrap().to_string(), *text);
-        }
-    }
-
-    #[test]
-    fn queries_for_several_values_keep_their_text() {
-        for text in ["$.items[*]", "$..a", "$.a[0:2]", "$.a[?@.b > 1]", "$.a[-1]", "$.a['b','c']"] {
-            assert!(matches!(Query::parse(text).unwrap(), Query::Tree(_)), "{text}");
-            assert!(matches!(Path::parse(text), Err(PathError::NotSingular(_))), "{text}");
-        }
-        assert_eq!(Query::parse("$").unwrap(), Query::Whole);
-        for text in ["", "a.b", "$.", "$[", "items"] {
-            assert!(matches!(Query::parse(text), Err(PathError::Syntax { .. })), "{text}");
-        }
     }
 }

@@ -80,6 +80,8 @@ pub enum Syntax {
     Depth,
     /// Not of JSON: the keys of an object take too much memory.
     Keys,
+    /// Not of JSON: a query or filter takes too many steps.
+    Work,
 }
 
 impl fmt::Display for Syntax {
@@ -98,6 +100,7 @@ impl fmt::Display for Syntax {
             Self::Trailing => "text after the end of the value",
             Self::Depth => "more than 64 nested objects and arrays",
             Self::Keys => "flattened keys of more than 8 MB in one object",
+            Self::Work => "values that a query visits over and over",
         })
     }
 }

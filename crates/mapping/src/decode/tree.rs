@@ -2,7 +2,6 @@
 
 use super::{Number, Path, Scanner, Step, SyntaxError, Token};
 use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 /// A value with its range. The tree takes up to 20 times the bytes of the record, while the record is mapped.
@@ -32,6 +31,8 @@ struct Member {
     name: Box<str>,
     /// Start of the name in the record, at its quote.
     start: u32,
+    /// Index of the member whose name has the rank of this member's place, in the order of names.
+    ranked: u32,
     value: Tree,
 }
 
@@ -76,7 +77,19 @@ impl Tree {
     }
 
     pub(super) fn member(&self, name: &str) -> Option<&Self> {
-        self.members().iter().find(|member| &*member.name == name).map(|member| &member.value)
+        // Many members of one object may be looked for, so not one after another.
+        let members = self.members();
+        let (mut first, mut last) = (0, members.len());
+        while first < last {
+            let middle = first.midpoint(last);
+            let member = members.get(members.get(middle)?.ranked as usize)?;
+            match (*member.name).cmp(name) {
+                Ordering::Less => first = middle + 1,
+                Ordering::Greater => last = middle,
+                Ordering::Equal => return Some(&member.value),
+            }
+        }
+        None
     }
 
     pub(super) fn text(&self) -> Option<&str> {
@@ -110,31 +123,46 @@ impl Tree {
         })
     }
 
-    /// Fills `enclosing` with the objects and arrays around the value in the range `span`, from the root on: together the value's
-    /// normalized path (RFC 9535, section 2.7). Each comes with the name or index that leads to the value.
-    pub fn enclosing<'t>(&'t self, span: &Range<usize>, enclosing: &mut Vec<(&'t Self, TreeKey)>) {
-        enclosing.clear();
+    /// The value in a range, which is that of a value within.
+    pub(super) fn value_in(&self, span: &Range<usize>) -> &Self {
         let mut at = self;
         while at.span() != *span {
-            // Values stand one after another, so only one child can have the range.
-            let next = match &at.value {
-                Value::Array(elements) => {
-                    let place = elements.partition_point(|element| element.span().end <= span.start);
-                    elements.get(place).map(|element| (element, TreeKey::Index(place)))
-                }
-                Value::Object(members) => {
-                    let place = members.partition_point(|member| member.value.span().end <= span.start);
-                    let key = |member: &Member| TreeKey::Name(member.start as usize);
-                    members.get(place).map(|member| (&member.value, key(member)))
-                }
-                _ => None,
-            };
-            let Some((child, key)) = next else {
-                unreachable!("the selected value {span:?} does not stand in its record")
-            };
+            (at, _) = at.child_around(span);
+        }
+        at
+    }
+
+    /// The objects and arrays around the value in the range `span`, from the root on: together the value's normalized path (RFC 9535,
+    /// section 2.7). Each comes with the name or index that leads to the value.
+    pub fn enclosing(&self, span: &Range<usize>) -> Vec<(&Self, TreeKey)> {
+        let (mut at, mut enclosing) = (self, Vec::new());
+        while at.span() != *span {
+            let (child, key) = at.child_around(span);
             enclosing.push((at, key));
             at = child;
         }
+        enclosing
+    }
+
+    /// The child that the value in the range `span` is, or stands in.
+    fn child_around(&self, span: &Range<usize>) -> (&Self, TreeKey) {
+        // Values stand one after another, so only one child can have the range.
+        let next = match &self.value {
+            Value::Array(elements) => {
+                let place = elements.partition_point(|element| element.span().end <= span.start);
+                elements.get(place).map(|element| (element, TreeKey::Index(place)))
+            }
+            Value::Object(members) => {
+                let place = members.partition_point(|member| member.value.span().end <= span.start);
+                let key = |member: &Member| TreeKey::Name(member.start as usize);
+                members.get(place).map(|member| (&member.value, key(member)))
+            }
+            _ => None,
+        };
+        let Some(next) = next else {
+            unreachable!("the selected value {span:?} does not stand in its record")
+        };
+        next
     }
 }
 
@@ -190,8 +218,11 @@ impl PartialEq for Value {
 
 /// Whether two objects with the same number of members are equal.
 fn is_equal(a: &[Member], b: &[Member]) -> bool {
-    let of_b: HashMap<&str, &Tree> = b.iter().map(|member| (&*member.name, &member.value)).collect();
-    a.iter().all(|member| of_b.get(&*member.name) == Some(&&member.value))
+    by_name(a).zip(by_name(b)).all(|(a, b)| a.name == b.name && a.value == b.value)
+}
+
+fn by_name(members: &[Member]) -> impl Iterator<Item = &Member> {
+    members.iter().filter_map(|member| members.get(member.ranked as usize))
 }
 
 fn read_value(scanner: &mut Scanner<'_>, depth: usize) -> Result<Tree, SyntaxError> {
@@ -220,9 +251,11 @@ fn read_value(scanner: &mut Scanner<'_>, depth: usize) -> Result<Tree, SyntaxErr
                 let before_colon = scanner.bytes().get(..scanner.position() - 1).unwrap_or_default();
                 let start = before_colon.trim_ascii_end().len() - key.raw().len() - 2;
                 let name = key.to_string_lossy().into();
-                members.push(Member { name, start: start as u32, value: read_value(scanner, depth + 1)? });
+                let value = read_value(scanner, depth + 1)?;
+                members.push(Member { name, start: start as u32, ranked: 0, value });
             }
-            Value::Object(last_of_duplicates(members))
+            rank(&mut members);
+            Value::Object(members)
         }
     };
     Ok(Tree { start, end: scanner.position() as u32, value })
@@ -237,11 +270,22 @@ fn read_number(number: Number<'_>) -> Value {
         .unwrap_or_else(|_| Value::Float(number.as_f64()))
 }
 
-fn last_of_duplicates(members: Vec<Member>) -> Vec<Member> {
-    let mut seen = HashSet::new();
-    let last: Vec<bool> = members.iter().rev().map(|member| seen.insert(member.name.clone())).collect();
-    let members = members.into_iter().zip(last.into_iter().rev());
-    members.filter_map(|(member, is_last)| is_last.then_some(member)).collect()
+/// Ranks members by their names. Of members with one name, only the last one stays.
+fn rank(members: &mut Vec<Member>) {
+    loop {
+        let name = |place: &u32| members.get(*place as usize).map(|member| &*member.name);
+        let mut order: Vec<u32> = (0..members.len() as u32).collect();
+        order.sort_by(|a, b| name(a).cmp(&name(b)));
+        let pairs = order.iter().zip(order.iter().skip(1));
+        let mut repeated: Vec<u32> = pairs.filter(|(a, b)| name(a) == name(b)).map(|(a, _)| *a).collect();
+        if repeated.is_empty() {
+            members.iter_mut().zip(order).for_each(|(member, ranked)| member.ranked = ranked);
+            return;
+        }
+        repeated.sort_unstable();
+        let mut places = 0..;
+        members.retain(|_| places.next().is_none_or(|place| repeated.binary_search(&place).is_err()));
+    }
 }
 
 /// Positions do not count.

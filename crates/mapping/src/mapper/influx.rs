@@ -20,6 +20,7 @@ use line_protocol::input::{
     Found, PlainLine, PlainReader, RawLine, RawTag, RawValue, push_portable, push_unescaped,
 };
 use line_protocol::reader::{LineError, Reason};
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// Bytes with a backslash before them in each part of a line, as InfluxDB 2 reads them.
@@ -57,6 +58,10 @@ pub struct InfluxWork {
     /// The parts of a line without escapes, to which scalars point.
     text: Vec<u8>,
     scratch: Vec<u8>,
+    /// Keys of the line's first tags before any `rename`; only filled for a line in which tags get one key.
+    tag_keys: HashSet<Option<KeyId>>,
+    /// How many tags these are of.
+    keyed_tags: usize,
     /// Uses of keys, by the number of the key's node.
     uses: Vec<Option<KeyUse>>,
 }
@@ -79,7 +84,8 @@ enum KeyUse {
 impl InfluxWork {
     /// Allocated memory in bytes of the buffers that grow with a record.
     pub fn bytes(&self) -> usize {
-        self.raw.bytes() + self.text.capacity() + self.scratch.capacity()
+        let tag_keys = self.tag_keys.capacity() * size_of::<Option<KeyId>>();
+        self.raw.bytes() + self.text.capacity() + self.scratch.capacity() + tag_keys
     }
 
     /// Forgets all keys.
@@ -135,7 +141,7 @@ impl Mapper {
         mapped: &mut Mapped,
     ) -> Result<(), Rejection> {
         let texts = Texts { record: value, element: &[], values: &[], outside: &[] };
-        let mut pass = Pass::new(record, self.topic_digits, texts, lines, mapped);
+        let mut pass = self.pass(record, texts, lines, mapped);
         // Moved out of `self`, which is borrowed mutably while the lines are read.
         let mut work = std::mem::take(&mut self.work.influx);
         let result = self.map_influx_lines(&mut work, &mut pass);
@@ -148,6 +154,7 @@ impl Mapper {
         let is_utf8 = text.is_ascii() || str::from_utf8(text).is_ok();
         let copies = is_utf8 && self.copies_influx_lines();
         let mut position = Position { at: 0, number: 1, numbered: 0, is_utf8 };
+        work.raw.begin();
         let mut is_empty = true;
         while position.at < text.len() {
             let start = position.at;
@@ -222,6 +229,7 @@ impl Mapper {
         pass: &mut Pass<'_, '_>,
     ) -> Result<(), Rejection> {
         let (index, mark) = (pass.index, pass.lines.mark());
+        pass.repeat(pass.kafka_bytes, self.limits.lines_bytes_max)?;
         pass.index += 1;
         let written = self.collect_influx_line(start, position, work, pass).and_then(|has_fields| {
             if !has_fields {
@@ -253,6 +261,8 @@ impl Mapper {
     ) -> Result<bool, Rejection> {
         let text = pass.texts.record;
         work.text.clear();
+        work.tag_keys.clear();
+        work.keyed_tags = 0;
         self.element.begin(false, self.known.copied.len());
         if self.rules.measurement.text().is_empty() {
             let raw = work.raw.measurement.of(text);
@@ -418,13 +428,16 @@ impl Mapper {
     /// Whether an earlier tag of the line has the same key as this one before any `rename`.
     #[cold]
     fn repeats_tag(&mut self, place: usize, is_utf8: bool, text: &[u8], work: &mut InfluxWork) -> bool {
-        let mut ids = Vec::new();
-        for tag in work.raw.tags.iter().take(place + 1).map(|tag| tag.key).collect::<Vec<_>>() {
-            let (key, _) = work.push(tag.of(text), TAG_ESCAPES, is_utf8);
-            ids.push(self.known.tags.intern(&String::from_utf8_lossy(work.part(&key))));
+        let mut repeats = false;
+        // Only the tags behind those of the last call: a line may have a hundred thousand tags that get one key.
+        while let Some(tag) = work.raw.tags.get(work.keyed_tags).copied().filter(|_| work.keyed_tags <= place)
+        {
+            let (key, _) = work.push(tag.key.of(text), TAG_ESCAPES, is_utf8);
+            let key = self.known.tags.intern(&String::from_utf8_lossy(work.part(&key)));
+            repeats = !work.tag_keys.insert(key);
+            work.keyed_tags += 1;
         }
-        let Some((last, earlier)) = ids.split_last() else { return false };
-        earlier.contains(last)
+        repeats
     }
 
     /// Counts a dropped or changed value, and reports the first one of its key.

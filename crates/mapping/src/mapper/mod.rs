@@ -1,5 +1,7 @@
 //! Maps the bytes of a record to lines.
 
+#[cfg(test)]
+mod hostile;
 mod influx;
 mod pass;
 mod point_time;
@@ -327,8 +329,7 @@ impl Mapper {
         // Moved out of `self`, which is borrowed mutably while the text is read.
         let mut parsed = std::mem::take(&mut self.work.parsed);
         let result = if self.rules.format.has_lines() {
-            parsed.read_lines(&self.rules.parse_json, source, &mut self.losses);
-            Ok(())
+            parsed.read_lines(&self.rules.parse_json, source, &mut self.losses)
         } else {
             parsed.read_value(&self.rules.parse_json, source, &mut self.losses)
         };
@@ -337,6 +338,32 @@ impl Mapper {
         });
         self.work.parsed = parsed;
         result
+    }
+
+    /// A pass before the first element of a record.
+    fn pass<'p, 'r>(
+        &self,
+        record: &'p Record<'r>,
+        texts: Texts<'p>,
+        lines: &'p mut LineBuffer,
+        mapped: &'p mut Mapped,
+    ) -> Pass<'p, 'r> {
+        let bytes_before = lines.bytes();
+        Pass {
+            record,
+            topic: self.topic_digits,
+            texts,
+            timestamps: &[],
+            element_timestamps: &[],
+            json: None,
+            parsed: None,
+            lines,
+            mapped,
+            index: 0,
+            bytes_before,
+            kafka_bytes: self.topic_parts.kafka_bytes(record),
+            repeated_bytes: 0,
+        }
     }
 
     /// Maps JSON text in which `parse_json` has replaced strings. `parsed`: that text with its marks, where there is such an option.
@@ -355,9 +382,9 @@ impl Mapper {
         let texts = Texts { record: scanner.bytes(), element: b"", values, outside: b"" };
         let own = json.map(|json| json.timestamps.as_slice());
         let timestamps = parsed.map(|parsed| parsed.timestamps.as_slice()).or(own).unwrap_or_default();
-        let mut pass =
-            Pass { timestamps, json, parsed, ..Pass::new(record, self.topic_digits, texts, lines, mapped) };
+        let mut pass = Pass { timestamps, json, parsed, ..self.pass(record, texts, lines, mapped) };
         self.outside.begin_record(record.key);
+        self.work.reshaper.begin_record();
         if self.rules.format.has_lines() {
             return self.map_lines(&scanner, &mut pass);
         }
@@ -396,7 +423,7 @@ impl Mapper {
                     Err(rejection) => {
                         pass.lines.truncate(mark);
                         self.trace.iter_mut().for_each(|trace| trace.truncate(traced));
-                        pass.reject(rejection.with_excerpt(pass.texts.record, self.rules.format));
+                        pass.reject_line(rejection, self.rules.format);
                         // Where the next value of this line would begin is unknown.
                         break;
                     }
@@ -409,13 +436,13 @@ impl Mapper {
     /// Maps the next JSON value: each object that the query selects becomes a point.
     fn map_document(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
         if self.maps_whole_objects {
-            return self.map_selected(scanner, 0, pass);
+            return self.map_selected(scanner, pass);
         }
         let mut spans = std::mem::take(&mut self.work.spans);
         let result = self.locate(scanner, &mut spans).map_err(Rejection::from).and_then(|mut document| {
-            self.work.reshaper.begin(&self.rules.reshape, &document)?;
+            self.work.reshaper.begin(&self.rules.reshape, &document, self.outside.tree())?;
             if self.rules.query == Query::Whole {
-                self.map_selected(&mut document, 0, pass)?;
+                self.map_selected(&mut document, pass)?;
                 *scanner = scanner.at(document.position());
                 return Ok(());
             }
@@ -424,11 +451,12 @@ impl Mapper {
                 pass.mapped.selected_nothing = true;
             }
             *scanner = scanner.at(document.bytes().len());
-            spans.iter().enumerate().try_for_each(|(number, span)| {
-                self.outside.enter_selected(number);
-                self.map_selected(&mut document.within(span.start, span.end), number, pass)
+            spans.iter().try_for_each(|span| {
+                self.outside.enter_selected(span, &document)?;
+                self.map_selected(&mut document.within(span.start, span.end), pass)
             })
         });
+        self.outside.end_document();
         self.work.spans = spans;
         self.work.reshaper.end();
         result
@@ -463,14 +491,8 @@ impl Mapper {
         self.outside.find(&self.rules.query, document, spans)
     }
 
-    /// Maps a selected value: an object becomes a point, an array one point per element, and a scalar a field. `number`: which one of
-    /// the selected values it is.
-    fn map_selected(
-        &mut self,
-        scanner: &mut Scanner<'_>,
-        number: usize,
-        pass: &mut Pass<'_, '_>,
-    ) -> Result<(), Rejection> {
+    /// Maps a selected value: an object becomes a point, an array one point per element, and a scalar a field.
+    fn map_selected(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
         scanner.skip_whitespace();
         let start = scanner.position();
         let token = scanner.value()?;
@@ -478,24 +500,19 @@ impl Mapper {
             return self.map_element(scanner, start, 0, pass);
         }
         match token {
-            Token::Array => self.map_items(scanner, number, pass),
+            Token::Array => self.map_items(scanner, pass),
             // A selected null counts as an empty selection.
             Token::Null if self.rules.query != Query::Whole => {
                 pass.mapped.filtered += 1;
                 pass.mapped.selected_nothing = true;
                 Ok(())
             }
-            scalar => self.map_scalar(scanner, start, scalar, number, pass),
+            scalar => self.map_scalar(scanner, start, scalar, pass),
         }
     }
 
     /// Maps the items of the array whose opening bracket was just read.
-    fn map_items(
-        &mut self,
-        scanner: &mut Scanner<'_>,
-        number: usize,
-        pass: &mut Pass<'_, '_>,
-    ) -> Result<(), Rejection> {
+    fn map_items(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
         let mut item = 0;
         while scanner.element(item == 0)? {
             self.outside.enter_item(item);
@@ -509,7 +526,7 @@ impl Mapper {
                 scanner.skip_rest(token, 1)?;
                 pass.reject(Rejection::NotAnObject(kind_of(token)));
             } else {
-                self.map_scalar(scanner, start, token, number, pass)?;
+                self.map_scalar(scanner, start, token, pass)?;
             }
         }
         Ok(())
@@ -521,7 +538,6 @@ impl Mapper {
         scanner: &Scanner<'_>,
         start: usize,
         scalar: Token<'_>,
-        number: usize,
         pass: &mut Pass<'_, '_>,
     ) -> Result<(), Rejection> {
         if self.rules.query == Query::Whole {
@@ -541,7 +557,7 @@ impl Mapper {
         let mut named = std::mem::take(&mut self.work.named);
         named.clear();
         named.push(b"{");
-        match (&self.rules.query, self.outside.name(number)) {
+        match (&self.rules.query, self.outside.name()) {
             (_, Some(name)) => {
                 if let Token::Text(name) = scanner.at(name).value()? {
                     named.copy_key(name);
@@ -550,15 +566,12 @@ impl Mapper {
             (Query::Path(path), None) => named.push_key(path.last_name().unwrap_or(UNNAMED)),
             _ => named.push_key(UNNAMED),
         }
-        // Each line has the name. A scalar that becomes no line costs the time of a copy.
-        pass.name_bytes += named.text(utf8).bytes.len();
-        let result = if pass.name_bytes > self.limits.lines_bytes_max {
-            Err(Rejection::LinesTooLarge { bytes: pass.name_bytes })
-        } else {
+        let repeated = pass.repeat(named.text(utf8).bytes.len(), self.limits.lines_bytes_max);
+        let result = repeated.and_then(|()| {
             named.copy(&value, start..scanner.position());
             named.push(b"}");
             self.map_shaped(named.text(utf8), 0, pass)
-        };
+        });
         self.work.named = named;
         result
     }
@@ -627,7 +640,7 @@ impl Mapper {
             ..*pass
         };
         let result = self.map_object(&mut scanner, depth, &mut pass_of_element);
-        pass.index = pass_of_element.index;
+        (pass.index, pass.repeated_bytes) = (pass_of_element.index, pass_of_element.repeated_bytes);
         result
     }
 
@@ -639,6 +652,7 @@ impl Mapper {
         pass: &mut Pass<'_, '_>,
     ) -> Result<(), Rejection> {
         let (index, mark, object) = (pass.index, pass.lines.mark(), scanner.clone());
+        pass.repeat(self.outside.value_bytes() + pass.kafka_bytes, self.limits.lines_bytes_max)?;
         if self.map_known_shape(scanner, index, pass).is_some() {
             pass.index += 1;
         } else {

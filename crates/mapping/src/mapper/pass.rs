@@ -1,9 +1,10 @@
 //! One record on its way through the mapper.
 
+use crate::Format;
 use crate::decode::Source;
 use crate::distinct::{Origin, TopicDigits};
 use crate::formats::{JsonText, TimeMark};
-use crate::mapped::Mapped;
+use crate::mapped::{Mapped, REJECTED_ELEMENTS_MAX};
 use crate::rejection::Rejection;
 use crate::reshape::ParsedJson;
 use crate::scalar::{Scalar, Texts};
@@ -27,40 +28,34 @@ pub(super) struct Pass<'p, 'r> {
     /// Index of the next element.
     pub index: usize,
     pub bytes_before: usize,
-    /// Length of the names of selected scalars.
-    pub name_bytes: usize,
+    /// Bytes of the Kafka record that are read for each element.
+    pub kafka_bytes: usize,
+    /// Bytes from outside of the elements that were read for all elements so far.
+    pub repeated_bytes: usize,
 }
 
-impl<'p, 'r> Pass<'p, 'r> {
-    /// A pass before its first element.
-    pub fn new(
-        record: &'p Record<'r>,
-        topic: TopicDigits,
-        texts: Texts<'p>,
-        lines: &'p mut LineBuffer,
-        mapped: &'p mut Mapped,
-    ) -> Self {
-        let bytes_before = lines.bytes();
-        Self {
-            record,
-            topic,
-            texts,
-            timestamps: &[],
-            element_timestamps: &[],
-            json: None,
-            parsed: None,
-            lines,
-            mapped,
-            index: 0,
-            bytes_before,
-            name_bytes: 0,
-        }
-    }
-
+impl Pass<'_, '_> {
     /// Rejects the next element.
     pub fn reject(&mut self, rejection: Rejection) {
         self.mapped.reject(Some(self.index), rejection);
         self.index += 1;
+    }
+
+    /// Rejects the values of the line in which the next element would stand.
+    pub fn reject_line(&mut self, rejection: Rejection, format: Format) {
+        // An excerpt is made only for a message: it takes longer than a short line.
+        let is_listed = self.mapped.rejected.len() < REJECTED_ELEMENTS_MAX;
+        self.reject(if is_listed { rejection.with_excerpt(self.texts.record, format) } else { rejection });
+    }
+
+    /// Counts bytes from outside of an element that are read for it, such as a tag of its parent. Without a bound, a long text beside
+    /// many elements would take time with the square of the record's size, even if none of them becomes a line.
+    pub fn repeat(&mut self, bytes: usize, bytes_max: usize) -> Result<(), Rejection> {
+        self.repeated_bytes = self.repeated_bytes.saturating_add(bytes);
+        if self.repeated_bytes > bytes_max {
+            return Err(Rejection::LinesTooLarge { bytes: self.repeated_bytes });
+        }
+        Ok(())
     }
 
     pub fn origin(&self, element: usize) -> Origin<'_> {

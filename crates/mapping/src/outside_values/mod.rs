@@ -4,9 +4,10 @@
 use super::scalar::{Kind, Scalar};
 use super::selector::KeySelector;
 use crate::decode::{
-    Path, Query, Scanner, Search, Step, SyntaxError, Token, Tree, TreeKey, find_all, select_in,
+    Path, Query, Scanner, Search, Step, SyntaxError, Token, Tree, TreeKey, Work, find_all, select_in,
 };
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The values of one record. The buffers are reused from record to record.
 #[derive(Debug, Default)]
@@ -23,10 +24,16 @@ pub struct OutsideValues {
     /// Paths in the Kafka record's key.
     key_paths: Vec<Path>,
     key_searches: Vec<Search>,
-    /// Values that differ between the selected values of one record: one row for each of these, one column for each source.
-    rows: Vec<Option<Scalar>>,
-    /// The start of the last name in the path of each selected value, if a query for several values selects other ones than objects.
-    names: Vec<Option<usize>>,
+    /// The document, where a query selects several of its values. What differs between these is looked up as each is entered: kept for
+    /// all of them, it would take far more memory than the record.
+    tree: Option<Arc<Tree>>,
+    work: Work,
+    /// For each source the start of the enclosing object or name in the record that gave its value.
+    objects: Vec<Option<usize>>,
+    /// Whether selected values differ in a value of a source.
+    differs: bool,
+    /// The start of the last name in the path of the selected value, if that is a scalar or an array.
+    name: Option<usize>,
     /// Text that does not stand in the record's JSON: the Kafka record's key, names in the query and array indices.
     beside: Vec<u8>,
     /// Length of `beside` without the text of the record, and without the index of an item.
@@ -72,7 +79,10 @@ impl OutsideValues {
         }
         new.takes_index = (new.sources.iter())
             .any(|source| matches!(source, Source::Fixed { is_item: true, .. } | Source::Key { levels: 0 }));
+        new.differs =
+            (new.sources.iter()).any(|source| matches!(source, Source::Ancestor { .. } | Source::Key { .. }));
         new.values = vec![None; new.sources.len()];
+        new.objects = vec![None; new.sources.len()];
         new.searches = vec![Search::default(); new.paths.len()];
         new.key_searches = vec![Search::default(); new.key_paths.len()];
         new
@@ -160,15 +170,19 @@ impl OutsideValues {
                 *value = self.own_key;
             }
         }
-        self.names.clear();
+        self.end_document();
         match query {
             Query::Tree(query) => {
                 let tree = Tree::read(scanner)?;
-                select_in(&tree, query, spans);
-                self.find_names(&tree, scanner, spans);
-                if !self.sources.is_empty() {
-                    self.find_in_tree(&tree, scanner, spans)?;
+                self.work = Work::of(tree.span().len());
+                select_in(&tree, query, &mut self.work, spans)?;
+                for (value, source) in self.values.iter_mut().zip(&self.sources) {
+                    if let Source::Root(path) = source {
+                        let found = self.paths.get(*path).and_then(|path| tree.at(path));
+                        *value = found.map_or(Ok(None), |found| scalar_at(scanner, found.span().start))?;
+                    }
                 }
+                self.tree = Some(Arc::new(tree));
             }
             Query::Whole if self.paths.is_empty() => {}
             Query::Path(path) if self.paths.is_empty() => spans.extend(crate::decode::find(path, scanner)?),
@@ -178,27 +192,21 @@ impl OutsideValues {
         Ok(())
     }
 
-    /// Finds the names of selected scalars, and of scalars in selected arrays.
-    fn find_names(&mut self, tree: &Tree, scanner: &Scanner<'_>, spans: &[Range<usize>]) {
-        let is_object = |span: &Range<usize>| scanner.bytes().get(span.start) == Some(&b'{');
-        if spans.iter().all(is_object) {
-            return;
-        }
-        let mut enclosing = Vec::new();
-        for span in spans {
-            tree.enclosing(span, &mut enclosing);
-            let name = |(_, key): &(&Tree, TreeKey)| match key {
-                TreeKey::Name(start) => Some(*start),
-                TreeKey::Index(_) => None,
-            };
-            self.names.push(enclosing.iter().rev().find_map(name));
-        }
+    /// The document, where the query needs a tree of it.
+    pub fn tree(&self) -> Option<&Arc<Tree>> {
+        self.tree.as_ref()
     }
 
-    /// The start in the record's JSON text of the last name in the path of a selected value, where a query for several values selects
+    /// Ends a document, and frees what was read of it as a whole.
+    pub fn end_document(&mut self) {
+        (self.tree, self.name) = (None, None);
+        self.objects.fill(None);
+    }
+
+    /// The start in the record's JSON text of the last name in the path of the selected value, where a query for several values selects
     /// a scalar or an array.
-    pub fn name(&self, number: usize) -> Option<usize> {
-        self.names.get(number).copied().flatten()
+    pub fn name(&self) -> Option<usize> {
+        self.name
     }
 
     fn find_paths(
@@ -218,86 +226,67 @@ impl OutsideValues {
         Ok(())
     }
 
-    /// Finds the values of the root, and a row of values for each selected one.
-    fn find_in_tree(
-        &mut self,
-        tree: &Tree,
-        scanner: &Scanner<'_>,
-        spans: &[Range<usize>],
-    ) -> Result<(), SyntaxError> {
-        for (value, source) in self.values.iter_mut().zip(&self.sources) {
-            if let Source::Root(path) = source {
-                let found = self.paths.get(*path).and_then(|path| tree.at(path));
-                *value = found.map_or(Ok(None), |found| scalar_at(scanner, found.span().start))?;
-            }
-        }
-        self.rows.clear();
-        let has_rows = |source: &Source| matches!(source, Source::Ancestor { .. } | Source::Key { .. });
-        if !self.sources.iter().any(has_rows) {
+    /// Continues with the selected value in a range of the document.
+    pub fn enter_selected(&mut self, span: &Range<usize>, scanner: &Scanner<'_>) -> Result<(), SyntaxError> {
+        let Some(tree) = &self.tree else { return Ok(()) };
+        let is_object = scanner.bytes().get(span.start) == Some(&b'{');
+        if is_object && !self.differs {
             return Ok(());
         }
-        let mut enclosing = Vec::new();
-        // Neighbours mostly have the same parent, whose members are searched once.
-        let mut last: Vec<Option<(usize, Option<Scalar>)>> = vec![None; self.sources.len()];
-        for span in spans {
-            tree.enclosing(span, &mut enclosing);
-            // Index in `enclosing` of the object of this level.
-            let object = |levels: usize| {
-                let objects =
-                    enclosing.iter().enumerate().rev().filter(|(_, (container, _))| container.is_object());
-                objects.map(|(place, _)| place).nth(levels.checked_sub(1)?)
-            };
-            for (source, last) in self.sources.iter().zip(&mut last) {
-                let value = match source {
-                    Source::Ancestor { levels, path } => {
-                        match object(*levels).and_then(|place| enclosing.get(place)) {
-                            Some((object, _)) => {
-                                let start = object.span().start;
-                                let known = last.filter(|(known, _)| *known == start).map(|(_, value)| value);
-                                let value = match known {
-                                    Some(value) => value,
-                                    None => match object.at(path) {
-                                        Some(found) => scalar_at(scanner, found.span().start)?,
-                                        None => None,
-                                    },
-                                };
-                                *last = Some((start, value));
-                                value
-                            }
-                            None => None,
-                        }
+        let enclosing = tree.enclosing(span);
+        self.name = enclosing.iter().rev().find_map(|(_, key)| match key {
+            TreeKey::Name(start) => Some(*start),
+            TreeKey::Index(_) => None,
+        });
+        // Index in `enclosing` of the object of a level.
+        let object = |levels: usize| {
+            let containers = enclosing.iter().enumerate().rev();
+            let mut objects = containers.filter(|(_, (container, _))| container.is_object());
+            objects.nth(levels.checked_sub(1)?).map(|(place, _)| place)
+        };
+        self.beside.truncate(self.lengths.0);
+        let values = self.values.iter_mut().zip(&mut self.objects);
+        for ((value, known), source) in values.zip(&self.sources) {
+            match source {
+                Source::Ancestor { levels, path } => {
+                    let place = object(*levels);
+                    let Some((object, _)) = place.and_then(|place| enclosing.get(place)) else {
+                        (*value, *known) = (None, None);
+                        continue;
+                    };
+                    // Neighbours mostly have the same parent, whose value is read once.
+                    if known.replace(object.span().start) == Some(object.span().start) {
+                        continue;
                     }
-                    Source::Key { levels } => {
-                        let place = match levels {
-                            0 => enclosing.len().checked_sub(1),
-                            levels => object(*levels).and_then(|place| place.checked_sub(1)),
-                        };
-                        match place.and_then(|place| enclosing.get(place)) {
-                            // A name stays in the record: a copy for each element could take far more memory than the record.
-                            Some((_, TreeKey::Name(start))) => scalar_at(scanner, *start)?,
-                            Some((_, TreeKey::Index(index))) => Some(push_index(*index, &mut self.beside)),
-                            None => None,
+                    let found = object.at(path);
+                    self.work.spend(found.map_or(0, |found| found.span().len()) + 1)?;
+                    *value = found.map_or(Ok(None), |found| scalar_at(scanner, found.span().start))?;
+                }
+                Source::Key { levels } => {
+                    let place = match levels {
+                        0 => enclosing.len().checked_sub(1),
+                        levels => object(*levels).and_then(|place| place.checked_sub(1)),
+                    };
+                    *value = match place.and_then(|place| enclosing.get(place)) {
+                        Some((_, TreeKey::Name(start))) if known.replace(*start) == Some(*start) => continue,
+                        // A name stays in the record: a long one around many elements is not copied for each.
+                        Some((_, TreeKey::Name(start))) => {
+                            let name = scalar_at(scanner, *start)?;
+                            self.work.spend(name.map_or(0, |name| name.length()))?;
+                            name
                         }
-                    }
-                    _ => None,
-                };
-                self.rows.push(value);
+                        Some((_, TreeKey::Index(index))) => {
+                            *known = None;
+                            Some(push_index(*index, &mut self.beside))
+                        }
+                        None => None,
+                    };
+                }
+                Source::Root(_) | Source::RecordKey(_) | Source::Fixed { .. } | Source::Nothing => {}
             }
         }
+        self.lengths.1 = self.beside.len();
         Ok(())
-    }
-
-    /// Continues with the selected value of this number.
-    pub fn enter_selected(&mut self, number: usize) {
-        if self.rows.is_empty() {
-            return;
-        }
-        let row = self.rows.iter().skip(number * self.sources.len());
-        for ((value, source), found) in self.values.iter_mut().zip(&self.sources).zip(row) {
-            if matches!(source, Source::Ancestor { .. } | Source::Key { .. }) {
-                *value = *found;
-            }
-        }
     }
 
     /// Continues with the item of this index in an array whose items are elements.
@@ -307,11 +296,18 @@ impl OutsideValues {
         }
         self.beside.truncate(self.lengths.1);
         let located = push_index(index, &mut self.beside);
-        for (value, source) in self.values.iter_mut().zip(&self.sources) {
+        let values = self.values.iter_mut().zip(&mut self.objects);
+        for ((value, known), source) in values.zip(&self.sources) {
             if matches!(source, Source::Fixed { is_item: true, .. } | Source::Key { levels: 0 }) {
                 *value = Some(located);
+                *known = None;
             }
         }
+    }
+
+    /// Number of bytes of all values for the element that is mapped.
+    pub fn value_bytes(&self) -> usize {
+        self.values.iter().flatten().map(Scalar::length).sum()
     }
 
     /// The value of a selector by its index.
@@ -327,14 +323,12 @@ impl OutsideValues {
 
     /// Allocated memory in bytes of the buffers that grow with a record.
     pub fn bytes(&self) -> usize {
-        self.rows.capacity() * size_of::<Option<Scalar>>()
-            + self.names.capacity() * size_of::<Option<usize>>()
-            + self.beside.capacity()
+        self.beside.capacity()
     }
 
     /// Frees the memory.
     pub fn release(&mut self) {
-        (self.rows, self.names, self.beside) = (Vec::new(), Vec::new(), Vec::new());
+        self.beside = Vec::new();
     }
 }
 

@@ -208,6 +208,38 @@ fn the_name_of_a_parent_is_not_copied_for_each_element() {
 }
 
 #[test]
+fn the_values_of_parents_take_no_memory_for_each_element() {
+    let record = format!("[{}{{}}]", r#"{"t0":"a","e":[1,2]},"#.repeat(20_000));
+    let query = Query::parse("$[*].e[*]").unwrap();
+    let selectors: Vec<_> = (0..40).map(|number| selector(&format!("^.t{number}"))).collect();
+    let (mut outside, mut spans) = (OutsideValues::new(&selectors, &query), Vec::new());
+    let scanner = Scanner::new(record.as_bytes());
+    outside.begin_record(None);
+    outside.find(&query, &scanner, &mut spans).unwrap();
+    let before = outside.bytes();
+    for span in &spans {
+        outside.enter_selected(span, &scanner).unwrap();
+        assert_eq!(outside.value_bytes(), 1);
+    }
+    assert_eq!((spans.len(), outside.bytes()), (40_000, before));
+}
+
+#[test]
+fn parents_that_take_turns_have_their_own_values() {
+    let of = |query: &str| Rules { tag_selectors: vec![selector("^.t"), selector("^^.t")], ..rules(query) };
+    let record = r#"{"t":"r","a":{"t":"x","v":1,"d":{"v":2}},"b":{"t":"y","v":3,"d":{"t":"z","v":4}}}"#;
+    // Both selectors have the same key, and the last one counts.
+    assert_eq!(lines(&of("$..v"), record), ["m,t=r v=1", "m,t=x v=2", "m,t=r v=3", "m,t=y v=4"]);
+    assert_eq!(lines(&of("$['b','a'].v"), record), ["m,t=r v=3", "m,t=r v=1"]);
+    let names = Rules { tags: tags(&[("k", "{@key}"), ("up", "{^@key}")]), ..rules("$..v[*]") };
+    let record = r#"{"a":{"v":[1,[2,3]]},"b":{"v":{"x":4}},"v":[5]}"#;
+    assert_eq!(
+        lines(&names, record),
+        ["m,k=0 v=5", "m,k=0,up=a v=1", "m,k=0,up=a v=2", "m,k=1,up=a v=3", "m,k=x,up=v x=4"]
+    );
+}
+
+#[test]
 fn rearranged_elements_keep_their_ancestors() {
     let with = |query: &str, reshape: Reshape| Rules {
         tag_selectors: vec![selector("^.site"), selector("^^.region")],

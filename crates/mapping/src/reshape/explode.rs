@@ -26,14 +26,14 @@ struct Array {
 }
 
 impl Exploded {
-    /// Finds the arrays under these keys, and returns the number of their items; none if there is no array.
+    /// Finds the arrays under these keys, and returns the number of their items and a bound of the bytes of all elements; none if there is
+    /// no array.
     pub fn find(
         &mut self,
         keys: &[String],
         element: TextRef<'_>,
-        bytes_max: usize,
         losses: &mut Losses,
-    ) -> Result<Result<Option<usize>, Rejection>, SyntaxError> {
+    ) -> Result<Result<Option<(usize, usize)>, Rejection>, SyntaxError> {
         let Self { finder, arrays, items } = self;
         arrays.clear();
         items.clear();
@@ -80,8 +80,9 @@ impl Exploded {
         let Some(count) = count else { return Ok(Ok(None)) };
         let arrays_bytes: usize = arrays.iter().map(|array| array.range.len()).sum();
         let rest = (element.bytes.len() - element.start).saturating_sub(arrays_bytes);
-        let bytes = rest.saturating_add("null".len()).saturating_mul(count).saturating_add(item_bytes);
-        Ok(if bytes > bytes_max { Err(Rejection::ExplodedTooLarge { bytes_max }) } else { Ok(Some(count)) })
+        let nulls = "null".len() * arrays.len();
+        let bytes = rest.saturating_add(nulls).saturating_mul(count).saturating_add(item_bytes);
+        Ok(Ok(Some((count, bytes))))
     }
 
     /// Writes the element of an index.

@@ -16,12 +16,13 @@ pub(crate) use parse_json::ParsedJson;
 pub use pivot::{Pivot, PivotList, Zip};
 pub(crate) use text::{ElementText, TextRef};
 
-use crate::decode::{Filter, Scanner, Source, SyntaxError, Token, Tree};
+use crate::decode::{Filter, Found, Scanner, Source, SyntaxError, Token, Tree, Work};
 use crate::drop_reason::{DropReason, Drops};
 use crate::first_drops::FirstDrops;
 use crate::rejection::Rejection;
 use explode::Exploded;
 use find::Finder;
+use std::sync::Arc;
 
 /// The options of a mapping.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -82,12 +83,22 @@ impl Reshape {
 pub(crate) struct Reshaper {
     row: ElementText,
     exploded: Exploded,
+    /// Bytes of all elements of the record that `explode` made.
+    exploded_bytes: usize,
     /// One of the exploded elements.
     one: ElementText,
     named: ElementText,
     finders: [Finder; 2],
-    /// The record, if `where` looks at it.
-    record: Option<Tree>,
+    condition: Condition,
+}
+
+/// What `where` needs of a document.
+#[derive(Debug, Default)]
+struct Condition {
+    /// The document, if `where` looks at it.
+    record: Option<Arc<Tree>>,
+    found: Found,
+    work: Work,
 }
 
 /// Counters of what options drop.
@@ -117,21 +128,39 @@ pub(crate) enum Shaped<'s> {
 }
 
 impl Reshaper {
-    /// Begins a document, whose elements follow.
-    pub fn begin(&mut self, reshape: &Reshape, document: &Scanner<'_>) -> Result<(), SyntaxError> {
-        let wants_record = reshape.filter.as_ref().is_some_and(Filter::uses_record);
-        // Text behind the value is the next value of a line, or an error where the document is mapped.
-        self.record = wants_record.then(|| Tree::read_first(document)).transpose()?;
+    /// Begins a record, whose documents follow.
+    pub fn begin_record(&mut self) {
+        self.exploded_bytes = 0;
+    }
+
+    /// Begins a document, whose elements follow. `tree`: the document, if it was read already.
+    pub fn begin(
+        &mut self,
+        reshape: &Reshape,
+        document: &Scanner<'_>,
+        tree: Option<&Arc<Tree>>,
+    ) -> Result<(), SyntaxError> {
+        let Some(filter) = &reshape.filter else { return Ok(()) };
+        self.condition = Condition { record: None, found: filter.found(), work: Work::of(0) };
+        if filter.uses_record() {
+            let record = match tree {
+                Some(tree) => Arc::clone(tree),
+                // Text behind the value is the next value of a line, or an error where the document is mapped.
+                None => Arc::new(Tree::read_first(document)?),
+            };
+            self.condition.work.allow(record.span().len());
+            self.condition.record = Some(record);
+        }
         Ok(())
     }
 
     /// Ends a document, and frees what was read of it as a whole.
     pub fn end(&mut self) {
-        self.record = None;
+        self.condition.record = None;
     }
 
     /// Hands each element that the options make of `element` to `put`, which stops with an error. `element` is an object or an array.
-    /// `bytes_max` bounds the text of exploded elements, in which the other values are repeated.
+    /// `bytes_max` bounds the text of all exploded elements of a record, in which the other values are repeated.
     pub fn shape<E: From<SyntaxError>>(
         &mut self,
         reshape: &Reshape,
@@ -140,7 +169,7 @@ impl Reshaper {
         losses: &mut Losses,
         mut put: impl FnMut(Shaped<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let Self { row, exploded, one, named, finders, record } = self;
+        let Self { row, exploded, exploded_bytes, one, named, finders, condition } = self;
         let mut element = element;
         if !reshape.columns.is_empty() && element.token()? == Token::Array {
             match columns::write(&reshape.columns, element, row)? {
@@ -149,7 +178,7 @@ impl Reshaper {
             }
         }
         let mut finish = |element: TextRef<'_>, losses: &mut Losses| -> Result<(), E> {
-            if !holds(reshape, record.as_ref(), &element)? {
+            if !condition.holds(reshape, &element)? {
                 return put(Shaped::Filtered);
             }
             if reshape.names_members() && pivot::write(reshape, element, finders, named, losses)? {
@@ -160,20 +189,26 @@ impl Reshaper {
         if reshape.explode.is_empty() || element.token()? != Token::Object {
             return finish(element, losses);
         }
-        match exploded.find(&reshape.explode, element, bytes_max, losses)? {
-            Ok(None) => finish(element, losses),
-            Ok(Some(0)) => put(Shaped::Filtered),
-            Ok(Some(count)) => (0..count).try_for_each(|index| {
-                exploded.write(element, index, one);
-                finish(one.text(element.utf8), losses)
-            }),
-            Err(rejection) => put(Shaped::Rejected(rejection)),
+        let (count, bytes) = match exploded.find(&reshape.explode, element, losses)? {
+            Ok(None) => return finish(element, losses),
+            Ok(Some((0, _))) => return put(Shaped::Filtered),
+            Ok(Some(found)) => found,
+            Err(rejection) => return put(Shaped::Rejected(rejection)),
+        };
+        let all_bytes = exploded_bytes.saturating_add(bytes);
+        if all_bytes > bytes_max {
+            return put(Shaped::Rejected(Rejection::ExplodedTooLarge { bytes_max }));
         }
+        *exploded_bytes = all_bytes;
+        (0..count).try_for_each(|index| {
+            exploded.write(element, index, one);
+            finish(one.text(element.utf8), losses)
+        })
     }
 
     /// Whether `where` holds for a scalar.
-    pub fn keeps(&self, reshape: &Reshape, scalar: &TextRef<'_>) -> Result<bool, SyntaxError> {
-        holds(reshape, self.record.as_ref(), scalar)
+    pub fn keeps(&mut self, reshape: &Reshape, scalar: &TextRef<'_>) -> Result<bool, SyntaxError> {
+        self.condition.holds(reshape, scalar)
     }
 
     /// Allocated memory in bytes.
@@ -184,11 +219,13 @@ impl Reshaper {
     }
 }
 
-fn holds(reshape: &Reshape, record: Option<&Tree>, element: &TextRef<'_>) -> Result<bool, SyntaxError> {
-    Ok(match &reshape.filter {
-        Some(filter) => filter.holds(&Tree::read(&element.scanner())?, record),
-        None => true,
-    })
+impl Condition {
+    fn holds(&mut self, reshape: &Reshape, element: &TextRef<'_>) -> Result<bool, SyntaxError> {
+        let Some(filter) = &reshape.filter else { return Ok(true) };
+        let element = Tree::read(&element.scanner())?;
+        self.work.allow(element.span().len());
+        filter.holds(&element, self.record.as_deref(), &mut self.found, &mut self.work)
+    }
 }
 
 /// The source of the text that options write.

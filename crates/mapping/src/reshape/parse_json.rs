@@ -3,12 +3,16 @@
 use super::text::TextRef;
 use super::{Losses, SOURCE};
 use crate::Globs;
-use crate::decode::{Scanner, SyntaxError, Text, Token};
+use crate::decode::{Scanner, Syntax, SyntaxError, Text, Token};
 use crate::drop_reason::DropReason;
+use crate::element_parser::KEY_BYTES_MAX;
 use crate::formats::TimeMark;
 
 /// Most strings that may hold one another; further ones stay strings.
 const NESTED_MAX: usize = 4;
+
+/// Most bytes of the flattened keys of strings for each byte of a record. A string takes three bytes at least, so that its key may have 48.
+const KEY_BYTES_PER_BYTE: usize = 16;
 
 /// A record's JSON text in which strings were replaced by the JSON that they hold. The buffers are reused from record to record.
 #[derive(Debug, Default)]
@@ -19,6 +23,8 @@ pub(crate) struct ParsedJson {
     /// The start of each line in `bytes`, with its start in the text before.
     pub lines: Vec<(usize, usize)>,
     flattened: Vec<u8>,
+    /// Length of the flattened keys of all strings.
+    key_bytes: usize,
     scratch: Vec<u8>,
     /// The decoded content of strings, by how many hold one another.
     decoded: [Vec<u8>; NESTED_MAX],
@@ -48,7 +54,12 @@ impl ParsedJson {
 
     /// Reads a text whose lines have values that follow one another. Where a line is no JSON, the rest of it stays for the mapper to
     /// reject.
-    pub fn read_lines(&mut self, keys: &Globs, text: TextRef<'_>, losses: &mut Losses) {
+    pub fn read_lines(
+        &mut self,
+        keys: &Globs,
+        text: TextRef<'_>,
+        losses: &mut Losses,
+    ) -> Result<(), SyntaxError> {
         self.clear();
         let whole = text.scanner();
         let mut start = whole.position();
@@ -60,7 +71,12 @@ impl ParsedJson {
             while !line.is_at_end() {
                 let (from, to) = (line.position(), self.bytes.len());
                 self.flattened.clear();
-                if self.value(keys, &text, &mut line, Place { depth: 0, nested: 0 }, losses).is_err() {
+                let read = self.value(keys, &text, &mut line, Place { depth: 0, nested: 0 }, losses);
+                if let Err(error) = read {
+                    // The mapper would read the strings of such a line as they are.
+                    if error.why == Syntax::Keys {
+                        return Err(error);
+                    }
                     self.bytes.truncate(to);
                     while self.timestamps.pop_if(|mark| mark.position as usize >= to).is_some() {}
                     self.bytes.extend_from_slice(text.bytes.get(from..end).unwrap_or_default());
@@ -70,6 +86,7 @@ impl ParsedJson {
             self.bytes.push(b'\n');
             start = end + 1;
         }
+        Ok(())
     }
 
     fn clear(&mut self) {
@@ -77,6 +94,7 @@ impl ParsedJson {
         self.timestamps.clear();
         self.lines.clear();
         self.flattened.clear();
+        self.key_bytes = 0;
     }
 
     /// The position in the text before of the line that begins at this position.
@@ -131,7 +149,7 @@ impl ParsedJson {
                 }
                 self.bytes.push(b']');
             }
-            Token::Text(held) if place.nested < NESTED_MAX && self.is_wanted(keys) => {
+            Token::Text(held) if place.nested < NESTED_MAX && self.is_wanted(keys, start, text)? => {
                 self.held(keys, text, held, place, losses)?;
             }
             _ => {
@@ -177,8 +195,14 @@ impl ParsedJson {
         result
     }
 
-    fn is_wanted(&self, keys: &Globs) -> bool {
-        std::str::from_utf8(&self.flattened).is_ok_and(|key| keys.is_match(key))
+    /// Whether the string at a position is to be read. Fails where a long key stands around so many strings that comparing it for each
+    /// would take time with the square of the record's size.
+    fn is_wanted(&mut self, keys: &Globs, at: usize, text: &TextRef<'_>) -> Result<bool, SyntaxError> {
+        self.key_bytes += self.flattened.len();
+        if self.key_bytes > KEY_BYTES_MAX.max(KEY_BYTES_PER_BYTE * text.bytes.len()) {
+            return Err(SyntaxError { at, why: Syntax::Keys });
+        }
+        Ok(std::str::from_utf8(&self.flattened).is_ok_and(|key| keys.is_match(key)))
     }
 
     /// Begins the key of a member, and returns the length of the flattened key before.
