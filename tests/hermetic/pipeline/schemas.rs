@@ -146,19 +146,21 @@ fn a_corrected_producer_ends_the_wait_for_an_id_that_never_comes() {
     assert_eq!(sink.ids("main"), ids(50)[1..]);
 }
 
-/// The last records are fetched, and wait behind full batches, while the end is seen.
+/// The last records are fetched, and wait behind full batches, while the end is seen. Their schema is registered only then: the wait for the
+/// first schema asks for the ids of all fetched records.
 #[test]
 fn a_new_schema_in_the_last_records_is_awaited_by_a_run_until_the_end() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::down(Reply::status(503)));
     let server = SchemaServer::start();
     server.schema("/schemas/ids/1", ONE, "[]");
-    server.schema("/schemas/ids/2", TWO, "[]");
     cluster.produce("t", 0, (0..199).map(|id| one(1, id)).chain([two(2, 199)]));
     let setup = setup(&cluster, &sink, &server, "'t'", "").batch("lines_max = 10");
     let bridge = setup.start_until_end();
     wait_until("it tries to write", || sink.requests() >= 2);
     std::thread::sleep(std::time::Duration::from_secs(5));
     sink.answer(None);
+    wait_until("the topic waits for the last schema", || alarm(&bridge, "schema_unknown").is_some());
+    server.schema("/schemas/ids/2", TWO, "[]");
     bridge.wait_for_end();
     assert_eq!(sink.ids("main"), ids(200));
     assert_eq!(cluster.committed("t", 1), [Some(200)]);

@@ -206,23 +206,28 @@ impl SchemaWait {
         self.wait.as_ref().is_some_and(|wait| wait.ahead == 0)
     }
 
-    /// Whether reading ahead begins now: the id is unknown, and the registry has none of the other ids that were seen.
+    /// Whether reading ahead begins now: the id is unknown, and the registry has given none of the other ids that were seen since the wait
+    /// began. A schema that it has forgotten stays readable, but shows nothing.
     pub fn begins_to_read_ahead(&mut self, now: Instant) -> bool {
         let (Some(source), Some(wait)) = (&self.source, &mut self.wait) else { return false };
         let Some(unknown_since) = wait.unknown_since.filter(|_| wait.why == MissingSchema::Unknown) else {
             wait.ahead = 0;
             return false;
         };
-        let lookup = |id: &SchemaId| source.schemas.find(*id);
-        if self.others.iter().any(|id| !matches!(lookup(id), Lookup::Missing(_))) {
+        if self.others.iter().any(|id| source.schemas.has_answered(*id, wait.since)) {
             wait.ahead = 0;
             return false;
         }
         let last = wait.ahead_since.unwrap_or(unknown_since);
         let is_due = now.saturating_duration_since(last) >= AHEAD_EVERY.min(source.unknown_id_max);
         if is_due {
-            // Unknown ones make room for the ids of later records.
-            self.others.retain(|id| !matches!(lookup(id), Lookup::Missing(MissingSchema::Unknown)));
+            // Unknown ids make room for those of later records. Forgotten ones do where no other room is left.
+            let is_full = self.others.len() >= OTHERS_MAX;
+            self.others.retain(|id| match source.schemas.find(*id) {
+                Lookup::Missing(MissingSchema::Unknown) => false,
+                Lookup::Missing(_) => true,
+                Lookup::Ready(_) | Lookup::Unusable(_) => !is_full,
+            });
             (wait.ahead, wait.ahead_since) = (AHEAD_MAX, Some(now));
         }
         is_due

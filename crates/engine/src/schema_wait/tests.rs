@@ -190,12 +190,39 @@ fn a_topic_with_an_unknown_id_is_read_ahead() {
     assert!(wait.begins_to_read_ahead(at(130)));
     wait.left_unsettled(Some(&framed(1)));
     registry.set(1, Lookup::Ready(schema()));
+    registry.answers(1, at(131));
     assert!(
         !wait.begins_to_read_ahead(at(140)) && wait.is_paused(),
         "the registry has a schema of the topic"
     );
     registry.answers(1, at(140));
     assert!(wait.is_over(at(100) + MAX));
+}
+
+/// The schema stays readable, but shows nothing about an id that the registry does not know.
+#[test]
+fn a_schema_that_the_registry_forgot_does_not_keep_the_topic_from_being_read_ahead() {
+    let (registry, mut wait) = wait();
+    let start = Instant::now();
+    let at = |seconds: u64| start + Duration::from_secs(seconds);
+    let framed = |id: u32| [&[0][..], &id.to_be_bytes(), b"x"].concat();
+    registry.answers(1, start);
+    registry.set(1, Lookup::Ready(schema()));
+    registry.set(7, UNKNOWN);
+    assert!(begin(&mut wait, 7, &MissingSchema::Unknown, Some(1), at(10)));
+    assert!(!wait.is_over(at(10)));
+    assert!(wait.begins_to_read_ahead(at(20)) && !wait.is_paused(), "no schema was given since");
+    // Forgotten schemas leave room for the id of a corrected producer.
+    for id in (0..OTHERS_MAX as u32).map(|id| 100 + id) {
+        registry.set(id, Lookup::Ready(schema()));
+        wait.left_unsettled(Some(&framed(id)));
+    }
+    assert!(wait.begins_to_read_ahead(at(30)));
+    registry.set(2, Lookup::Ready(schema()));
+    registry.answers(2, at(31));
+    wait.left_unsettled(Some(&framed(2)));
+    assert!(!wait.begins_to_read_ahead(at(40)) && wait.is_paused());
+    assert!(wait.is_over(at(10) + MAX));
 }
 
 #[test]
