@@ -10,16 +10,21 @@ use std::process::ExitCode;
 use thiserror::Error;
 
 /// Arguments of the command.
-#[derive(Debug, Default)]
+#[derive(Debug, clap::Args)]
 pub struct MigrateOptions {
-    /// Files, and folders of `*.conf`.
-    pub files: Vec<PathBuf>,
-    /// Standard output if none is given.
-    pub output: Option<PathBuf>,
-    /// Overwrite existing files.
-    pub force: bool,
-    /// File of records whose points are compared with Telegraf's.
-    pub diff: Option<PathBuf>,
+    /// Files, and folders such as telegraf.d or conf.d with *.conf files; "-" is standard input
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// File to write, or folder for bridge.toml; further files are written beside it [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Overwrite an existing file
+    #[arg(long)]
+    force: bool,
+    /// Write nothing, and show the points of the records in a file beside those of Telegraf, if Telegraf is installed (or
+    /// named by the variable TELEGRAF); exit status 1 if points differ
+    #[arg(long, value_name = "RECORDS", conflicts_with = "output")]
+    diff: Option<PathBuf>,
 }
 
 #[derive(Debug, Error)]

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod config_file;
 mod connect;
 mod demo;
 mod exit;

@@ -164,7 +164,7 @@ fn influx(source: &Source<'_>) -> Vec<Table> {
     }
     table.set(
         "url",
-        or(&given.url, if given.is_v3 { "http://localhost:8181" } else { "http://localhost:8086" }),
+        or(&given.url, if given.is_v3() { "http://localhost:8181" } else { "http://localhost:8086" }),
     );
     let token = |table: &mut Table, what: &str| {
         let why = format!(
@@ -172,7 +172,7 @@ fn influx(source: &Source<'_>) -> Vec<Table> {
         );
         table.set_because("token", "${INFLUX_TOKEN}", &[&why]);
     };
-    if let Some(database) = given.database.as_ref().filter(|_| given.is_v3) {
+    if let Some(database) = given.database.as_ref().filter(|_| given.is_v3()) {
         table.set_because("api", "v3", &["InfluxDB 3, which creates the database at the first write."]);
         table.set("database", database.as_str());
         token(&mut table, "database");

@@ -9,8 +9,9 @@ use super::terminal::Bar;
 use crate::init::{Sample, SampledRecord, Trial, framed, propose};
 use crate::records::{InputRecord, Records};
 use base::text::{grouped, printable};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use compose::{Composed, SampledTopics, Source};
-use configuration::managed_kafka::Preset;
+use configuration::managed_kafka::{PRESETS, Preset};
 use configuration::{Config, ConfigErrors};
 use connection::Connection;
 use kafka::Diagnosis;
@@ -20,53 +21,97 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 
 /// Placeholder topic for the records of a file.
 const TOPIC_UNKNOWN: &str = "metrics";
 
 /// Arguments of the command.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct InitOptions {
-    pub config: Option<PathBuf>,
-    pub brokers: Vec<String>,
-    pub preset: Option<&'static Preset>,
-    /// `name=value`.
-    pub kafka_properties: Vec<String>,
-    /// Names, or `^regex`.
-    pub topics: Vec<String>,
-    /// Files of records, which are sampled instead of Kafka.
-    pub files: Vec<PathBuf>,
-    pub records: usize,
-    pub wait: Duration,
-    /// Its address.
-    pub schema_registry: Option<String>,
-    pub influx: Influx,
-    /// Standard output if "-".
-    pub output: PathBuf,
-    pub force: bool,
+    /// Kafka brokers, separated by commas [default: localhost:9092]
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
+    brokers: Vec<String>,
+    /// Use the settings of Kafka, of the schema registry and of InfluxDB in an existing configuration
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Settings of a managed Kafka service; its password is read from the variable `KAFKA_PASSWORD`
+    #[arg(long, value_name = "SERVICE", conflicts_with = "config", value_parser = presets())]
+    preset: Option<&'static Preset>,
+    /// librdkafka property for the connection, such as security.protocol=ssl; may be repeated
+    #[arg(long = "kafka-property", value_name = "NAME=VALUE")]
+    kafka_properties: Vec<String>,
+    /// Topic, or regular expression that begins with "^"; may be repeated [default: all topics with JSON objects]
+    #[arg(long = "topic", value_name = "NAME")]
+    topics: Vec<String>,
+    /// Files of records of one topic, one per line or pretty-printed, to sample instead of Kafka; "-" is standard input
+    files: Vec<PathBuf>,
+    /// The same as a plain argument
+    #[arg(long, value_name = "RECORDS", hide = true)]
+    file: Vec<PathBuf>,
+    /// Number of records to sample from each topic, the last ones
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    records: u32,
+    /// Time limit for reading the records of a topic, in seconds
+    #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: u64,
+    /// Schema registry whose schemas show the keys of framed Avro and Protobuf records
+    #[arg(long, value_name = "URL")]
+    schema_registry: Option<String>,
+    #[command(flatten)]
+    influx: Influx,
+    /// File to write; "-" is standard output
+    #[arg(short, long, value_name = "FILE", default_value = "bridge.toml")]
+    output: PathBuf,
+    /// Overwrite an existing file
+    #[arg(long)]
+    force: bool,
+}
+
+fn presets() -> impl TypedValueParser<Value = &'static Preset> {
+    let names = PossibleValuesParser::new(PRESETS.iter().map(|preset| preset.name));
+    names.try_map(|name| Preset::named(&name).ok_or("no service has this name"))
 }
 
 impl InitOptions {
+    /// The files of records, if the records are not read from Kafka.
+    fn record_files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.file.iter().chain(&self.files)
+    }
+
     /// Whether the records are those of files.
     fn is_of_files(&self) -> bool {
-        !self.files.is_empty()
+        self.record_files().next().is_some()
     }
 }
 
 /// Destination of points, as far as the user named it.
-#[derive(Clone, Debug, Default)]
-pub struct Influx {
-    pub url: Option<String>,
-    pub org: Option<String>,
-    pub bucket: Option<String>,
-    pub database: Option<String>,
-    /// The database is one of InfluxDB 3.
-    pub is_v3: bool,
+#[derive(Clone, Debug, Default, clap::Args)]
+struct Influx {
+    /// URL of InfluxDB
+    #[arg(long = "influx-url", value_name = "URL")]
+    url: Option<String>,
+    /// InfluxDB 2: organization
+    #[arg(long, value_name = "NAME", conflicts_with = "database")]
+    org: Option<String>,
+    /// InfluxDB 2: bucket
+    #[arg(long, value_name = "NAME", conflicts_with = "database")]
+    bucket: Option<String>,
+    /// InfluxDB 1, InfluxDB 3, VictoriaMetrics: database
+    #[arg(long, value_name = "NAME")]
+    database: Option<String>,
+    /// API of the database: "v1", or "v3" for InfluxDB 3
+    #[arg(long, value_name = "API", requires = "database", default_value = "v1", value_parser = ["v1", "v3"])]
+    api: String,
 }
 
 impl Influx {
+    /// Whether the database is one of InfluxDB 3.
+    fn is_v3(&self) -> bool {
+        self.api == "v3"
+    }
+
     fn is_given(&self) -> bool {
         self.url.is_some() || self.org.is_some() || self.bucket.is_some() || self.database.is_some()
     }
@@ -222,13 +267,13 @@ fn files(connection: &Connection, options: &InitOptions) -> Result<SampledTopics
     let topic = named.map_or(TOPIC_UNKNOWN, String::as_str).to_owned();
     let schemas = connection.schemas.clone();
     let mut sample = Sample { topic, schemas, is_file: true, records: Vec::new() };
-    for path in &options.files {
-        add_records(path, options.records, &mut sample)?;
+    for path in options.record_files() {
+        add_records(path, options.records as usize, &mut sample)?;
     }
     let shown = |path: &PathBuf| {
         if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
     };
-    let place = printable(&options.files.iter().map(shown).collect::<Vec<_>>().join(", "), 200);
+    let place = printable(&options.record_files().map(shown).collect::<Vec<_>>().join(", "), 200);
     let proposal = propose(&sample, now_ns()).ok_or_else(|| {
         without_objects(&sample, format!("the {} records of {place}", grouped(sample.records.len() as u64)))
     })?;
@@ -324,12 +369,12 @@ fn next_steps(path: &Path, options: &InitOptions, fill_in: &[String]) -> String 
     } else {
         format!(" --config {}", path.display())
     };
-    let variable = if (options.influx.database.is_some() && !options.influx.is_v3) || options.config.is_some()
-    {
-        ""
-    } else {
-        "INFLUX_TOKEN=... "
-    };
+    let variable =
+        if (options.influx.database.is_some() && !options.influx.is_v3()) || options.config.is_some() {
+            ""
+        } else {
+            "INFLUX_TOKEN=... "
+        };
     let steps = [
         (variable, "check", "checks the file"),
         (variable, "check --connect", "also checks the servers"),

@@ -214,7 +214,7 @@ impl Reading<'_> {
         let sample = self.read(candidate, bar)?;
         let topic = || sample.topic.clone();
         if sample.records.is_empty() {
-            return Err(InitError::Empty { topic: topic(), seconds: self.options.wait.as_secs() });
+            return Err(InitError::Empty { topic: topic(), seconds: self.options.seconds });
         }
         let seen = Observation::of(&sample.records, &Shape::whole(&sample), now_ns());
         let sampled = sample.records.len() as u64;
@@ -237,7 +237,7 @@ impl Reading<'_> {
     /// Reads the wanted number of last records from all partitions.
     fn read(&self, candidate: &Candidate, bar: &mut Bar) -> Result<Sample, InitError> {
         let topic = &candidate.topic.name;
-        let records_max = self.options.records;
+        let records_max = self.options.records as usize;
         let full = candidate.kept.iter().filter(|kept| kept.records() > 0).count().max(1);
         let share = records_max.div_ceil(full) as i64;
         let offsets: Vec<(i32, i64)> =
@@ -245,7 +245,7 @@ impl Reading<'_> {
         let expected = candidate.records().min(records_max as u64);
         let failed = |why: String| InitError::Topic { topic: topic.clone(), why };
         self.survey.read_from(topic, &offsets).map_err(|error| failed(error.to_string()))?;
-        let until = Instant::now() + self.options.wait;
+        let until = Instant::now() + Duration::from_secs(self.options.seconds);
         let schemas = self.schemas.cloned();
         let mut sample = Sample { topic: topic.clone(), schemas, ..Sample::default() };
         let (mut ended, mut bytes, mut error) = (BTreeSet::new(), 0, None);

@@ -4,6 +4,7 @@
 mod batches;
 mod tally;
 
+use super::config_file::ConfigFile;
 use super::exit::{FAILED, NOT_ALL_STORED, WRONG};
 use super::terminal::Bar;
 use crate::pipeline;
@@ -27,18 +28,19 @@ use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 
 /// Arguments of the command.
-#[derive(Debug)]
+#[derive(Debug, clap::Args)]
 pub struct ReplayOptions {
-    pub config: Option<PathBuf>,
-    pub source: Source,
-    pub dry_run: bool,
-}
-
-#[derive(Debug)]
-pub enum Source {
-    Files(Vec<PathBuf>),
-    /// The topic of the configuration if none is named.
-    Topic(Option<String>),
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Read a dead-letter topic up to its present end [default: the topic of `[dead_letter]`]
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "", conflicts_with = "files")]
+    topic: Option<String>,
+    /// Show the lines instead of writing them
+    #[arg(long)]
+    dry_run: bool,
+    /// Files of dead letters
+    #[arg(required_unless_present = "topic")]
+    files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Error)]
@@ -82,7 +84,7 @@ pub fn replay(options: &ReplayOptions) -> ExitCode {
 
 fn run(options: &ReplayOptions) -> Result<Tally, ReplayError> {
     let wrong = |error: &dyn std::error::Error| ReplayError::Config(error.to_string());
-    let path = configuration::find(options.config.as_deref()).map_err(|error| wrong(&error))?;
+    let path = configuration::find(options.config.named()).map_err(|error| wrong(&error))?;
     let load = if options.dry_run { configuration::load_without_secrets } else { configuration::load };
     let config = load(&path).map_err(|error| wrong(&error))?;
     let (mut reading, source) = open(options, &config)?;
@@ -110,13 +112,14 @@ fn run(options: &ReplayOptions) -> Result<Tally, ReplayError> {
 
 /// Opens the source of letters, and returns its name for messages.
 fn open(options: &ReplayOptions, config: &Config) -> Result<(LetterReader, String), ReplayError> {
-    let topic = match (&options.source, &config.dead_letter) {
-        (Source::Files(files), _) => {
-            let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
-            return Ok((LetterReader::files(files)?, names.join(", ")));
+    let topic = match (options.topic.as_deref(), &config.dead_letter) {
+        (None, _) => {
+            let names: Vec<String> = options.files.iter().map(|path| path.display().to_string()).collect();
+            return Ok((LetterReader::files(&options.files)?, names.join(", ")));
         }
-        (Source::Topic(Some(topic)), _) | (Source::Topic(None), Some(Store::Topic(topic))) => topic,
-        (Source::Topic(None), _) => return Err(ReplayError::NoTopic),
+        (Some(""), Some(Store::Topic(topic))) => topic,
+        (Some(""), _) => return Err(ReplayError::NoTopic),
+        (Some(topic), _) => topic,
     };
     Ok((LetterReader::topic(&config.kafka, topic)?, format!("topic {topic}")))
 }
