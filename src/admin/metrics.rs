@@ -143,7 +143,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         "filtered_total",
         &[],
-        "Records, or elements of records, that produced no point because the configuration excludes them.",
+        "Records, or elements of records, without a point that are no failure: `where` or `query` leaves them out, they have no field, or they are tombstones.",
         |from, to| to.count(&from.counters.filtered),
     )
     .in_status("/not_stored/filtered"),

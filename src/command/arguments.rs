@@ -6,7 +6,7 @@ use super::{check, demo, health, init, map, migrate, replay, run};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Reads JSON metrics from Kafka topics and writes them to InfluxDB as points.
+/// Reads metrics from Kafka topics (JSON, line protocol, CSV, Avro, Protobuf and others) and writes them to InfluxDB as points.
 #[derive(Parser)]
 #[command(name = "kafka-influx-bridge", version, after_help = examples::ALL)]
 pub struct Arguments {

@@ -3,6 +3,7 @@
 use super::connect::{Tally, connect};
 use super::exit::{CONNECTION_FAILED, WRONG};
 use super::terminal::{Colour, Style};
+use base::Api;
 use base::text::counted;
 use configuration::{Config, ConfigErrors, Loaded, Problem};
 use influx::Client;
@@ -72,6 +73,24 @@ fn client_error(config: &Config) -> Option<String> {
 fn show_content(loaded: &Loaded, out: &mut impl Write, err: &mut impl Write) -> io::Result<()> {
     show(&loaded.warnings, err)?;
     err.flush()?;
+    let (kafka, influx) = (&loaded.config.kafka, &loaded.config.influx);
+    let topics =
+        kafka.topics.names.iter().cloned().chain(kafka.topics.patterns.iter().map(ToString::to_string));
+    let topics: Vec<String> = topics.collect();
+    let urls: Vec<&str> = influx.urls.iter().map(|url| url.as_str().trim_end_matches('/')).collect();
+    writeln!(
+        out,
+        "from Kafka at {}: {} as group {}",
+        kafka.brokers.join(", "),
+        topics.join(", "),
+        kafka.group_id
+    )?;
+    let api = match influx.api {
+        Api::V1 => "v1",
+        Api::V2 => "v2",
+        Api::V3 => "v3",
+    };
+    writeln!(out, "to InfluxDB at {} (`api` {})", urls.join(", "), api)?;
     for summary in &loaded.summaries {
         writeln!(out, "{summary}")?;
     }
@@ -138,13 +157,13 @@ mod tests {
     #[test]
     fn describes_the_mappings_of_a_valid_file() {
         let (status, out, err) = run(VALID);
-        let summary = "all topics -> database \"d\": measurement is the topic's name; no tags; time of the Kafka record, made distinct";
+        let summary = "from Kafka at a:1: metrics as group kafka-influx-bridge\nto InfluxDB at http://h (`api` v1)\nevery topic -> database \"d\": measurement is the topic's name; no tags; time of the Kafka record, made distinct";
         let rest = "rejected and refused records are counted, logged and skipped: there is no [dead_letter]\n\
-            [batch]: 5,000 lines a write, up to 100,000 within `memory_max` while InfluxDB answers slowly (no `lines_max`); \
-            4MB a write, up to 9.5MB within `memory_max` while InfluxDB answers slowly (no `bytes_max`); \
-            28MB for all batches (the default of `memory_max`, earlier 16MB)\n\
-            json: NaN and Infinity leave out their field, and a schema registry's frame is skipped (earlier such records were rejected)\n\
-            json: compressed values are unpacked (no `value_compression`; earlier they were rejected)";
+            [batch]: 5,000 lines a write, up to 100,000 while InfluxDB answers slowly (no `lines_max`); \
+            4MB a write, up to 9.5MB while InfluxDB answers slowly (no `bytes_max`); 28MB for all batches (no `memory_max`)\n\
+            changed since earlier builds: `memory_max` is 28MB by default (16MB before); \
+            json: NaN and Infinity leave out their field, and a schema registry's frame is skipped (both rejected before); \
+            json: compressed values are unpacked without `value_compression` (rejected before)";
         assert_eq!(
             (status, out, err.as_str()),
             (0, format!("{summary}\n{rest}\nbridge.toml: no errors\n"), "")

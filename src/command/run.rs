@@ -69,7 +69,7 @@ fn read(named: Option<&Path>) -> Result<(PathBuf, Config), String> {
     }
     if loaded.config.dead_letter.is_none() {
         warn!(
-            "no dead letter is configured: a rejected record is counted, logged with its coordinates and skipped; set [dead_letter] to keep such records"
+            "[dead_letter] is not set: a record that cannot be stored is counted, logged with topic, partition and offset, and skipped; to keep such records set dead_letter.file or dead_letter.topic"
         );
     }
     Ok((path, loaded.config))

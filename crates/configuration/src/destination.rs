@@ -42,11 +42,14 @@ pub fn resolve(
     };
     // If no mapping has a destination of its own, the error is reported once, for [influx].
     if default.is_none() && !own_destinations.iter().any(|own| own.section.has(key)) {
-        let message = format!("[influx] has no `{key}`: where do the lines go?");
+        let message =
+            format!("[influx] has no `{key}`: add {key} = \"NAME\", the {key} that gets the points");
         top.context.missing(Some(&defaults.header), "influx", key, message);
     } else if default.is_none() {
         let without = own_destinations.iter().filter(|own| !own.section.has(key));
-        let message = format!("neither this [[mapping]] nor [influx] has a `{key}`: where do its lines go?");
+        let message = format!(
+            "neither this [[mapping]] nor [influx] has a `{key}`: add {key} = \"NAME\", the {key} that gets its points"
+        );
         without
             .for_each(|own| top.context.missing(Some(&own.section.header_span()), "influx", key, &message));
     }

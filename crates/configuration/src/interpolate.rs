@@ -27,7 +27,9 @@ pub struct Interpolated {
 
 #[derive(Debug, Error)]
 pub enum InterpolateError {
-    #[error("the variable {name} is not set: set it, or give a default as in ${{{name}:-default}}")]
+    #[error(
+        "the environment variable {name} is not set: export it before the program starts, or read a file, as in ${{file:PATH}}"
+    )]
     Unset { name: String },
     #[error("${name} is not replaced: write ${{{name}}} for the variable, $${name} for the text as it is")]
     Bare { name: String },
@@ -190,7 +192,10 @@ mod tests {
                 assert!(error.to_string().contains(want), "{text}: {error}");
             }
         };
-        f("${NONE}", &["NONE is not set: set it, or give a default as in ${NONE:-default}"]);
+        f(
+            "${NONE}",
+            &["NONE is not set: export it before the program starts, or read a file, as in ${file:PATH}"],
+        );
         f("${NONE} ${MORE}", &["NONE", "MORE"]);
         f("a $TOKEN b", &["write ${TOKEN} for the variable, $$TOKEN for the text"]);
         f("${TOKEN", &["has no \"}\""]);

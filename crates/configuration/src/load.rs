@@ -206,7 +206,7 @@ fn read_content(context: &Context<'_>, table: &DeTable<'_>) -> Option<(Config, V
     let (mappings, mut summaries) = mappings?;
     summaries.push(summary::of_dead_letter(dead_letter.as_ref()));
     summaries.extend(batch_summary);
-    summaries.extend(summary::of_formats(&mappings));
+    summaries.extend(summary::of_changes(&mappings, top.table_or_empty("batch", &keys::BATCH)));
     let influx = influx?;
     let config = Config {
         kafka: kafka?.kafka,

@@ -181,13 +181,25 @@ fn header_tags(section: Section<'_>) -> Vec<String> {
     texts.into_iter().map(|text| text.value).collect()
 }
 
+/// What belongs into a key whose value is a table of strings.
+fn table_example(key: &str) -> &'static str {
+    match key {
+        "tags" => {
+            "a table of tags with fixed values or placeholders, such as { region = \"seoul\" }; keys of the record belong in `tag_keys`"
+        }
+        "fields" => "a table of fields and where they come from, such as { total = \"$.sum\" }",
+        "types" => "a table of keys and types, such as { \"count_*\" = \"int\" }",
+        _ => "a table of strings, such as { from = \"to\" }",
+    }
+}
+
 /// The entries of a table of strings, with the places of names and values.
 pub fn pairs(section: Section<'_>, key: &str) -> Vec<(Text, Text)> {
     let Some(value) = section.value(key) else {
         return Vec::new();
     };
     let DeValue::Table(table) = value.get_ref() else {
-        section.wrong_kind(value, key, "a table of strings, such as { from = \"to\" }");
+        section.wrong_kind(value, key, table_example(key));
         return Vec::new();
     };
     let pair = |(name, value): (&toml::Spanned<_>, _)| {

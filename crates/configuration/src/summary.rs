@@ -14,7 +14,7 @@ use toml::de::DeValue;
 pub fn of_default(mapping: &Mapping) -> String {
     let destination = destination(&mapping.destination);
     format!(
-        "all topics -> {destination}: measurement is the topic's name; no tags; {}",
+        "every topic -> {destination}: measurement is the topic's name; no tags; {}",
         kafka_time(&mapping.rules)
     )
 }
@@ -28,22 +28,19 @@ pub fn of_dead_letter(dead_letter: Option<&Store>) -> String {
     }
 }
 
-/// Describes what keys of `[batch]` that the file leaves out mean, where InfluxDB's answers decide or the default was smaller earlier.
-/// None: the file has them all. `section`: `[batch]` in the file.
+/// Describes what keys of `[batch]` that the file leaves out mean. None: the file has them all. `section`: `[batch]` in the file.
 pub fn of_batch(section: Section<'_>, batch: Batch) -> Option<String> {
     let (min, max) = (BatchSize::AUTOMATIC_MIN, BatchSize::AUTOMATIC_MAX);
     let megabytes = |bytes: usize| format!("{}MB", bytes as f64 / 1e6);
     let automatic = |key: &str, min: String, max: String| {
-        format!("{min} a write, up to {max} within `memory_max` while InfluxDB answers slowly (no `{key}`)")
+        format!("{min} a write, up to {max} while InfluxDB answers slowly (no `{key}`)")
     };
     let lines = || {
         let (min, max) = (grouped(min.lines as u64), grouped(max.lines as u64));
         automatic("lines_max", format!("{min} lines"), max)
     };
     let bytes = || automatic("bytes_max", megabytes(min.bytes), megabytes(max.bytes));
-    let memory = || {
-        format!("{} for all batches (the default of `memory_max`, earlier 16MB)", megabytes(batch.memory_max))
-    };
+    let memory = || format!("{} for all batches (no `memory_max`)", megabytes(batch.memory_max));
     let parts = [
         batch.lines_max.is_none().then(lines),
         batch.bytes_max.is_none().then(bytes),
@@ -53,28 +50,29 @@ pub fn of_batch(section: Section<'_>, batch: Batch) -> Option<String> {
     (!parts.is_empty()).then(|| format!("[batch]: {}", parts.join("; ")))
 }
 
-/// Describes what the formats of the mappings make of values that they rejected, or read, earlier.
-pub fn of_formats(mappings: &[Mapping]) -> Vec<String> {
+/// Names what the configuration means otherwise than in earlier builds; none if nothing of that kind is in it. `batch`: `[batch]` in the file.
+pub fn of_changes(mappings: &[Mapping], batch: Section<'_>) -> Option<String> {
     let names = |has: &dyn Fn(&Rules) -> bool| {
         let found = mappings.iter().map(|mapping| &*mapping.rules).filter(|rules| has(rules));
         let names: BTreeSet<&str> = found.map(|rules| rules.format.name()).collect();
         (!names.is_empty()).then(|| names.into_iter().collect::<Vec<_>>().join(", "))
     };
     let json = names(&|rules| rules.format.is_json()).map(|names| {
-        format!("{names}: NaN and Infinity leave out their field, and a schema registry's frame is skipped (earlier such records were rejected)")
+        format!("{names}: NaN and Infinity leave out their field, and a schema registry's frame is skipped (both rejected before)")
     });
     let lines = names(&|rules| rules.format == Format::JsonLines)
-        .map(|names| format!("{names}: a line may have several values (earlier they were rejected)"));
+        .map(|names| format!("{names}: a line may have several values (rejected before)"));
     let unpacked = names(&|rules| rules.compression == Compression::Auto && !rules.format.is_binary());
     let unpacked = unpacked.map(|names| {
-        format!(
-            "{names}: compressed values are unpacked (no `value_compression`; earlier they were rejected)"
-        )
+        format!("{names}: compressed values are unpacked without `value_compression` (rejected before)")
     });
     let framed = names(&|rules| !rules.format.is_json() && !rules.format.has_schema()).map(|names| {
-        format!("{names}: values with a schema registry's frame are rejected as a whole (earlier their bytes were read)")
+        format!("{names}: values with a schema registry's frame are rejected as a whole (their bytes were read before)")
     });
-    [json, lines, unpacked, framed].into_iter().flatten().collect()
+    let memory =
+        (!batch.has("memory_max")).then(|| "`memory_max` is 28MB by default (16MB before)".to_owned());
+    let changes: Vec<String> = [memory, json, lines, unpacked, framed].into_iter().flatten().collect();
+    (!changes.is_empty()).then(|| format!("changed since earlier builds: {}", changes.join("; ")))
 }
 
 /// Summarizes a mapping; `topics` as written in the file.
@@ -89,7 +87,7 @@ pub fn of_mapping(section: Section<'_>, topics: Option<&str>, mapping: &Mapping)
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     format!(
         "{} -> {}: {}",
-        topics.unwrap_or("all topics"),
+        topics.unwrap_or("every topic"),
         destination(&mapping.destination),
         parts.join("; ")
     )

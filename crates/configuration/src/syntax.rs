@@ -236,6 +236,9 @@ fn unquoted(value: &str, message: &str, line: &str) -> Option<String> {
 /// Names the key if the line has one, and not the value, which may be a secret.
 fn needs_quotes(line: &str) -> String {
     let key = line.split_once('=').filter(|(_, value)| !value.trim_start().starts_with(['[', '{']));
+    if line.contains(['“', '”', '„', '‘', '’', '«', '»']) {
+        return "TOML knows only straight quotes, \" and ', no typographic ones".to_owned();
+    }
     match key {
         Some((key, _)) => format!("text needs quotes, as in {} = \"...\"", printable(key.trim(), 60)),
         None => "text needs quotes".to_owned(),

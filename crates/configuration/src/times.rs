@@ -170,7 +170,12 @@ fn zone(section: Section<'_>) -> Option<TimeZone> {
             .find(|name| name.rsplit('/').next().is_some_and(|c| c.eq_ignore_ascii_case(&text.value)));
         let near =
             city.map(String::as_str).or_else(|| nearest(&text.value, names.iter().map(String::as_str)));
+        // An abbreviation is near to others, which are hours away.
+        let is_abbreviation = text.value.len() <= 4 && text.value.chars().all(|c| c.is_ascii_uppercase());
         let remedy = match near {
+            _ if is_abbreviation => {
+                ": abbreviations have several meanings, so write a name such as \"Asia/Seoul\" or \"Europe/Berlin\"".to_owned()
+            }
             Some(near) => format!("; did you mean {near:?}?"),
             None => ": write a name such as \"UTC\" or \"Europe/Berlin\"".to_owned(),
         };

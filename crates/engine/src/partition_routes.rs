@@ -40,6 +40,7 @@ pub struct Topic {
     pub first_line_logged: bool,
     /// Whether it was logged that the mapping's query selects nothing in a record.
     pub empty_query_logged: bool,
+    pub fieldless_logged: bool,
     /// Values that the mapper dropped.
     pub drops: Drops,
     /// Counts of this turn's records, which the turn's end adds to `counters`.
@@ -248,6 +249,7 @@ impl Routes {
             last_assigned: 0,
             first_line_logged: false,
             empty_query_logged: false,
+            fieldless_logged: false,
             drops: Drops::default(),
             turn: TurnCounts::default(),
             counters: None,

@@ -388,7 +388,7 @@ impl Turn {
     }
 }
 
-/// Logs the first line of a topic, and the first record in which the mapping's query selects nothing.
+/// Logs the first line of a topic, the first record in which the mapping's query selects nothing, and the first one without a field.
 fn log_firsts(topic: &mut Topic, record: &Record<'_>, mapped: &Mapped, batch: &Batch) {
     if mapped.lines > 0 && !topic.first_line_logged {
         topic.first_line_logged = true;
@@ -398,6 +398,12 @@ fn log_firsts(topic: &mut Topic, record: &Record<'_>, mapped: &Mapped, batch: &B
     if mapped.selected_nothing && !topic.empty_query_logged {
         topic.empty_query_logged = true;
         record_log::empty_query(&topic.name, record);
+    }
+    let has_no_field =
+        mapped.filtered > mapped.left_out && !mapped.selected_nothing && record.value.is_some();
+    if has_no_field && !topic.fieldless_logged {
+        topic.fieldless_logged = true;
+        record_log::without_field(&topic.name, record);
     }
 }
 

@@ -101,6 +101,19 @@ pub fn empty_query(topic: &str, record: &Record<'_>) {
     );
 }
 
+/// Warns that a record, or a part of one, has no field. Logged once per topic, because others may be meant to have none.
+pub fn without_field(topic: &str, record: &Record<'_>) {
+    let (partition, offset) = (record.partition, record.offset);
+    warn!(
+        topic,
+        partition,
+        offset,
+        "an object of this record has no field: it is counted as filtered and committed without a point and without a dead letter, as \
+         are all others without one. If it should become a point, add the keys of its strings to `string_fields`, those of numbers in \
+         quotes to `number_fields`, and look at `include` and `exclude` (`map --live 10` shows what records become)"
+    );
+}
+
 /// Logs that all records of a topic were rejected so far, so that the mapping may be wrong.
 pub fn undecided(topic: &str, records: u64) {
     warn!(

@@ -94,6 +94,9 @@ pub fn advice(cause: Cause, why: &str, context: RemedyContext<'_>) -> String {
             context.dialect().not_created_remedy(context.credential)
         }
         Cause::ServerLimit => limit_remedy(why).map_or_else(|| remedy(cause, context), str::to_owned),
+        Cause::Unreachable if has(&["dns error"]) => format!(
+            "the name in {address} does not resolve: correct it in influx.url, or make DNS know it"
+        ),
         Cause::Unreachable if may_be_proxied(address) => format!(
             "{}; and the proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY (NO_PROXY names what goes without)",
             remedy(cause, context)
@@ -167,7 +170,7 @@ fn remedy(cause: Cause, context: RemedyContext<'_>) -> String {
         ),
         Cause::TimedOut => format!("{address} is slow or hangs: check its load and its log, or raise influx.timeout"),
         Cause::Disconnected => format!(
-            "check that influx.url names InfluxDB ({address}), and check its log and the proxies before it"
+            "check that influx.url names InfluxDB ({address}) and begins with https:// if it uses TLS, and check its log and the proxies before it"
         ),
         Cause::Busy | Cause::Unavailable => {
             "InfluxDB is busy or starting, and the bridge retries; give InfluxDB more processor or disk speed if this lasts"

@@ -109,7 +109,7 @@ bridge.toml:15:10: $BUCKET is not replaced: write ${BUCKET} for the variable, $$
    |
 15 | bucket = \"$BUCKET\"
    |          ^^^^^^^^^
-bridge.toml:16:9: the variable TOKEN is not set: set it, or give a default as in ${TOKEN:-default}
+bridge.toml:16:9: the environment variable TOKEN is not set: export it before the program starts, or read a file, as in ${file:PATH}
    |
 16 | token = \"${TOKEN}\"
    |         ^^^^^^^^^^
@@ -131,7 +131,7 @@ fn missing_tables_and_keys_are_reported() {
             (2, 1, "[influx] has no `org`"),
             (2, 1, "[influx] has no `token`"),
             (2, 1, "[influx] has no `url`"),
-            (2, 1, "[influx] has no `bucket`: where do the lines go?"),
+            (2, 1, "[influx] has no `bucket`: add bucket = \"NAME\", the bucket that gets the points"),
         ],
     );
 }

@@ -51,7 +51,7 @@ fn secrets_are_never_shown() {
 fn the_reference_to_a_secret_is_shown() {
     let errors = run(&SMALL.replace("INFLUX_TOKEN", "NONE")).unwrap_err().to_string();
     let want =
-        "bridge.toml:9:9: the variable NONE is not set: set it, or give a default as in ${NONE:-default}
+        "bridge.toml:9:9: the environment variable NONE is not set: export it before the program starts, or read a file, as in ${file:PATH}
   |
 9 | token = \"${NONE}\"
   |         ^^^^^^^^^";

@@ -333,12 +333,12 @@ fn wrong_values_of_influx() {
         check(&format!("[kafka]\nbrokers = 'a:1'\ntopics = 'a'\n[influx]\nurl = 'http://h'\n{lines}"), want);
     };
     f("database = 'd'", &[(6, 12, "add api = \"v1\"")]);
-    f("api = 'v1'", &[(4, 1, "no `database`: where do the lines go?")]);
+    f("api = 'v1'", &[(4, 1, "no `database`: add database = \"NAME\"")]);
     f(
         "api = 'v1'\ndatabase = 'd'\nbucket = 'b'",
         &[(8, 10, "`bucket` belongs to api = \"v2\": v1 writes into a `database`")],
     );
-    f("api = 'v3'", &[(4, 1, "no `database`: where do the lines go?")]);
+    f("api = 'v3'", &[(4, 1, "no `database`: add database = \"NAME\"")]);
     f(
         "api = 'v3'\ndatabase = 'd'\norg = 'o'\ncreate_database = true",
         &[
