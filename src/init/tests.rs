@@ -383,6 +383,14 @@ fn lists_of_names_become_fields_only_if_nothing_is_lost() {
         },
         r#"query = "$.list[*]"; name_key = "name"; time_key = "$.ts"; time_format = "unix"; tag_keys = ["@key"]"#,
     );
+    // Two lists have the same names.
+    f(
+        |n| {
+            let items = |v: u32| format!(r#"[{{"name":"x","value":{v}.5}},{{"name":"y","value":1}}]"#);
+            format!(r#"{{"in":{},"out":{}}}"#, items(n), items(1))
+        },
+        r#"pivot = [{ list = "in", name = "name", value = ["value"] }]; tag_keys = ["out_*_name"]"#,
+    );
     // Only the items have the time.
     f(
         |n| {
