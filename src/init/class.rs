@@ -41,9 +41,11 @@ pub fn class(key: &Key, objects: u64) -> Class {
     if key.texts == 0 {
         return if names::is_state(key.name()) && key.numbers() == 0 {
             Class::Field
-        } else if is_tag && (is_in_tags(key) || names::is_identifier(key.name())) {
+        } else if is_tag
+            && (is_in_tags(key) || names::is_identifier(key.name()) || names::is_serial(key.name()))
+        {
             Class::Tag
-        } else if names::is_identifier(key.name()) || is_time(key) {
+        } else if names::is_identifier(key.name()) || names::is_serial(key.name()) || is_time(key) {
             Class::Identifier
         } else {
             Class::Number

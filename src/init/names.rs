@@ -74,7 +74,8 @@ pub const TIME_RANK_EARLIER: usize = 100;
 
 /// Whether a name may be that of a time, if its values are plausible times. Most values under such names are others.
 pub fn may_be_time(name: &str) -> bool {
-    const WORDS: [&str; 24] = [
+    const WORDS: [&str; 25] = [
+        "stamp",
         "start",
         "end",
         "dt",
@@ -221,37 +222,24 @@ pub fn is_number_of_entity(name: &str) -> bool {
     )
 }
 
-/// Whether a name is the plural of a thing of which there are several: `sensors`, `meters`, `bySensor`.
+/// Whether a name is a plural, as that of several things: `sensors`, `queues`.
 pub fn is_plural(name: &str) -> bool {
-    const WORDS: [&str; 22] = [
-        "meter",
-        "channel",
-        "tank",
-        "pump",
-        "motor",
-        "inverter",
-        "panel",
-        "string",
-        "cell",
-        "port",
-        "phase",
-        "circuit",
-        "probe",
-        "gateway",
-        "module",
-        "unit",
-        "valve",
-        "camera",
-        "light",
-        "battery",
-        "tag",
-        "component",
+    /// Words that end like a plural and name one thing, or what was measured of it.
+    const NOT: [&str; 10] = [
+        "status",
+        "stats",
+        "statistics",
+        "metrics",
+        "values",
+        "counters",
+        "totals",
+        "limits",
+        "settings",
+        "properties",
     ];
-    let words = words(name);
-    let Some(last) = words.last() else { return false };
-    let singular = last.strip_suffix("ies").map(|stem| format!("{stem}y"));
-    let singular = singular.or_else(|| last.strip_suffix('s').map(str::to_owned));
-    singular.is_some_and(|word| is_tag(&word) || WORDS.contains(&word.as_str()))
+    words(name).last().is_some_and(|last| {
+        last.ends_with('s') && !last.ends_with("ss") && last.len() > 3 && !NOT.contains(&last.as_str())
+    })
 }
 
 /// Whether two names are of one thing, as `writerId` and `writerName` are.
@@ -268,11 +256,15 @@ pub fn may_identify(name: &str) -> bool {
 
 /// Names of values that tell sources apart, and are never measured.
 pub fn identifies(name: &str) -> bool {
-    const WORDS: [&str; 11] =
-        ["imei", "imsi", "iccid", "vin", "mac", "eui", "sn", "probe", "meter", "gateway", "module"];
+    const WORDS: [&str; 4] = ["probe", "meter", "gateway", "module"];
     !is_record_identifier(name)
         && !counts_messages(name)
-        && (is_identifier(name) || is_number_of_entity(name) || has_word(name, &WORDS))
+        && (is_identifier(name) || is_number_of_entity(name) || is_serial(name) || has_word(name, &WORDS))
+}
+
+/// Names of numbers that a manufacturer or an operator gives to a thing.
+pub fn is_serial(name: &str) -> bool {
+    has_word(name, &["imei", "imsi", "iccid", "vin", "mac", "eui", "sn"])
 }
 
 /// Names of lists of names.
@@ -335,9 +327,9 @@ pub fn is_tags(name: &str) -> bool {
 
 /// Names of values that change for the same entity. As a tag, each change would start a new series.
 pub fn is_state(name: &str) -> bool {
-    const WORDS: [&str; 16] = [
-        "state", "status", "version", "message", "msg", "error", "reason", "result", "alarm", "alert",
-        "warning", "level", "severity", "health", "phase", "상태",
+    const WORDS: [&str; 18] = [
+        "firmware", "fw", "state", "status", "version", "message", "msg", "error", "reason", "result",
+        "alarm", "alert", "warning", "level", "severity", "health", "phase", "상태",
     ];
     const KINDS: [&str; 5] = ["class", "kind", "type", "name", "unit"];
     // A "state_class" is no state. In a path such as "state/counters/octets", the end says what the value is.

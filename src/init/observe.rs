@@ -66,6 +66,7 @@ struct Items {
     objects: u64,
     rows: u64,
     others: u64,
+    nulls: u64,
 }
 
 impl Observation {
@@ -171,7 +172,7 @@ impl Observation {
 
     fn array(&mut self, segments: &[Segment], items: Items) {
         let pattern = pattern(segments);
-        let length = (items.objects + items.rows + items.others) as usize;
+        let length = (items.objects + items.rows + items.others + items.nulls) as usize;
         let place = match self.arrays.iter().position(|array| array.pattern == pattern) {
             Some(place) => place,
             None if self.arrays.len() == KEYS_MAX => return,
@@ -223,6 +224,7 @@ enum Item {
     Row,
     Array,
     Scalar,
+    Null,
 }
 
 impl Flattener<'_> {
@@ -247,11 +249,12 @@ impl Flattener<'_> {
         while scanner.element(first)? {
             first = false;
             let item = self.member(scanner, depth + 1)?;
-            has_scalars_only &= item == Item::Scalar;
+            has_scalars_only &= matches!(item, Item::Scalar | Item::Null);
             let count = match item {
                 Item::Object => &mut items.objects,
                 Item::Row => &mut items.rows,
                 Item::Array | Item::Scalar => &mut items.others,
+                Item::Null => &mut items.nulls,
             };
             *count += 1;
             self.indices.iter_mut().next_back().into_iter().for_each(|index| *index += 1);
@@ -292,7 +295,7 @@ impl Flattener<'_> {
                     key.timestamps += u64::from(mark.is_some());
                     key.local += u64::from(mark.is_some_and(|mark| mark.is_local));
                 }
-                Ok(Item::Scalar)
+                Ok(if matches!(scalar, Token::Null) { Item::Null } else { Item::Scalar })
             }
         }
     }

@@ -25,13 +25,19 @@ enum Node {
     /// Members under identifiers.
     Members(u32, Box<Node>),
     Scalars(u32),
+    /// A number in quotes.
+    Quoted,
+    /// A list of this many names and values; some lists have a name twice, some items a time.
+    Named(u32),
+    /// Parallel lists of names and values.
+    Parallel(u32),
     Null,
 }
 
 impl Node {
     /// A random object.
     fn object(random: &mut fastrand::Rng, depth: u32) -> Self {
-        const NAMES: [(&str, u32); 34] = [
+        const NAMES: [(&str, u32); 38] = [
             ("uptime", 0),
             ("battery", 0),
             ("v", 0),
@@ -65,7 +71,11 @@ impl Node {
             ("meters", 6),
             ("data", 7),
             ("values", 8),
-            ("none", 9),
+            ("quoted", 9),
+            ("params", 10),
+            ("attributes", 10),
+            ("parallel", 11),
+            ("none", 12),
         ];
         let mut members: Vec<(String, Self)> = Vec::new();
         for _ in 0..random.usize(2..7) {
@@ -86,10 +96,21 @@ impl Node {
                 6 => Self::Members(count, Box::new(Self::object(random, depth + 1))),
                 7 => Self::object(random, depth + 1),
                 8 => Self::Scalars(count),
+                9 => Self::Quoted,
+                10 => Self::Named(count),
+                11 => Self::Parallel(count),
                 _ => Self::Null,
             };
             // A number names each key of the structure once.
-            let name = if matches!(node, Self::Number | Self::Source(_) | Self::Scalars(_)) {
+            let name = if matches!(
+                node,
+                Self::Number
+                    | Self::Quoted
+                    | Self::Source(_)
+                    | Self::Scalars(_)
+                    | Self::Named(_)
+                    | Self::Parallel(_)
+            ) {
                 format!("{name}_{}", random.u32(1_000..10_000))
             } else {
                 name.to_owned()
@@ -148,6 +169,27 @@ impl Writer {
                 let items: Vec<String> = (0..*count).map(|_| self.text(&Node::Number, key, 0)).collect();
                 format!("[{}]", items.join(","))
             }
+            Node::Quoted => format!("\"{}\"", self.text(&Node::Number, key, 0)),
+            Node::Named(count) => {
+                let has_times = key.ends_with(['1', '3']);
+                let mut item = |place: u32| {
+                    let name = if key.ends_with('2') && self.record == 4 { 0 } else { place };
+                    let time = if has_times {
+                        format!(",\"ts\":{}", self.text(&Node::Time, key, 0))
+                    } else {
+                        String::new()
+                    };
+                    let value = self.text(&Node::Number, key, 0);
+                    format!(r#"{{"name":"n{name}","value":{value}{time}}}"#)
+                };
+                let items: Vec<String> = (0..*count).map(&mut item).collect();
+                format!("[{}]", items.join(","))
+            }
+            Node::Parallel(count) => {
+                let names: Vec<String> = (0..*count).map(|place| format!("\"n{place}\"")).collect();
+                let values = self.text(&Node::Scalars(*count), key, 0);
+                format!(r#"{{"dsnames":[{}],"values":{values}}}"#, names.join(","))
+            }
             Node::Null => "null".to_owned(),
         }
     }
@@ -174,6 +216,7 @@ fn proposals_keep_each_number_or_name_it_and_report_points_that_collide() {
         let _repeated = seed::Repeated::by("BRIDGE_INIT_SEED", seed, "cargo test --lib random_documents");
         let mut random = fastrand::Rng::with_seed(seed);
         let structure = Node::object(&mut random, 0);
+        let structure = if random.u8(..5) == 0 { Node::List(2, Box::new(structure)) } else { structure };
         let (numbers, sources) = (BTreeMap::new(), BTreeSet::new());
         let mut writer = Writer { record: 0, random, number: 7_000_000, numbers, sources };
         let records: Vec<String> = (0..6)
@@ -189,13 +232,17 @@ fn proposals_keep_each_number_or_name_it_and_report_points_that_collide() {
         let shown = || format!("{table}\n{}\n{lines:#?}", records[0]);
         assert_eq!(trial.rejected(), 0, "{}", shown());
         assert!(!lines.is_empty(), "{}", shown());
-        // Each number is in a line, or the text of the mapping names its key.
-        let comments: String =
-            table.lines().filter(|line| line.starts_with('#')).collect::<Vec<_>>().join(" ");
+        // Each number is in a line, or the text of the mapping says that its key is not stored.
+        let comments: Vec<&str> =
+            table.lines().filter_map(|line| line.strip_prefix('#')).map(str::trim).collect();
+        let comments = comments.join(" ");
+        let left: Vec<&str> =
+            comments.split("Not stored").skip(1).filter_map(|text| text.split(". ").next()).collect();
         let all: Vec<&str> = lines.iter().map(|(_, line)| line.as_str()).collect();
         let all = all.join("\n");
         for (number, key) in &writer.numbers {
-            let is_there = all.contains(&format!("={number}.5")) || comments.contains(key.as_str());
+            let is_there =
+                all.contains(&format!("={number}.5")) || left.iter().any(|text| text.contains(key.as_str()));
             assert!(is_there, "{key} = {number}.5 is lost: {}", shown());
         }
         for key in &writer.sources {

@@ -34,7 +34,9 @@ pub struct Shape {
     pub schemas: Option<Arc<dyn Schemas>>,
     /// Rules with only these options.
     pub rules: Rules,
-    /// The steps of `query`; empty for whole records.
+    /// Whether most records are arrays, whose items are the objects if `query` selects no others.
+    pub is_list: bool,
+    /// The steps of `query`, from the items of records that are arrays; empty for whole records.
     pub steps: Vec<Step>,
     /// The options as lines of the mapping.
     pub lines: Vec<ShapeLine>,
@@ -106,7 +108,10 @@ impl Shape {
         let is_single = |value: &[u8]| is_whole(Scanner::new(value)) && value.trim_ascii().contains(&b'\n');
         let pretty = values().filter(|value| is_single(value));
         let is_lines = as_lines > 0 && (as_lines > pretty.count() as u64) && as_lines * 10 >= as_json;
-        Self::of(if is_lines { Format::JsonLines } else { Format::Json }, Csv::default())
+        let lists = values().filter(|value| value.trim_ascii_start().first() == Some(&b'[')).count();
+        let is_list = !is_lines && lists * 2 > values().count();
+        let format = if is_lines { Format::JsonLines } else { Format::Json };
+        Self { is_list, ..Self::of(format, Csv::default()) }
     }
 
     fn of(format: Format, csv: Csv) -> Self {
@@ -114,6 +119,7 @@ impl Shape {
         Self {
             schemas: None,
             rules,
+            is_list: false,
             steps: Vec::new(),
             lines: Vec::new(),
             ignored: Vec::new(),
@@ -131,6 +137,7 @@ impl Shape {
         }
         let mut root = Self::of(self.rules.format, self.rules.csv.clone());
         root.schemas.clone_from(&self.schemas);
+        root.is_list = self.is_list;
         root.rules.parse_json = self.rules.parse_json.clone();
         Some(root)
     }
@@ -152,7 +159,7 @@ impl Shape {
     pub fn with_steps(&self, steps: impl IntoIterator<Item = Step>, why: String) -> Option<Self> {
         let mut shape = self.clone();
         shape.steps.extend(steps);
-        let text = query_of(&shape.steps)?;
+        let text = shape.query()?;
         shape.rules.query = Query::parse(&text).ok()?;
         let mut reasons = vec![why];
         // A longer query replaces the line of a shorter one, and keeps its reason.
@@ -161,6 +168,22 @@ impl Shape {
         }
         shape.lines.push(ShapeLine { key: "query", value: Value::from(text), why: reasons.join(" ") });
         Some(shape)
+    }
+
+    /// The JSONPath of the query. None if a key cannot be written.
+    pub fn query(&self) -> Option<String> {
+        let mut path = if self.is_list { "$[*]" } else { "$" }.to_owned();
+        for step in &self.steps {
+            match step {
+                Step::Key(key) => path.push_str(&name_of(key)?),
+                Step::Items => path.push_str("[*]"),
+                Step::Members(Beside::Nothing) | Step::Either => path.push_str(".*"),
+                // Scalars have no members, and objects no indices.
+                Step::Members(Beside::Scalars) => path.push_str("[?@.*]"),
+                Step::Members(Beside::Arrays) => path.push_str("[?@.* && !@[0]]"),
+            }
+        }
+        Some(path)
     }
 
     /// The selector of a value of the record; none if it stands within the objects, or among the items of another array.
@@ -184,7 +207,7 @@ impl Shape {
             return None;
         }
         let name = flattened(rest)?;
-        if self.steps.iter().take(shared).all(|step| matches!(step, Step::Key(_))) {
+        if !self.is_list && self.steps.iter().take(shared).all(|step| matches!(step, Step::Key(_))) {
             return Some(Outside {
                 selector: format!("${}", path_of(segments)?),
                 name: flattened(segments)?,
@@ -277,22 +300,6 @@ fn is_whole(mut scanner: Scanner<'_>) -> bool {
         Ok::<_, SyntaxError>(matches!(token, Token::Object | Token::Array))
     };
     read().unwrap_or(false)
-}
-
-/// The JSONPath of a query.
-pub fn query_of(steps: &[Step]) -> Option<String> {
-    let mut path = "$".to_owned();
-    for step in steps {
-        match step {
-            Step::Key(key) => path.push_str(&name_of(key)?),
-            Step::Items => path.push_str("[*]"),
-            Step::Members(Beside::Nothing) | Step::Either => path.push_str(".*"),
-            // Scalars have no members, and objects no indices.
-            Step::Members(Beside::Scalars) => path.push_str("[?@.*]"),
-            Step::Members(Beside::Arrays) => path.push_str("[?@.* && !@[0]]"),
-        }
-    }
-    Some(path)
 }
 
 /// The path without its root; none through an array, or for a key that cannot be quoted simply.

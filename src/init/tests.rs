@@ -327,6 +327,25 @@ fn identities_and_values_beside_the_objects_are_kept() {
         |n| format!(r#"{{"ts":{},"channels":[{{"v":{n}.5}},{{"v":1}}]}}"#, 1_767_225_600 + n),
         &format!(r#"query = "$.channels[*]"; {time}; tag_keys = ["@key"]"#),
     );
+    // Null is nothing.
+    f(
+        |n| {
+            let items = r#"[null,{"slot":1,"v":1.5},null,{"slot":3,"v":2}]"#;
+            format!(r#"{{"bus":{},"ts":{},"slots":{items}}}"#, n % 2, 1_767_225_600 + n)
+        },
+        &format!(r#"query = "$.slots[*]"; {time}; fields = {{ bus = "$.bus" }}; tag_keys = ["slot"]"#),
+    );
+    // The record is a list of the parents.
+    f(
+        |n| {
+            let item = |name: &str| {
+                let rows = format!("[[{n}.5,{}],[1,1767225000]]", 1_767_225_600 + n);
+                format!(r#"{{"target":"{name}","port":5,"datapoints":{rows}}}"#)
+            };
+            format!("[{},{}]", item("a"), item("b"))
+        },
+        r#"query = "$[*].datapoints[*]"; columns = ["value", "time"]; time_key = "time"; time_format = "unix"; tag_keys = ["^.target", "^.port"]"#,
+    );
     // The name under which an array stands says what it measures.
     f(
         |n| {
@@ -363,6 +382,14 @@ fn lists_of_names_become_fields_only_if_nothing_is_lost() {
             format!(r#"{{"ts":{},"list":[{items}]}}"#, 1_767_225_600 + n)
         },
         r#"query = "$.list[*]"; name_key = "name"; time_key = "$.ts"; time_format = "unix"; tag_keys = ["@key"]"#,
+    );
+    // Two lists have the same names.
+    f(
+        |n| {
+            let items = |v: u32| format!(r#"[{{"name":"x","value":{v}.5}},{{"name":"y","value":1}}]"#);
+            format!(r#"{{"in":{},"out":{}}}"#, items(n), items(1))
+        },
+        r#"pivot = [{ list = "in", name = "name", value = ["value"] }]; tag_keys = ["out_*_name"]"#,
     );
     // Only the items have the time.
     f(

@@ -58,8 +58,8 @@ pub fn tags<'p>(
         let with_tag = |(place, (tag, selector, key)): (usize, &(NewTag, String, Option<&'p Key>))| {
             let mut with = proposal.clone();
             let why = format!(
-                "- {selector:?}: without it, {} points of the sample cannot be distinguished from another point",
-                grouped(before)
+                "- {selector:?}: without it, {} of the sample cannot be distinguished from another point",
+                if before == 1 { "1 point".to_owned() } else { format!("{} points", grouped(before)) }
             );
             with.add_tag(tag, why.clone());
             let trial = trial(&with)?;

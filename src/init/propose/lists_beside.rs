@@ -4,7 +4,7 @@ use super::super::class::{Class, class};
 use super::super::key::{Key, Segment};
 use super::super::names;
 use super::super::observe::{Observation, pattern};
-use super::super::shape::{Outside, path_of, query_of, steps_of};
+use super::super::shape::{Outside, path_of, steps_of};
 use super::super::text::{joined, shown};
 use super::Proposer;
 use mapping::decode::Query;
@@ -105,7 +105,7 @@ impl Proposer<'_> {
     /// The items at one place of the list.
     fn items_at(&self, list: &[Segment], place: usize) -> Option<Observation> {
         let mut shape = self.shape.root()?.with_steps(steps_of(list), String::new())?;
-        let query = query_of(&shape.steps)?;
+        let query = shape.query()?;
         shape.rules.query = Query::parse(&format!("{query}[{place}]")).ok()?;
         Some(Observation::of(self.records, &shape, self.now_ns))
     }

@@ -212,7 +212,8 @@ impl<'p> Proposer<'p> {
                 outside.is_renamed = true;
             }
             taken.insert(outside.name.clone());
-            Some(Candidate { key, all: root.records, outside: Some(outside) })
+            let all = if self.shape.is_list && !of_lists { root.objects } else { root.records };
+            Some(Candidate { key, all, outside: Some(outside) })
         });
         within.chain(around).collect()
     }

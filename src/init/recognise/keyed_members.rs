@@ -22,7 +22,7 @@ struct Members<'v> {
 }
 
 /// Recognises an object with most numbers whose members have the same keys, if the members are entities: each has its own time, their names
-/// are identifiers, the object's name is the plural of a thing such as "sensors", or they are many.
+/// are identifiers, or all have exactly the same keys, and are many or stand under a plural such as "sensors".
 pub fn recognise(view: &View<'_>) -> Option<Shape> {
     if !view.is_not_rearranged() {
         return None;
@@ -66,8 +66,7 @@ impl Members<'_> {
         let have_plural = matches!(self.path.last(), Some(Segment::Key(name)) if names::is_plural(name));
         let have_same_keys = self.objects.values().all(|object| keys(object).len() == common.len());
         let are_identifiers = self.objects.keys().all(|name| is_identifier(name))
-            || have_plural
-            || (have_same_keys && self.objects.len() >= MEMBERS_MANY);
+            || (have_same_keys && (have_plural || self.objects.len() >= MEMBERS_MANY));
         let are_equal = common.len() * 2 >= all.len();
         let is_inside = |key: &Key| key.segments.len() > depth && key.segments.starts_with(self.path);
         if !(are_equal && have_times || are_identifiers) || !view.seen.has_most_numbers(is_inside) {

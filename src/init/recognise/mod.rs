@@ -11,7 +11,7 @@ mod object_array;
 mod parallel_arrays;
 mod rows;
 
-use super::key::INDEX;
+use super::key::{INDEX, Key};
 use super::text::shown;
 use super::{Observation, SampledRecord, Shape};
 
@@ -58,6 +58,11 @@ impl View<'_> {
     /// Whether the objects are as the query selects them, so that a longer query can be tried.
     fn is_not_rearranged(&self) -> bool {
         self.shape.rules.reshape.is_empty()
+    }
+
+    /// Whether none of these names is already a key, whose value would be hidden.
+    fn are_new(&self, names: &Key) -> bool {
+        names.values().into_iter().all(|name| self.seen.key(name).is_none())
     }
 }
 

@@ -75,6 +75,7 @@ impl Items {
                 && distinct <= NAMES_MAX
                 // The last value of a name would hide the others.
                 && key.repeats_in_lists == 0
+                && (within.is_empty() || view.are_new(key))
                 && key.strings() == count
         };
         let (name, _) = of_items().find(is_name)?;

@@ -21,12 +21,12 @@ pub fn recognise(view: &View<'_>) -> Option<Shape> {
 fn zip(view: &View<'_>, arrays: &[&ArrayKey]) -> Option<Shape> {
     let has_names = |array: &&&ArrayKey| {
         view.seen.items(array).is_some_and(|items| {
-            let distinct = items.distinct().unwrap_or(0) as u64;
             items.texts > 0
                 && items.numbers() + items.booleans == 0
                 && names::is_list_of_names(items.name())
-                // No list has a name twice.
-                && items.strings() <= distinct * array.count
+                // The last value of a name would hide the others.
+                && items.repeats_in_lists == 0
+                && view.are_new(items)
         })
     };
     let has_numbers = |array: &&&ArrayKey| {

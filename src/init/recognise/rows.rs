@@ -7,7 +7,7 @@ use super::super::text::shown;
 use super::{Shape, View};
 use toml::Value;
 
-/// Recognises an array of arrays of scalars which has all numbers of a record.
+/// Recognises an array of arrays of scalars which has all or most numbers of a record.
 pub fn recognise(view: &View<'_>) -> Option<Shape> {
     if !view.is_not_rearranged() {
         return None;
@@ -20,7 +20,7 @@ pub fn recognise(view: &View<'_>) -> Option<Shape> {
         array.rows > 0
             && array.others + array.objects == 0
             && view.seen.is_nearly_always(array.count)
-            && view.seen.has_all_numbers(is_inside)
+            && (view.seen.has_all_numbers(is_inside) || view.seen.has_most_numbers(is_inside))
     };
     let table = view.seen.arrays.iter().find(is_table)?;
     let cells = view.seen.columns(table)?;
