@@ -177,6 +177,10 @@ impl Rules {
             }
             add_affix(&mut self.measurement, &text, is_prefix);
             let Some(key) = &self.name_key else { continue };
+            if key.contains(['{', '}']) {
+                self.note(options, option, "a name that the record has is not changed");
+                continue;
+            }
             let (before, after) = &mut self.name_affixes;
             add_affix(if is_prefix { before } else { after }, &text, is_prefix);
             let why = format!(

@@ -222,13 +222,10 @@ impl Rules {
 
     /// Whether `rename` can have this pair.
     fn can_rename(&mut self, name: &str, to: &str, (options, option): At<'_>) -> bool {
-        let can = !to.is_empty() && !name.contains('*') && !to.contains('*');
+        let can = is_writable(to) && !name.contains('*');
         if !can {
-            self.note(
-                options,
-                option,
-                format!("{name:?} keeps its name: `rename` has no empty names and no stars in names"),
-            );
+            let why = format!("{name:?} keeps its name: `rename` can't give it the name {to:?}");
+            self.note(options, option, why);
         }
         can
     }
@@ -398,6 +395,13 @@ impl Rules {
                 Source::Key(entry) => self.set_name(&entry, to),
                 Source::Glob(_) => {}
                 Source::Topic => self.topic_tag = Some(to.to_owned()),
+                Source::Header(header) if header.contains(['{', '}']) => {
+                    self.note(
+                        at.0,
+                        at.1,
+                        format!("the header {header:?} keeps its name: a placeholder has no braces"),
+                    );
+                }
                 Source::Header(header) => {
                     for (_, name) in self.header_tags.iter_mut().filter(|(known, _)| *known == header) {
                         to.clone_into(name);
@@ -577,6 +581,15 @@ fn compose((before, result): (&str, &str), (from, to): Renaming<'_>) -> Option<(
         return Some(((format!("{b2}*{a1}"), format!("{r2}*{s1}")), exact));
     }
     None
+}
+
+/// Whether a configuration can give a tag or field this name.
+pub fn is_writable(name: &str) -> bool {
+    const RESERVED: [&str; 3] = ["time", "_field", "_measurement"];
+    !name.is_empty()
+        && !RESERVED.contains(&name)
+        && !name.ends_with('\\')
+        && !name.contains(|c: char| c == '*' || c.is_control())
 }
 
 /// The key of an entry of `tag_keys`, `include` or `exclude`, before `rename`.
