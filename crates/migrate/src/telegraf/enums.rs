@@ -175,6 +175,9 @@ fn enumerate_field(
                 dest.clone()
             }
         };
+        if is_pattern(&key) && before.tag_keys.iter().any(|entry| globs_overlap(entry, &key)) {
+            rules.note(map, "value_mappings", format!("texts of tags that {key:?} matches are replaced too"));
+        }
         add_values(key.clone(), values, new);
         // Telegraf writes the integers of the file as integers.
         let has_integers = values.iter().any(|(_, to)| to.is_integer());

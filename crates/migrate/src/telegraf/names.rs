@@ -312,9 +312,12 @@ impl Rules {
                 _ => {}
             }
         }
-        let mut patterns = vec![(from.to_owned(), to.to_owned())];
+        // An earlier pattern has renamed whatever the same pattern would match.
+        let is_new_pattern = !self.rename.iter().any(|(before, _)| before == from);
+        let mut patterns: Vec<Pair> = Vec::new();
+        patterns.extend(is_new_pattern.then(|| (from.to_owned(), to.to_owned())));
         for (before, result) in self.rename.iter().filter(|(from, _)| from.contains('*')) {
-            if !globs_overlap(result, from) {
+            if !globs_overlap(result, from) && (before == from || !globs_overlap(before, from)) {
                 continue;
             }
             if let Some((pattern, exact)) = compose((before.as_str(), result.as_str()), (from, to)) {
@@ -664,5 +667,16 @@ mod tests {
         assert_eq!(rules.field_globs("sp*"), Some(vec!["sp*".to_owned(), "fld_sp*".to_owned()]));
         // By its old name a renamed field could be taken for another one.
         assert_eq!(rules.field_globs("f*"), None);
+    }
+
+    #[test]
+    fn a_pattern_finds_nothing_that_the_same_one_has_renamed() {
+        let mut rules = Rules::default();
+        let options = Options::default();
+        rules.rename_fields_by("*_total", "*x", |_| None, (&options, "pattern"));
+        rules.rename_fields_by("*_total", "*", |_| None, (&options, "pattern"));
+        assert_eq!((rules.final_name("energy_total"), rules.notes.len()), ("energyx".to_owned(), 0));
+        rules.rename_fields_by("en*", "*", |_| None, (&options, "pattern"));
+        assert_eq!(rules.final_name("energy_total"), "ergyx");
     }
 }
