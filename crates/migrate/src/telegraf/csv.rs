@@ -3,6 +3,7 @@
 use super::conf::Options;
 use super::json;
 use super::rules::Rules;
+use crate::values::exact_glob;
 use toml::Value;
 
 /// Options of the formats `csv` and `value`.
@@ -53,6 +54,9 @@ const WITHOUT_COUNTERPART: [(&str, &[&str], &str); 6] = [
     ("csv_tag_overwrite", &["false"], "a tag of the record always wins over a fixed one"),
 ];
 
+/// How cells differ in general.
+pub const CELLS: &str = "an empty cell is no value, and spaces around a number are ignored: Telegraf writes texts for both. It also reads t, T, f and F as booleans";
+
 pub fn read(input: &Options, rules: &mut Rules) {
     rules.format = Some("csv");
     // Telegraf keeps strings, booleans and whole numbers as what they are.
@@ -71,7 +75,14 @@ pub fn read(input: &Options, rules: &mut Rules) {
         rules.csv = Some(settings);
     }
     rules.tag_keys = input.texts("csv_tag_columns");
-    rules.name_key = input.text("csv_measurement_column");
+    rules.note(input, "data_format", CELLS);
+    if let Some(column) = input.text("csv_measurement_column") {
+        let why = "a cell that reads as a number or boolean is no name; Telegraf uses its text";
+        rules.note(input, "csv_measurement_column", why);
+        // The column is no field.
+        rules.exclude.push(exact_glob(&column));
+        rules.name_key = Some(column);
+    }
     rules.time_key = input.text("csv_timestamp_column");
     json::time(input, ["csv_timestamp_column", "csv_timestamp_format", "csv_timezone"], rules);
     types(input, rules);
@@ -165,14 +176,19 @@ pub fn read_value(input: &Options, rules: &mut Rules) {
 #[cfg(test)]
 mod tests {
     use crate::golden::{lines, of_text};
+    use crate::{DryRun, Migration};
 
-    /// The mapping and the notes of an input with these options, and the lines of records.
-    fn migrated(options: &str, records: &str) -> (String, Vec<String>, String) {
+    fn migration(options: &str) -> Migration {
         let text = format!(
             "[agent]\n omit_hostname = true\n[[inputs.kafka_consumer]]\n brokers = ['b:1']\n topics = ['t']\n{options}\n\
              [[outputs.influxdb_v2]]\n urls = ['http://h']\n token = 't'\n organization = 'o'\n bucket = 'b'\n"
         );
-        let migration = of_text("telegraf.conf", &text).unwrap();
+        of_text("telegraf.conf", &text).unwrap()
+    }
+
+    /// The mapping and the notes of an input with these options, and the lines of records.
+    fn migrated(options: &str, records: &str) -> (String, Vec<String>, String) {
+        let migration = migration(options);
         let notes = migration.notes.iter().map(ToString::to_string).collect();
         let bridge = &migration.bridges[0];
         let text = bridge.draft.to_string();
@@ -187,7 +203,8 @@ mod tests {
                        csv_delimiter = ';'\n csv_comment = '#'\n csv_tag_columns = ['host']\n\
                        csv_timestamp_column = 'at'\n csv_timestamp_format = 'unix'\n csv_measurement_column = 'name'";
         let (mapping, notes, lines) = migrated(options, "x;1700000000;007;0.5;true;3\n");
-        assert_eq!(notes, [""; 0]);
+        assert_eq!(notes.len(), 2, "{notes:?}");
+        assert!(notes[0].contains("data_format") && notes[1].contains("csv_measurement_column"), "{notes:?}");
         for line in [
             "format = \"csv\"",
             "csv = { comment = \"#\", delimiter = \";\", header = [\"\", \"at\", \"host\", \"load\", \"up\", \"n\"] }",
@@ -205,8 +222,18 @@ mod tests {
         let (mapping, notes, _) = migrated(options, "");
         assert!(mapping.contains("format = \"csv\"") && !mapping.contains("csv = "), "{mapping}");
         assert!(!mapping.contains("\nintegers ="), "{mapping}");
-        assert_eq!(notes.len(), 1, "{notes:?}");
-        assert!(notes[0].contains("csv_skip_rows"), "{notes:?}");
+        assert_eq!(notes.len(), 2, "{notes:?}");
+        assert!(notes.iter().any(|note| note.contains("csv_skip_rows")), "{notes:?}");
+    }
+
+    #[test]
+    fn the_column_of_the_measurement_is_no_field() {
+        let options = "data_format = 'csv'\n csv_header_row_count = 1\n csv_measurement_column = 'name'";
+        for (more, want) in [("", "cpu v=1i"), ("\n name_override = 'm'", "m v=1i")] {
+            let migration = migration(&format!("{options}{more}"));
+            let lines = DryRun::new(&migration.bridges[0], "t").unwrap().map(b"name,v\ncpu,1\n");
+            assert_eq!(lines.unwrap(), [want]);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Applies `processors.enum`: texts that become other values.
 
 use super::conf::{Data, Options};
-use super::names::{Source, Tag, is_pattern, key_of};
+use super::names::{Source, Tag, is_pattern, is_writable, key_of};
 use super::rules::Rules;
 use mapping::globs_overlap;
 
@@ -150,6 +150,14 @@ fn enumerate_field(
         let key = match dest {
             None => key,
             Some(dest) => {
+                if !is_writable(dest) {
+                    rules.note(
+                        map,
+                        "dest",
+                        format!("`fields` can't have the name {dest:?}: it was left out"),
+                    );
+                    continue;
+                }
                 if is_copied {
                     rules.note(map, "dest", format!("{name:?} comes from `fields`, and is not copied again"));
                     continue;
@@ -167,6 +175,9 @@ fn enumerate_field(
                 dest.clone()
             }
         };
+        if is_pattern(&key) && before.tag_keys.iter().any(|entry| globs_overlap(entry, &key)) {
+            rules.note(map, "value_mappings", format!("texts of tags that {key:?} matches are replaced too"));
+        }
         add_values(key.clone(), values, new);
         // Telegraf writes the integers of the file as integers.
         let has_integers = values.iter().any(|(_, to)| to.is_integer());

@@ -71,7 +71,7 @@ impl Filter {
     pub fn read(options: &Options) -> Self {
         let any = |keys: &[&str]| keys.iter().flat_map(|key| options.texts(key)).collect();
         let tags = |key: &str| options.tables(key).iter().flat_map(|table| table.lists()).collect();
-        let separated = |list: &str, separator: &str| options.has(list) && options.text(separator).is_some();
+        let separated = |list: &str, separator: &str| options.has(list) & options.text(separator).is_some();
         Self {
             name_pass: any(&["namepass"]),
             name_drop: any(&["namedrop"]),

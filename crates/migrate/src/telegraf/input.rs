@@ -12,6 +12,9 @@ use crate::Machine;
 /// Telegraf's default measurement.
 const DEFAULT_NAME: &str = "kafka_consumer";
 
+/// Names of tags with their values.
+type Pairs = Vec<(String, String)>;
+
 /// Options that pass or drop whole points.
 const FILTERS: [&str; 4] = ["namepass", "namedrop", "tagpass", "tagdrop"];
 
@@ -52,8 +55,18 @@ impl Rules {
         let filter = Filter::read(input);
         rules.apply_input_filter(input, &filter, report)?;
         rules.rename_measurement(input);
-        rules.add_tags(input, conf, machine);
+        let local: Pairs = input.tables("tags").iter().flat_map(|table| table.pairs()).collect();
+        let has_host = local.iter().any(|(key, _)| key == "host");
+        let global = rules.global_tags(conf, machine, has_host);
+        rules.add_tags(&local);
+        rules.add_tags(&global);
         filter.modify(input, &mut rules);
+        for (option, tags) in [("always_include_local_tags", &local), ("always_include_global_tags", &global)]
+        {
+            if conf.agent.flag(option) == Some(true) {
+                rules.add_tags(tags);
+            }
+        }
         processors::apply(conf, &mut rules);
         Some(rules)
     }
@@ -164,6 +177,10 @@ impl Rules {
             }
             add_affix(&mut self.measurement, &text, is_prefix);
             let Some(key) = &self.name_key else { continue };
+            if key.contains(['{', '}']) {
+                self.note(options, option, "a name that the record has is not changed");
+                continue;
+            }
             let (before, after) = &mut self.name_affixes;
             add_affix(if is_prefix { before } else { after }, &text, is_prefix);
             let why = format!(
@@ -180,33 +197,38 @@ impl Rules {
         self.name_affixes = Default::default();
     }
 
-    /// Adds the tags of the plugin, the global tags and the machine's name. The first tag of a name counts.
-    fn add_tags(&mut self, input: &Options, conf: &Conf, machine: &Machine) {
-        let mut tags: Vec<_> = input.tables("tags").iter().flat_map(|table| table.pairs()).collect();
-        tags.extend(conf.global_tags.iter().rev().cloned());
-        if !conf.agent.flag("omit_hostname").unwrap_or(false) && !tags.iter().any(|(key, _)| key == "host") {
-            let named = conf.agent.text("hostname");
-            let because = if let Some(name) = named.or_else(|| machine.hostname.clone()) {
-                let from = if conf.agent.text("hostname").is_some() {
-                    format!("the agent's hostname, {}", conf.agent.place("hostname"))
-                } else {
-                    "this machine's name: if Telegraf runs on another machine, write its name".to_owned()
-                };
-                tags.push(("host".to_owned(), name));
-                format!(
-                    "`host` is what Telegraf adds to every point ({from}); panels that filter by it need it."
-                )
-            } else {
-                let remark = "mapping.tags: set HOSTNAME to the name of the machine that runs Telegraf";
-                self.fill_in.push(remark.to_owned());
-                tags.push(("host".to_owned(), "${HOSTNAME}".to_owned()));
-                "FILL IN: Telegraf adds the name of its machine to every point as `host`.".to_owned()
-            };
-            self.because.push(("tags", because));
+    /// The global tags, with the machine's name. `has_host`: the input has a tag `host` of its own.
+    fn global_tags(&mut self, conf: &Conf, machine: &Machine, has_host: bool) -> Pairs {
+        let mut tags: Pairs = conf.global_tags.iter().rev().cloned().collect();
+        if conf.agent.flag("omit_hostname").unwrap_or(false) || has_host {
+            return tags;
         }
+        let named = conf.agent.text("hostname");
+        let (name, because) = if let Some(name) = named.clone().or_else(|| machine.hostname.clone()) {
+            let from = if named.is_some() {
+                format!("the agent's hostname, {}", conf.agent.place("hostname"))
+            } else {
+                "this machine's name: if Telegraf runs on another machine, write its name".to_owned()
+            };
+            let why = "panels that filter by it need it";
+            (name, format!("`host` is what Telegraf adds to every point ({from}); {why}."))
+        } else {
+            let remark = "mapping.tags: set HOSTNAME to the name of the machine that runs Telegraf";
+            self.fill_in.push(remark.to_owned());
+            let why = "FILL IN: Telegraf adds the name of its machine to every point as `host`.";
+            ("${HOSTNAME}".to_owned(), why.to_owned())
+        };
+        self.because.push(("tags", because));
+        // It replaces a global tag of this name.
+        tags.insert(0, ("host".to_owned(), name));
+        tags
+    }
+
+    /// Adds tags whose names no fixed tag has yet.
+    fn add_tags(&mut self, tags: &Pairs) {
         for (key, value) in tags {
-            if !value.is_empty() && !self.tags.iter().any(|(known, _)| *known == key) {
-                self.tags.push((key, value));
+            if !value.is_empty() && !self.tags.iter().any(|(known, _)| known == key) {
+                self.tags.push((key.clone(), value.clone()));
             }
         }
         self.tags.sort();

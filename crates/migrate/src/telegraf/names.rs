@@ -222,13 +222,10 @@ impl Rules {
 
     /// Whether `rename` can have this pair.
     fn can_rename(&mut self, name: &str, to: &str, (options, option): At<'_>) -> bool {
-        let can = !to.is_empty() && !name.contains('*') && !to.contains('*');
+        let can = is_writable(to) && !name.contains('*');
         if !can {
-            self.note(
-                options,
-                option,
-                format!("{name:?} keeps its name: `rename` has no empty names and no stars in names"),
-            );
+            let why = format!("{name:?} keeps its name: `rename` can't give it the name {to:?}");
+            self.note(options, option, why);
         }
         can
     }
@@ -315,9 +312,12 @@ impl Rules {
                 _ => {}
             }
         }
-        let mut patterns = vec![(from.to_owned(), to.to_owned())];
+        // An earlier pattern has renamed whatever the same pattern would match.
+        let is_new_pattern = !self.rename.iter().any(|(before, _)| before == from);
+        let mut patterns: Vec<Pair> = Vec::new();
+        patterns.extend(is_new_pattern.then(|| (from.to_owned(), to.to_owned())));
         for (before, result) in self.rename.iter().filter(|(from, _)| from.contains('*')) {
-            if !globs_overlap(result, from) {
+            if !globs_overlap(result, from) && (before == from || !globs_overlap(before, from)) {
                 continue;
             }
             if let Some((pattern, exact)) = compose((before.as_str(), result.as_str()), (from, to)) {
@@ -398,6 +398,13 @@ impl Rules {
                 Source::Key(entry) => self.set_name(&entry, to),
                 Source::Glob(_) => {}
                 Source::Topic => self.topic_tag = Some(to.to_owned()),
+                Source::Header(header) if header.contains(['{', '}']) => {
+                    self.note(
+                        at.0,
+                        at.1,
+                        format!("the header {header:?} keeps its name: a placeholder has no braces"),
+                    );
+                }
                 Source::Header(header) => {
                     for (_, name) in self.header_tags.iter_mut().filter(|(known, _)| *known == header) {
                         to.clone_into(name);
@@ -579,6 +586,15 @@ fn compose((before, result): (&str, &str), (from, to): Renaming<'_>) -> Option<(
     None
 }
 
+/// Whether a configuration can give a tag or field this name.
+pub fn is_writable(name: &str) -> bool {
+    const RESERVED: [&str; 3] = ["time", "_field", "_measurement"];
+    !name.is_empty()
+        && !RESERVED.contains(&name)
+        && !name.ends_with('\\')
+        && !name.contains(|c: char| c == '*' || c.is_control())
+}
+
 /// The key of an entry of `tag_keys`, `include` or `exclude`, before `rename`.
 pub fn key_of(entry: &str) -> String {
     match KeySelector::parse(entry) {
@@ -651,5 +667,16 @@ mod tests {
         assert_eq!(rules.field_globs("sp*"), Some(vec!["sp*".to_owned(), "fld_sp*".to_owned()]));
         // By its old name a renamed field could be taken for another one.
         assert_eq!(rules.field_globs("f*"), None);
+    }
+
+    #[test]
+    fn a_pattern_finds_nothing_that_the_same_one_has_renamed() {
+        let mut rules = Rules::default();
+        let options = Options::default();
+        rules.rename_fields_by("*_total", "*x", |_| None, (&options, "pattern"));
+        rules.rename_fields_by("*_total", "*", |_| None, (&options, "pattern"));
+        assert_eq!((rules.final_name("energy_total"), rules.notes.len()), ("energyx".to_owned(), 0));
+        rules.rename_fields_by("en*", "*", |_| None, (&options, "pattern"));
+        assert_eq!(rules.final_name("energy_total"), "ergyx");
     }
 }

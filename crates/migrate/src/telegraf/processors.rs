@@ -224,6 +224,16 @@ mod tests {
             let (_, notes) = migrated(JSON, rest, RECORD);
             assert!(notes.iter().any(|note| note.starts_with(want)), "{want}: {notes:#?}");
         };
+        let all = format!("{JSON}\n").replace("['state']", "['*']");
+        let every = "[[processors.enum]]\n[[processors.enum.mapping]]\nfields = ['*']\n[processors.enum.mapping.value_mappings]\na = 'b'\n";
+        let (_, notes) = migrated(&all, every, RECORD);
+        assert!(notes.iter().any(|note| note.contains("texts of tags that \"*\" matches")), "{notes:#?}");
+        for dest in ["time", r"a\\", "x*"] {
+            let rest = format!(
+                "[[processors.rename]]\n[[processors.rename.replace]]\nfield = 'temp'\ndest = \"{dest}\"\n"
+            );
+            f(&rest, "telegraf.conf:11: field: \"temp\" keeps its name");
+        }
         f(
             "[[processors.enum]]\n[[processors.enum.mapping]]\nfields = ['temp']\n[processors.enum.mapping.value_mappings]\n5 = 'five'\n",
             "telegraf.conf:12: value_mappings: a number under",
