@@ -13,7 +13,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
-use testkit::receiver::Reply;
+use testkit::receiver::{Faults, Reply};
 
 const TIME_MS: i64 = 1_767_225_600_123;
 
@@ -208,6 +208,29 @@ fn reports_letters_that_still_fail_and_stores_the_others() {
     }
     assert_eq!(sink.ids("main"), ["gone", "good"]);
     assert_eq!(fs::read(&file).unwrap(), text);
+}
+
+/// A line that a limit of the server keeps out is not stored, so its letter must be kept.
+#[test]
+fn letters_that_a_limit_keeps_out_are_reported_and_not_counted_as_replayed() {
+    let limit = r#"{"code":"unprocessable entity","message":"partial write: max-series-per-database limit exceeded: (1) dropped=1"}"#;
+    let faults: Faults = Box::new(move |request| {
+        let is_new = request.text.windows(4).any(|text| text == b"new,");
+        is_new.then(|| Reply::status(422).body(limit.to_owned()))
+    });
+    let (cluster, folder) = (Cluster::with_topic("t", 1), Folder::new());
+    let sink = Sink::answering(faults);
+    let mapping = "topics = ['t']\nname_key = 'name'\ntag_keys = ['id']";
+    folder.configure(&format!("{}{TO_FILE}", Setup::new(&cluster, &sink, "'t'").mapping(mapping).text()));
+    let names = ["old", "new", "old", "new", "old"];
+    let value = |n: usize, name: &str| format!(r#"{{"name":"{name}","id":"{n}","v":{n}}}"#);
+    folder.write(names.iter().enumerate().map(|(n, name)| letter(n as i64, &value(n, name))).collect());
+    let (status, _, err) = folder.replay(&["dead.jsonl"]);
+    assert_eq!(status, 1, "{err}");
+    let want =
+        "5 dead letters of dead.jsonl: 3 replayed, stored as 3 points; 2 kept out by a limit of InfluxDB\n";
+    assert!(err.ends_with(want), "{err}");
+    assert!(err.contains("dead.jsonl:2: t[0]@1: a limit of InfluxDB keeps a line out: "), "{err}");
 }
 
 /// Letters are truncated only in topics.

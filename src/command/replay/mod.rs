@@ -11,12 +11,12 @@ use crate::pipeline;
 use crate::routing;
 use crate::signals::Signals;
 use base::text::printable;
-use batches::{Batches, Closed};
+use batches::{Batches, Closed, Letters};
 use configuration::Config;
 use engine::consumer::THREADS_REMEDY;
 use engine::dead_letter::Store;
 use engine::dead_letter::{FoundLetter, LetterEntry, LetterReader, NextLetter, ReadingError};
-use influx::{ClientError, LaneWriter, LogObserver};
+use influx::{ClientError, Delivered, LaneWriter, LogObserver};
 use schema_registry::RegistryError;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -210,17 +210,44 @@ impl Replay {
                 self.tally.is_interrupted = true;
                 return Ok(());
             };
-            self.tally.written(&letters, delivered.lines_stored);
-            let mut refused = BTreeSet::new();
-            for line in delivered.refused {
-                let letter = letters.of_line(line.line);
-                refused.insert(letter);
-                self.bar.print(&format!("{letter}: InfluxDB refuses a line: {}", line.why));
-            }
-            self.tally.refused += refused.len() as u64;
-            self.tally.replayed -= refused.len() as u64;
+            self.count(&letters, delivered);
         }
         Ok(())
+    }
+
+    /// Counts the letters of a batch by what became of their lines; one with refused lines and lines that a limit keeps out is refused.
+    fn count(&mut self, letters: &Letters, delivered: Delivered) {
+        // A new kind of lines that are not stored has to be counted here.
+        let Delivered {
+            lines_stored,
+            refused,
+            kept_out,
+            requests: _,
+            bytes_sent: _,
+            answer_time: _,
+            request_bytes_max: _,
+        } = delivered;
+        self.tally.written(letters, lines_stored);
+        let mut refused_letters = BTreeSet::new();
+        for line in refused {
+            let letter = letters.of_line(line.line);
+            self.bar.print(&format!("{letter}: InfluxDB refuses a line: {}", line.why));
+            refused_letters.insert(letter);
+        }
+        let mut limited_letters = BTreeSet::new();
+        for line in kept_out {
+            let letter = letters.of_line(line.line);
+            self.bar.print(&format!(
+                "{letter}: a limit of InfluxDB keeps a line out: {}: {}",
+                line.why, line.remedy
+            ));
+            limited_letters.insert(letter);
+        }
+        let limited = limited_letters.difference(&refused_letters).count() as u64;
+        let refused = refused_letters.len() as u64;
+        self.tally.refused += refused;
+        self.tally.limited += limited;
+        self.tally.replayed -= refused + limited;
     }
 
     fn finish(self, source: &str, dry_run: bool) -> Tally {

@@ -18,6 +18,8 @@ pub struct Tally {
     pub rejected: BTreeMap<&'static str, u64>,
     /// Letters with lines that InfluxDB still refuses.
     pub refused: u64,
+    /// Letters with lines that a limit of InfluxDB keeps out.
+    pub limited: u64,
     /// Letters with a truncated record.
     pub truncated: u64,
     /// Entries that are not letters.
@@ -30,7 +32,7 @@ pub struct Tally {
 impl Tally {
     /// Whether all letters are replayed.
     pub fn is_clean(&self) -> bool {
-        let left = self.refused + self.truncated + self.unreadable;
+        let left = self.refused + self.limited + self.truncated + self.unreadable;
         self.rejected.is_empty() && left == 0 && !self.is_interrupted
     }
 
@@ -69,6 +71,7 @@ impl Tally {
             self.rejected.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
         add(self.rejected.values().sum(), &format!("still rejected ({})", reasons.join(", ")));
         add(self.refused, "still refused by InfluxDB");
+        add(self.limited, "kept out by a limit of InfluxDB");
         add(self.truncated, "truncated, so that the record cannot be mapped");
         add(self.unreadable, "unreadable");
         if self.is_interrupted {
