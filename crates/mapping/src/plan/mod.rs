@@ -14,6 +14,8 @@ pub struct Plan {
     /// The table of `values` for the key.
     pub values: Option<u32>,
     pub role: Role,
+    /// Whether numbers become a field unchanged, and nothing else.
+    pub copies_numbers: bool,
 }
 
 /// Uses of a value beside its role: one bit for each selector that copies the value, and one for the measurement's name.
@@ -117,11 +119,13 @@ impl Plan {
         // A configuration has far fewer tables.
         let values = rules.values.tables().index_of(key.flattened).map(|index| index as u32);
         if rules.time.as_ref().is_some_and(|time| time.selectors().any(|(_, selector)| key.is(selector))) {
-            return Self { copies: Copies(bits), values, role: Role::Time };
+            return Self { copies: Copies(bits), values, role: Role::Time, copies_numbers: false };
         }
         let is_name = rules.name_key.as_ref().is_some_and(|selector| key.is(selector));
         let bits = if is_name { bits | Copies::NAME } else { bits };
-        Self { copies: Copies(bits), values, role: Role::of(key, rules, tags, fields) }
+        let (copies, role) = (Copies(bits), Role::of(key, rules, tags, fields));
+        let copies_numbers = matches!(role, Role::Field { conversion, .. } if conversion.copies_numbers());
+        Self { copies, values, role, copies_numbers: copies_numbers && !copies.is_any() }
     }
 
     /// Decides what a scalar under the key becomes, in an object of known and of unknown shape.

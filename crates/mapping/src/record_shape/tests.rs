@@ -54,6 +54,37 @@ fn matches_from_the_second_record_of_a_shape() {
 }
 
 #[test]
+fn white_space_may_differ() {
+    let rules = Rules { string_fields: Globs::compile(&["s x"]).unwrap(), ..Rules::default() };
+    let mut mapper = mapper(rules);
+    let mut f = |value: &str, line: &str, hits: u32| {
+        assert_eq!(map(&mut mapper, value), (line.to_owned(), hits), "{value}");
+    };
+    f(r#"{"a":1, "s x":"y","b":[{"c":2},{}]}"#, "topic a=1,s\\ x=\"y\",b_0_c=2\n", 0);
+    f(
+        "{ \"a\" : 3\n,\t\"s x\":  \" \" ,\"b\":[\r\n{\"c\":4} , { } ] }",
+        "topic a=3,s\\ x=\" \",b_0_c=4\n",
+        1,
+    );
+    // White space within a key is another key.
+    f(r#"{"a":1, "s  x":"y","b":[{"c":2},{}]}"#, "topic a=1,b_0_c=2\n", 1);
+    f(r#"{"a":1,"s x":"y","b":[{"c":5},{}]}"#, "topic a=1,s\\ x=\"y\",b_0_c=5\n", 2);
+    f(r#"{"a":1,"s x":"y","b":[{"c":6},{}],}"#, "", 2);
+    f(r#"{"a":1,"s x":"y","b":[{"c":7} {}]}"#, "", 2);
+}
+
+#[test]
+fn white_space_that_repeats_is_learned() {
+    let mut mapper = mapper(Rules::default());
+    let shapes = [r#"{"a":1,"b":2}"#, r#"{"a": 1, "b": 2}"#];
+    for round in 0..10 {
+        shapes.iter().for_each(|value| drop(map(&mut mapper, value)));
+        assert!(mapper.shapes().counts().0 <= 2, "{round}");
+    }
+    assert_eq!(mapper.shapes().counts().0, 2);
+}
+
+#[test]
 fn leaves_values_with_one_final_key_to_the_parser() {
     let f = |record: &str, rules: Rules, line: &str, hits: u32| {
         let mut mapper = mapper(rules);
