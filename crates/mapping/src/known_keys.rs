@@ -74,7 +74,7 @@ impl KnownKeys {
 
 impl KnownKeysReader<'_, '_> {
     fn read(&mut self, depth: usize, found: &mut Found<'_>) -> Option<()> {
-        self.values.clear(0, self.known.copied.len());
+        self.values.clear(0, self.known.copies());
         let TopicParts { outside_tags, fields, offset_field, .. } = self.topic_parts;
         outside_tags.iter().try_for_each(|(key, _)| self.known.tags.claim_new(*key, self.generation))?;
         let mut configured = fields.iter().map(|field| field.key).chain(*offset_field);

@@ -123,6 +123,7 @@ impl Mapper {
             tags: InternedKeys::default(),
             fields: InternedKeys::default(),
             copied,
+            roots: Vec::new(),
             first_drops: FirstDrops::default(),
             drops: Drops::default(),
         };
@@ -130,8 +131,11 @@ impl Mapper {
         let topic_parts = TopicParts::new(&rules, topic, &sources, &mut known.tags, &mut known.fields);
         let (element, outside) = (Element::default(), OutsideValues::new(&outside_selectors, &rules.query));
         let (shapes, work) = (RecordShapes::default(), Work::default());
-        let maps_whole_objects =
-            rules.query == Query::Whole && outside_selectors.is_empty() && rules.reshape.is_empty();
+        let maps_whole_records = rules.query == Query::Whole && rules.reshape.is_empty();
+        let maps_whole_objects = maps_whole_records && outside_selectors.is_empty();
+        let roots = outside.roots_of_objects();
+        let may_find_roots = maps_whole_records && known.copied.len() + roots.len() <= Rules::COPIED_MAX;
+        known.roots = if may_find_roots { roots.to_vec() } else { Vec::new() };
         let (topic, topic_digits) = (topic.to_owned(), distinct::TopicDigits::of(topic));
         Self {
             rules,
@@ -443,6 +447,13 @@ impl Mapper {
         if self.maps_whole_objects {
             return self.map_selected(scanner, pass);
         }
+        if !self.known.roots.is_empty() {
+            scanner.skip_whitespace();
+            if scanner.rest().starts_with(b"{") {
+                self.outside.begin_document();
+                return self.map_selected(scanner, pass);
+            }
+        }
         let mut spans = std::mem::take(&mut self.work.spans);
         let result = self.locate(scanner, &mut spans).map_err(Rejection::from).and_then(|mut document| {
             self.work.reshaper.begin(&self.rules.reshape, &document, self.outside.tree())?;
@@ -663,6 +674,9 @@ impl Mapper {
         } else {
             pass.lines.truncate(mark);
             *scanner = object.clone();
+            if self.has_roots(depth) {
+                self.locate_roots(&object)?;
+            }
             self.parse(scanner, depth)?;
             pass.index += 1;
             match self.write_element(index, pass) {
@@ -689,6 +703,19 @@ impl Mapper {
         self.line_is_written(index, pass)
     }
 
+    /// Whether an object at this depth is the record's root, in which shapes and known keys find the values of `$` selectors.
+    fn has_roots(&self, depth: usize) -> bool {
+        depth == 0 && !self.known.roots.is_empty()
+    }
+
+    /// Finds the values of `$` selectors for the parser, in a record whose root is the object whose opening bracket was just read.
+    fn locate_roots(&mut self, object: &Scanner<'_>) -> Result<(), SyntaxError> {
+        let mut spans = std::mem::take(&mut self.work.spans);
+        let located = self.locate(&object.at(object.position() - 1), &mut spans).map(drop);
+        self.work.spans = spans;
+        located
+    }
+
     /// Notes the element of a new line, and checks the length of the record's lines.
     fn line_is_written(&mut self, index: usize, pass: &Pass<'_, '_>) -> Result<(), Rejection> {
         self.trace.iter_mut().for_each(|trace| trace.push(index));
@@ -705,6 +732,7 @@ impl Mapper {
         index: usize,
         pass: &mut Pass<'_, '_>,
     ) -> Option<()> {
+        let has_roots = self.has_roots(depth);
         let Work { values, scratch, .. } = &mut self.work;
         let texts = Texts { outside: self.outside.text(), ..pass.texts };
         let facts = Facts { keys: &self.known.keys, rules: &self.rules, texts };
@@ -724,6 +752,10 @@ impl Mapper {
                 layout
             }
         };
+        if has_roots {
+            self.outside.take_roots(values.copies.get(self.known.copied.len()..)?);
+        }
+        let texts = Texts { outside: self.outside.text(), ..pass.texts };
         let (known, topic_parts, outside) = (&self.known, &self.topic_parts, &self.outside);
         let context = LineContext { known, topic_parts, outside, record: pass.record, texts };
         for field in &topic_parts.fields {

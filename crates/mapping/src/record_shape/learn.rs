@@ -53,7 +53,7 @@ pub fn record_shape(
     let (mut layout, number_of_tags) = (LineLayout::default(), tags.len());
     let outside_tags = topic_parts.outside_tags.iter().copied();
     layout.arrange(tags.into_iter(), outside_tags, fields.into_iter(), known, topic_parts);
-    Some(RecordShape { slots: slots.into(), end, tags: number_of_tags, copies: known.copied.len(), layout })
+    Some(RecordShape { slots: slots.into(), end, tags: number_of_tags, copies: known.copies(), layout })
 }
 
 fn are_distinct(mut keys: impl Iterator<Item = KeyId>) -> bool {

@@ -18,7 +18,7 @@ pub struct RecordShape {
     pub end: Gap,
     /// Number of scalars that are tags.
     pub tags: usize,
-    /// Number of selectors that copy values.
+    /// Number of the values that are copied.
     pub copies: usize,
     pub layout: LineLayout,
 }
@@ -120,6 +120,10 @@ impl PlannedScalar<'_> {
         let Some(scalar) = Scalar::of(token, scanner.source(), end) else {
             return self.find_no_value(token, facts, values).then_some(end);
         };
+        if self.plan.roots.is_any() {
+            // The value itself, whatever `values` makes of it.
+            self.plan.roots.copy(Some(scalar), &mut values.copies);
+        }
         let fits = match self.plan.replaced(token, facts.rules, &mut values.scratch) {
             Replaced::Unchanged => self.put(token, scalar, facts, values),
             Replaced::By(token, scalar) => self.put(token, scalar, facts, values),
