@@ -19,9 +19,10 @@ pub struct Gap {
     /// Mask of the bits of `start` that count.
     mask: [u8; WINDOW],
     /// The bytes without the white space between tokens, and zeros to compare beyond.
-    tokens: Box<[u8]>,
-    /// Whether white space may stand before the byte of `tokens` at this index.
-    may_be_spaced: Box<[bool]>,
+    tokens: Vec<u8>,
+    /// A bit for each of the first bytes of `tokens`: whether white space may stand before the byte. Where a longer gap has other white
+    /// space behind these, its keys are looked up.
+    may_be_spaced: u128,
 }
 
 /// The bytes that are written before a value.
@@ -43,25 +44,24 @@ pub struct PaddedBuffer {
 impl Gap {
     pub fn new(bytes: &[u8]) -> Self {
         let (mut in_text, mut is_escaped) = (false, false);
-        let (mut tokens, mut may_be_spaced) = (Vec::new(), Vec::new());
+        let (mut tokens, mut may_be_spaced) = (Vec::with_capacity(bytes.len() + runs::READ_BEYOND), 0);
         for &byte in bytes {
             if !in_text && is_whitespace(byte) {
                 continue;
             }
+            may_be_spaced |= u128::from(!in_text).checked_shl(tokens.len() as u32).unwrap_or(0);
             tokens.push(byte);
-            may_be_spaced.push(!in_text);
             in_text ^= byte == b'"' && !is_escaped;
             is_escaped = byte == b'\\' && !is_escaped;
         }
         tokens.extend([0; runs::READ_BEYOND]);
-        let (tokens, may_be_spaced) = (tokens.into(), may_be_spaced.into());
         let (start, mask) = (window(bytes), window(bytes.iter().map(|_| &u8::MAX)));
         Self { all: bytes.into(), start, mask, tokens, may_be_spaced }
     }
 
     /// Allocated memory in bytes.
     pub fn bytes(&self) -> usize {
-        self.all.len() + self.tokens.len() + self.may_be_spaced.len()
+        self.all.len() + self.tokens.capacity()
     }
 
     /// The end of the gap, if its bytes stand at `at`. `ANY_SPACE`: the end of the gap and of the white space behind it, if its tokens stand
@@ -89,16 +89,18 @@ impl Gap {
     }
 
     fn end_of_tokens_in(&self, bytes: &[u8], mut at: usize) -> Option<usize> {
-        let mut place = 0;
+        let (mut place, end) = (0, self.tokens.len() - runs::READ_BEYOND);
         loop {
             let (rest, tokens) = (bytes.get(at..)?, self.tokens.get(place..)?);
-            let equal = runs::equal(rest, tokens).min(self.may_be_spaced.len() - place);
+            let equal = runs::equal(rest, tokens).min(end - place);
             let spaces = rest.get(equal..)?.iter().take_while(|byte| is_whitespace(**byte)).count();
             (at, place) = (at + equal + spaces, place + equal);
-            match self.may_be_spaced.get(place) {
-                None => return Some(at),
-                Some(true) if spaces > 0 => {}
-                Some(_) => return None,
+            if place == end {
+                return Some(at);
+            }
+            let may_be_spaced = self.may_be_spaced.checked_shr(place as u32).unwrap_or(0) & 1 == 1;
+            if spaces == 0 || !may_be_spaced {
+                return None;
             }
         }
     }
@@ -243,6 +245,13 @@ mod tests {
                 f(other, false);
             }
         }
+        // Of a long gap, the end may have no other white space.
+        let key = "k".repeat(200);
+        let gap = Gap::new(format!("\"{key}\":").as_bytes());
+        for (text, finds) in [(format!(" \"{key}\": "), true), (format!("\"{key}\" :"), false)] {
+            assert_eq!(gap.end_in::<true>(text.as_bytes(), 0), finds.then_some(text.len()));
+        }
+        let gap = Gap::new(b",[");
         assert_eq!(gap.end_in::<true>(b",", 0), None);
         assert_eq!(gap.end_in::<true>(b",", 2), None);
     }

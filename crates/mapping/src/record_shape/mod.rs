@@ -27,6 +27,9 @@ const BYTES_MAX: usize = 128 << 10;
 const LEARN_EVERY_MAX: u32 = 1_024;
 /// Failed attempts that one match pays for: a match saves about as much as they cost.
 const CREDIT_OF_HIT: u32 = 8;
+/// After an object with other white space, the expected shape is tried with any white space for this many objects before bytes are
+/// compared again. White space that always changes fits no shape exactly, but comparing bytes finds that out late.
+const SPACED_FIRST: u32 = 16;
 
 /// The shapes of one mapper. At most one shape is unproven; the next learned shape replaces an unproven one.
 #[derive(Debug)]
@@ -35,6 +38,8 @@ pub struct RecordShapes {
     /// Index of the shape that matched last.
     last: usize,
     attempts: Attempts,
+    /// Objects for which the expected shape is still tried with any white space first.
+    spaced_first: u32,
     learn_in: u32,
     learn_every: u32,
 }
@@ -50,7 +55,8 @@ struct LearnedShape {
 
 impl Default for RecordShapes {
     fn default() -> Self {
-        Self { known: Vec::new(), last: 0, attempts: Attempts::default(), learn_in: 1, learn_every: 1 }
+        let (known, attempts) = (Vec::new(), Attempts::default());
+        Self { known, last: 0, attempts, spaced_first: 0, learn_in: 1, learn_every: 1 }
     }
 }
 
@@ -77,29 +83,40 @@ impl RecordShapes {
         if self.known.is_empty() || !scanner.is_utf8() || !self.attempts.tries_next() {
             return None;
         }
-        let equal = self.place(|record_shape| record_shape.find(scanner, facts, values));
         // An object whose shape is learned next is left to the parser, so that white space that repeats is learned, too.
-        let mut found = equal;
-        if found.is_none() && !self.learns_next() {
-            found = self.place(|record_shape| record_shape.find_spaced(scanner, facts, values));
+        let (count, may_be_spaced) = (self.known.len(), !self.learns_next());
+        let mut spaced = None;
+        if may_be_spaced && self.spaced_first > 0 {
+            self.spaced_first -= 1;
+            spaced = self.place(1, |record_shape| record_shape.find_spaced(scanner, facts, values));
+        }
+        let mut found = spaced;
+        if found.is_none() {
+            found = self.place(count, |record_shape| record_shape.find(scanner, facts, values));
+        }
+        if found.is_none() && may_be_spaced {
+            spaced = self.place(count, |record_shape| record_shape.find_spaced(scanner, facts, values));
+            self.spaced_first = if spaced.is_some() { SPACED_FIRST } else { 0 };
+            found = spaced;
         }
         let Some(place) = found else {
-            self.attempts.failed(self.known.len() as u32);
+            self.attempts.failed(count as u32);
             return None;
         };
-        if equal.is_none() {
+        if spaced.is_some() {
             self.pass_over();
         }
         self.record_hit(place);
         Some(&self.known.get(self.last)?.record_shape.layout)
     }
 
-    /// The index of the first shape that fits, where the expected one comes first.
-    fn place(&self, mut fits: impl FnMut(&RecordShape) -> bool) -> Option<usize> {
+    /// The index of the first shape that fits, among so many of which the expected one comes first.
+    fn place(&self, count: usize, mut fits: impl FnMut(&RecordShape) -> bool) -> Option<usize> {
         let expected = self.known.get(self.last).map_or(0, |last| last.next);
         let others = (0..self.known.len()).filter(|&place| place != expected);
         std::iter::once(expected)
             .chain(others)
+            .take(count)
             .find(|&place| self.known.get(place).is_some_and(|known| fits(&known.record_shape)))
     }
 
