@@ -245,7 +245,7 @@ mod tests {
                 f(other, false);
             }
         }
-        // Of a long gap, the end may have no other white space.
+        // The end of a long gap may have no other white space.
         let key = "k".repeat(200);
         let gap = Gap::new(format!("\"{key}\":").as_bytes());
         for (text, finds) in [(format!(" \"{key}\": "), true), (format!("\"{key}\" :"), false)] {
