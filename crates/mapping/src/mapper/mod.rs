@@ -736,21 +736,19 @@ impl Mapper {
         let Work { values, scratch, .. } = &mut self.work;
         let texts = Texts { outside: self.outside.text(), ..pass.texts };
         let facts = Facts { keys: &self.known.keys, rules: &self.rules, texts };
-        let layout = match self.shapes.find(scanner, &facts, values) {
-            Some(layout) => layout,
-            None => {
-                if self.shapes.learns_next() {
-                    // The parser lists what a shape is learned from.
-                    return None;
-                }
-                let (rules, topic_parts, known) = (&self.rules, &self.topic_parts, &mut self.known);
-                let generation = self.element.next_generation();
-                let reader =
-                    KnownKeysReader { scanner, rules, topic_parts, texts, known, values, generation };
-                let layout = self.known_keys.find(reader, depth)?;
-                self.shapes.pass_over();
-                layout
+        let layout = if let Some(layout) = self.shapes.find(scanner, &facts, values) {
+            layout
+        } else {
+            if self.shapes.learns_next() {
+                // The parser lists what a shape is learned from.
+                return None;
             }
+            let (rules, topic_parts, known) = (&self.rules, &self.topic_parts, &mut self.known);
+            let generation = self.element.next_generation();
+            let reader = KnownKeysReader { scanner, rules, topic_parts, texts, known, values, generation };
+            let layout = self.known_keys.find(reader, depth)?;
+            self.shapes.pass_over();
+            layout
         };
         if has_roots {
             self.outside.take_roots(values.copies.get(self.known.copied.len()..)?);

@@ -128,10 +128,11 @@ impl Plan {
         }
         let is_name = rules.name_key.as_ref().is_some_and(|selector| key.is(selector));
         let bits = if is_name { bits | Copies::NAME } else { bits };
-        let (copies, role) = (Copies(bits), Role::of(key, rules, tags, fields));
+        let role = Role::of(key, rules, tags, fields);
         let copies_numbers = matches!(role, Role::Field { conversion, .. } if conversion.copies_numbers());
-        let is_used_elsewhere = copies.is_any() || roots.is_any();
-        Self { copies, roots, values, role, copies_numbers: copies_numbers && !is_used_elsewhere }
+        let is_used_elsewhere = bits != 0 || roots.is_any();
+        let copies_numbers = copies_numbers && !is_used_elsewhere;
+        Self { copies: Copies(bits), roots, values, role, copies_numbers }
     }
 
     /// Decides what a scalar under the key becomes, in an object of known and of unknown shape.
