@@ -318,7 +318,7 @@ def stages(rows):
 
 `cargo bench --bench micro`. An iteration of `decode` (parsing alone) and `map` (record to line) is one record; an iteration of `gzip`, `collisions` and
 `tracker` is a batch of 5,000. *Known shape*: records differ only in their values. *Spaced anew*: the keys are known, but the whitespace between them always
-changes, so no cached record shape fits. *New shape*: the order of keys changes, too, and some keys are new. None of these allocates, except when it learns
+changes, so a cached record shape fits only token by token. *New shape*: the order of keys changes, too, so each key is looked up. None of these allocates, except when it learns
 one shape in a thousand (`tests/hermetic/allocations.rs`).
 
 {chr(10).join(lines)}

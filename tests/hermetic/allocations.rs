@@ -316,6 +316,8 @@ fn mappings_allocate_nothing() {
     f("integers = \"int\"", &[r#"{"a":12345678901234567890123,"b":1}"#]);
     let sites = [r#"{"site":"a","items":[{"v":1},{"v":2}]}"#, r#"{"items":[{"v":1}]}"#, r#"{"site":"b"}"#];
     f("query = \"$.items\"\nname_key = \"$.site\"", &sites);
+    let roots = [r#"{"site":"a","at":{"floor":2},"v":1}"#, r#"{"at": {"floor":3},"v":2,"site":"b"}"#];
+    f("name_key = \"$.site\"\ntag_keys = [\"$.at.floor\"]", &roots);
     f("query = \"$.items\"\ntag_keys = [\"$.site\", \"$.time\"]\nrename = { site = \"place\" }", &sites);
 }
 

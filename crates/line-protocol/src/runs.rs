@@ -14,6 +14,12 @@ pub fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
     words.iter().copied().chain([last]).map(u64::from_le_bytes)
 }
 
+/// The first sixteen bytes as a number, padded with zeros.
+#[inline]
+pub fn start(bytes: &[u8]) -> u128 {
+    u128::from_le_bytes(first(bytes))
+}
+
 /// Number of digits at the start of `bytes`.
 #[inline]
 pub fn digits(bytes: &[u8]) -> usize {
@@ -35,7 +41,8 @@ pub fn name(bytes: &[u8]) -> usize {
 
 /// Length of the number at the start of `bytes`, if the number has no exponent and is short enough to be finite. None means
 /// that the caller has to parse.
-#[inline]
+#[expect(clippy::inline_always, reason = "called for each number; a call would cost more than the work")]
+#[inline(always)]
 pub fn plain_number(bytes: &[u8]) -> Option<usize> {
     let window = first(bytes);
     let sign = usize::from(bytes.starts_with(b"-"));
@@ -81,6 +88,16 @@ pub fn starts_with(bytes: &[u8], start: &[u8], length: usize) -> bool {
         return start.get(..length).is_some_and(|start| bytes.starts_with(start));
     };
     window::equal_bytes(bytes_window, start_window) >= length
+}
+
+/// Number of bytes at the start of `one` that `other` has, too.
+#[inline]
+pub fn equal(one: &[u8], other: &[u8]) -> usize {
+    let equal = one.first_chunk().zip(other.first_chunk()).map_or(0, |(a, b)| window::equal_bytes(a, b));
+    if equal > 0 && equal < READ_BEYOND {
+        return equal;
+    }
+    one.iter().zip(other).take_while(|(a, b)| a == b).count()
 }
 
 /// Number of bytes before the first one that `ends` marks.

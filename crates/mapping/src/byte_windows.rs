@@ -2,6 +2,9 @@
 
 #![expect(clippy::inline_always, reason = "called for each number; a call would cost more than the work")]
 
+use crate::decode::is_whitespace;
+use line_protocol::runs;
+
 /// Longest string that fits into a window; longer ones are compared and copied the usual way.
 const WINDOW: usize = 32;
 /// Longest number that is copied as a window.
@@ -15,10 +18,15 @@ pub struct Gap {
     start: [u8; WINDOW],
     /// Mask of the bits of `start` that count.
     mask: [u8; WINDOW],
+    /// The bytes without the white space between tokens, and zeros to compare beyond.
+    tokens: Vec<u8>,
+    /// A bit for each of the first bytes of `tokens`: whether white space may stand before the byte. Where a longer gap has other white
+    /// space behind these, its keys are looked up.
+    may_be_spaced: u128,
 }
 
 /// The bytes that are written before a value.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Prefix {
     all: Box<[u8]>,
     /// The first bytes, padded with zeros.
@@ -35,16 +43,36 @@ pub struct PaddedBuffer {
 
 impl Gap {
     pub fn new(bytes: &[u8]) -> Self {
-        Self { all: bytes.into(), start: window(bytes), mask: window(bytes.iter().map(|_| &u8::MAX)) }
+        let (mut in_text, mut is_escaped) = (false, false);
+        let (mut tokens, mut may_be_spaced) = (Vec::with_capacity(bytes.len() + runs::READ_BEYOND), 0);
+        for &byte in bytes {
+            if !in_text && is_whitespace(byte) {
+                continue;
+            }
+            may_be_spaced |= u128::from(!in_text).checked_shl(tokens.len() as u32).unwrap_or(0);
+            tokens.push(byte);
+            in_text ^= byte == b'"' && !is_escaped;
+            is_escaped = byte == b'\\' && !is_escaped;
+        }
+        tokens.extend([0; runs::READ_BEYOND]);
+        let (start, mask) = (window(bytes), window(bytes.iter().map(|_| &u8::MAX)));
+        Self { all: bytes.into(), start, mask, tokens, may_be_spaced }
     }
 
-    pub fn len(&self) -> usize {
-        self.all.len()
+    /// Allocated memory in bytes.
+    pub fn bytes(&self) -> usize {
+        self.all.len() + self.tokens.capacity()
     }
 
-    /// The end of the gap, if its bytes stand at `at`.
+    /// The end of the gap, if its bytes stand at `at`. `ANY_SPACE`: the end of the gap and of the white space behind it, if its tokens stand
+    /// at `at` with any white space between them.
     #[inline(always)]
-    pub fn end_in(&self, bytes: &[u8], at: usize) -> Option<usize> {
+    pub fn end_in<const ANY_SPACE: bool>(&self, bytes: &[u8], at: usize) -> Option<usize> {
+        if ANY_SPACE { self.end_of_tokens_in(bytes, at) } else { self.end_of_bytes_in(bytes, at) }
+    }
+
+    #[inline(always)]
+    fn end_of_bytes_in(&self, bytes: &[u8], at: usize) -> Option<usize> {
         let rest = bytes.get(at..)?;
         let Some(found) = rest.first_chunk::<WINDOW>().filter(|_| self.all.len() <= WINDOW) else {
             return self.end_in_rest(rest, at);
@@ -54,10 +82,27 @@ impl Gap {
         (found == self.start).then_some(at + self.all.len())
     }
 
-    /// Slow path of [`Gap::end_in`], for long gaps and near the record's end.
+    /// Slow path of [`Gap::end_of_bytes_in`], for long gaps and near the record's end.
     #[inline(never)]
     fn end_in_rest(&self, rest: &[u8], at: usize) -> Option<usize> {
         rest.starts_with(&self.all).then_some(at + self.all.len())
+    }
+
+    fn end_of_tokens_in(&self, bytes: &[u8], mut at: usize) -> Option<usize> {
+        let (mut place, end) = (0, self.tokens.len() - runs::READ_BEYOND);
+        loop {
+            let (rest, tokens) = (bytes.get(at..)?, self.tokens.get(place..)?);
+            let equal = runs::equal(rest, tokens).min(end - place);
+            let spaces = rest.get(equal..)?.iter().take_while(|byte| is_whitespace(**byte)).count();
+            (at, place) = (at + equal + spaces, place + equal);
+            if place == end {
+                return Some(at);
+            }
+            let may_be_spaced = self.may_be_spaced.checked_shr(place as u32).unwrap_or(0) & 1 == 1;
+            if spaces == 0 || !may_be_spaced {
+                return None;
+            }
+        }
     }
 }
 
@@ -68,6 +113,16 @@ impl Prefix {
 
     pub fn bytes(&self) -> &[u8] {
         &self.all
+    }
+
+    /// Appends the prefix and the number that stands at `at`. Returns the end of the number; none, and appends nothing, where the text is
+    /// no number or one that has to be parsed.
+    #[inline(always)]
+    pub fn push_with_number(&self, bytes: &[u8], at: usize, out: &mut PaddedBuffer) -> Option<usize> {
+        let rest = bytes.get(at..)?;
+        let length = runs::plain_number(rest)?;
+        self.push_with(rest, length, out);
+        Some(at + length)
     }
 
     /// Appends the prefix and the first `length` of `bytes`.
@@ -152,14 +207,53 @@ mod tests {
         for start in 0..bytes.len() {
             for end in start..bytes.len() {
                 let mut all = bytes[start..end].to_vec();
-                assert_eq!(Gap::new(&all).end_in(&bytes, start), Some(end));
-                assert_eq!(Gap::new(&all).end_in(&bytes[..end], start), Some(end));
+                assert_eq!(Gap::new(&all).end_in::<false>(&bytes, start), Some(end));
+                assert_eq!(Gap::new(&all).end_in::<false>(&bytes[..end], start), Some(end));
                 let Some(last) = all.last_mut() else { continue };
                 *last ^= 1;
-                assert_eq!(Gap::new(&all).end_in(&bytes, start), None);
-                assert_eq!(Gap::new(&all).end_in(&bytes[..end - 1], start), None);
+                assert_eq!(Gap::new(&all).end_in::<false>(&bytes, start), None);
+                assert_eq!(Gap::new(&all).end_in::<false>(&bytes[..end - 1], start), None);
             }
         }
+    }
+
+    #[test]
+    fn finds_tokens_with_any_white_space_between_them() {
+        let gap = Gap::new(b" ,\t\"a \\\\\" :{ \"\\\" ,\": [ ");
+        let tail = "1".repeat(WINDOW);
+        for tail in ["1", &tail] {
+            let f = |text: &str, finds: bool| {
+                let bytes = format!("0{text}{tail}");
+                let want = finds.then_some(1 + text.len());
+                assert_eq!(gap.end_in::<true>(bytes.as_bytes(), 1), want, "{text}");
+            };
+            f(r#","a \\":{"\" ,":["#, true);
+            f("\n, \"a \\\\\"\r: {\t\"\\\" ,\"  :\n[ \t", true);
+            for other in [
+                r#","a  \\":{"\" ,":["#,
+                r#","a\\":{"\" ,":["#,
+                r#","a \ \":{"\" ,":["#,
+                r#","a \\":{"\",":["#,
+                r#","a \\":{"\"  ,":["#,
+                r#","a \\":{"\ " ,":["#,
+                r#","a \\":{"\" , ":["#,
+                r#","a \\":{"\" ,":{["#,
+                r#","a \\":{"\" ,":"#,
+                r#","a \\":{"\" ,""#,
+                "\u{b},\"a \\\\\":{\"\\\" ,\":[",
+            ] {
+                f(other, false);
+            }
+        }
+        // The end of a long gap may have no other white space.
+        let key = "k".repeat(200);
+        let gap = Gap::new(format!("\"{key}\":").as_bytes());
+        for (text, finds) in [(format!(" \"{key}\": "), true), (format!("\"{key}\" :"), false)] {
+            assert_eq!(gap.end_in::<true>(text.as_bytes(), 0), finds.then_some(text.len()));
+        }
+        let gap = Gap::new(b",[");
+        assert_eq!(gap.end_in::<true>(b",", 0), None);
+        assert_eq!(gap.end_in::<true>(b",", 2), None);
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub enum Place {
 impl Element {
     /// `copies`: the number of selectors that copy values.
     pub fn begin(&mut self, lists_scalars: bool, copies: usize) {
-        self.generation += 1;
+        self.next_generation();
         self.entries.clear();
         self.name = None;
         self.copies.clear();
@@ -73,6 +73,12 @@ impl Element {
         self.scalars.clear();
         self.has_repeated_keys = false;
         self.key_bytes = 0;
+    }
+
+    /// Begins an element of which nothing is listed, and returns its number.
+    pub fn next_generation(&mut self) -> u64 {
+        self.generation += 1;
+        self.generation
     }
 
     /// Allocated memory in bytes.

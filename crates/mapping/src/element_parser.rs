@@ -10,7 +10,7 @@ use super::replacements::Replaced;
 use super::rules::Rules;
 use super::scalar::Scalar;
 use super::selector::KeySelector;
-use crate::decode::{Scanner, Syntax, SyntaxError, Token};
+use crate::decode::{Path, Scanner, Syntax, SyntaxError, Token};
 
 /// Everything a mapper has learned about a topic's keys.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Knowledge {
     pub fields: InternedKeys,
     /// The selectors whose values are copied from elements.
     pub copied: Vec<KeySelector>,
+    /// Paths of `$` selectors, whose values shapes and known keys find in an element that is the record's root.
+    pub roots: Vec<Path>,
     pub first_drops: FirstDrops,
     pub drops: Drops,
 }
@@ -169,14 +171,19 @@ impl<'a> ElementParser<'_, 'a> {
 }
 
 impl Knowledge {
+    /// Number of the values that are copied from an element.
+    pub fn copies(&self) -> usize {
+        self.copied.len() + self.roots.len()
+    }
+
     /// The plan of a node's key, made when the key is first seen.
     pub fn plan(&mut self, node: NodeId, rules: &Rules) -> Plan {
         if let Some(plan) = self.keys.plan(node) {
             return plan;
         }
-        let Self { keys, tags, fields, copied, .. } = self;
+        let Self { keys, tags, fields, copied, roots, .. } = self;
         let key = PlannedKey { flattened: &keys.flattened(node), is_at: |path: &_| keys.is_at(node, path) };
-        let plan = Plan::of(&key, rules, copied, tags, fields);
+        let plan = Plan::of(&key, rules, copied, roots, tags, fields);
         keys.set_plan(node, plan);
         plan
     }

@@ -1,10 +1,11 @@
 //! Final keys, escaped once when a key is first seen.
 
+use super::byte_windows::Prefix;
 use line_protocol::encode;
 use std::collections::HashMap;
 
 /// Index of a final key in its table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(u32);
 
 /// The final tag keys, or the final field keys, of one mapper.
@@ -21,7 +22,7 @@ pub struct InternedKeys {
 pub struct InternedKey {
     pub key: Box<str>,
     /// The escaped key between the comma and the equals sign of a line: `,key=`.
-    pub prefix: Box<[u8]>,
+    pub prefix: Prefix,
     /// Position in the order of escaped keys; valid after [`InternedKeys::rank`].
     pub rank: u32,
     generation: u64,
@@ -44,9 +45,9 @@ impl InternedKeys {
             return Some(id);
         }
         let id = KeyId(u32::try_from(self.list.len()).ok()?);
-        let prefix = prefix.into_boxed_slice();
-        self.ids.insert(prefix.clone(), id);
-        self.list.push(InternedKey { key: key.into(), prefix, rank: 0, generation: 0, entry: 0 });
+        let written = Prefix::new(&prefix);
+        self.ids.insert(prefix.into(), id);
+        self.list.push(InternedKey { key: key.into(), prefix: written, rank: 0, generation: 0, entry: 0 });
         Some(id)
     }
 
@@ -68,6 +69,12 @@ impl InternedKeys {
         let before = (slot.generation == generation).then_some(slot.entry);
         (slot.generation, slot.entry) = (generation, entry);
         before
+    }
+
+    /// Records that the element `generation` uses the key; none if it did already.
+    #[inline]
+    pub fn claim_new(&mut self, id: KeyId, generation: u64) -> Option<()> {
+        self.claim(id, generation, usize::MAX).is_none().then_some(())
     }
 
     /// The id of a key written as [`InternedKey::prefix`].
@@ -102,8 +109,16 @@ impl InternedKeys {
         self.ranked = self.list.len();
         let mut order: Vec<&mut InternedKey> = self.list.iter_mut().collect();
         // InfluxDB sorts by the escaped key.
-        order.sort_unstable_by(|a, b| a.prefix.strip_suffix(b"=").cmp(&b.prefix.strip_suffix(b"=")));
+        order.sort_unstable_by(|a, b| a.written().cmp(b.written()));
         order.into_iter().enumerate().for_each(|(rank, slot)| slot.rank = rank as u32);
+    }
+}
+
+impl InternedKey {
+    /// The escaped key.
+    fn written(&self) -> &[u8] {
+        let prefix = self.prefix.bytes();
+        prefix.strip_suffix(b"=").unwrap_or(prefix)
     }
 }
 
@@ -117,7 +132,7 @@ mod tests {
         let [b, a, c] = ["b", "a", "c d"].map(|key| interned_keys.intern(key).unwrap());
         interned_keys.rank();
         assert_eq!([a, b, c].map(|id| interned_keys.get(id).rank), [0, 1, 2]);
-        assert_eq!(&*interned_keys.get(c).prefix, br",c\ d=");
+        assert_eq!(interned_keys.get(c).prefix.bytes(), br",c\ d=");
         assert_eq!(interned_keys.intern("b"), Some(b));
         for reserved in ["", r"\", "time", "_field", "_measurement", "time\0", r"_field\"] {
             assert_eq!(interned_keys.intern(reserved), None, "{reserved}");
@@ -129,7 +144,7 @@ mod tests {
         assert_eq!(interned_keys.intern("x\n"), interned_keys.intern(r"x\n"));
         let backslashes = [r"c\d", r"c\\d", r"c\\\d"].map(|key| interned_keys.intern(key).unwrap());
         assert_eq!(backslashes, [backslashes[0]; 3]);
-        assert_eq!(&*interned_keys.get(backslashes[0]).prefix, br",c\d=");
+        assert_eq!(interned_keys.get(backslashes[0]).prefix.bytes(), br",c\d=");
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub struct KeyTree {
 struct Node {
     parent: NodeId,
     key: Box<[u8]>,
+    /// The first bytes of the key, as [`Key::start`].
+    start: u128,
     /// Length of the flattened key.
     flattened_len: u32,
     /// The sibling that followed this node last time, and the child that came first.
@@ -50,6 +52,20 @@ struct Node {
     seen: Seen,
     /// A bit for each reason for which a value of this key was dropped before.
     dropped: u32,
+}
+
+/// A key that is looked for.
+#[derive(Clone, Copy)]
+struct Key<'k> {
+    bytes: &'k [u8],
+    /// The first bytes, padded with zeros: mostly the whole key, which is then compared and hashed at once.
+    start: u128,
+}
+
+impl<'k> Key<'k> {
+    fn new(bytes: &'k [u8]) -> Self {
+        Self { bytes, start: runs::start(bytes) }
+    }
 }
 
 /// The entries that the current element has under a node, so that a duplicate key can take them back.
@@ -85,19 +101,35 @@ impl KeyTree {
 
     /// The child of `parent` named `key`. `before` is the child read just before (none for the first); it only speeds up the search.
     pub fn child(&mut self, parent: NodeId, before: Option<NodeId>, key: &[u8]) -> NodeId {
+        if let Some(known) = self.known_child(parent, before, key) {
+            return known;
+        }
+        let new = self.insert(parent, key);
+        self.expect(parent, before, new);
+        new
+    }
+
+    /// The child like [`KeyTree::child`]; none where the key is new.
+    #[inline]
+    pub fn known_child(&mut self, parent: NodeId, before: Option<NodeId>, key: &[u8]) -> Option<NodeId> {
         let expected = match before {
             None => self.node(parent).first_child,
             Some(before) => self.node(before).next,
         };
+        let key = Key::new(key);
         if expected != NodeId::NONE && self.is(expected, parent, key) {
-            return expected;
+            return Some(expected);
         }
-        let found = self.find_or_insert(parent, key);
+        let found = self.find(parent, key)?;
+        self.expect(parent, before, found);
+        Some(found)
+    }
+
+    fn expect(&mut self, parent: NodeId, before: Option<NodeId>, child: NodeId) {
         match before {
-            None => self.node_mut(parent).first_child = found,
-            Some(before) => self.node_mut(before).next = found,
+            None => self.node_mut(parent).first_child = child,
+            Some(before) => self.node_mut(before).next = child,
         }
-        found
     }
 
     pub fn plan(&self, id: NodeId) -> Option<Plan> {
@@ -123,6 +155,12 @@ impl KeyTree {
 
     pub fn set_seen(&mut self, id: NodeId, seen: Seen) {
         self.node_mut(id).seen = seen;
+    }
+
+    /// Notes that the element `generation` has the key, without its entries. Returns whether the element had the key before.
+    #[inline]
+    pub fn is_repeated(&mut self, id: NodeId, generation: u64) -> bool {
+        std::mem::replace(&mut self.node_mut(id).seen.generation, generation) == generation
     }
 
     /// Length of the flattened key.
@@ -163,20 +201,24 @@ impl KeyTree {
         at == NodeId::ROOT
     }
 
-    fn find_or_insert(&mut self, parent: NodeId, key: &[u8]) -> NodeId {
+    fn find(&self, parent: NodeId, key: Key<'_>) -> Option<NodeId> {
         let mut slot = self.hash(parent, key);
-        while let Some(found) = self.in_slot(slot) {
+        loop {
+            let found = self.in_slot(slot)?;
             if self.is(found, parent, key) {
-                return found;
+                return Some(found);
             }
             slot += 1;
         }
+    }
+
+    fn insert(&mut self, parent: NodeId, key: &[u8]) -> NodeId {
         let id = NodeId(self.nodes.len() as u32);
         let separator = usize::from(parent != NodeId::ROOT);
         let flattened_len = self.flattened_len(parent) + separator + key.len();
         self.nodes.push(Node::new(parent, key, flattened_len));
         self.key_bytes += key.len();
-        self.fill_slot(slot, id);
+        self.fill_slot(id);
         if self.nodes.len() * 2 > self.slots.len() {
             self.grow();
         }
@@ -186,28 +228,27 @@ impl KeyTree {
     fn grow(&mut self) {
         self.slots = vec![NodeId::NONE.0; self.slots.len() * 2];
         for id in (1..self.nodes.len() as u32).map(NodeId) {
-            let node = self.node(id);
-            let mut slot = self.hash(node.parent, &node.key);
-            while self.in_slot(slot).is_some() {
-                slot += 1;
-            }
-            self.fill_slot(slot, id);
+            self.fill_slot(id);
         }
     }
 
-    fn is(&self, id: NodeId, parent: NodeId, key: &[u8]) -> bool {
-        let node = self.node(id);
-        node.parent == parent && *node.key == *key
+    fn is(&self, id: NodeId, parent: NodeId, key: Key<'_>) -> bool {
+        let (node, length) = (self.node(id), key.bytes.len());
+        let is_like = node.start == key.start && node.parent == parent && node.key.len() == length;
+        is_like && (length <= size_of_val(&key.start) || *node.key == *key.bytes)
     }
 
-    fn hash(&self, parent: NodeId, key: &[u8]) -> usize {
+    fn hash(&self, parent: NodeId, key: Key<'_>) -> usize {
         let [seed, multiplier] = self.seeds;
         let fold = |hash: u64, word: u64| {
             let product = u128::from(hash ^ word) * u128::from(multiplier);
             (product as u64) ^ (product >> 64) as u64
         };
-        let first = (u64::from(parent.0) << 32) | key.len() as u64;
-        runs::words(key).fold(fold(seed, first), fold) as usize
+        let fold_window = |hash, window: u128| fold(fold(hash, window as u64), (window >> 64) as u64);
+        let first = (u64::from(parent.0) << 32) | key.bytes.len() as u64;
+        let rest = key.bytes.get(size_of_val(&key.start)..).unwrap_or_default();
+        let windows = rest.chunks(size_of_val(&key.start)).map(runs::start);
+        windows.fold(fold_window(fold(seed, first), key.start), fold_window) as usize
     }
 
     #[expect(clippy::indexing_slicing, reason = "the mask keeps it inside, the length is a power of two")]
@@ -217,7 +258,12 @@ impl KeyTree {
     }
 
     #[expect(clippy::indexing_slicing, reason = "the mask keeps it inside, the length is a power of two")]
-    fn fill_slot(&mut self, slot: usize, id: NodeId) {
+    fn fill_slot(&mut self, id: NodeId) {
+        let node = self.node(id);
+        let mut slot = self.hash(node.parent, Key { bytes: &node.key, start: node.start });
+        while self.in_slot(slot).is_some() {
+            slot += 1;
+        }
         let mask = self.slots.len() - 1;
         self.slots[slot & mask] = id.0;
     }
@@ -241,6 +287,7 @@ impl Node {
         Self {
             parent,
             key: key.into(),
+            start: runs::start(key),
             flattened_len,
             next,
             first_child,

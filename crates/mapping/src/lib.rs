@@ -9,7 +9,8 @@
 //!
 //! ```text
 //! record -> Mapper::map -> compression -> formats (bytes to JSON) -> decode (JSON to tokens)
-//!   -> reshape (options that rearrange an element) -> element_parser (any object), or record_shape (an object of known shape: compares the bytes between its values)
+//!   -> reshape (options that rearrange an element) -> record_shape (an object of known shape: compares the bytes between its values), known_keys (an object of known keys:
+//!   looks each up), or element_parser (any object)
 //!   -> plan (what a value becomes by the Rules) -> line (tags in order, fields, offset)
 //! record of line protocol -> mapper/influx.rs: copies a line that stays as it is, and writes any other through line
 //! ```
@@ -50,6 +51,7 @@ pub mod go_layout;
 mod interned_keys;
 mod key_table;
 mod key_tree;
+mod known_keys;
 mod line;
 mod mapped;
 mod mapper;

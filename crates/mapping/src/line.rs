@@ -101,7 +101,7 @@ impl LineValues {
         self.tags.extend(element.tags().map(|(_, scalar)| Some(scalar)));
         for (key, scalar) in element.fields() {
             let field = fields.get(key);
-            self.push_field(&field.prefix, scalar, texts)
+            self.push_field(field.prefix.bytes(), scalar, texts)
                 .map_err(|bytes| Rejection::StringTooLong { key: excerpt(&field.key), bytes })?;
         }
         Ok(())
@@ -152,7 +152,7 @@ impl LineValues {
         };
         let scalar = field.conversion.apply(token, scalar).map_err(CopiedFieldError::Dropped)?;
         let field = known.fields.get(field.key);
-        self.push_field(&field.prefix, scalar, texts).map_err(|bytes| {
+        self.push_field(field.prefix.bytes(), scalar, texts).map_err(|bytes| {
             CopiedFieldError::Rejected(Rejection::StringTooLong { key: excerpt(&field.key), bytes })
         })
     }
@@ -259,7 +259,7 @@ impl LineValues {
     #[expect(clippy::indexing_slicing, reason = "the layout was arranged for these values")]
     fn write_tag(&mut self, tag: Tag, context: &LineContext<'_>, out: &mut Vec<u8>) {
         let LineContext { known, topic_parts, outside, record, texts } = context;
-        let prefix = &known.tags.get(tag.key).prefix;
+        let prefix = known.tags.get(tag.key).prefix.bytes();
         match tag.source {
             TagSource::Kafka(place) => {
                 let (_, tag) = &topic_parts.from_kafka[place];
@@ -341,7 +341,7 @@ impl LineLayout {
 
         self.offset = topic_parts.offset_field;
         let fields = record_fields.inspect(|key| self.offset = self.offset.filter(|offset| offset != key));
-        let length = |key: &KeyId| known.fields.get(*key).prefix.len();
+        let length = |key: &KeyId| known.fields.get(*key).prefix.bytes().len();
         let configured = topic_parts.fields.iter().map(|field| field.key).chain(topic_parts.offset_field);
         self.longest_field = fields.chain(configured).max_by_key(length);
     }
@@ -375,7 +375,7 @@ impl LineLayout {
         out.push(b' ');
         out.extend_from_slice(values.fields_written());
         if let Some(key) = self.offset {
-            out.extend_from_slice(&context.known.fields.get(key).prefix);
+            out.extend_from_slice(context.known.fields.get(key).prefix.bytes());
             out.extend_from_slice(itoa::Buffer::new().format(context.record.offset).as_bytes());
             out.push(b'i');
         }
@@ -401,7 +401,7 @@ impl LineLayout {
     fn check_length(&self, series_bytes: usize, context: &LineContext<'_>) -> Result<(), Rejection> {
         let Some(field) = self.longest_field.map(|key| context.known.fields.get(key)) else { return Ok(()) };
         // Without comma and equals sign.
-        let bytes = series_bytes + encode::KEY_SEPARATOR_BYTES + field.prefix.len() - 2;
+        let bytes = series_bytes + encode::KEY_SEPARATOR_BYTES + field.prefix.bytes().len() - 2;
         if bytes > encode::KEY_BYTES_MAX {
             return Err(Rejection::KeyTooLong { key: excerpt(&field.key), bytes });
         }

@@ -144,7 +144,7 @@ impl TopicParts {
             let key = tags.intern(key)?;
             let Some(text) = value.fixed() else { return Some((key, FallbackTag::Template(value))) };
             let value = written_bytes(&text);
-            let tag = FallbackTag::Fixed([&*tags.get(key).prefix, &value].concat());
+            let tag = FallbackTag::Fixed([tags.get(key).prefix.bytes(), &value].concat());
             (!value.is_empty()).then_some((key, tag))
         });
         let fallback = last_of_each(fallback);

@@ -1,5 +1,6 @@
 //! JSON that no library would write: hostile text, duplicate keys, lone surrogates, bytes that are not UTF-8.
 
+use fastrand::Rng;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -123,9 +124,50 @@ impl Json {
         }
     }
 
+    /// The same members in another order.
+    pub fn shuffled(&self, rng: &mut Rng) -> Self {
+        match self {
+            Self::Array(elements) => {
+                Self::Array(elements.iter().map(|element| element.shuffled(rng)).collect())
+            }
+            Self::Object(members) => {
+                let mut members: Vec<_> =
+                    members.iter().map(|(key, value)| (key.clone(), value.shuffled(rng))).collect();
+                rng.shuffle(&mut members);
+                Self::Object(members)
+            }
+            scalar => scalar.clone(),
+        }
+    }
+
     pub fn bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
         self.write(&mut out);
+        out
+    }
+
+    /// The JSON text with other white space between its tokens.
+    pub fn spaced_bytes(&self, rng: &mut Rng) -> Vec<u8> {
+        let (mut out, mut in_text, mut is_escaped) = (Vec::new(), false, false);
+        let space = |rng: &mut Rng, out: &mut Vec<u8>| {
+            let white = [&b""[..], b"", b"", b" ", b"\n", b"\t\r\n  "];
+            out.extend_from_slice(rng.choice(white).unwrap());
+        };
+        for byte in self.bytes() {
+            let is_structure = !in_text && b"{}[],:".contains(&byte);
+            if is_structure {
+                space(rng, &mut out);
+            }
+            // No number stands next to another token without a structural character between them.
+            if in_text || !byte.is_ascii_whitespace() {
+                out.push(byte);
+            }
+            if is_structure {
+                space(rng, &mut out);
+            }
+            in_text ^= byte == b'"' && !is_escaped;
+            is_escaped = in_text && byte == b'\\' && !is_escaped;
+        }
         out
     }
 }

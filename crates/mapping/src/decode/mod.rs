@@ -21,7 +21,7 @@ pub use locate::{Search, find, find_all, select};
 pub use number::Number;
 pub use path::{Path, PathError, Step};
 pub use query::Query;
-pub use scanner::{DEPTH_MAX, Scanner, Source, Syntax, SyntaxError, Token};
+pub use scanner::{DEPTH_MAX, Scanner, Source, Syntax, SyntaxError, Token, is_whitespace};
 pub use text::{Text, push_lossy};
 pub use tree::{Tree, TreeKey};
 pub use work::Work;

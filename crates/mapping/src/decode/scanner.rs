@@ -105,6 +105,12 @@ impl fmt::Display for Syntax {
     }
 }
 
+/// Whether JSON allows the byte between tokens.
+#[inline(always)]
+pub fn is_whitespace(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\t' | b'\r')
+}
+
 impl<'a> Scanner<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
         let at = if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
@@ -374,7 +380,7 @@ impl<'a> Scanner<'a> {
 
     #[inline(always)]
     pub fn skip_whitespace(&mut self) {
-        while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.peek() {
+        while self.peek().is_some_and(is_whitespace) {
             self.at += 1;
         }
     }

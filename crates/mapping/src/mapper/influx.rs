@@ -378,7 +378,7 @@ impl Mapper {
         values.collect(element, &known.fields, &texts)?;
         let (tags, fields) = (element.tags().map(|(key, _)| key), element.fields().map(|(key, _)| key));
         layout.arrange(tags, std::iter::empty(), fields, known, &self.topic_parts);
-        let offset = self.topic_parts.offset_field.map(|key| &*known.fields.get(key).prefix);
+        let offset = self.topic_parts.offset_field.map(|key| known.fields.get(key).prefix.bytes());
         if offset.and_then(|key| known.tags.find(key)).is_some_and(|tag| {
             known.tags.is_used_by(tag, element.generation) || self.topic_parts.has_tag(tag)
         }) {

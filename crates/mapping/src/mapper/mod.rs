@@ -14,6 +14,7 @@ use super::first_drops::{FirstDrop, FirstDrops};
 use super::formats::{FormatReader, Frame, JsonText, KEPT_BYTES_MAX, SchemaId};
 use super::interned_keys::{InternedKeys, KeyId};
 use super::key_tree::{KeyTree, NodeId};
+use super::known_keys::{KnownKeys, KnownKeysReader};
 use super::line::{CopiedFieldError, LineContext, LineLayout, LineValues};
 use super::mapped::Mapped;
 use super::outside_values::OutsideValues;
@@ -49,6 +50,7 @@ pub struct Mapper {
     /// Whether elements are objects of the record as they stand there, with all that their points need.
     maps_whole_objects: bool,
     shapes: RecordShapes,
+    known_keys: KnownKeys,
     schemas: SchemaCache,
     work: Work,
     reported: Reported,
@@ -121,6 +123,7 @@ impl Mapper {
             tags: InternedKeys::default(),
             fields: InternedKeys::default(),
             copied,
+            roots: Vec::new(),
             first_drops: FirstDrops::default(),
             drops: Drops::default(),
         };
@@ -128,8 +131,11 @@ impl Mapper {
         let topic_parts = TopicParts::new(&rules, topic, &sources, &mut known.tags, &mut known.fields);
         let (element, outside) = (Element::default(), OutsideValues::new(&outside_selectors, &rules.query));
         let (shapes, work) = (RecordShapes::default(), Work::default());
-        let maps_whole_objects =
-            rules.query == Query::Whole && outside_selectors.is_empty() && rules.reshape.is_empty();
+        let maps_whole_records = rules.query == Query::Whole && rules.reshape.is_empty();
+        let maps_whole_objects = maps_whole_records && outside_selectors.is_empty();
+        let roots = outside.roots_of_objects();
+        let may_find_roots = maps_whole_records && known.copied.len() + roots.len() <= Rules::COPIED_MAX;
+        known.roots = if may_find_roots { roots.to_vec() } else { Vec::new() };
         let (topic, topic_digits) = (topic.to_owned(), distinct::TopicDigits::of(topic));
         Self {
             rules,
@@ -143,6 +149,7 @@ impl Mapper {
             outside_selectors,
             maps_whole_objects,
             shapes,
+            known_keys: KnownKeys::default(),
             schemas: SchemaCache::default(),
             work,
             reported: Reported::default(),
@@ -221,8 +228,10 @@ impl Mapper {
         if self.known.keys.is_full() {
             self.forget();
         }
-        if self.work.bytes() + self.element.bytes() + self.outside.bytes() > KEPT_BYTES_MAX {
+        let bytes = self.work.bytes() + self.element.bytes() + self.outside.bytes() + self.known_keys.bytes();
+        if bytes > KEPT_BYTES_MAX {
             self.work = Work::default();
+            self.known_keys = KnownKeys::default();
             self.element.release();
             self.outside.release();
         }
@@ -437,6 +446,13 @@ impl Mapper {
     fn map_document(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
         if self.maps_whole_objects {
             return self.map_selected(scanner, pass);
+        }
+        if !self.known.roots.is_empty() {
+            scanner.skip_whitespace();
+            if scanner.rest().starts_with(b"{") {
+                self.outside.begin_document();
+                return self.map_selected(scanner, pass);
+            }
         }
         let mut spans = std::mem::take(&mut self.work.spans);
         let result = self.locate(scanner, &mut spans).map_err(Rejection::from).and_then(|mut document| {
@@ -653,11 +669,14 @@ impl Mapper {
     ) -> Result<(), Rejection> {
         let (index, mark, object) = (pass.index, pass.lines.mark(), scanner.clone());
         pass.repeat(self.outside.value_bytes() + pass.kafka_bytes, self.limits.lines_bytes_max)?;
-        if self.map_known_shape(scanner, index, pass).is_some() {
+        if self.map_known(scanner, depth, index, pass).is_some() {
             pass.index += 1;
         } else {
             pass.lines.truncate(mark);
             *scanner = object.clone();
+            if self.has_roots(depth) {
+                self.locate_roots(&object)?;
+            }
             self.parse(scanner, depth)?;
             pass.index += 1;
             match self.write_element(index, pass) {
@@ -684,6 +703,19 @@ impl Mapper {
         self.line_is_written(index, pass)
     }
 
+    /// Whether an object at this depth is the record's root, in which shapes and known keys find the values of `$` selectors.
+    fn has_roots(&self, depth: usize) -> bool {
+        depth == 0 && !self.known.roots.is_empty()
+    }
+
+    /// Finds the values of `$` selectors for the parser, in a record whose root is the object whose opening bracket was just read.
+    fn locate_roots(&mut self, object: &Scanner<'_>) -> Result<(), SyntaxError> {
+        let mut spans = std::mem::take(&mut self.work.spans);
+        let located = self.locate(&object.at(object.position() - 1), &mut spans).map(drop);
+        self.work.spans = spans;
+        located
+    }
+
     /// Notes the element of a new line, and checks the length of the record's lines.
     fn line_is_written(&mut self, index: usize, pass: &Pass<'_, '_>) -> Result<(), Rejection> {
         self.trace.iter_mut().for_each(|trace| trace.push(index));
@@ -691,18 +723,37 @@ impl Mapper {
         if bytes > self.limits.lines_bytes_max { Err(Rejection::LinesTooLarge { bytes }) } else { Ok(()) }
     }
 
-    /// Writes the line of an object whose shape is known. Returns none, and counts nothing, where the parser has to read the object;
-    /// the buffer may then end in part of a line.
-    fn map_known_shape(
+    /// Writes the line of an object whose shape is known, or at least its keys. Returns none, and counts nothing, where the parser has to
+    /// read the object; the buffer may then end in part of a line.
+    fn map_known(
         &mut self,
         scanner: &mut Scanner<'_>,
+        depth: usize,
         index: usize,
         pass: &mut Pass<'_, '_>,
     ) -> Option<()> {
+        let has_roots = self.has_roots(depth);
         let Work { values, scratch, .. } = &mut self.work;
         let texts = Texts { outside: self.outside.text(), ..pass.texts };
         let facts = Facts { keys: &self.known.keys, rules: &self.rules, texts };
-        let layout = self.shapes.find(scanner, &facts, values)?;
+        let layout = if let Some(layout) = self.shapes.find(scanner, &facts, values) {
+            layout
+        } else {
+            if self.shapes.learns_next() {
+                // The parser lists what a shape is learned from.
+                return None;
+            }
+            let (rules, topic_parts, known) = (&self.rules, &self.topic_parts, &mut self.known);
+            let generation = self.element.next_generation();
+            let reader = KnownKeysReader { scanner, rules, topic_parts, texts, known, values, generation };
+            let layout = self.known_keys.find(reader, depth)?;
+            self.shapes.pass_over();
+            layout
+        };
+        if has_roots {
+            self.outside.take_roots(values.copies.get(self.known.copied.len()..)?);
+        }
+        let texts = Texts { outside: self.outside.text(), ..pass.texts };
         let (known, topic_parts, outside) = (&self.known, &self.topic_parts, &self.outside);
         let context = LineContext { known, topic_parts, outside, record: pass.record, texts };
         for field in &topic_parts.fields {
@@ -913,6 +964,40 @@ mod tests {
         let line = rejection(Format::Cbor, b"cpu,host=a usage=0.5");
         assert!(line.starts_with("it is not CBOR: ") && line.contains("cpu,host=a"), "{line}");
         assert!(line.ends_with("line protocol: set its `format`, or correct the producer"), "{line}");
+    }
+
+    #[test]
+    fn keys_in_another_order_are_looked_up_and_anything_new_is_parsed() {
+        let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 };
+        let tag_keys = crate::Globs::compile(&["t", "u"]).unwrap();
+        let mut mapper = Mapper::new(Arc::new(Rules { tag_keys, ..Rules::default() }), "m", limits);
+        let mut map = |value: &str| {
+            mapper.element.key_bytes = 0;
+            let mut lines = LineBuffer::default();
+            let (time, value) = (RecordTime::Omitted, Some(value.as_bytes()));
+            let record = Record { partition: 0, offset: 0, time, key: None, value, headers: &[] };
+            mapper.map(&record, &mut lines);
+            // The parser has counted the keys that it read.
+            let is_parsed = mapper.element.key_bytes > 0;
+            (String::from_utf8_lossy(lines.text()).into_owned(), is_parsed)
+        };
+        let first = map(r#"{"a":1,"b":{"c":[2,3]},"t":"x","u":"","s":"dropped"}"#);
+        assert_eq!(first, ("m,t=x a=1,b_c_0=2,b_c_1=3\n".to_owned(), true));
+        // After these, the mapper will not learn from the next 50 records.
+        (0..70).for_each(|n| drop(map(&format!(r#"{{"k{n}":1}}"#))));
+        let mut f = |value: &str, line: &str, is_parsed: bool| {
+            assert_eq!(map(value), (line.to_owned(), is_parsed), "{value}");
+        };
+        f(r#"{"b":{"c":[3]},"u":7,"a":-1e2}"#, "m,u=7 b_c_0=3,a=-1e2\n", false);
+        f(r#"{ "u" : "z" , "s" : "dropped", "t":"y", "a":1 }"#, "m,t=y,u=z a=1\n", false);
+        f(r#"{"b":{"c":[]},"a":null}"#, "", true);
+        f(r#"{"u":"z","new":2,"a":1}"#, "m,u=z new=2,a=1\n", true);
+        f(r#"{"u":"z","a":1,"new":3}"#, "m,u=z a=1,new=3\n", false);
+        f(r#"{"u":"z","a":1,"a":3}"#, "m,u=z a=3\n", true);
+        f(r#"{"b":{"c":[4]},"b":{"c":[]},"a":1}"#, "m a=1\n", true);
+        f(r#"{"b":{"c":[4]},"a":"dropped","new":1}"#, "m b_c_0=4,new=1\n", true);
+        f(r#"{"b":{"c":[4]},"new":1,"a":"dropped"}"#, "m b_c_0=4,new=1\n", false);
+        f(r#"{"u":"z","a":1,}"#, "", true);
     }
 
     #[test]

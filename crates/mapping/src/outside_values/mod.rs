@@ -119,6 +119,35 @@ impl OutsideValues {
         }
     }
 
+    /// The paths of `$` selectors, if these and the record's key have all values of a record whose root is the element; otherwise none.
+    /// Their values are then those that an object of known keys has under the paths.
+    pub fn roots_of_objects(&self) -> &[Path] {
+        if self.paths.iter().all(Path::has_only_names) { &self.paths } else { &[] }
+    }
+
+    /// Takes the values of [`OutsideValues::roots_of_objects`], in their order.
+    pub fn take_roots(&mut self, found: &[Option<Scalar>]) {
+        for (value, source) in self.values.iter_mut().zip(&self.sources) {
+            if let Source::Root(path) = source {
+                *value = found.get(*path).copied().flatten();
+            }
+        }
+    }
+
+    /// Begins a document whose values are not found yet.
+    pub fn begin_document(&mut self) {
+        self.beside.truncate(self.lengths.0);
+        for (value, source) in self.values.iter_mut().zip(&self.sources) {
+            match source {
+                Source::Fixed { is_item: true, .. } => *value = self.own_key,
+                Source::Root(_) => *value = None,
+                _ => {}
+            }
+        }
+        self.end_document();
+        self.lengths.1 = self.beside.len();
+    }
+
     /// Begins a record with this key.
     pub fn begin_record(&mut self, key: Option<&[u8]>) {
         if self.sources.is_empty() {
@@ -164,13 +193,7 @@ impl OutsideValues {
         scanner: &Scanner<'_>,
         spans: &mut Vec<Range<usize>>,
     ) -> Result<(), SyntaxError> {
-        self.beside.truncate(self.lengths.0);
-        for (value, source) in self.values.iter_mut().zip(&self.sources) {
-            if matches!(source, Source::Fixed { is_item: true, .. }) {
-                *value = self.own_key;
-            }
-        }
-        self.end_document();
+        self.begin_document();
         match query {
             Query::Tree(query) => {
                 let tree = Tree::read(scanner)?;

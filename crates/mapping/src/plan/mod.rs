@@ -11,9 +11,13 @@ use crate::decode::{Number, Path, Token};
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     pub copies: Copies,
+    /// The paths of `$` selectors that lead to the value, where the element is the record's root.
+    pub roots: Copies,
     /// The table of `values` for the key.
     pub values: Option<u32>,
     pub role: Role,
+    /// Whether numbers become a field unchanged, and nothing else.
+    pub copies_numbers: bool,
 }
 
 /// Uses of a value beside its role: one bit for each selector that copies the value, and one for the measurement's name.
@@ -104,24 +108,31 @@ pub enum ScalarUse {
 }
 
 impl Plan {
-    /// `copied`: the selectors whose values are copied from the element.
+    /// `copied`: the selectors whose values are copied from the element. `roots`: paths whose values are copied behind those.
     pub fn of<F: Fn(&Path) -> bool>(
         key: &PlannedKey<'_, F>,
         rules: &Rules,
         copied: &[KeySelector],
+        roots: &[Path],
         tags: &mut InternedKeys,
         fields: &mut InternedKeys,
     ) -> Self {
         let places = copied.iter().enumerate().filter(|(_, selector)| key.is(selector));
         let bits = places.fold(0, |bits, (place, _)| bits | 1 << place);
+        let places = (copied.len()..).zip(roots).filter(|(_, path)| (key.is_at)(path));
+        let roots = Copies(places.fold(0, |bits, (place, _)| bits | 1 << place));
         // A configuration has far fewer tables.
         let values = rules.values.tables().index_of(key.flattened).map(|index| index as u32);
         if rules.time.as_ref().is_some_and(|time| time.selectors().any(|(_, selector)| key.is(selector))) {
-            return Self { copies: Copies(bits), values, role: Role::Time };
+            return Self { copies: Copies(bits), roots, values, role: Role::Time, copies_numbers: false };
         }
         let is_name = rules.name_key.as_ref().is_some_and(|selector| key.is(selector));
         let bits = if is_name { bits | Copies::NAME } else { bits };
-        Self { copies: Copies(bits), values, role: Role::of(key, rules, tags, fields) }
+        let role = Role::of(key, rules, tags, fields);
+        let copies_numbers = matches!(role, Role::Field { conversion, .. } if conversion.copies_numbers());
+        let is_used_elsewhere = bits != 0 || roots.is_any();
+        let copies_numbers = copies_numbers && !is_used_elsewhere;
+        Self { copies: Copies(bits), roots, values, role, copies_numbers }
     }
 
     /// Decides what a scalar under the key becomes, in an object of known and of unknown shape.

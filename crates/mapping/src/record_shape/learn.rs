@@ -33,17 +33,16 @@ pub fn record_shape(
         let gap = Gap::new(scalar.since(gap_start));
         gap_start = bytes.end as usize;
         let plan = known.plan(*node, rules);
-        let (mut prefix, mut copies_numbers, tag) = (Prefix::default(), false, tags.len());
+        let (mut prefix, tag) = (Prefix::default(), tags.len());
         match plan.role {
             Role::Tag(key) => tags.push(key),
-            Role::Field { key, conversion } => {
+            Role::Field { key, .. } => {
                 fields.push(key);
-                prefix = Prefix::new(&known.fields.get(key).prefix);
-                copies_numbers = conversion.copies_numbers() && !plan.copies.is_any();
+                prefix = known.fields.get(key).prefix.clone();
             }
             Role::Time | Role::Excluded | Role::Reserved => {}
         }
-        slots.push(Slot { gap, node: *node, plan, copies_numbers, prefix, tag });
+        slots.push(Slot { gap, node: *node, plan, prefix, tag });
     }
     let end = Gap::new(object.at(end).since(gap_start));
     let written_tags = tags.iter().copied().chain(topic_parts.outside_tags.iter().map(|(key, _)| *key));
@@ -54,7 +53,7 @@ pub fn record_shape(
     let (mut layout, number_of_tags) = (LineLayout::default(), tags.len());
     let outside_tags = topic_parts.outside_tags.iter().copied();
     layout.arrange(tags.into_iter(), outside_tags, fields.into_iter(), known, topic_parts);
-    Some(RecordShape { slots: slots.into(), end, tags: number_of_tags, copies: known.copied.len(), layout })
+    Some(RecordShape { slots: slots.into(), end, tags: number_of_tags, copies: known.copies(), layout })
 }
 
 fn are_distinct(mut keys: impl Iterator<Item = KeyId>) -> bool {

@@ -1,7 +1,9 @@
-//! Shortcut for objects of a known shape: the bytes between their scalars are compared, not parsed.
+//! Shortcut for objects of a known shape: the bytes between their scalars are compared, not parsed. White space between tokens may
+//! differ, which costs more than equal bytes.
 //!
 //! A record shape gives exactly the line that the parser would give, or none. Then the parser reads the object.
 
+mod attempts;
 mod learn;
 mod shape;
 #[cfg(test)]
@@ -13,8 +15,9 @@ use super::line::{LineLayout, LineValues};
 use super::rules::Rules;
 use super::topic_parts::TopicParts;
 use crate::decode::Scanner;
-pub use shape::Facts;
+pub use attempts::Attempts;
 use shape::RecordShape;
+pub use shape::{Facts, PlannedScalar};
 
 /// Most proven shapes of one mapper; the topic of one agent has fewer.
 const PROVEN_MAX: usize = 16;
@@ -24,10 +27,9 @@ const BYTES_MAX: usize = 128 << 10;
 const LEARN_EVERY_MAX: u32 = 1_024;
 /// Failed attempts that one match pays for: a match saves about as much as they cost.
 const CREDIT_OF_HIT: u32 = 8;
-/// Most failed attempts before attempts become rare; enough to learn shapes that alternate in a topic.
-const CREDIT_MAX: u32 = 1_024;
-/// While attempts are rare, one object of this many is tried.
-const TRY_EVERY: u32 = 64;
+/// After an object with other white space, the expected shape is tried with any white space for this many objects before bytes are
+/// compared again. White space that always changes fits no shape exactly, but comparing bytes finds that out late.
+const SPACED_FIRST: u32 = 16;
 
 /// The shapes of one mapper. At most one shape is unproven; the next learned shape replaces an unproven one.
 #[derive(Debug)]
@@ -35,10 +37,9 @@ pub struct RecordShapes {
     known: Vec<LearnedShape>,
     /// Index of the shape that matched last.
     last: usize,
-    /// Failed attempts left before attempts become rare.
-    credit: u32,
-    /// Objects skipped since the last attempt.
-    untried: u32,
+    attempts: Attempts,
+    /// Objects for which the expected shape is still tried with any white space first.
+    spaced_first: u32,
     learn_in: u32,
     learn_every: u32,
 }
@@ -54,7 +55,8 @@ struct LearnedShape {
 
 impl Default for RecordShapes {
     fn default() -> Self {
-        Self { known: Vec::new(), last: 0, credit: CREDIT_MAX, untried: 0, learn_in: 1, learn_every: 1 }
+        let (known, attempts) = (Vec::new(), Attempts::default());
+        Self { known, last: 0, attempts, spaced_first: 0, learn_in: 1, learn_every: 1 }
     }
 }
 
@@ -78,30 +80,48 @@ impl RecordShapes {
         facts: &Facts<'_>,
         values: &mut LineValues,
     ) -> Option<&LineLayout> {
-        if self.known.is_empty() || !scanner.is_utf8() {
+        if self.known.is_empty() || !scanner.is_utf8() || !self.attempts.tries_next() {
             return None;
         }
-        if self.credit == 0 && self.untried < TRY_EVERY {
-            self.untried += 1;
-            return None;
+        // An object whose shape is learned next is left to the parser, so that white space that repeats is learned, too.
+        let (count, may_be_spaced) = (self.known.len(), !self.learns_next());
+        let mut spaced = None;
+        if may_be_spaced && self.spaced_first > 0 {
+            self.spaced_first -= 1;
+            spaced = self.place(1, |record_shape| record_shape.find_spaced(scanner, facts, values));
         }
-        self.untried = 0;
-        let expected = self.known.get(self.last).map_or(0, |last| last.next);
-        let others = (0..self.known.len()).filter(|&place| place != expected);
-        let fitting = std::iter::once(expected).chain(others).find(|&place| {
-            let record_shape = self.known.get(place).map(|known| &known.record_shape);
-            record_shape.is_some_and(|record_shape| record_shape.find(scanner, facts, values))
-        });
-        let Some(place) = fitting else {
-            self.credit = self.credit.saturating_sub(self.known.len() as u32);
+        let mut found = spaced;
+        if found.is_none() {
+            found = self.place(count, |record_shape| record_shape.find(scanner, facts, values));
+        }
+        if found.is_none() && may_be_spaced {
+            spaced = self.place(count, |record_shape| record_shape.find_spaced(scanner, facts, values));
+            self.spaced_first = if spaced.is_some() { SPACED_FIRST } else { 0 };
+            found = spaced;
+        }
+        let Some(place) = found else {
+            self.attempts.failed(count as u32);
             return None;
         };
+        if spaced.is_some() {
+            self.pass_over();
+        }
         self.record_hit(place);
         Some(&self.known.get(self.last)?.record_shape.layout)
     }
 
+    /// The index of the first shape that fits, among so many of which the expected one comes first.
+    fn place(&self, count: usize, mut fits: impl FnMut(&RecordShape) -> bool) -> Option<usize> {
+        let expected = self.known.get(self.last).map_or(0, |last| last.next);
+        let others = (0..self.known.len()).filter(|&place| place != expected);
+        std::iter::once(expected)
+            .chain(others)
+            .take(count)
+            .find(|&place| self.known.get(place).is_some_and(|known| fits(&known.record_shape)))
+    }
+
     fn record_hit(&mut self, place: usize) {
-        self.credit = (self.credit + CREDIT_OF_HIT).min(CREDIT_MAX);
+        self.attempts.succeeded(CREDIT_OF_HIT);
         if let Some(last) = self.known.get_mut(self.last) {
             last.next = place;
         }
@@ -137,6 +157,11 @@ impl RecordShapes {
     /// Whether the shape of the next object is learned if a line is written.
     pub fn learns_next(&self) -> bool {
         self.learn_in == 1
+    }
+
+    /// Counts an object whose shape is not learned, although its bytes do not fit any shape.
+    pub fn pass_over(&mut self) {
+        self.learn_in = self.learn_in.saturating_sub(1).max(1);
     }
 
     /// Learns the shape of an object, unless shapes hardly repeat. The parser has read the members from `object` to `end` as `element`,

@@ -1,7 +1,7 @@
 //! One record shape: finds the values of an object.
 
 use crate::byte_windows::{Gap, Prefix};
-use crate::decode::{Scanner, Token};
+use crate::decode::{Scanner, Token, is_whitespace};
 use crate::drop_reason::DropReason;
 use crate::key_tree::{KeyTree, NodeId};
 use crate::line::{LineLayout, LineValues};
@@ -9,7 +9,6 @@ use crate::plan::{Plan, ScalarUse};
 use crate::replacements::Replaced;
 use crate::rules::Rules;
 use crate::scalar::{Scalar, Texts};
-use line_protocol::runs;
 
 /// The bytes between the scalars of an object, and the use of each scalar.
 #[derive(Debug)]
@@ -19,7 +18,7 @@ pub struct RecordShape {
     pub end: Gap,
     /// Number of scalars that are tags.
     pub tags: usize,
-    /// Number of selectors that copy values.
+    /// Number of the values that are copied.
     pub copies: usize,
     pub layout: LineLayout,
 }
@@ -38,10 +37,19 @@ pub struct Slot {
     pub gap: Gap,
     pub node: NodeId,
     pub plan: Plan,
-    /// Whether the scalar is a field whose numbers are copied unchanged.
-    pub copies_numbers: bool,
     /// `,key=` of a field.
     pub prefix: Prefix,
+    /// Index of a tag in [`LineValues::tags`].
+    pub tag: usize,
+}
+
+/// What the scalar of a known key becomes.
+#[derive(Debug)]
+pub struct PlannedScalar<'s> {
+    pub node: NodeId,
+    pub plan: &'s Plan,
+    /// `,key=` of a field.
+    pub prefix: &'s [u8],
     /// Index of a tag in [`LineValues::tags`].
     pub tag: usize,
 }
@@ -50,20 +58,36 @@ impl RecordShape {
     /// Approximate memory of the shape.
     pub fn bytes(&self) -> usize {
         let slots =
-            self.slots.iter().map(|slot| size_of::<Slot>() + slot.gap.len() + slot.prefix.bytes().len());
-        size_of::<Self>() + slots.sum::<usize>() + self.end.len() + self.layout.bytes()
+            self.slots.iter().map(|slot| size_of::<Slot>() + slot.gap.bytes() + slot.prefix.bytes().len());
+        size_of::<Self>() + slots.sum::<usize>() + self.end.bytes() + self.layout.bytes()
     }
 
     /// Reads an object after its opening bracket. Returns whether the object has this shape and needs no decision of the parser;
     /// otherwise the scanner stays.
     pub fn find(&self, scanner: &mut Scanner<'_>, facts: &Facts<'_>, values: &mut LineValues) -> bool {
+        self.find_with::<false>(scanner, facts, values)
+    }
+
+    /// Reads an object like [`RecordShape::find`], with any white space between its tokens.
+    pub fn find_spaced(&self, scanner: &mut Scanner<'_>, facts: &Facts<'_>, values: &mut LineValues) -> bool {
+        self.find_with::<true>(scanner, facts, values)
+    }
+
+    fn find_with<const ANY_SPACE: bool>(
+        &self,
+        scanner: &mut Scanner<'_>,
+        facts: &Facts<'_>,
+        values: &mut LineValues,
+    ) -> bool {
         values.clear(self.tags, self.copies);
         let (bytes, start) = (scanner.bytes(), scanner.position());
         let end = self.slots.iter().try_fold(start, |at, slot| {
-            let at = slot.gap.end_in(bytes, at)?;
-            slot.find_plain(bytes, at, values).or_else(|| slot.find(scanner.at(at), facts, values))
+            let at = slot.gap.end_in::<ANY_SPACE>(bytes, at)?;
+            let plain = slot.plan.copies_numbers.then_some(&slot.prefix);
+            let end = plain.and_then(|prefix| prefix.push_with_number(bytes, at, &mut values.fields));
+            end.or_else(|| slot.scalar().find(scanner.at(at), facts, values))
         });
-        let end = end.and_then(|at| self.end.end_in(bytes, at));
+        let end = end.and_then(|at| self.end.end_in::<ANY_SPACE>(bytes, at));
         // An object without fields is not a point.
         let Some(end) = end.filter(|_| values.has_fields()) else { return false };
         *scanner = scanner.at(end);
@@ -72,24 +96,34 @@ impl RecordShape {
 }
 
 impl Slot {
-    /// Fast path for a number that is copied. Returns its end; none means that the slow path has to decide.
-    #[inline]
-    fn find_plain(&self, bytes: &[u8], at: usize, values: &mut LineValues) -> Option<usize> {
-        let rest = bytes.get(at..).filter(|_| self.copies_numbers)?;
-        let length = runs::plain_number(rest)?;
-        self.prefix.push_with(rest, length, &mut values.fields);
-        Some(at + length)
+    fn scalar(&self) -> PlannedScalar<'_> {
+        PlannedScalar { node: self.node, plan: &self.plan, prefix: self.prefix.bytes(), tag: self.tag }
     }
+}
 
-    /// Treats a scalar like the parser, and returns its end. Returns none for drops that the parser has not reported yet.
+impl PlannedScalar<'_> {
+    /// Treats a scalar like the parser, and returns its end. Returns none for drops that the parser has not reported yet, and for white
+    /// space, because the next gap mostly has other white space, too.
     #[inline(never)]
-    fn find(&self, mut scanner: Scanner<'_>, facts: &Facts<'_>, values: &mut LineValues) -> Option<usize> {
+    pub fn find(
+        &self,
+        mut scanner: Scanner<'_>,
+        facts: &Facts<'_>,
+        values: &mut LineValues,
+    ) -> Option<usize> {
+        if scanner.rest().first().is_none_or(|byte| is_whitespace(*byte)) {
+            return None;
+        }
         let plain = scanner.plain_text();
         let token = plain.map_or_else(|| scanner.value(), |text| Ok(Token::Text(text))).ok()?;
         let end = scanner.position();
         let Some(scalar) = Scalar::of(token, scanner.source(), end) else {
             return self.find_no_value(token, facts, values).then_some(end);
         };
+        if self.plan.roots.is_any() {
+            // The value itself, whatever `values` makes of it.
+            self.plan.roots.copy(Some(scalar), &mut values.copies);
+        }
         let fits = match self.plan.replaced(token, facts.rules, &mut values.scratch) {
             Replaced::Unchanged => self.put(token, scalar, facts, values),
             Replaced::By(token, scalar) => self.put(token, scalar, facts, values),
@@ -114,7 +148,7 @@ impl Slot {
         match self.plan.use_of(token, scalar) {
             ScalarUse::Tag(_) => values.set_tag(self.tag, scalar),
             ScalarUse::Field(_, scalar) => {
-                return values.push_field(self.prefix.bytes(), scalar, &facts.texts).is_ok();
+                return values.push_field(self.prefix, scalar, &facts.texts).is_ok();
             }
             ScalarUse::Nothing => {}
             ScalarUse::Dropped(drop) => return self.drop(drop, facts, values),

@@ -1,4 +1,4 @@
-use crate::{Globs, KeySelector, Mapper, RecordLimits, Rules, Template};
+use crate::{Globs, KeySelector, Mapper, RecordLimits, Replacement, Replacements, Rules, Template};
 use base::record::{Record, RecordTime};
 use line_protocol::LineBuffer;
 use std::sync::Arc;
@@ -51,6 +51,74 @@ fn matches_from_the_second_record_of_a_shape() {
     f(r#"{"n":"a","t":"x","v":[null,null],"s":null}"#, "", 3);
     f(r#"{"n":"a","t":"x","v":[01,2],"s":"y"}"#, "", 3);
     f(r#"{"n":"a","t":"x","v":[1,2],"s":"y"},"#, "", 4);
+}
+
+#[test]
+fn white_space_may_differ() {
+    let rules = Rules { string_fields: Globs::compile(&["s x"]).unwrap(), ..Rules::default() };
+    let mut mapper = mapper(rules);
+    let mut f = |value: &str, line: &str, hits: u32| {
+        assert_eq!(map(&mut mapper, value), (line.to_owned(), hits), "{value}");
+    };
+    f(r#"{"a":1, "s x":"y","b":[{"c":2},{}]}"#, "topic a=1,s\\ x=\"y\",b_0_c=2\n", 0);
+    f(
+        "{ \"a\" : 3\n,\t\"s x\":  \" \" ,\"b\":[\r\n{\"c\":4} , { } ] }",
+        "topic a=3,s\\ x=\" \",b_0_c=4\n",
+        1,
+    );
+    // White space within a key is another key.
+    f(r#"{"a":1, "s  x":"y","b":[{"c":2},{}]}"#, "topic a=1,b_0_c=2\n", 1);
+    f(r#"{"a":1,"s x":"y","b":[{"c":5},{}]}"#, "topic a=1,s\\ x=\"y\",b_0_c=5\n", 2);
+    f(r#"{"a":1,"s x":"y","b":[{"c":6},{}],}"#, "", 2);
+    f(r#"{"a":1,"s x":"y","b":[{"c":7} {}]}"#, "", 2);
+}
+
+#[test]
+fn white_space_that_repeats_is_learned() {
+    let mut mapper = mapper(Rules::default());
+    let shapes = [r#"{"a":1,"b":2}"#, r#"{"a": 1, "b": 2}"#];
+    for round in 0..10 {
+        for value in shapes {
+            map(&mut mapper, value);
+        }
+        assert!(mapper.shapes().counts().0 <= 2, "{round}");
+    }
+    assert_eq!(mapper.shapes().counts().0, 2);
+}
+
+#[test]
+fn finds_values_of_the_root() {
+    let tag_selectors = ["$.t", "$.a.b", "$.none", "$.l"].map(|text| KeySelector::parse(text).unwrap());
+    let x = ("t".to_owned(), vec![("x".to_owned(), Replacement::Integer(7))]);
+    let values = Replacements::compile(vec![x]).unwrap();
+    let mut mapper = mapper(Rules { tag_selectors: tag_selectors.to_vec(), values, ..Rules::default() });
+    let mut f = |value: &str, line: &str, hits: u32| {
+        assert_eq!(map(&mut mapper, value), (line.to_owned(), hits), "{value}");
+    };
+    f(r#"{"t":"y","a":{"b":1},"l":[2]}"#, "topic,a_b=1,t=y a_b=1,l_0=2\n", 0);
+    f(r#"{"t":"x","a":{"b":2.50},"l":[3]}"#, "topic,a_b=2.5,t=x t=7,a_b=2.50,l_0=3\n", 1);
+    f(r#"{"t":null,"a":{"b":2},"l":[3]}"#, "topic,a_b=2 a_b=2,l_0=3\n", 2);
+    // The item of a list is not the root.
+    f(r#"[{"t":"y","a":{"b":2},"l":[3]}]"#, "topic a_b=2,l_0=3\n", 3);
+    // The parser reads objects of other shapes.
+    f(r#"{"t":{"u":1},"l":"z"}"#, "topic,l=z t_u=1\n", 3);
+    f(r#"{"t":"x","t":"y","l":[3]}"#, "topic,t=y l_0=3\n", 3);
+    f(r#"{"t":"y","a":{"b":2},"l":[3]},"#, "", 4);
+}
+
+#[test]
+fn an_index_is_no_name_of_the_root() {
+    for (path, list, object) in [
+        ("$.a[0]", "topic,a_0=1 a_0=1\n", "topic a_0=1\n"),
+        ("$.a['0']", "topic a_0=1\n", "topic,a_0=1 a_0=1\n"),
+    ] {
+        let tag_selectors = vec![KeySelector::parse(path).unwrap()];
+        let mut mapper = mapper(Rules { tag_selectors, ..Rules::default() });
+        for _ in 0..3 {
+            assert_eq!(map(&mut mapper, r#"{"a":[1]}"#).0, list, "{path}");
+            assert_eq!(map(&mut mapper, r#"{"a":{"0":1}}"#).0, object, "{path}");
+        }
+    }
 }
 
 #[test]
