@@ -194,7 +194,7 @@ fn read_content(context: &Context<'_>, table: &DeTable<'_>) -> Option<(Config, V
     let influx = influx::read(top);
     let schema_registry = schema_registry::read(top);
     let mappings = mapping::read_all(top, influx.as_ref(), kafka.as_ref());
-    let (batch, batch_summary) = service::batch(top);
+    let (batch, batch_summary, has_memory_max) = service::batch(top);
     let reject = dead_letter::reject(top);
     let dead_letter = dead_letter::read(top, kafka.as_ref());
     if let (Some(read), Some(Store::Topic(topic))) = (&mut kafka, &dead_letter) {
@@ -206,7 +206,7 @@ fn read_content(context: &Context<'_>, table: &DeTable<'_>) -> Option<(Config, V
     let (mappings, mut summaries) = mappings?;
     summaries.push(summary::of_dead_letter(dead_letter.as_ref()));
     summaries.extend(batch_summary);
-    summaries.extend(summary::of_changes(&mappings, top.table_or_empty("batch", &keys::BATCH)));
+    summaries.extend(summary::of_changes(&mappings, has_memory_max));
     let influx = influx?;
     let config = Config {
         kafka: kafka?.kafka,

@@ -184,9 +184,7 @@ fn header_tags(section: Section<'_>) -> Vec<String> {
 /// What belongs into a key whose value is a table of strings.
 fn table_example(key: &str) -> &'static str {
     match key {
-        "tags" => {
-            "a table of tags with fixed values or placeholders, such as { region = \"seoul\" }; keys of the record belong in `tag_keys`"
-        }
+        "tags" => "a table such as { region = \"seoul\" } (keys of the record belong in `tag_keys`)",
         "fields" => "a table of fields and where they come from, such as { total = \"$.sum\" }",
         "types" => "a table of keys and types, such as { \"count_*\" = \"int\" }",
         _ => "a table of strings, such as { from = \"to\" }",

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 /// `[batch]`, and what keys that it leaves out mean.
-pub fn batch(top: Section<'_>) -> (Batch, Option<String>) {
+pub fn batch(top: Section<'_>) -> (Batch, Option<String>, bool) {
     let section = top.table_or_empty("batch", &keys::BATCH);
     let batch = Batch {
         lines_max: section.number("lines_max").map(|lines| lines as usize),
@@ -29,7 +29,7 @@ pub fn batch(top: Section<'_>) -> (Batch, Option<String>) {
             ),
         );
     }
-    (batch, summary::of_batch(section, batch))
+    (batch, summary::of_batch(section, batch), section.has("memory_max"))
 }
 
 pub fn admin(top: Section<'_>) -> Admin {

@@ -50,8 +50,9 @@ pub fn of_batch(section: Section<'_>, batch: Batch) -> Option<String> {
     (!parts.is_empty()).then(|| format!("[batch]: {}", parts.join("; ")))
 }
 
-/// Names what the configuration means otherwise than in earlier builds; none if nothing of that kind is in it. `batch`: `[batch]` in the file.
-pub fn of_changes(mappings: &[Mapping], batch: Section<'_>) -> Option<String> {
+/// Names what the configuration means otherwise than in earlier builds; none if nothing of that kind is in it. `has_memory_max`: the file has
+/// `batch.memory_max`.
+pub fn of_changes(mappings: &[Mapping], has_memory_max: bool) -> Option<String> {
     let names = |has: &dyn Fn(&Rules) -> bool| {
         let found = mappings.iter().map(|mapping| &*mapping.rules).filter(|rules| has(rules));
         let names: BTreeSet<&str> = found.map(|rules| rules.format.name()).collect();
@@ -69,8 +70,7 @@ pub fn of_changes(mappings: &[Mapping], batch: Section<'_>) -> Option<String> {
     let framed = names(&|rules| !rules.format.is_json() && !rules.format.has_schema()).map(|names| {
         format!("{names}: values with a schema registry's frame are rejected as a whole (their bytes were read before)")
     });
-    let memory =
-        (!batch.has("memory_max")).then(|| "`memory_max` is 28MB by default (16MB before)".to_owned());
+    let memory = (!has_memory_max).then(|| "`memory_max` is 28MB by default (16MB before)".to_owned());
     let changes: Vec<String> = [memory, json, lines, unpacked, framed].into_iter().flatten().collect();
     (!changes.is_empty()).then(|| format!("changed since earlier builds: {}", changes.join("; ")))
 }

@@ -119,9 +119,11 @@ fn lines_in_the_journal_have_their_priority() {
         let has = |text: &str| shown.lines().any(|line| line.starts_with(text));
         match (format, is_journal) {
             ("text", true) => {
-                for begin in
-                    ["<4>WARN no dead letter", "<6>INFO kafka-influx-bridge starts", "<3>ERROR the conf"]
-                {
+                for begin in [
+                    "<4>WARN [dead_letter] is not set",
+                    "<6>INFO kafka-influx-bridge starts",
+                    "<3>ERROR the conf",
+                ] {
                     assert!(has(begin), "{begin}: {shown}");
                 }
                 assert!(shown.lines().all(|line| line.starts_with('<')), "{shown}");

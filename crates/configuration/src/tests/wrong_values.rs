@@ -19,7 +19,7 @@ fn wrong_kinds() {
         "`tag_keys` must be a list of strings, such as [\"a\", \"b\"], not a string",
     );
     f("mapping", "tag_keys = [1]", "`tag_keys` must be a string, not a whole number");
-    f("mapping", "tags = ['a']", "must be a table of strings");
+    f("mapping", "tags = ['a']", "`tags` must be a table such as { region = \"seoul\" }");
     f("mapping", "name_key = ''", "`name_key` is empty");
     f(
         "mapping",
@@ -276,7 +276,7 @@ fn wrong_values_of_mappings() {
         "a selected array is either a row of `columns` or the list of `pivot`",
     );
     f("parse_json = ['a[']", "\"a[\" is not a glob");
-    f("types = 'int'", "`types` must be a table of strings");
+    f("types = 'int'", "`types` must be a table of keys and types");
     f("values = { s = 'x' }", "`values` must be a table of tables, such as { state = { ON = 1");
     f("values = { s = { a = [1] } }", "`values.s.a` must be a number, a string, true or false, not a list");
     f("values = { s = { a = nan } }", "`values.s.a` is no number that InfluxDB stores");
