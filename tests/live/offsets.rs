@@ -91,6 +91,130 @@ fn a_topic_that_is_created_again_and_outgrows_the_old_one_is_read_from_its_begin
     recreated(&live, 60_000, Duration::ZERO);
 }
 
+/// The log line of a topic that is recognized by its id.
+const RECREATED: [&str; 1] = ["deleted and created again while it was read"];
+
+/// Recreates a topic with one partition, and produces these new records, by a producer that did not cache the old topic's metadata.
+fn recreate(live: &Live, topic: &str, new: std::ops::Range<u64>) {
+    live.kafka().delete_topic(topic);
+    live.kafka().create_topic(topic.to_owned(), 1, 1);
+    live.kafka().produce(topic, numbers("new", new, 1));
+}
+
+#[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
+fn a_topic_that_is_created_again_and_stays_empty_keeps_its_first_offset_committed() {
+    let live = Live::take_turn();
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("empty"), 1, 1);
+    let bucket = influx.create_bucket(live.name("empty"));
+    let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
+    let bridge = Bridge::start(&config, &[]);
+    kafka.produce(&topic, numbers("old", 0..1_000, 1));
+    let group = kafka.group(&topic);
+    group.wait_until_settled(&topic, 1, PATIENCE);
+
+    recreate(&live, &topic, 0..0);
+    bridge.wait_for_log(&RECREATED, PATIENCE);
+    wait_for("the commit of the first offset", PATIENCE, || {
+        (group.committed(&topic, 1) == [0]).then_some(())
+    });
+    // The stop commits what is stored beyond the committed offset, like each automatic commit.
+    bridge.stop();
+    assert_eq!(group.committed(&topic, 1), [0]);
+    live.kafka().produce(&topic, numbers("new", 0..6_000, 1));
+    let bridge = Bridge::start(&config, &[]);
+    group.wait_until_settled(&topic, 1, PATIENCE);
+    influx.wait_for_count(6_000, PATIENCE, |influx| count(influx, &bucket, "new"));
+    bridge.stop();
+}
+
+#[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
+fn a_stop_right_after_a_topic_was_created_again_commits_the_first_offset() {
+    let live = Live::take_turn();
+    stopped_after_recreation(&live, "", |_| {});
+}
+
+/// The coordinator revokes the partitions of the deleted topic, and assigns those of the new one.
+#[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
+fn a_revocation_because_a_topic_was_created_again_commits_no_offset_of_the_old_one() {
+    let live = Live::take_turn();
+    let until_revoked = |bridge: &Bridge| drop(bridge.wait_for_log(&["revoked"], PATIENCE));
+    stopped_after_recreation(&live, "group_protocol = 'consumer'", until_revoked);
+}
+
+/// Stops the bridge before it learns the new topic's id by itself, and starts it again.
+fn stopped_after_recreation(live: &Live, kafka_more: &str, wait: impl Fn(&Bridge)) {
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("stop"), 1, 1);
+    let bucket = influx.create_bucket(live.name("stop"));
+    let config =
+        Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).kafka_more(kafka_more).text();
+    let bridge = Bridge::start(&config, &[]);
+    kafka.produce(&topic, numbers("old", 0..1_000, 1));
+    let group = kafka.group(&topic);
+    group.wait_until_settled(&topic, 1, PATIENCE);
+    // The bridge requests the ids every 5 s.
+    std::thread::sleep(Duration::from_secs(6));
+    recreate(live, &topic, 0..6_000);
+    wait(&bridge);
+    bridge.stop();
+    let bridge = Bridge::start(&config, &[]);
+    group.wait_until_settled(&topic, 1, PATIENCE);
+    influx.wait_for_count(6_000, PATIENCE, |influx| count(influx, &bucket, "new"));
+    bridge.stop();
+}
+
+#[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
+fn a_blocked_topic_that_is_created_again_resumes_at_its_beginning() {
+    let live = Live::take_turn();
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("blocked"), 1, 1);
+    let bucket = influx.create_bucket(live.name("blocked"));
+    let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
+    let bridge = Bridge::start(&config, &[]);
+    kafka.produce(&topic, numbers("old", 0..1_000, 1));
+    kafka.produce(&topic, (0..3_000).map(|i| Produced::new(format!("not json {i}")).to(0)));
+    bridge.wait_for_log(&["topic blocked", "reject_rate"], PATIENCE);
+
+    recreate(&live, &topic, 0..6_000);
+    bridge.wait_for_log(&RECREATED, PATIENCE);
+    bridge.ask_for_reload(&config);
+    influx.wait_for_count(6_000, PATIENCE, |influx| count(influx, &bucket, "new"));
+    let group = kafka.group(&topic);
+    wait_for("commits", PATIENCE, || (group.committed(&topic, 1) == [6_000]).then_some(()));
+    bridge.stop();
+}
+
+#[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
+fn a_reload_after_a_topic_was_created_again_during_an_outage_skips_nothing() {
+    let live = Live::take_turn();
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("outage"), 1, 1);
+    let bucket = influx.create_bucket(live.name("outage"));
+    let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
+    let bridge = Bridge::start(&config, &[]);
+    kafka.produce(&topic, numbers("old", 0..1_000, 1));
+    let group = kafka.group(&topic);
+    group.wait_until_settled(&topic, 1, PATIENCE);
+
+    influx.delete_bucket(&bucket);
+    kafka.produce(&topic, numbers("old", 1_000..1_500, 1));
+    bridge.wait_for_log(&["bucket_missing"], PATIENCE);
+    recreate(&live, &topic, 0..6_000);
+    bridge.wait_for_log(&RECREATED, PATIENCE);
+    // The reload leaves the open records of the old topic unsettled.
+    bridge.reload(&format!("{config}\n[reject]\nrate_max = 0.5\n"));
+    influx.create_bucket(bucket.clone());
+    influx.wait_for_count(6_000, PATIENCE, |influx| count(influx, &bucket, "new"));
+    wait_for("commits", PATIENCE, || (group.committed(&topic, 1) == [6_000]).then_some(()));
+    bridge.stop();
+}
+
 /// `records` go into the new topic; the old one had 3,000.
 fn recreated(live: &Live, records: u64, after: Duration) {
     let (kafka, influx) = (live.kafka(), live.influx2());

@@ -4,6 +4,7 @@
 use super::explicit_commits::ExplicitCommits;
 use super::ffi::known_watermarks;
 use super::partition_lists::{list_of, offsets_of, partition_of, partitions, summary};
+use super::recreated::{Identity, LastTopicIds, identities};
 use super::resets::{ResetPartition, Resets};
 use super::start_offsets::{NewStarts, StartOffsets, UnknownStarts};
 use super::{KafkaAlarms, MemberError, RecordQueue, UntilEnd, why_untrusted};
@@ -36,6 +37,9 @@ pub enum GroupEvent {
     Assigned { partitions: Vec<TopicPartition>, reply: Sender<Queues> },
     /// The reply has the ends of the settled prefixes. It comes when everything is settled or left unsettled.
     Revoked { partitions: Vec<TopicPartition>, reply: Sender<Vec<(TopicPartition, NextOffset)>> },
+    /// The offsets of these partitions begin again, because their topic was recreated or lost its last records. Each partition has to be
+    /// read from its first offset, which is given here. Nobody waits for a reply.
+    Recreated { beginnings: Vec<(TopicPartition, NextOffset)> },
 }
 
 /// Queues for the partitions of an assignment.
@@ -71,6 +75,8 @@ pub struct GroupContext {
     unknown_starts: Arc<UnknownStarts>,
     resets: Mutex<Resets>,
     pub explicit_commits: ExplicitCommits,
+    /// The ids of the assigned topics.
+    pub topic_ids: Mutex<LastTopicIds>,
     failure: Mutex<Option<MemberError>>,
     /// Whether the group refused this member because the others use another assignment strategy.
     is_incompatible: AtomicBool,
@@ -98,6 +104,7 @@ impl GroupContext {
             start_offsets: Mutex::new(start_offsets),
             resets: Mutex::default(),
             explicit_commits: ExplicitCommits::default(),
+            topic_ids: Mutex::default(),
             failure: Mutex::default(),
             is_incompatible: AtomicBool::new(false),
             until_end,
@@ -128,8 +135,17 @@ impl GroupContext {
 
     /// Partitions that resumed at their beginning, because Kafka no longer has the offset to read from.
     pub fn take_resumed(&self, consumer: &GroupConsumer) -> Vec<ResetPartition> {
-        let earliest = |at: &TopicPartition| Some(known_watermarks(consumer, &at.topic, at.partition)?.0);
-        lock(&self.resets).take(Instant::now(), earliest)
+        lock(&self.resets).take(Instant::now(), earliest_of(consumer))
+    }
+
+    /// Lets the data thread read these partitions from their first offsets: what it knows of their earlier offsets is not valid any more.
+    pub fn begin_again(&self, beginnings: Vec<(TopicPartition, NextOffset)>) {
+        if beginnings.is_empty() {
+            return;
+        }
+        self.start_offsets().begin_again(beginnings.iter().map(|(at, _)| at));
+        // After a stop, the revocation compares the topics' ids again.
+        let _ended = self.send(GroupEvent::Recreated { beginnings });
     }
 
     /// Raises an alarm for an error, or logs it; each kind at most once a minute.
@@ -152,9 +168,14 @@ impl GroupContext {
         self.is_incompatible.swap(false, Ordering::Relaxed)
     }
 
-    fn request<T>(&self, event: GroupEvent, reply: &Receiver<T>) -> Option<T> {
+    fn send(&self, event: GroupEvent) -> Option<()> {
         self.events.send(event).ok()?;
         self.data_thread.get()?.unpark();
+        Some(())
+    }
+
+    fn request<T>(&self, event: GroupEvent, reply: &Receiver<T>) -> Option<T> {
+        self.send(event)?;
         reply.recv_timeout(REPLY_MAX).ok()
     }
 
@@ -263,14 +284,22 @@ impl GroupContext {
         let event = GroupEvent::Revoked { partitions: partitions.clone(), reply };
         // Without a reply in time nothing is committed, and the next owner reads from the last committed offset.
         let settled = self.request(event, &answer).unwrap_or_default();
-        lock(&self.resets).forget(&partitions);
-        self.explicit_commits.forget(&partitions);
         let mut ends: BTreeMap<_, _> = self.start_offsets().revoke(&partitions).into_iter().collect();
+        ends.extend(self.explicit_commits.take(&partitions));
         ends.extend(settled);
+        let mut resets = lock(&self.resets);
+        let went_back = resets.went_back(earliest_of(consumer));
+        resets.forget(&partitions);
+        drop(resets);
+        ends.extend(went_back.into_iter().filter(|(at, _)| partitions.contains(at)));
         if let Some((consumer, until_end)) = &self.until_end {
             until_end.revoked(*consumer, &partitions);
         }
-        if is_lost || ends.is_empty() {
+        if is_lost {
+            return;
+        }
+        correct_recreated(consumer, &partitions, &mut ends);
+        if ends.is_empty() {
             return;
         }
         let offsets = offsets_of(&ends.into_iter().collect::<Vec<_>>());
@@ -280,6 +309,38 @@ impl GroupContext {
             warn!(%error, "the last offsets could not be committed: their records are written again by the next owner");
         } else {
             self.start_offsets().committed(committed_of(&offsets, &stored).iter());
+        }
+    }
+}
+
+/// The earliest retained offset of a partition, by the newest fetch.
+fn earliest_of(consumer: &GroupConsumer) -> impl Fn(&TopicPartition) -> Option<i64> {
+    |at| Some(known_watermarks(consumer, &at.topic, at.partition)?.0)
+}
+
+/// Keeps settled offsets of a deleted topic from being committed for a new topic of the same name. Where the id of a topic is not known to
+/// be the same, nothing is committed, and records may be written again.
+fn correct_recreated(
+    consumer: &GroupConsumer,
+    revoked: &[TopicPartition],
+    ends: &mut BTreeMap<TopicPartition, NextOffset>,
+) {
+    let topics = revoked.iter().map(|at| at.topic.as_str()).collect();
+    let identities = identities(consumer, &consumer.context().topic_ids, &topics);
+    let identity = |at: &&TopicPartition| identities.get(at.topic.as_str()).copied();
+    let other = revoked.iter().filter(|at| identity(at).is_some_and(|identity| identity != Identity::Same));
+    let beginnings: Vec<_> = other.map(|at| (at.clone(), NextOffset::at(0))).collect();
+    // Otherwise the automatic commit at the unassignment would commit what was stored before.
+    if !beginnings.is_empty()
+        && let Err(error) = consumer.store_offsets(&offsets_of(&beginnings))
+    {
+        debug!(%error, "the beginnings of revoked partitions were not stored");
+    }
+    for (at, beginning) in beginnings {
+        if identity(&&at) == Some(Identity::Recreated) {
+            ends.insert(at, beginning);
+        } else {
+            ends.remove(&at);
         }
     }
 }

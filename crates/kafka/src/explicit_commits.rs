@@ -1,5 +1,6 @@
 //! Offsets that the bridge commits explicitly. librdkafka's auto-commit ignores an offset lower than the last committed one, which
-//! happens when a topic is recreated.
+//! happens when a topic is recreated. It commits again whatever is stored beyond the committed offset, so a lower offset is stored before its
+//! commit is requested.
 
 use base::NextOffset;
 use base::TopicPartition;
@@ -27,9 +28,13 @@ impl ExplicitCommits {
         lock(&self.0).retain(|at, next| !committed.iter().any(|done| (&done.0, &done.1) == (at, next)));
     }
 
-    /// Removes partitions that are no longer assigned to this member.
-    pub fn forget(&self, revoked: &[TopicPartition]) {
-        lock(&self.0).retain(|at, _| !revoked.contains(at));
+    /// Removes and returns the offsets of partitions that are being revoked.
+    pub fn take(&self, revoked: &[TopicPartition]) -> BTreeMap<TopicPartition, NextOffset> {
+        let mut offsets = lock(&self.0);
+        let (taken, kept) =
+            std::mem::take(&mut *offsets).into_iter().partition(|(at, _)| revoked.contains(at));
+        *offsets = kept;
+        taken
     }
 }
 
@@ -44,7 +49,7 @@ mod tests {
         explicit_commits.request([(at(0), next(5)), (at(1), next(7)), (at(2), next(9))]);
         let pending = explicit_commits.pending();
         explicit_commits.request([(at(0), next(6))]);
-        explicit_commits.forget(&[at(2)]);
+        assert_eq!(explicit_commits.take(&[at(2), at(3)]), [(at(2), next(9))].into());
         explicit_commits.done(&pending);
         assert_eq!(explicit_commits.pending(), [(at(0), next(6))]);
     }

@@ -260,7 +260,7 @@ impl Member {
         let resumed = context.take_resumed(&self.consumer);
         let (backward, forward): (Vec<_>, Vec<_>) = resumed.iter().partition(|one| one.went_back());
         // Otherwise a restart could skip unsettled records, once reading has passed the deleted offset again.
-        context.explicit_commits.request(backward.into_iter().filter_map(ResetPartition::beginning));
+        context.begin_again(backward.into_iter().filter_map(ResetPartition::beginning).collect());
         // Otherwise a partition without new records would report the same gap at each start.
         context.explicit_commits.request(self.committed_up_to(&forward));
         resumed
@@ -345,18 +345,20 @@ impl Member {
         }
     }
 
-    /// Seeks reset and recreated partitions to their beginning. librdkafka goes back by itself, but would continue at the old position
-    /// after the next rebalance; only a seek replaces that position.
+    /// Lets the data thread read recreated partitions from their beginning, and seeks reset partitions there. librdkafka goes back by itself
+    /// after a reset, but would continue at the old position after the next rebalance; only a seek replaces that position.
     fn seek_to_beginning(&mut self) {
-        let mut reset = self.consumer.context().take_reset();
-        let recreated = self.recreated.poll(&self.consumer);
+        let reset = self.consumer.context().take_reset();
+        let recreated = self.recreated.poll(&**self.consumer, &self.consumer.context().topic_ids);
         if !recreated.is_empty() {
             error!(
                 partitions = %summary(&recreated),
                 "a topic was deleted and created again while it was read: reading the new topic from its beginning"
             );
         }
-        reset.extend(recreated);
+        // An earlier offset than the retained ones is valid: reading continues at the first retained record.
+        let beginning = |at| (at, NextOffset::at(0));
+        self.consumer.context().begin_again(recreated.into_iter().map(beginning).collect());
         if reset.is_empty() {
             return;
         }

@@ -1,14 +1,16 @@
 //! Detects topics that are deleted and created again while they are read.
 //!
 //! librdkafka continues at its old offset. In a shorter new topic that offset is out of range, and reading resumes at the beginning
-//! (resets.rs). A new topic that has already grown beyond the offset would lose its first records, so the topics' ids are compared.
+//! (resets.rs). A new topic that has already grown beyond the offset would lose its first records, so the topics' ids are compared:
+//! every 5 s, and before offsets are committed at a revocation.
 
-use super::context::GroupConsumer;
 use super::ffi::{TopicId, TopicIds};
 use crate::partition_lists::partition_of;
 use base::TopicPartition;
-use rdkafka::consumer::Consumer;
+use base::locks::lock;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Interval of requests, the same as of librdkafka's metadata. Offsets committed meanwhile are corrected afterwards.
@@ -16,22 +18,28 @@ const REQUEST_EVERY: Duration = Duration::from_secs(5);
 /// Interval of checks for an assignment, while there is none.
 const ASSIGNED_EVERY: Duration = Duration::from_millis(500);
 
+/// Time limit of a request for ids at a revocation, for which the other members and a stop wait.
+const REVOKED_MAX: Duration = Duration::from_millis(500);
+
 /// The ids of the topics that are read.
 pub struct RecreatedTopics {
     ids: TopicIds,
-    known: LastTopicIds,
     next_request: Instant,
 }
 
 impl RecreatedTopics {
-    pub fn new(consumer: &GroupConsumer) -> Self {
-        Self { ids: TopicIds::new(consumer), known: LastTopicIds::default(), next_request: Instant::now() }
+    pub fn new<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Self {
+        Self { ids: TopicIds::new(consumer), next_request: Instant::now() }
     }
 
     /// Assigned partitions of topics that were recreated since the last call. Never blocks.
-    pub fn poll(&mut self, consumer: &GroupConsumer) -> Vec<TopicPartition> {
+    pub fn poll<C: ConsumerContext>(
+        &mut self,
+        consumer: &BaseConsumer<C>,
+        known: &Mutex<LastTopicIds>,
+    ) -> Vec<TopicPartition> {
         // Without a response there is no change.
-        let changed = self.ids.response().map(|ids| self.known.learn(ids)).unwrap_or_default();
+        let changed = self.ids.response(Duration::ZERO).map(|ids| lock(known).learn(ids)).unwrap_or_default();
         let now = Instant::now();
         if changed.is_empty() && now < self.next_request {
             return Vec::new();
@@ -40,7 +48,7 @@ impl RecreatedTopics {
         let assigned: Vec<TopicPartition> = assigned.elements().iter().map(partition_of).collect();
         if now >= self.next_request {
             let topics: BTreeSet<&str> = assigned.iter().map(|at| at.topic.as_str()).collect();
-            self.known.keep(&topics);
+            lock(known).keep(&topics);
             self.next_request = now + if topics.is_empty() { ASSIGNED_EVERY } else { REQUEST_EVERY };
             if !topics.is_empty() {
                 self.ids.request(consumer, &topics.into_iter().collect::<Vec<_>>());
@@ -50,9 +58,33 @@ impl RecreatedTopics {
     }
 }
 
+/// Whether a topic is still the one that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    Same,
+    Recreated,
+    /// The topic does not exist, or the brokers do not respond.
+    Unknown,
+}
+
+/// Compares the ids of these topics with the ones known before. A topic whose id was never learned counts as the same.
+pub fn identities<'a, C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    known: &Mutex<LastTopicIds>,
+    topics: &BTreeSet<&'a str>,
+) -> BTreeMap<&'a str, Identity> {
+    let of_known = lock(known).known_of(topics);
+    let response = (!of_known.is_empty()).then(|| {
+        let ids = TopicIds::new(consumer);
+        ids.request(consumer, &of_known);
+        ids.response(REVOKED_MAX).unwrap_or_default()
+    });
+    lock(known).identities(topics, &response.unwrap_or_default())
+}
+
 /// The id of each topic at its last response.
 #[derive(Debug, Default)]
-struct LastTopicIds(BTreeMap<String, TopicId>);
+pub struct LastTopicIds(BTreeMap<String, TopicId>);
 
 impl LastTopicIds {
     /// Stores the ids. Returns the topics whose ids have changed.
@@ -64,6 +96,28 @@ impl LastTopicIds {
             }
         }
         changed
+    }
+
+    /// The topics whose ids are known.
+    fn known_of<'a>(&self, topics: &BTreeSet<&'a str>) -> Vec<&'a str> {
+        topics.iter().copied().filter(|topic| self.0.contains_key(*topic)).collect()
+    }
+
+    /// Compares a response with the known ids.
+    fn identities<'a>(
+        &self,
+        topics: &BTreeSet<&'a str>,
+        response: &[(String, TopicId)],
+    ) -> BTreeMap<&'a str, Identity> {
+        let identity = |topic: &str| {
+            let Some(before) = self.0.get(topic) else { return Identity::Same };
+            match response.iter().find(|(name, _)| name == topic) {
+                Some((_, id)) if id == before => Identity::Same,
+                Some(_) => Identity::Recreated,
+                None => Identity::Unknown,
+            }
+        };
+        topics.iter().map(|topic| (*topic, identity(topic))).collect()
     }
 
     /// Removes all other topics: a later assignment reads the topic that exists then.
@@ -87,6 +141,12 @@ mod tests {
         // A response does not name deleted topics.
         assert_eq!(learn(&[("a", 1)]), [""; 0]);
         assert_eq!(learn(&[("b", 3), ("c", 5)]), ["c"]);
+        let identities = known.identities(
+            &BTreeSet::from(["a", "b", "c", "d"]),
+            &[("a".to_owned(), (0, 1)), ("b".to_owned(), (0, 4))],
+        );
+        let want = [Identity::Same, Identity::Recreated, Identity::Unknown, Identity::Same];
+        assert_eq!(identities.into_values().collect::<Vec<_>>(), want);
         known.keep(&BTreeSet::from(["a"]));
         assert_eq!(known.learn(vec![("a".to_owned(), (0, 1)), ("c".to_owned(), (0, 6))]), [""; 0]);
     }

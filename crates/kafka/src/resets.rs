@@ -100,6 +100,19 @@ impl Resets {
         std::mem::take(&mut self.new)
     }
 
+    /// Partitions whose reset went back as far as is known now, each with its first offset.
+    pub fn went_back(
+        &self,
+        earliest: impl Fn(&TopicPartition) -> Option<i64>,
+    ) -> Vec<(TopicPartition, NextOffset)> {
+        let resets = self.open.iter().map(|Reset { at, from, .. }| ResetPartition {
+            at: at.clone(),
+            from: *from,
+            earliest: earliest(at),
+        });
+        resets.filter(ResetPartition::went_back).filter_map(|reset| reset.beginning()).collect()
+    }
+
     /// Removes revoked partitions, whose next owner logs their resets.
     pub fn forget(&mut self, revoked: &[TopicPartition]) {
         self.open.retain(|reset| !revoked.contains(&reset.at));
@@ -195,6 +208,7 @@ mod tests {
         let earliest =
             |at: &TopicPartition| [Some(15), Some(4), None].get(at.partition as usize).copied().flatten();
         assert_eq!(resets.take(begin, earliest), []);
+        assert_eq!(resets.went_back(earliest), [(at("t", 1), NextOffset::at(4))]);
         let resumed = resets.take(begin + GATHER, earliest);
         let skipped: Vec<u64> = resumed.iter().map(ResetPartition::skipped).collect();
         let went_back: Vec<bool> = resumed.iter().map(ResetPartition::went_back).collect();

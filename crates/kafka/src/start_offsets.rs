@@ -271,6 +271,19 @@ impl StartOffsets {
         }
     }
 
+    /// Records that the offsets of these partitions begin again: a start that was chosen before is not valid any more.
+    pub fn begin_again<'a>(&mut self, partitions: impl Iterator<Item = &'a TopicPartition>) {
+        let mut unknown = lock(&self.unknown.0);
+        for at in partitions {
+            if let Some(start) = self.starts.get_mut(at) {
+                *start = Start::Committed;
+            }
+            if let Some(start) = unknown.get_mut(at) {
+                *start = UnknownStart { end: PartitionEnd::First, again: None };
+            }
+        }
+    }
+
     /// Removes revoked partitions from those with an unknown start. Returns their starts that may not be committed.
     pub fn revoke(&mut self, revoked: &[TopicPartition]) -> Vec<(TopicPartition, NextOffset)> {
         lock(&self.unknown.0).retain(|at, _| !revoked.contains(at));
@@ -357,6 +370,17 @@ mod tests {
 
     fn unknown(end: PartitionEnd) -> UnknownStart {
         UnknownStart { end, again: None }
+    }
+
+    #[test]
+    fn a_start_chosen_in_a_topic_that_was_recreated_is_never_used() {
+        let (mut start_offsets, chosen, waiting) = (latest(), at("old", 0), at("old", 1));
+        start_offsets.starts.insert(chosen.clone(), Start::Chosen(NextOffset::at(7)));
+        lock(&start_offsets.unknown.0).insert(waiting.clone(), unknown(PartitionEnd::Last));
+        start_offsets.begin_again([&chosen, &waiting, &at("new", 0)].into_iter());
+        assert_eq!(lock(&start_offsets.unknown.0).get(&waiting), Some(&unknown(PartitionEnd::First)));
+        assert_eq!(start_offsets.revoke(std::slice::from_ref(&chosen)), []);
+        assert_eq!(start_offsets.choice(&chosen), Choice::At(PartitionEnd::First));
     }
 
     /// A partition that delivered one record of three and is paused, and the state before and after that.

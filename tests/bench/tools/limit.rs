@@ -87,6 +87,8 @@ fn consume(
                     reply.send(Queues { queues, acknowledge: channel().0 }).unwrap();
                 }
                 GroupEvent::Revoked { reply, .. } => reply.send(Vec::new()).unwrap(),
+                // The benchmark recreates no topic.
+                GroupEvent::Recreated { .. } => {}
             }
         }
         let mut busy = false;

@@ -4,6 +4,7 @@
 //! DataThread -> Dispatcher: RecordHandler (record to lines) -> Lane (open batch) -> Outlet (write) -> FinishedBatch -> settle
 //! ```
 
+mod recreated;
 mod reload;
 mod resume;
 
@@ -25,6 +26,7 @@ use kafka::{
 };
 use mapping::RecordLimits;
 use rdkafka::consumer::Consumer;
+use recreated::GoingBack;
 use reload::{Forwarding, PendingReload, parts_of};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -78,6 +80,7 @@ pub struct DataThread {
     /// Whether records are read again although their end was seen.
     reads_again: bool,
     forwarding: Forwarding,
+    going_back: GoingBack,
 }
 
 impl DataThread {
@@ -108,6 +111,7 @@ impl DataThread {
             next_resuming: Instant::now(),
             reads_again: false,
             forwarding: Forwarding::default(),
+            going_back: GoingBack::default(),
         }
     }
 
@@ -117,6 +121,7 @@ impl DataThread {
             let now = Instant::now();
             self.heartbeat.record(now);
             self.handle_events(now);
+            self.go_back(now);
             self.handle_requests(now);
             let read_mode = self.read_mode();
             let stopping = read_mode == ReadMode::Nothing;
@@ -184,8 +189,13 @@ impl DataThread {
 
     fn handle_events(&mut self, now: Instant) {
         while let Ok(event) = self.events.try_recv() {
-            Counters::add(&self.counters.rebalances, 1);
             match event {
+                GroupEvent::Recreated { beginnings } => {
+                    self.going_back.add(beginnings, now);
+                    // A revocation that follows must not find offsets from before.
+                    self.go_back(now);
+                    continue;
+                }
                 GroupEvent::Assigned { partitions, reply } => {
                     let consumer = &self.consumer;
                     let make =
@@ -199,12 +209,14 @@ impl DataThread {
                     let _gave_up = reply.send(Queues { queues, acknowledge });
                 }
                 GroupEvent::Revoked { partitions, reply } => {
+                    self.going_back.forget(&partitions);
                     let acknowledge = Box::new(move |settled| {
                         let _gave_up = reply.send(settled);
                     });
                     self.dispatcher.revoke(partitions, now + REVOKE_DRAIN_MAX, acknowledge);
                 }
             }
+            Counters::add(&self.counters.rebalances, 1);
             let assigned = self.dispatcher.assigned().len() as u64;
             self.counters
                 .change_assigned_partitions(std::mem::replace(&mut self.assigned, assigned), assigned);
@@ -241,10 +253,11 @@ impl DataThread {
         if offsets.is_empty() {
             return;
         }
-        self.consumer.context().explicit_commits.request(went_back);
         if let Err(error) = self.consumer.store_offsets(&offsets_of(&offsets)) {
             // A partition is being revoked: its revocation commits the offset.
             debug!(%error, "offsets were not stored");
         }
+        // After storing: otherwise the automatic commit could write the larger stored offset again.
+        self.consumer.context().explicit_commits.request(went_back);
     }
 }

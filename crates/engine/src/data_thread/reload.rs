@@ -25,7 +25,7 @@ use tracing::error;
 /// Time for settling under the old rules, the same as at a revocation: a restart would not wait longer either.
 const DRAIN_MAX: Duration = REVOKE_DRAIN_MAX;
 /// Timeout of a seek. librdkafka's own thread answers within milliseconds, without a request to a broker.
-const SEEK_MAX: Duration = Duration::from_secs(2);
+pub(super) const SEEK_MAX: Duration = Duration::from_secs(2);
 
 /// A new configuration for a data thread.
 pub struct Reload {

@@ -44,7 +44,7 @@ impl DataThread {
     }
 
     /// Resumes partitions, except those whose start is unknown: the control thread resumes them.
-    fn resume(&self, partitions: Vec<TopicPartition>) -> KafkaResult<()> {
+    pub(super) fn resume(&self, partitions: Vec<TopicPartition>) -> KafkaResult<()> {
         let known = self.consumer.context().unknown_starts().excluded_from(partitions);
         let list = list_of(known.iter());
         self.consumer.resume(&list).and_then(|()| check_partitions(&list))

@@ -85,8 +85,10 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         Self { settings, outlet, lanes, finished, next_batch_id, pending_revokes, handler, next_repeat: None }
     }
 
-    /// Begins an assignment. Returns the queue of the partition's lane, which `make_queue` makes for a new lane.
+    /// Begins an assignment. Returns the queue of the partition's lane, which `make_queue` makes for a new lane. Records that were fetched
+    /// between an earlier revocation and its end are released, because the new assignment begins at the committed offset.
     pub fn assign(&mut self, at: TopicPartition, make_queue: impl FnOnce() -> Q) -> Option<&Q> {
+        self.release(&std::iter::once(&at));
         let assignment = self.handler.tracker.assign();
         self.enter(at, assignment, make_queue)
     }

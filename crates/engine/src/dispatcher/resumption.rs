@@ -122,22 +122,14 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     /// fetched records are released because they are fetched again. A partition without unsettled records was not sought, so its fetched
     /// records stay.
     pub fn resume(&mut self, resumable: &ResumableTopic, now: Instant) {
-        let Self { lanes, handler, .. } = self;
-        let again: Vec<&TopicPartition> = resumable
-            .partitions
-            .iter()
-            .filter(|(_, unsettled)| unsettled.is_some())
-            .map(|(at, _)| at)
-            .collect();
-        for at in &again {
-            handler.routes.renew_assignment(at, |before| handler.tracker.renew(before));
+        let again =
+            resumable.partitions.iter().filter(|(_, unsettled)| unsettled.is_some()).map(|(at, _)| at);
+        for at in again.clone() {
+            let RecordHandler { tracker, routes, .. } = &mut self.handler;
+            routes.renew_assignment(at, |before| tracker.renew(before));
         }
-        for lane in lanes {
-            lane.queue.release(|topic, partition| {
-                again.iter().any(|at| at.partition == partition && at.topic == topic)
-            });
-        }
-        let topic = handler.routes.topic_mut(resumable.topic);
+        self.release(&again);
+        let topic = self.handler.routes.topic_mut(resumable.topic);
         match resumable.how {
             Reopening::Limiter(how) => topic.limiter.resume(how, now),
             Reopening::Schema => {

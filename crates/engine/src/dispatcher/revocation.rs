@@ -1,4 +1,5 @@
-//! Revocation: the partitions are no longer routed, and their settled offsets are acknowledged once they are drained.
+//! Revocation: the partitions are no longer routed, and their settled offsets are acknowledged once they are drained. Also partitions
+//! whose offsets begin again: what was delivered before settles nothing any more.
 
 use super::Dispatcher;
 use crate::lane::Lane;
@@ -26,12 +27,40 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
             .into_iter()
             .filter_map(|at| self.handler.routes.remove(&at).map(|assignment| (at, assignment)));
         let revoked: Vec<_> = revoked.collect();
+        self.release(&revoked.iter().map(|(at, _)| at));
+        self.pending_revokes.push(PendingRevoke { partitions: revoked, until, acknowledge });
+    }
+
+    /// Begins new assignments of partitions whose topic was recreated or lost its last records. Open batches are still written and settle
+    /// nothing; fetched and unread records are released. The caller pauses the partitions before, and seeks to their beginning afterwards.
+    pub fn begin_again(&mut self, partitions: &[TopicPartition]) {
+        for at in partitions {
+            let RecordHandler { tracker, routes, .. } = &mut self.handler;
+            let mut undecided = 0;
+            routes.renew_assignment(at, |before| {
+                undecided = tracker.undecided(before);
+                tracker.revoke(before);
+                tracker.assign()
+            });
+            self.forget_undecided(at, undecided);
+        }
+        self.release(&partitions.iter());
+    }
+
+    /// Releases the fetched and unread records of partitions.
+    pub(super) fn release<'a>(&mut self, partitions: &(impl Iterator<Item = &'a TopicPartition> + Clone)) {
         for lane in &mut self.lanes {
             lane.queue.release(|topic, partition| {
-                revoked.iter().any(|(at, _)| at.partition == partition && at.topic == topic)
+                partitions.clone().any(|at| at.partition == partition && at.topic == topic)
             });
         }
-        self.pending_revokes.push(PendingRevoke { partitions: revoked, until, acknowledge });
+    }
+
+    /// Removes the undecided records of a partition from its topic's count.
+    fn forget_undecided(&mut self, at: &TopicPartition, undecided: u64) {
+        if let Some(topic) = self.handler.routes.topic_named(&at.topic).filter(|_| undecided > 0) {
+            topic.limiter.forget_undecided(undecided);
+        }
     }
 
     /// Acknowledges revocations whose partitions are settled, whose lanes are blocked, or whose time is up.
@@ -56,7 +85,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     }
 
     pub(super) fn acknowledge(&mut self, pending: PendingRevoke) {
-        let RecordHandler { tracker, routes, .. } = &mut self.handler;
+        let tracker = &self.handler.tracker;
         let abandoned =
             pending.partitions.iter().filter(|(_, assignment)| tracker.waits_for_batch(*assignment)).count();
         if abandoned > 0 {
@@ -66,12 +95,9 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
             );
         }
         let settled = pending.partitions.into_iter().filter_map(|(at, assignment)| {
-            let undecided = tracker.undecided(assignment);
-            if let Some(topic) = routes.topic_named(&at.topic).filter(|_| undecided > 0) {
-                topic.limiter.forget_undecided(undecided);
-            }
-            routes.forget(assignment);
-            Some((at, tracker.revoke(assignment)?))
+            self.forget_undecided(&at, self.handler.tracker.undecided(assignment));
+            self.handler.routes.forget(assignment);
+            Some((at, self.handler.tracker.revoke(assignment)?))
         });
         (pending.acknowledge)(settled.collect());
     }

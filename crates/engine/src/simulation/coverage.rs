@@ -26,6 +26,16 @@ pub struct Coverage {
     pub corrected: usize,
     /// Batches that slow answers enlarged.
     pub grown: usize,
+    pub recreated: Recreated,
+}
+
+/// Assigned partitions whose topic was recreated, by the state of their member.
+#[derive(Debug, Default)]
+pub struct Recreated {
+    pub while_blocked: usize,
+    pub while_reloading: usize,
+    pub while_revoking: usize,
+    pub in_flight: usize,
 }
 
 impl Coverage {
@@ -48,7 +58,12 @@ impl Coverage {
             undecided,
             corrected,
             grown,
+            recreated,
         } = self;
+        recreated.while_blocked += other.recreated.while_blocked;
+        recreated.while_reloading += other.recreated.while_reloading;
+        recreated.while_revoking += other.recreated.while_revoking;
+        recreated.in_flight += other.recreated.in_flight;
         *records += other.records;
         *points += other.points;
         *letters += other.letters;
@@ -71,10 +86,14 @@ impl Coverage {
     pub fn assert_all_happened(&self) {
         let Self { points, letters, commits, replayed, crashes, revokes, revokes_with_loss, stops, .. } =
             self;
-        let Self { reloads, reloads_with_rest, blocked, resumed, undecided, corrected, grown, .. } = self;
+        let Self {
+            reloads, reloads_with_rest, blocked, resumed, undecided, corrected, grown, recreated, ..
+        } = self;
+        let Recreated { while_blocked, while_reloading, while_revoking, in_flight } = recreated;
         let all = [points, letters, commits, replayed, crashes, revokes, revokes_with_loss, stops];
         let reloads = [reloads, reloads_with_rest, blocked, resumed, undecided, corrected, grown];
-        for happened in all.into_iter().chain(reloads) {
+        let recreated = [while_blocked, while_reloading, while_revoking, in_flight];
+        for happened in all.into_iter().chain(reloads).chain(recreated) {
             assert!(*happened > 0, "{self:?}");
         }
     }

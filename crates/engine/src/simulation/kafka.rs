@@ -31,6 +31,8 @@ pub enum Kind {
 pub struct Logged {
     pub at: TopicPartition,
     pub offset: i64,
+    /// How often the topic was recreated before this record. Records of later topics have later timestamps.
+    pub incarnation: i64,
     pub kind: Kind,
     /// Id of the record's first element, unique among all elements. A record has up to three elements, with consecutive ids.
     pub id: u64,
@@ -103,8 +105,8 @@ impl LaneQueue for Queue {
     fn next(&mut self, _headers_wanted: bool, read: impl FnOnce(Delivery<'_>)) -> bool {
         let Some(logged) = self.0.borrow_mut().taken.pop_front() else { return false };
         let value = logged.value();
-        // All records have the same timestamp, so only distinct times keep their points apart.
-        let time = RecordTime::from_kafka_ms(1_700_000_000_000);
+        // All records of a topic have the same timestamp, so only distinct times keep their points apart.
+        let time = RecordTime::from_kafka_ms(1_700_000_000_000 + 60_000 * logged.incarnation);
         let (partition, offset) = (logged.at.partition, logged.offset);
         let record = Record {
             partition,

@@ -25,7 +25,7 @@ fn at(topic: &str, partition: i32) -> TopicPartition {
 
 impl Bench {
     fn fetch(&mut self, queue: &Queue, at: &TopicPartition, offset: i64, kind: Kind) {
-        queue.fetch(Logged { at: at.clone(), offset, kind, id: self.next_id });
+        queue.fetch(Logged { at: at.clone(), offset, incarnation: 0, kind, id: self.next_id });
         self.next_id += 3;
     }
 

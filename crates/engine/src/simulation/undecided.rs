@@ -27,7 +27,13 @@ impl Bench {
     /// Delivers records with offsets from 0 on.
     fn deliver(&mut self, queue: &Queue, at: &TopicPartition, kinds: impl IntoIterator<Item = Kind>) {
         for (offset, kind) in kinds.into_iter().enumerate() {
-            queue.fetch(Logged { at: at.clone(), offset: offset as i64, kind, id: self.next_id });
+            queue.fetch(Logged {
+                at: at.clone(),
+                offset: offset as i64,
+                incarnation: 0,
+                kind,
+                id: self.next_id,
+            });
             self.next_id += 3;
         }
         while self.dispatcher.turn(self.now, ReadMode::Fetch) {}

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Kafka's id of a topic, which differs for a recreated topic of the same name. Zero for brokers before Kafka 2.8.
 pub type TopicId = (i64, i64);
 
-/// Requests for the ids of topics. Responses are fetched later, so that no call blocks. The owner must drop it before the client.
+/// Requests for the ids of topics. Responses are fetched later, so that a caller need not wait. The owner must drop it before the client.
 pub struct TopicIds(ResponseQueue);
 
 impl TopicIds {
@@ -29,9 +29,9 @@ impl TopicIds {
         }
     }
 
-    /// A response, if there is one. It names the topics that exist.
-    pub fn response(&self) -> Option<Vec<(String, TopicId)>> {
-        let response = self.0.poll(Duration::ZERO)?;
+    /// A response, if one comes within this time. It names the topics that exist.
+    pub fn response(&self, within: Duration) -> Option<Vec<(String, TopicId)>> {
+        let response = self.0.poll(within)?;
         let mut topics = Vec::new();
         // SAFETY: the response is alive; its result is null if it is of another kind, and has `count` descriptions, each with a C
         // string and an id.

@@ -1,5 +1,6 @@
 //! A consumer group whose members join, leave, crash, lose their sessions and reload their configurations.
 
+mod recreate;
 mod reload;
 
 use super::coverage::Coverage;
@@ -9,7 +10,7 @@ use super::store::{Lanes, Store};
 use crate::dispatcher::{Dispatcher, ReadMode};
 use base::NextOffset;
 use base::TopicPartition;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,10 @@ struct Revoke {
     acknowledged: Acknowledged,
     /// The session was lost, so nothing is committed.
     is_lost: bool,
+    /// The queues of the partitions, and the indexes of the next records. librdkafka fetches until the revocation is acknowledged.
+    fetching: BTreeMap<TopicPartition, (Queue, usize)>,
+    /// Partitions whose topic was recreated since: the topics' ids are compared before the commit.
+    recreated: BTreeSet<TopicPartition>,
 }
 
 struct Member {
@@ -56,6 +61,8 @@ pub struct World {
     members: BTreeMap<u64, Member>,
     next_member: u64,
     next_id: u64,
+    /// How often each topic was recreated.
+    incarnations: BTreeMap<String, i64>,
     store: Store,
     /// Whether dead letters are configured. Without, some reloads have a wrong mapping.
     writes_letters: bool,
@@ -79,6 +86,7 @@ impl World {
             members: BTreeMap::new(),
             next_member: 0,
             next_id: 0,
+            incarnations: BTreeMap::new(),
             store: Store::default(),
             coverage: Coverage::default(),
         }
@@ -111,6 +119,7 @@ impl World {
             92..94 => self.join(),
             94..96 => self.crash(),
             96..98 => self.lose_session(),
+            98 if self.rng.u32(0..3) == 0 => self.recreate_topic(),
             _ => self.stop(),
         }
         self.finish_revokes();
@@ -155,7 +164,8 @@ impl World {
         }
         for (at, log) in &mut self.logs {
             let offset = log.last().map_or(0, |last| last.offset + 1);
-            log.push(Logged { at: at.clone(), offset, kind: Kind::Good, id: self.next_id });
+            let incarnation = self.incarnations.get(&at.topic).copied().unwrap_or(0);
+            log.push(Logged { at: at.clone(), offset, incarnation, kind: Kind::Good, id: self.next_id });
             self.next_id += 3;
         }
     }
@@ -163,6 +173,7 @@ impl World {
     fn produce(&mut self) {
         let partition = self.rng.usize(0..self.logs.len());
         let Some((at, log)) = self.logs.iter_mut().nth(partition) else { return };
+        let incarnation = self.incarnations.get(&at.topic).copied().unwrap_or(0);
         for _ in 0..self.rng.usize(1..8) {
             let kind = match self.rng.u32(0..20) {
                 0 => Kind::Rejected,
@@ -176,7 +187,7 @@ impl World {
             // Compaction and transactions leave gaps.
             let gap = if self.rng.u32(0..5) == 0 { self.rng.i64(1..4) } else { 0 };
             let offset = log.last().map_or(0, |last| last.offset + 1) + gap;
-            log.push(Logged { at: at.clone(), offset, kind, id: self.next_id });
+            log.push(Logged { at: at.clone(), offset, incarnation, kind, id: self.next_id });
             self.next_id += 3;
             self.coverage.records += 1;
         }
@@ -201,6 +212,13 @@ impl World {
                 *next = end;
                 let fetched = self.fetched.entry(at.clone()).or_default();
                 *fetched = end.max(*fetched);
+            }
+            // The records of revoked partitions are never read: the next owner fetches them again.
+            for (at, (queue, next)) in member.revokes.iter_mut().flat_map(|revoke| &mut revoke.fetching) {
+                let log = &self.logs[at];
+                let end = (*next + self.rng.usize(0..6)).min(log.len());
+                log[*next..end].iter().for_each(|record| queue.fetch(record.clone()));
+                *next = end;
             }
         }
     }
@@ -366,7 +384,11 @@ impl World {
                 }
             }
             member.revokes = open;
-            for (revoke, settled) in done.into_iter().filter(|(revoke, _)| !revoke.is_lost) {
+            for (at, (queue, _)) in done.iter().flat_map(|(revoke, _)| &revoke.fetching) {
+                queue.forget(at);
+            }
+            for (revoke, mut settled) in done.into_iter().filter(|(revoke, _)| !revoke.is_lost) {
+                settled.retain(|(at, _)| !revoke.recreated.contains(at));
                 self.commit_for(number, settled);
                 self.owners.retain(|at, owner| *owner != number || !revoke.partitions.contains(at));
             }
@@ -429,15 +451,12 @@ impl World {
 
 impl Member {
     fn revoke(&mut self, partitions: Vec<TopicPartition>, now: Instant, is_lost: bool) {
-        for at in &partitions {
-            if let Some((queue, _)) = self.assigned.remove(at) {
-                queue.forget(at);
-            }
-        }
+        let fetching = partitions.iter().filter_map(|at| self.assigned.remove_entry(at)).collect();
         let acknowledged = Acknowledged::default();
         let answer = Arc::clone(&acknowledged);
         let acknowledge = Box::new(move |settled| *answer.lock().unwrap() = Some(settled));
         self.dispatcher.revoke(partitions.clone(), now + Duration::from_secs(5), acknowledge);
-        self.revokes.push(Revoke { partitions, acknowledged, is_lost });
+        let recreated = BTreeSet::new();
+        self.revokes.push(Revoke { partitions, acknowledged, is_lost, fetching, recreated });
     }
 }
