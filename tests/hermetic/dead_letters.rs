@@ -30,9 +30,13 @@ impl Kafka {
     }
 
     fn config(&self) -> Config {
+        self.config_with("")
+    }
+
+    fn config_with(&self, kafka: &str) -> Config {
         let brokers = self.cluster.bootstrap_servers();
         let text = format!(
-            "[kafka]\nbrokers = '{brokers}'\ntopics = 't'\n[dead_letter]\ntopic = 'dead'\n\
+            "[kafka]\nbrokers = '{brokers}'\ntopics = 't'\n{kafka}\n[dead_letter]\ntopic = 'dead'\n\
              [influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'\n"
         );
         configuration::parse(Path::new("bridge.toml"), &text, &|_| None).unwrap().config
@@ -185,6 +189,24 @@ fn a_letter_that_is_too_large_keeps_its_first_64_kb() {
     assert_eq!(found[1], FoundLetter { letter: cut, truncated: true });
     let without_long = Letter { headers: want[0].headers.clone(), ..want[2].clone() };
     assert_eq!(found[2], FoundLetter { letter: without_long, truncated: true });
+}
+
+/// The bound of librdkafka's queue counts values, and neither keys nor headers.
+#[test]
+fn a_letter_fits_into_the_queue_whatever_its_key() {
+    let kafka = Kafka::start();
+    let config = kafka.config_with("librdkafka.'message.max.bytes' = 9000000");
+    let to = DeadLetters::open(config.dead_letter, &config.kafka).unwrap().unwrap();
+    let key = Some(vec![b'k'; 2 << 20]);
+    let mut letters = vec![Letter { key, ..letter(0, Some(vec![b'x'; 4 << 20])) }];
+    let want = whole(letters.clone());
+    kafka.send(&to, &mut letters).unwrap();
+    assert_eq!(letters.len(), 0);
+    assert!(kafka.read_back() == want, "the letter is whole");
+    // One byte more does not fit.
+    let mut letters = vec![letter(1, Some(vec![b'x'; (4 << 20) + 1]))];
+    kafka.send(&to, &mut letters).unwrap();
+    assert!(letters.is_empty() && kafka.read_back()[1].truncated);
 }
 
 /// The broker refuses letters above the topic's max.message.bytes.

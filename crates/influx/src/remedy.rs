@@ -68,10 +68,14 @@ pub fn advice(cause: Cause, why: &str, context: RemedyContext<'_>) -> String {
         Cause::ServerFailed | Cause::Unavailable if has_status(why, &["502", "504"]) => format!(
             "a proxy or load balancer answers instead of InfluxDB: check that it reaches InfluxDB, and whether {address} should go through the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY name (NO_PROXY names what goes without)"
         ),
+        Cause::RefusalUnproven | Cause::RequestTooLarge if has(&[CONTRADICTED]) => format!(
+            "servers behind {address} answer differently, or the server was repaired meanwhile: if this repeats, find the broken server behind the load balancer, and take it out; the lines are retried until they are stored"
+        ),
         Cause::EndpointMissing
         | Cause::MethodRefused
         | Cause::NotInflux
         | Cause::RequestRefused
+        | Cause::RefusalUnproven
         | Cause::Busy
         | Cause::ServerFailed
         | Cause::Unavailable
@@ -81,9 +85,6 @@ pub fn advice(cause: Cause, why: &str, context: RemedyContext<'_>) -> String {
                 "a proxy, gateway or firewall at {address} answers with a web page instead of InfluxDB: check influx.url, and that it passes the bridge's POST requests to InfluxDB"
             )
         }
-        Cause::RefusalUnproven | Cause::RequestTooLarge if has(&[CONTRADICTED]) => format!(
-            "servers behind {address} answer differently, or the server was repaired meanwhile: if this repeats, find the broken server behind the load balancer, and take it out; the lines are retried until they are stored"
-        ),
         Cause::EndpointMissing if has_status(why, &["421"]) => format!(
             "the server at {address} does not take writes, such as a read-only replica of QuestDB: set influx.url to the primary"
         ),
@@ -159,7 +160,7 @@ fn remedy(cause: Cause, context: RemedyContext<'_>) -> String {
         }
         Cause::RefusalUnproven => format!(
             "{address} refuses every line and names no cause in a line: check influx.url and the proxies before InfluxDB; the lines are retried. \
-             If the lines are to blame, set reject.rate_max = 1.0 and reload to skip them"
+             If the lines are to blame, set reject.rate_max = 1.0 and reload to skip those that InfluxDB refuses in JSON"
         ),
         Cause::RequestTooLarge => format!(
             "a single line is too large for {address}: raise the request size of the proxy before it, such as client_max_body_size of nginx"

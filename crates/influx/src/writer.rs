@@ -35,7 +35,7 @@ pub struct WriterOptions {
     /// Rate of all lanes together; retries are not counted.
     pub points_per_second_max: Option<u64>,
     pub delays: Delays,
-    /// `reject.rate_max = 1.0`: lines that are refused alone with 400, 422 or 500 count as refused without proof.
+    /// `reject.rate_max = 1.0`: lines that are refused alone with 400, 422 or 500, in InfluxDB's form, count as refused without proof.
     pub accepts_unproven: bool,
 }
 

@@ -383,7 +383,7 @@ impl Member {
         Ok(())
     }
 
-    /// Commits the stored offsets for the last time. While the group is rebalancing, it tries again until `until`.
+    /// Commits the explicit and the stored offsets for the last time. While the group is rebalancing, it tries again until `until`.
     pub fn commit(&self, until: Instant) -> Result<(), MemberError> {
         // The next generation of the group comes without this thread's help, and the partitions stay with this member until it
         // has served the revocation.
@@ -393,7 +393,8 @@ impl Member {
             matches!(code, Code::RebalanceInProgress | Code::IllegalGeneration | Code::StaleMemberEpoch)
         };
         let result = retry(until, COMMIT_PAUSE, is_rebalancing, || {
-            self.commit_explicitly().and_then(|()| self.consumer.commit_consumer_state(CommitMode::Sync))
+            let stored = || self.consumer.commit_consumer_state(CommitMode::Sync);
+            commit_both(|| self.commit_explicitly(), stored, is_rebalancing)
         });
         match result {
             Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => Ok(()),
@@ -500,5 +501,48 @@ impl Member {
         }
         self.subscribed = topics;
         Ok(())
+    }
+}
+
+/// Runs both commits: an explicit offset that the brokers refuse keeps no other one uncommitted. An error that is tried again counts first.
+fn commit_both(
+    explicit: impl FnOnce() -> KafkaResult<()>,
+    stored: impl FnOnce() -> KafkaResult<()>,
+    is_retried: impl Fn(&KafkaResult<()>) -> bool,
+) -> KafkaResult<()> {
+    let (explicit, stored) = (explicit(), stored());
+    if is_retried(&stored) { stored } else { explicit.and(stored) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn a_refused_explicit_commit_keeps_no_stored_offset_uncommitted() {
+        use RDKafkaErrorCode::{InvalidCommitOffsetSize, NoOffset, RebalanceInProgress};
+        let is_retried =
+            |result: &KafkaResult<()>| *result == Err(KafkaError::ConsumerCommit(RebalanceInProgress));
+        let f = |explicit: Option<RDKafkaErrorCode>,
+                 stored: Option<RDKafkaErrorCode>,
+                 want: Option<RDKafkaErrorCode>| {
+            let failed = |code: Option<RDKafkaErrorCode>| {
+                code.map_or(Ok(()), |code| Err(KafkaError::ConsumerCommit(code)))
+            };
+            let is_committed = Cell::new(false);
+            let commit = || {
+                is_committed.set(true);
+                failed(stored)
+            };
+            assert_eq!(commit_both(|| failed(explicit), commit, is_retried), failed(want));
+            assert!(is_committed.get(), "{explicit:?}");
+        };
+        f(None, None, None);
+        f(Some(InvalidCommitOffsetSize), None, Some(InvalidCommitOffsetSize));
+        f(None, Some(NoOffset), Some(NoOffset));
+        f(Some(InvalidCommitOffsetSize), Some(NoOffset), Some(InvalidCommitOffsetSize));
+        f(Some(InvalidCommitOffsetSize), Some(RebalanceInProgress), Some(RebalanceInProgress));
+        f(Some(RebalanceInProgress), None, Some(RebalanceInProgress));
     }
 }

@@ -13,7 +13,8 @@ const ASKED_MAX: usize = 512;
 /// Time for which a missing schema is asked for, although nobody wanted it any more.
 const WANTED_FOR: Duration = Duration::from_secs(5);
 
-/// Age from which the answer that an id is unknown counts no more: the schema may have been registered since.
+/// Age from which the answer that an id is unknown, or that its schema is unusable, counts no more: the schema may have been registered
+/// since, and a proxy may have garbled the answer.
 const UNKNOWN_FOR: Duration = Duration::from_mins(1);
 
 /// Interval of asking again for a schema that is there, because somebody wants to know whether the registry still has it.
@@ -69,10 +70,19 @@ impl Cache {
             return (Lookup::Missing(MissingSchema::Awaited), false);
         };
         entry.wanted = now;
-        let begins = matches!(entry.lookup, Lookup::Missing(_)) && !entry.is_asked && self.asked < ASKED_MAX;
+        let is_old =
+            entry.checked.is_some_and(|checked| now.saturating_duration_since(checked) >= UNKNOWN_FOR);
+        let is_open = match entry.lookup {
+            Lookup::Missing(_) => true,
+            Lookup::Unusable(_) => is_old,
+            Lookup::Ready(_) => false,
+        };
+        let begins = is_open && !entry.is_asked && self.asked < ASKED_MAX;
         if begins {
-            if entry.checked.is_some_and(|checked| now.saturating_duration_since(checked) >= UNKNOWN_FOR) {
+            if is_old {
+                self.memory -= entry.memory();
                 entry.lookup = Lookup::Missing(MissingSchema::Awaited);
+                self.memory += entry.memory();
             }
             (entry.is_asked, entry.asked) = (true, Some(now));
             self.asked += 1;
@@ -105,8 +115,8 @@ impl Cache {
         if is_there {
             entry.answered = Some(now);
         }
-        // A schema that was read stays usable, whatever the registry has forgotten since.
-        if is_there || matches!(entry.lookup, Lookup::Missing(_)) {
+        // A schema that was read stays usable, whatever the registry has forgotten, or a proxy has garbled, since.
+        if matches!((&entry.lookup, &lookup), (Lookup::Missing(_), _) | (_, Lookup::Ready(_))) {
             entry.lookup = lookup;
         }
         let is_wanted = now.saturating_duration_since(entry.wanted) < WANTED_FOR;
@@ -221,6 +231,34 @@ mod tests {
         assert!(!cache.is_wanted(1, start + WANTED_FOR * 2));
         let (late, begins) = cache.find(1, start + WANTED_FOR + UNKNOWN_FOR);
         assert!(matches!(late, Lookup::Missing(MissingSchema::Awaited)) && begins, "{late:?}");
+    }
+
+    #[test]
+    fn an_old_answer_without_a_usable_schema_counts_no_more() {
+        let (mut cache, start) = (Cache::default(), Instant::now());
+        let unusable = || Lookup::Unusable("a page".into());
+        cache.find(1, start);
+        assert!(!cache.answer(1, unusable(), start));
+        let memory = cache.memory;
+        let (soon, begins) = cache.find(1, start + UNKNOWN_FOR / 2);
+        assert!(matches!(soon, Lookup::Unusable(_)) && !begins, "{soon:?}");
+        let (late, begins) = cache.find(1, start + UNKNOWN_FOR);
+        assert!(matches!(late, Lookup::Missing(MissingSchema::Awaited)) && begins, "{late:?}");
+        assert!(!cache.answer(1, unusable(), start + UNKNOWN_FOR));
+        assert_eq!(cache.memory, memory);
+        cache.find(1, start + UNKNOWN_FOR * 2);
+        cache.answer(1, Lookup::Ready(schema(1)), start + UNKNOWN_FOR * 2);
+        assert!(has(&cache, 1));
+    }
+
+    #[test]
+    fn a_schema_stays_whatever_the_registry_answers_later() {
+        let (mut cache, start) = (Cache::default(), Instant::now());
+        cache.find(1, start);
+        cache.answer(1, Lookup::Ready(schema(1)), start);
+        assert_eq!(cache.has_answered(1, start + ASK_EVERY, start + ASK_EVERY), (false, true));
+        cache.answer(1, Lookup::Unusable("a page".into()), start + ASK_EVERY);
+        assert!(has(&cache, 1));
     }
 
     #[test]

@@ -456,18 +456,20 @@ fn a_failed_tls_handshake_loses_nothing() {
     met.recover(&sink, bridge, in_bucket);
 }
 
-/// `reject.rate_max = 1.0` accepts refusals of single lines with 400, 422 or 500 without a control, and no other refusals.
+/// `reject.rate_max = 1.0` accepts refusals of single lines with 400, 422 or 500 in InfluxDB's form without a control, and no others.
 #[test]
 fn only_refusals_of_lines_pass_without_a_control() {
     use Expect::{Blocked, Limited, Retried};
     let other = message("unable to parse 'other v=': no");
     let mut cases = vec![
-        always(UNKNOWN, 400, "<html>no</html>", Blocked("refusal_unproven")),
-        always(UNKNOWN, 422, "", Blocked("refusal_unproven")),
+        always(UNKNOWN, 400, &message("what"), Blocked("refusal_unproven")),
+        always(UNKNOWN, 422, &message(""), Blocked("refusal_unproven")),
         always(OF_LINES, 500, &other, Blocked("refusal_unproven")),
     ];
     let passing = cases.len();
     for (status, body, expect) in [
+        (400, "<html>no</html>", Blocked("refusal_unproven")),
+        (422, "", Blocked("refusal_unproven")),
         (402, other.as_str(), Blocked("request_refused")),
         (403, &other, Blocked("forbidden")),
         (404, &other, Blocked("endpoint_missing")),

@@ -83,6 +83,22 @@ fn waits_for_an_influxdb_that_is_down() {
     assert_eq!(cluster.committed("t", PARTITIONS), [Some(100); 6]);
 }
 
+/// librdkafka counts the error of the last record's fetch as this record.
+#[test]
+fn a_last_record_that_can_not_be_fetched_is_waited_for() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, [record("last")]);
+    cluster.fail_fetches(true);
+    let bridge = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).start_until_end();
+    let fetch_errors = || Counters::get(&bridge.0.counters().fetch_errors);
+    // Each fetch waits for half a second after an error.
+    wait_until("fetches fail for 4 s", || bridge.0.is_finished() || fetch_errors() >= 8);
+    assert!(!bridge.0.is_finished(), "the record is unread");
+    cluster.fail_fetches(false);
+    bridge.wait_for_end();
+    assert_eq!((sink.ids("main"), cluster.committed("t", 1)), (vec!["last".to_owned()], vec![Some(1)]));
+}
+
 #[test]
 fn topics_of_a_pattern_are_those_at_the_start() {
     let (cluster, sink) = (Cluster::with_topic("a1", 1), Sink::start());

@@ -182,6 +182,9 @@ impl DataThread {
         if failed.is_empty() {
             return;
         }
+        // Until the seek, librdkafka's statistics show the record as read, which may be the last one of a run until the end.
+        self.consumer.context().goes_back(failed.iter().map(|(at, _)| at));
+        self.reads_again = true;
         if let Err(error) = self.consumer.seek_partitions(offsets_of(&failed), Duration::ZERO) {
             warn!(%error, "reading can't go back to records that could not be fetched: restart the bridge before the next rebalance, which would skip them");
         }

@@ -23,8 +23,11 @@ pub struct OpenFile {
     bytes: u64,
     /// Whether the last line may be half-written.
     is_torn: bool,
-    /// Whether appended lines may not be on the disk yet.
-    is_unsynced: bool,
+    /// Letters that were appended since the last sync. A failed sync forgets them: the disk may not have them, and a repeated sync succeeds
+    /// although they are lost.
+    unsynced: usize,
+    /// Letters of the current call that are on the disk.
+    synced: usize,
 }
 
 impl OpenFile {
@@ -36,7 +39,7 @@ impl OpenFile {
         let is_torn = bytes > 0 && last_byte(&file, bytes).map_err(failed)? != b'\n';
         sync_folder(path).map_err(failed)?;
         let path_owned = path.to_owned();
-        let mut open = Self { path: path_owned, bytes_max, file, bytes, is_torn, is_unsynced: false };
+        let mut open = Self { path: path_owned, bytes_max, file, bytes, is_torn, unsynced: 0, synced: 0 };
         if is_torn {
             warn!(
                 path = %path.display(),
@@ -48,36 +51,50 @@ impl OpenFile {
         Ok(open)
     }
 
-    /// Appends whole lines.
-    pub fn append(&mut self, lines: &[u8]) -> Result<(), DeadLetterError> {
+    /// Counts from zero. An earlier call that took too long may have appended letters since it gave up.
+    pub fn begin(&mut self) {
+        (self.unsynced, self.synced) = (0, 0);
+    }
+
+    /// Letters since `begin` that are on the disk: the first ones that were appended.
+    pub fn synced(&self) -> usize {
+        self.synced
+    }
+
+    /// Appends the whole lines of this many letters.
+    pub fn append(&mut self, lines: &[u8], letters: usize) -> Result<(), DeadLetterError> {
         if !self.is_at_its_path() {
             // The configured path must have the new letters.
             info!(path = %self.path.display(), "the file of dead letters was moved away: new letters go to a new file");
             let synced = self.sync();
-            *self = Self::open(&self.path, self.bytes_max)?;
+            self.open_again()?;
             synced?;
         }
         if self.bytes > 0 && self.bytes + lines.len() as u64 > self.bytes_max {
             self.set_aside()?;
         }
-        self.write(lines).map_err(|error| DeadLetterError::file(&self.path, &error))
+        self.write(lines).map_err(|error| DeadLetterError::file(&self.path, &error))?;
+        self.unsynced += letters;
+        Ok(())
     }
 
     /// Waits until appended lines are on the disk. Fails if the file was deleted.
     pub fn sync(&mut self) -> Result<(), DeadLetterError> {
-        if !std::mem::take(&mut self.is_unsynced) {
+        let unsynced = std::mem::take(&mut self.unsynced);
+        if unsynced == 0 {
             return Ok(());
         }
         let synced = self.file.sync_data().and_then(|()| match self.file.metadata()?.nlink() {
             0 => Err(io::Error::other("it was deleted while it was written")),
             _ => Ok(()),
         });
-        synced.map_err(|error| DeadLetterError::file(&self.path, &error))
+        synced.map_err(|error| DeadLetterError::file(&self.path, &error))?;
+        self.synced += unsynced;
+        Ok(())
     }
 
     fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         self.end_torn_line()?;
-        self.is_unsynced = true;
         if let Err(error) = self.file.write_all(lines) {
             self.is_torn = self.file.set_len(self.bytes).is_err();
             return Err(error);
@@ -114,7 +131,12 @@ impl OpenFile {
             bytes = self.bytes,
             "a file of dead letters is full: replay it with `kafka-influx-bridge replay-dead-letters`, then delete it"
         );
-        *self = Self::open(&self.path, self.bytes_max)?;
+        self.open_again()
+    }
+
+    /// Opens the file at the configured path instead of the one that was moved away.
+    fn open_again(&mut self) -> Result<(), DeadLetterError> {
+        *self = Self { synced: self.synced, ..Self::open(&self.path, self.bytes_max)? };
         Ok(())
     }
 }

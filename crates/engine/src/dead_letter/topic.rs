@@ -16,7 +16,8 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::debug;
 
-/// Letters larger than the producer's queue are cut, because they would never fit.
+/// The producer's queue, `queue.buffering.max.kbytes`, in bytes. librdkafka counts the values of the records in it, without keys and
+/// headers. A letter with a larger value would never fit, and is cut.
 const LETTER_BYTES_MAX: usize = 4 << 20;
 /// Time limit for room in the producer's queue. Earlier letters are acknowledged or fail within 10 s.
 const ROOM_WAIT_MAX: Duration = Duration::from_secs(15);

@@ -11,7 +11,7 @@ use super::suspects::Suspect;
 use super::unproven::{Unproven, UnprovenKind};
 use crate::dialects::ServerLimit;
 use crate::lines::Lines;
-use crate::parsed_answer::{ParsedAnswer, RefusalCause};
+use crate::parsed_answer::{BodyForm, ParsedAnswer, RefusalCause};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ pub struct Evidence {
     counts_lines: bool,
     /// Whether refused lines are searched as runs in time: until a run is not where it should be.
     pub has_runs: bool,
-    /// `reject.rate_max = 1.0`: lines that are refused alone count as refused without proof.
+    /// `reject.rate_max = 1.0`: lines that an answer in InfluxDB's form refuses alone count as refused without proof.
     accepts_unproven: bool,
 }
 
@@ -213,7 +213,9 @@ impl Evidence {
         let text = lines.line(line);
         let proof = proof(text.strip_suffix(b"\n").unwrap_or(text), parsed, answer.is_cut);
         let why = self.reason(why);
-        if proof != Proof::None || self.accepts_unproven {
+        // A proxy that answers everything with its page would refuse every line.
+        let is_accepted = self.accepts_unproven && parsed.form == BodyForm::Influx;
+        if proof != Proof::None || is_accepted {
             self.release(line);
         }
         match proof {
@@ -227,7 +229,7 @@ impl Evidence {
                 self.prove(cause, &why);
                 self.refuse(line, why);
             }
-            Proof::None if self.accepts_unproven => self.refuse(line, why),
+            Proof::None if is_accepted => self.refuse(line, why),
             Proof::None => {
                 let kind = if answer.status == 500 { UnprovenKind::Failure } else { UnprovenKind::Words };
                 self.set_aside(lines, line, why, kind, at);

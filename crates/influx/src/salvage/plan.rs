@@ -94,8 +94,8 @@ pub struct SalvagePlan {
 }
 
 impl SalvagePlan {
-    /// `accepts_unproven`: lines that are refused alone with 400, 422 or 500 count as refused without proof. `seed` is for the order of
-    /// attempts and controls.
+    /// `accepts_unproven`: lines that are refused alone with 400, 422 or 500, in InfluxDB's form, count as refused without proof. `seed`
+    /// is for the order of attempts and controls.
     pub fn new(lines: &Lines, accepts_unproven: bool, seed: u64) -> Self {
         Self {
             pieces: UnsettledPieces::whole(lines),

@@ -119,7 +119,7 @@ fn everything_but_the_code_for_unknown_ids_is_a_failure_that_passes() {
 }
 
 #[test]
-fn a_schema_that_no_value_can_be_read_with_is_not_asked_for_again() {
+fn a_schema_that_no_value_can_be_read_with_is_not_asked_for_again_at_once() {
     let server = SchemaServer::start();
     server.schema("/schemas/ids/1", "{}", "[]");
     server.answer("/schemas/ids/2", 200, r#"{"schema":"{}","schemaType":"JSON"}"#);

@@ -37,20 +37,18 @@ impl FileWriter {
         // While a write hangs, its task keeps the lock, so that no further writes pile up.
         let mut file =
             timeout(self.write_max, Arc::clone(&self.file).lock_owned()).await.map_err(|_| self.slow())?;
+        file.begin();
         let time = super::now();
-        let (mut written, mut result) = (0, Ok(()));
-        while let (Some(rest @ [_, ..]), Ok(())) = (letters.get(written..), &result) {
+        let (mut appended, mut result) = (0, Ok(()));
+        while let (Some(rest @ [_, ..]), Ok(())) = (letters.get(appended..), &result) {
             let (lines, count) = chunk(rest, &time);
-            (file, result) = self.run(file, move |file| file.append(&lines)).await?;
-            written += if result.is_ok() { count } else { 0 };
+            (file, result) = self.run(file, move |file| file.append(&lines, count)).await?;
+            appended += count;
         }
-        // Letters written before a failure are not written again.
-        if written > 0 {
-            let (_, synced) = self.run(file, OpenFile::sync).await?;
-            synced?;
-            letters.drain(..written);
-        }
-        result
+        // Letters that are on the disk before a failure are not written again.
+        let (file, synced) = self.run(file, OpenFile::sync).await?;
+        letters.drain(..file.synced());
+        result.and(synced)
     }
 
     /// Runs blocking work on its own thread. The outer error means that the work hangs.

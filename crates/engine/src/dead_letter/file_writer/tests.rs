@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use std::fs::{self, OpenOptions};
 use std::future::Future;
 use std::io::Write;
+use std::pin::pin;
+use std::sync::mpsc;
 
 /// A folder of its own, removed at the end.
 struct Folder(PathBuf);
@@ -79,6 +81,37 @@ fn send(writer: &FileWriter, mut letters: Vec<Letter>) {
     assert!(letters.is_empty());
 }
 
+/// Letters of which each is larger than a chunk.
+fn large_letters(offsets: std::ops::Range<i64>) -> Vec<Letter> {
+    offsets.map(|offset| letter(offset, &vec![b'x'; CHUNK_BYTES])).collect()
+}
+
+/// Sends letters and runs `between` after the first chunk: one thread does all blocking work, in the order in which it is queued.
+fn send_with_break(
+    writer: &FileWriter,
+    letters: &mut Vec<Letter>,
+    between: impl FnOnce() + Send + 'static,
+) -> Result<(), DeadLetterError> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let (release, released) = mpsc::channel::<()>();
+        let gate = spawn_blocking(move || released.recv().is_err());
+        let mut sending = pin!(writer.send(letters));
+        tokio::select! {
+            biased;
+            _ = &mut sending => panic!("the first chunk was written before the gate opened"),
+            () = std::future::ready(()) => {}
+        }
+        let between = spawn_blocking(between);
+        drop(release);
+        let result = sending.await;
+        assert!(gate.await.unwrap());
+        between.await.unwrap();
+        result
+    })
+}
+
 #[test]
 fn appends_to_an_existing_file() {
     let folder = Folder::new();
@@ -139,6 +172,56 @@ fn begins_a_new_file_after_the_old_one_was_moved_away() {
     fs::remove_file(folder.path()).unwrap();
     send(&writer, letters(2..3));
     assert_eq!((folder.offsets("taken"), folder.offsets("dead.jsonl")), (vec![0], vec![2]));
+}
+
+#[test]
+fn letters_of_a_file_that_is_deleted_while_it_is_written_are_written_again() {
+    let folder = Folder::new();
+    let writer = open(&folder.path());
+    let mut waiting = large_letters(0..3);
+    let path = folder.path();
+    let error = send_with_break(&writer, &mut waiting, move || fs::remove_file(path).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("it was deleted while it was written"), "{error}");
+    assert_eq!(waiting.len(), 3);
+    send(&writer, waiting);
+    assert_eq!(folder.offsets("dead.jsonl"), [0, 1, 2]);
+}
+
+/// A sync of a pipe fails.
+#[test]
+fn letters_of_a_full_file_that_can_not_be_synced_are_written_again() {
+    let folder = Folder::new();
+    let status = std::process::Command::new("mkfifo").arg(folder.path()).status().unwrap();
+    assert!(status.success());
+    let writer = FileWriter::open(&folder.path(), CHUNK_BYTES as u64, WRITE_MAX).unwrap();
+    let mut pipe = fs::File::open(folder.path()).unwrap();
+    let reader = std::thread::spawn(move || std::io::copy(&mut pipe, &mut std::io::sink()).unwrap());
+    let mut waiting = large_letters(0..2);
+    let error = block_on(writer.send(&mut waiting)).unwrap_err();
+    assert_eq!(error.cause_name(), "dead_letter_file_unwritable");
+    assert_eq!((waiting.len(), folder.names()), (2, vec!["dead.jsonl".to_owned()]));
+    send(&writer, waiting);
+    // The pipe, and a file for each letter, because each is larger than a file may be.
+    assert_eq!(folder.names(), ["dead.jsonl", "dead.jsonl.1", "dead.jsonl.2"]);
+    assert_eq!((folder.offsets("dead.jsonl.2"), folder.offsets("dead.jsonl")), (vec![0], vec![1]));
+    drop(writer);
+    assert!(reader.join().unwrap() > CHUNK_BYTES as u64);
+}
+
+#[test]
+fn letters_that_were_synced_before_a_failure_are_not_written_again() {
+    let folder = Folder::new();
+    let writer = open(&folder.path());
+    let mut waiting = large_letters(0..3);
+    let (path, taken) = (folder.path(), folder.0.join("taken"));
+    let error = send_with_break(&writer, &mut waiting, move || {
+        fs::rename(&path, taken).unwrap();
+        fs::create_dir(path).unwrap();
+    });
+    assert_eq!(error.unwrap_err().cause_name(), "dead_letter_file_unwritable");
+    fs::remove_dir(folder.path()).unwrap();
+    send(&writer, waiting);
+    assert_eq!((folder.offsets("taken"), folder.offsets("dead.jsonl")), (vec![0], vec![1, 2]));
 }
 
 #[test]

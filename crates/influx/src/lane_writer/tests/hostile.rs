@@ -4,13 +4,18 @@ use super::*;
 use crate::answer::BODY_BYTES_MAX;
 use bytes::Bytes;
 
-/// The reason that is made of this refusal of one line, without proof.
+/// The reason that is made of this refusal of one line, without proof: the lane is blocked until the server stores the line.
 async fn why(reply: Reply) -> String {
-    let options = Options { faults: Some(Box::new(move |_| Some(reply.clone()))), ..Options::default() };
-    let setup = Setup::with(options, WriterOptions { accepts_unproven: true, ..OPTIONS }, |_| ()).await;
+    let setup = Setup::faults(move |request| (request.number <= 9).then(|| reply.clone())).await;
     let delivered = setup.deliver(&bucket(), &good(1)).await;
-    assert_eq!(delivered.requests, RequestCounts { refused: 1, ..RequestCounts::default() });
-    delivered.refused[0].why.to_string()
+    assert_eq!((delivered.lines_stored, delivered.refused.len()), (1, 0));
+    let raised = setup.events.take().into_iter().find_map(|event| match event {
+        Event::Raised(alarm) => Some((alarm.cause, alarm.why)),
+        _ => None,
+    });
+    let (cause, why) = raised.expect("the lane is blocked");
+    assert_eq!(cause, "refusal_unproven");
+    why
 }
 
 fn is_harmless(text: &str) -> bool {
@@ -39,7 +44,7 @@ async fn reads_no_more_than_it_needs() {
 }
 
 #[tokio::test]
-async fn refuses_single_lines_for_any_body() {
+async fn blocks_for_any_body_without_proof() {
     let body = |bytes: Vec<u8>| Reply::status(422).body(bytes);
     let noise: Vec<u8> = (0..100_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let packed = Gzip::new().compress(b"unable to parse").unwrap().to_vec();

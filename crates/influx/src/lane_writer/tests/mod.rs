@@ -399,7 +399,8 @@ async fn gives_the_reason_of_each_refused_line() {
 #[tokio::test]
 async fn keeps_few_reasons_for_many_refused_lines() {
     let faults: testkit::receiver::Faults = Box::new(|request| {
-        Some(Reply::status(422).body(format!("cannot take {}", String::from_utf8_lossy(&request.text))))
+        let message = format!("cannot take {}", String::from_utf8_lossy(&request.text));
+        Some(Reply::status(422).body(serde_json::json!({ "message": message }).to_string()))
     });
     let options = Options { faults: Some(faults), ..Options::default() };
     let setup = Setup::with(options, WriterOptions { accepts_unproven: true, ..OPTIONS }, |_| ()).await;

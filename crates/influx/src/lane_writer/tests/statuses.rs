@@ -70,13 +70,28 @@ async fn three_statuses_refuse_a_line_for_a_cause_that_lies_in_it() {
 /// Lines that are refused without proof block the batch after 8 requests of one line, with an alarm.
 #[tokio::test]
 async fn unproven_refusals_block() {
+    blocks("<html>no</html>", OPTIONS, "a web page instead of InfluxDB").await;
+    blocks("no", OPTIONS, "reject.rate_max").await;
+}
+
+/// With `reject.rate_max = 1.0`, too, a proxy that answers everything refuses no line.
+#[tokio::test]
+async fn refusals_of_a_proxy_block_although_no_proof_is_required() {
+    let options = WriterOptions { accepts_unproven: true, ..OPTIONS };
+    for body in ["<html>no</html>", "no", "", r#"{"blocked":true}"#] {
+        blocks(body, options, "").await;
+    }
+}
+
+/// A server that answers everything with 400 and this body blocks the lane and refuses no line.
+async fn blocks(body: &'static str, options: WriterOptions, remedy: &str) {
     let alone = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&alone);
-    let setup = Setup::faults(move |request| {
+    let faults: testkit::receiver::Faults = Box::new(move |request| {
         count.fetch_add(usize::from(request.line_count() == 1), Relaxed);
-        Some(Reply::status(400).body("<html>no</html>"))
-    })
-    .await;
+        Some(Reply::status(400).body(body))
+    });
+    let setup = Setup::with(Options { faults: Some(faults), ..Options::default() }, options, |_| ()).await;
     let (mut lane, destination, lines) = (setup.writer.lane(7), bucket(), good(1_000));
     let delivery = lane.deliver(&destination, &lines);
     let blocked = async {
@@ -85,7 +100,7 @@ async fn unproven_refusals_block() {
         }
         let alarms = setup.writer.alarms();
         assert_eq!(alarms[0].cause, "refusal_unproven");
-        assert!(alarms[0].blocks && alarms[0].remedy.contains("reject.rate_max"), "{alarms:?}");
+        assert!(alarms[0].blocks && alarms[0].remedy.contains(remedy), "{alarms:?}");
         alone.load(Relaxed)
     };
     tokio::select! {

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::dialects::LimitScope;
-use crate::parsed_answer::AnswerSubject;
+use crate::parsed_answer::{AnswerSubject, BodyForm};
 use line_protocol::reader::{Value, read_line};
 
 const ADDRESSES: usize = 2;
@@ -295,7 +295,9 @@ fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
     }
     for RefusedLine { line, why } in &refused {
         assert!(!ever_stored.contains(line), "seed {seed}: {line} was stored and refused");
-        let is_alone = history.iter().any(|sent| sent.indices == [*line] && is_refusal(sent));
+        let is_influx = |sent: &Sent| ParsedAnswer::of(&sent.answer).form == BodyForm::Influx;
+        let is_alone =
+            history.iter().any(|sent| sent.indices == [*line] && is_refusal(sent) && is_influx(sent));
         let is_allowed = accepts_unproven && is_alone;
         assert!(
             is_allowed || is_proven(&history, *line, &batch),
