@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
@@ -16,12 +16,29 @@ pub struct Signals {
     pub stop: Arc<AtomicBool>,
     pub again: Arc<AtomicBool>,
     notify: Arc<Notify>,
+    /// The runtime of the thread that handles the signals, if it is an own one.
+    _apart: Option<Runtime>,
 }
 
 impl Signals {
+    /// Handles signals from now on, in a thread of its own: also those that come before there is another runtime. A SIGHUP that comes
+    /// before the service listens for it has no effect, instead of ending the process.
+    pub fn listen_apart() -> io::Result<Self> {
+        let runtime =
+            Builder::new_multi_thread().worker_threads(1).thread_name("signals").enable_io().build()?;
+        let signals = Self::listen(&runtime)?;
+        {
+            let _runtime = runtime.enter();
+            // The handler stays when the stream is dropped.
+            drop(signal(SignalKind::hangup())?);
+        }
+        Ok(Self { _apart: Some(runtime), ..signals })
+    }
+
     /// Handles signals from now on, in a task of `runtime`.
     pub fn listen(runtime: &Runtime) -> io::Result<Self> {
-        let signals = Self { stop: Arc::default(), again: Arc::default(), notify: Arc::default() };
+        let signals =
+            Self { stop: Arc::default(), again: Arc::default(), notify: Arc::default(), _apart: None };
         let _runtime = runtime.enter();
         let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let (stop, again) = (Arc::clone(&signals.stop), Arc::clone(&signals.again));

@@ -6,6 +6,7 @@ use crate::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use crate::signals::Signals;
 use crate::systemd;
 use configuration::Config;
+use engine::consumer::THREADS_REMEDY;
 use engine::telemetry::summary;
 use influx::LogObserver;
 use kafka::GroupProtocol;
@@ -35,10 +36,18 @@ pub fn run(named: Option<&Path>, until_end: bool) -> ExitCode {
         return ExitCode::from(WRONG);
     }
     end_process_on_panic();
+    // Before the first message, to which someone may react with a signal.
+    let signals = match Signals::listen_apart() {
+        Ok(signals) => signals,
+        Err(error) => {
+            eprintln!("signals can't be handled: {error}; {THREADS_REMEDY}");
+            return ExitCode::from(FAILED);
+        }
+    };
     info!(version = env!("CARGO_PKG_VERSION"), config = %path.display(), "kafka-influx-bridge starts");
     let options = PipelineOptions { until_end, ..PipelineOptions::default() };
     let started = Pipeline::start_with(&config, Arc::new(LogObserver), options);
-    let result = started.and_then(|pipeline| serve(pipeline, path, began));
+    let result = started.and_then(|pipeline| serve(pipeline, &signals, path, began));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -76,8 +85,12 @@ fn read(named: Option<&Path>) -> Result<(PathBuf, Config), String> {
 }
 
 /// Serves until a signal, or until the pipeline ends by itself; reloads on SIGHUP.
-fn serve(mut pipeline: Pipeline, path: PathBuf, began: Instant) -> Result<(), PipelineError> {
-    let signals = Signals::listen(pipeline.runtime())?;
+fn serve(
+    mut pipeline: Pipeline,
+    signals: &Signals,
+    path: PathBuf,
+    began: Instant,
+) -> Result<(), PipelineError> {
     let mut reloads = Reloads::listen(&pipeline, path, &signals.stop)?;
     systemd::notify_ready();
     while !signals.stop_requested() && !pipeline.is_finished() {
