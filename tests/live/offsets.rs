@@ -179,6 +179,8 @@ fn a_blocked_topic_that_is_created_again_resumes_at_its_beginning() {
     kafka.produce(&topic, numbers("old", 0..1_000, 1));
     kafka.produce(&topic, (0..3_000).map(|i| Produced::new(format!("not json {i}")).to(0)));
     bridge.wait_for_log(&["topic blocked", "reject_rate"], PATIENCE);
+    // The topic's id is asked for shortly after the assignment.
+    std::thread::sleep(Duration::from_secs(3));
 
     recreate(&live, &topic, 0..6_000);
     bridge.wait_for_log(&RECREATED, PATIENCE);

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 /// Interval of requests, the same as of librdkafka's metadata. Offsets committed meanwhile are corrected afterwards.
 const REQUEST_EVERY: Duration = Duration::from_secs(5);
-/// Interval of checks for an assignment, while there is none.
-const ASSIGNED_EVERY: Duration = Duration::from_millis(500);
+/// Interval of checks for an assignment, while there is none: a topic that is recreated before its id is known is not recognized.
+const ASSIGNED_EVERY: Duration = Duration::from_millis(100);
 
 /// Time limit of a request for ids at a revocation, for which the other members and a stop wait.
 const REVOKED_MAX: Duration = Duration::from_millis(500);
