@@ -108,9 +108,7 @@ fn check_connect_lists_the_databases_of_influxdb_3_and_creates_none() {
     let cluster = Cluster::with_topic("t", 1);
     let f = |name: &str, influx: &str, want: &[&str]| {
         let setup = Setup::new(name, &cluster.address(), "['t']", &sink.receiver.url());
-        let file = setup.folder.join("bridge.toml");
-        let config = std::fs::read_to_string(&file).unwrap();
-        std::fs::write(&file, config.replace("org = 'test'\nbucket = 'main'", influx)).unwrap();
+        write_to(&setup, influx);
         let output = setup.run(&["check", "--connect"]);
         let shown = text(&output.stdout);
         assert_eq!(output.status.code(), Some(0), "{shown}{}", text(&output.stderr));
@@ -129,6 +127,13 @@ fn check_connect_lists_the_databases_of_influxdb_3_and_creates_none() {
     f("v3-as-v1", "api = 'v1'\ndatabase = 'metrcs'", &[near, api]);
     f("v3-as-v2", "org = 'o'\nbucket = 'metrcs'", &[near, api]);
     assert_eq!(sink.requests(), 0);
+}
+
+/// Replaces the destination in the configuration by these keys of `[influx]`.
+fn write_to(setup: &Setup, influx: &str) {
+    let file = setup.folder.join("bridge.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, config.replace("org = 'test'\nbucket = 'main'", influx)).unwrap();
 }
 
 /// An HTTP server with one response for all requests.
@@ -181,9 +186,7 @@ fn check_connect_warns_where_it_cannot_know_the_server() {
     let f = |name: &str, influx: &str, answer: &'static str, want: &str| {
         let url = responding(answer);
         let setup = Setup::new(name, &cluster.address(), "['t']", &url);
-        let file = setup.folder.join("bridge.toml");
-        let config = std::fs::read_to_string(&file).unwrap();
-        std::fs::write(&file, config.replace("org = 'test'\nbucket = 'main'", influx)).unwrap();
+        write_to(&setup, influx);
         let shown = text(&setup.run(&["check", "--connect"]).stdout);
         let of_server: Vec<&str> = shown.lines().filter(|line| line.contains(&url)).collect();
         assert!(

@@ -331,8 +331,15 @@ mod command {
         let case = root().join("tests/migrate/telegraf/telegraf-json-doc/telegraf.conf");
         fs::copy(case, folder.0.join("telegraf.conf")).unwrap();
         let records = root().join("examples/telegraf-json-doc/records.jsonl");
-        let binary = env!("CARGO_BIN_EXE_kafka-influx-bridge");
-        let output = Command::new(binary)
+        let output = diff_without_telegraf(&folder, &records);
+        let shown = text(&output.stdout);
+        assert!(shown.starts_with("my_json,my_tag_1=foo a=5,b_c=6,b_my_field=\"description\"\n"), "{shown}");
+        assert!(text(&output.stderr).contains("install Telegraf, or name the program in TELEGRAF"));
+    }
+
+    /// Runs `--diff` of the folder's telegraf.conf with these records, where no Telegraf is installed.
+    fn diff_without_telegraf(folder: &Folder, records: &Path) -> Output {
+        let output = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"))
             .args(["migrate", "telegraf.conf", "--diff", records.to_str().unwrap()])
             .env_remove("TELEGRAF")
             .env("PATH", "")
@@ -340,9 +347,7 @@ mod command {
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-        let shown = text(&output.stdout);
-        assert!(shown.starts_with("my_json,my_tag_1=foo a=5,b_c=6,b_my_field=\"description\"\n"), "{shown}");
-        assert!(text(&output.stderr).contains("install Telegraf, or name the program in TELEGRAF"));
+        output
     }
 
     /// The standard output of `--diff` without Telegraf.
@@ -352,15 +357,7 @@ mod command {
         );
         fs::write(folder.0.join("telegraf.conf"), conf).unwrap();
         fs::write(folder.0.join("records"), records).unwrap();
-        let output = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"))
-            .args(["migrate", "telegraf.conf", "--diff", "records"])
-            .env_remove("TELEGRAF")
-            .env("PATH", "")
-            .current_dir(&folder.0)
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-        text(&output.stdout)
+        text(&diff_without_telegraf(folder, Path::new("records")).stdout)
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Committed offsets that no longer exist in Kafka.
 
 use crate::support::config::v2;
-use crate::support::{Bridge, Config, Influx, Live, PATIENCE, Produced, measured, wait_for};
+use crate::support::{Bridge, Config, Influx, Kafka, Live, PATIENCE, Produced, measured, wait_for};
 use std::time::{Duration, Instant};
 
 const MAPPING: &str = "measurement = 'm'\ntag_keys = ['of']";
@@ -94,6 +94,30 @@ fn a_topic_that_is_created_again_and_outgrows_the_old_one_is_read_from_its_begin
 /// The log line of a topic that is recognized by its id.
 const RECREATED: [&str; 1] = ["deleted and created again while it was read"];
 
+/// A bridge that reads a topic with one partition and 1,000 old records.
+struct Reading {
+    kafka: Kafka,
+    influx: Influx,
+    topic: String,
+    bucket: String,
+    config: String,
+    bridge: Bridge,
+}
+
+impl Reading {
+    /// `kafka_more`: more keys of `[kafka]`.
+    fn start(live: &Live, name: &str, kafka_more: &str) -> Self {
+        let (kafka, influx) = (live.kafka(), live.influx2());
+        let topic = kafka.create_topic(live.name(name), 1, 1);
+        let bucket = influx.create_bucket(live.name(name));
+        let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING);
+        let config = config.kafka_more(kafka_more).text();
+        let bridge = Bridge::start(&config, &[]);
+        kafka.produce(&topic, numbers("old", 0..1_000, 1));
+        Self { kafka, influx, topic, bucket, config, bridge }
+    }
+}
+
 /// Recreates a topic with one partition, and produces these new records, by a producer that did not cache the old topic's metadata.
 fn recreate(live: &Live, topic: &str, new: std::ops::Range<u64>) {
     live.kafka().delete_topic(topic);
@@ -105,12 +129,7 @@ fn recreate(live: &Live, topic: &str, new: std::ops::Range<u64>) {
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_topic_that_is_created_again_and_stays_empty_keeps_its_first_offset_committed() {
     let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("empty"), 1, 1);
-    let bucket = influx.create_bucket(live.name("empty"));
-    let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
-    let bridge = Bridge::start(&config, &[]);
-    kafka.produce(&topic, numbers("old", 0..1_000, 1));
+    let Reading { kafka, influx, topic, bucket, config, bridge } = Reading::start(&live, "empty", "");
     let group = kafka.group(&topic);
     group.wait_until_settled(&topic, 1, PATIENCE);
 
@@ -147,13 +166,7 @@ fn a_revocation_because_a_topic_was_created_again_commits_no_offset_of_the_old_o
 
 /// Stops the bridge before it learns the new topic's id by itself, and starts it again.
 fn stopped_after_recreation(live: &Live, kafka_more: &str, wait: impl Fn(&Bridge)) {
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("stop"), 1, 1);
-    let bucket = influx.create_bucket(live.name("stop"));
-    let config =
-        Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).kafka_more(kafka_more).text();
-    let bridge = Bridge::start(&config, &[]);
-    kafka.produce(&topic, numbers("old", 0..1_000, 1));
+    let Reading { kafka, influx, topic, bucket, config, bridge } = Reading::start(live, "stop", kafka_more);
     let group = kafka.group(&topic);
     group.wait_until_settled(&topic, 1, PATIENCE);
     // The bridge requests the ids every 5 s.
@@ -171,12 +184,7 @@ fn stopped_after_recreation(live: &Live, kafka_more: &str, wait: impl Fn(&Bridge
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_blocked_topic_that_is_created_again_resumes_at_its_beginning() {
     let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("blocked"), 1, 1);
-    let bucket = influx.create_bucket(live.name("blocked"));
-    let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
-    let bridge = Bridge::start(&config, &[]);
-    kafka.produce(&topic, numbers("old", 0..1_000, 1));
+    let Reading { kafka, influx, topic, bucket, config, bridge } = Reading::start(&live, "blocked", "");
     kafka.produce(&topic, (0..3_000).map(|i| Produced::new(format!("not json {i}")).to(0)));
     bridge.wait_for_log(&["topic blocked", "reject_rate"], PATIENCE);
     // The topic's id is asked for shortly after the assignment.
@@ -195,12 +203,7 @@ fn a_blocked_topic_that_is_created_again_resumes_at_its_beginning() {
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_reload_after_a_topic_was_created_again_during_an_outage_skips_nothing() {
     let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("outage"), 1, 1);
-    let bucket = influx.create_bucket(live.name("outage"));
-    let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
-    let bridge = Bridge::start(&config, &[]);
-    kafka.produce(&topic, numbers("old", 0..1_000, 1));
+    let Reading { kafka, influx, topic, bucket, config, bridge } = Reading::start(&live, "outage", "");
     let group = kafka.group(&topic);
     group.wait_until_settled(&topic, 1, PATIENCE);
 

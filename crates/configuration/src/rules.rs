@@ -181,7 +181,7 @@ fn header_tags(section: Section<'_>) -> Vec<String> {
     texts.into_iter().map(|text| text.value).collect()
 }
 
-/// What belongs into a key whose value is a table of strings.
+/// Describes, with an example, the table of strings that a key takes.
 fn table_example(key: &str) -> &'static str {
     match key {
         "tags" => "a table such as { region = \"seoul\" } (keys of the record belong in `tag_keys`)",

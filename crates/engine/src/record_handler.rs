@@ -53,7 +53,7 @@ struct RoutedRecord<'a> {
     now: Instant,
 }
 
-/// What the topic's limiter decides about a mapped record.
+/// The decision of the topic's limiter about a mapped record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     /// It goes on, with points or without.

@@ -131,9 +131,7 @@ impl Address {
     /// Records that the server did not say who it is. It is asked again after the address has failed.
     pub(crate) fn keep_server(&self) {
         let mut known = lock(&self.server);
-        let server = Some(known.server.unwrap_or_default());
-        *known = KnownServer { server, ..*known };
-        known.is_stale = false;
+        (known.server, known.is_stale) = (Some(known.server.unwrap_or_default()), false);
     }
 
     /// Records that the address failed.

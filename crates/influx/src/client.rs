@@ -54,7 +54,7 @@ pub(crate) enum ConnectionUse {
 /// Reads the credential from its source again; `None` if it has no source that can change.
 pub type CredentialSource = Box<dyn Fn() -> Option<Credential> + Send + Sync>;
 
-/// What a check of credential and destination has shown. No point was written.
+/// The result of a check of credential and destination. No point was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probed {
     /// The server takes writes.

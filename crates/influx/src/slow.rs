@@ -46,7 +46,7 @@ pub struct SearchWatch {
     due: Option<Instant>,
 }
 
-/// What a search has found so far.
+/// The results of a search so far.
 #[derive(Clone, Copy, Debug)]
 pub struct SearchProgress {
     pub lines: usize,

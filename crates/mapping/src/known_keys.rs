@@ -34,7 +34,7 @@ pub struct KnownKeysReader<'m, 'a> {
     pub generation: u64,
 }
 
-/// What the reader has found beside [`LineValues`].
+/// The reader's findings beside [`LineValues`].
 struct Found<'k> {
     tags: &'k mut Vec<KeyId>,
     /// The field with the longest key, and the key's length.

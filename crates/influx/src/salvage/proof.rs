@@ -3,7 +3,7 @@
 use super::suspects::fits_line;
 use crate::dialects::{FAMILIES, LineCause, ServerLimit, Trace};
 use crate::parsed_answer::{AnswerSubject, ParsedAnswer, RefusalCause, line_subject, quotes};
-use line_protocol::reader::{Value, read_line, read_v2_line};
+use line_protocol::reader::{Point, Value, read_line, read_v2_line};
 
 /// Conclusion from the answer to a request of one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,25 +80,25 @@ pub fn named_type(why: &str, before: &str, types: &[(&'static str, &'static str)
 
 /// Whether the line has a tag or field of this name and type.
 fn has_column(line: &[u8], name: &str, kind: &str) -> bool {
-    let is_named = |other: &str| plain(other) == plain(name);
-    match read_v2_line(line) {
-        Ok(point) => {
-            point.tags.iter().any(|(tag, _)| kind == "tag" && is_named(tag))
-                || point.fields.iter().any(|(field, value)| kind == value.type_name() && is_named(field))
-        }
-        // The server reads some lines that the reader does not.
-        Err(_) => plain(&String::from_utf8_lossy(line)).contains(&plain(name)),
-    }
+    names_one(line, name, |point, is_named| {
+        point.tags.iter().any(|(tag, _)| kind == "tag" && is_named(tag))
+            || point.fields.iter().any(|(field, value)| kind == value.type_name() && is_named(field))
+    })
 }
 
 /// Whether a measurement, tag or field of the line has this name.
 fn has_name(line: &[u8], name: &str) -> bool {
-    let is_named = |other: &str| plain(other) == plain(name);
+    names_one(line, name, |point, is_named| {
+        is_named(&point.measurement)
+            || point.tags.iter().any(|(tag, _)| is_named(tag))
+            || point.fields.iter().any(|(field, _)| is_named(field))
+    })
+}
+
+/// Whether `finds` holds for the point of the line and a test for this name.
+fn names_one(line: &[u8], name: &str, finds: impl Fn(&Point, &dyn Fn(&str) -> bool) -> bool) -> bool {
     match read_v2_line(line) {
-        Ok(point) => {
-            let keys = point.tags.iter().map(|(key, _)| key).chain(point.fields.iter().map(|(key, _)| key));
-            is_named(&point.measurement) || keys.into_iter().any(|key| is_named(key))
-        }
+        Ok(point) => finds(&point, &|other| plain(other) == plain(name)),
         // The server reads some lines that the reader does not.
         Err(_) => plain(&String::from_utf8_lossy(line)).contains(&plain(name)),
     }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// Longest text of lines for each byte of a record, as in the default configuration.
 const LINES_BYTES: usize = 14;
 
-/// What a record becomes. Elements whose lines would be longer than a batch reject the record.
+/// The result of mapping a record. Elements whose lines would be longer than a batch reject the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Becomes {
     /// Lines, or nothing: each element is settled by itself.

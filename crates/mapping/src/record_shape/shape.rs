@@ -43,7 +43,7 @@ pub struct Slot {
     pub tag: usize,
 }
 
-/// What the scalar of a known key becomes.
+/// The part of the point that the scalar of a known key becomes.
 #[derive(Debug)]
 pub struct PlannedScalar<'s> {
     pub node: NodeId,

@@ -92,7 +92,7 @@ pub(crate) struct Reshaper {
     condition: Condition,
 }
 
-/// What `where` needs of a document.
+/// The parts of a document that `where` needs.
 #[derive(Debug, Default)]
 struct Condition {
     /// The document, if `where` looks at it.
