@@ -1,6 +1,6 @@
 //! Maps records of line protocol: copies a line that stays as it is, and takes any other line apart to write it anew.
 
-use super::pass::Pass;
+use super::pass::{MapCall, Pass};
 use super::{Mapper, end_line};
 use crate::TimeError;
 use crate::decode::push_lossy;
@@ -10,11 +10,8 @@ use crate::element::{Place, Positioned};
 use crate::interned_keys::KeyId;
 use crate::key_tree::NodeId;
 use crate::line::LineContext;
-use crate::mapped::Mapped;
 use crate::rejection::Rejection;
 use crate::scalar::{Kind, Scalar, Texts};
-use base::record::Record;
-use line_protocol::LineBuffer;
 use line_protocol::encode::{TIME_MAX, TIME_MIN};
 use line_protocol::input::{
     Found, PlainLine, PlainReader, RawLine, RawTag, RawValue, push_portable, push_unescaped,
@@ -133,15 +130,9 @@ impl Position {
 
 impl Mapper {
     /// Maps a record of line protocol. A bad line is rejected alone.
-    pub(super) fn map_influx(
-        &mut self,
-        value: &[u8],
-        record: &Record<'_>,
-        lines: &mut LineBuffer,
-        mapped: &mut Mapped,
-    ) -> Result<(), Rejection> {
+    pub(super) fn map_influx(&mut self, value: &[u8], call: MapCall<'_, '_>) -> Result<(), Rejection> {
         let texts = Texts { record: value, element: &[], values: &[], outside: &[] };
-        let mut pass = self.pass(record, texts, lines, mapped);
+        let mut pass = self.pass(call, texts);
         // Moved out of `self`, which is borrowed mutably while the lines are read.
         let mut work = std::mem::take(&mut self.work.influx);
         let result = self.map_influx_lines(&mut work, &mut pass);
@@ -506,7 +497,8 @@ mod tests {
     use crate::{
         DistinctTimes, FirstDrop, Format, Globs, Precision, RecordLimits, Rename, Rules, Template, TimeRange,
     };
-    use base::record::RecordTime;
+    use base::record::{Record, RecordTime};
+    use line_protocol::LineBuffer;
     use std::sync::Arc;
 
     const KAFKA_NS: i64 = 1_700_000_000_123_000_000;

@@ -30,7 +30,7 @@ use base::record::Record;
 use influx::InfluxWork;
 pub use influx::is_line_protocol;
 use line_protocol::LineBuffer;
-use pass::Pass;
+use pass::{MapCall, Pass};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -189,7 +189,7 @@ impl Mapper {
         let mut mapped = Mapped::default();
         // A tombstone only marks a key as deleted. It is filtered, not rejected.
         let whole = match record.value {
-            Some(value) => self.map_value(value, record, lines, &mut mapped),
+            Some(value) => self.map_value(value, MapCall { record, lines, mapped: &mut mapped }),
             None => Ok(()),
         };
         let rejected = whole.is_err() || (self.rules.strict && mapped.has_rejected());
@@ -250,48 +250,36 @@ impl Mapper {
         self.topic_parts = TopicParts::new(&self.rules, &self.topic, &sources, tags, fields);
     }
 
-    fn map_value(
-        &mut self,
-        value: &[u8],
-        record: &Record<'_>,
-        lines: &mut LineBuffer,
-        mapped: &mut Mapped,
-    ) -> Result<(), Rejection> {
+    fn map_value(&mut self, value: &[u8], call: MapCall<'_, '_>) -> Result<(), Rejection> {
         let (bytes, bytes_max) = (value.len(), self.limits.record_bytes_max);
         if bytes > bytes_max {
             return Err(Rejection::TooLarge { bytes, bytes_max });
         }
         let Rules { compression, format, .. } = *self.rules;
         if !compression.may_unpack(format, value) {
-            return self.map_unpacked(value, record, lines, mapped);
+            return self.map_unpacked(value, call);
         }
         // Moved out of `self`, which is borrowed mutably while the value is read.
         let mut unpacked = std::mem::take(&mut self.work.unpacked);
         let result = unpacked
             .read(compression, format, value, bytes_max)
-            .and_then(|unpacked| self.map_unpacked(unpacked.unwrap_or(value), record, lines, mapped));
+            .and_then(|unpacked| self.map_unpacked(unpacked.unwrap_or(value), call));
         self.work.unpacked = unpacked;
         result
     }
 
-    fn map_unpacked(
-        &mut self,
-        value: &[u8],
-        record: &Record<'_>,
-        lines: &mut LineBuffer,
-        mapped: &mut Mapped,
-    ) -> Result<(), Rejection> {
+    fn map_unpacked(&mut self, value: &[u8], call: MapCall<'_, '_>) -> Result<(), Rejection> {
         let format = self.rules.format;
         if format == Format::Influx {
             if let Some(Frame { schema, .. }) = Frame::of(value) {
                 return Err(Rejection::Framed { schema, format: format.name() });
             }
-            return self.map_influx(value, record, lines, mapped);
+            return self.map_influx(value, call);
         }
         if format.is_json() {
             // Serializers of JSON Schema write the frame. The text behind it needs no schema.
             let value = Frame::of(value).map_or(value, |frame| frame.content);
-            let result = self.map_json(value, None, record, lines, mapped);
+            let result = self.map_json(value, None, call);
             return result.map_err(|rejection| rejection.with_excerpt(value, format));
         }
         // Moved out of `self`, which is borrowed mutably while the text is read.
@@ -303,7 +291,7 @@ impl Mapper {
             .map_err(|rejection| rejection.with_excerpt(value, format));
         let result = read.and_then(|()| {
             self.report_dropped(&reader.json);
-            self.map_json(&reader.json.bytes, Some(&reader.json), record, lines, mapped)
+            self.map_json(&reader.json.bytes, Some(&reader.json), call)
         });
         // The memory is freed now, because the topic may have no further record.
         reader.clear();
@@ -316,9 +304,7 @@ impl Mapper {
         &mut self,
         value: &[u8],
         json: Option<&JsonText>,
-        record: &Record<'_>,
-        lines: &mut LineBuffer,
-        mapped: &mut Mapped,
+        call: MapCall<'_, '_>,
     ) -> Result<(), Rejection> {
         let value = if self.rules.format == Format::JsonLines { without_nul(value) } else { value };
         let mut scanner = Scanner::new(value);
@@ -326,7 +312,7 @@ impl Mapper {
             return Err(Rejection::Empty);
         }
         if self.rules.parse_json.is_empty() {
-            return self.map_text(scanner, json, None, record, lines, mapped);
+            return self.map_text(scanner, json, None, call);
         }
         let source = TextRef {
             bytes: value,
@@ -342,21 +328,16 @@ impl Mapper {
         } else {
             parsed.read_value(&self.rules.parse_json, source, &mut self.losses)
         };
-        let result = result.map_err(Rejection::from).and_then(|()| {
-            self.map_text(Scanner::new(&parsed.bytes), json, Some(&parsed), record, lines, mapped)
-        });
+        let result = result
+            .map_err(Rejection::from)
+            .and_then(|()| self.map_text(Scanner::new(&parsed.bytes), json, Some(&parsed), call));
         self.work.parsed = parsed;
         result
     }
 
     /// A pass before the first element of a record.
-    fn pass<'p, 'r>(
-        &self,
-        record: &'p Record<'r>,
-        texts: Texts<'p>,
-        lines: &'p mut LineBuffer,
-        mapped: &'p mut Mapped,
-    ) -> Pass<'p, 'r> {
+    fn pass<'p, 'r>(&self, call: MapCall<'p, 'r>, texts: Texts<'p>) -> Pass<'p, 'r> {
+        let MapCall { record, lines, mapped } = call;
         let bytes_before = lines.bytes();
         Pass {
             record,
@@ -381,9 +362,7 @@ impl Mapper {
         mut scanner: Scanner<'_>,
         json: Option<&JsonText>,
         parsed: Option<&ParsedJson>,
-        record: &Record<'_>,
-        lines: &mut LineBuffer,
-        mapped: &mut Mapped,
+        call: MapCall<'_, '_>,
     ) -> Result<(), Rejection> {
         // Held here, since the mapper is borrowed mutably while the text is read.
         let rules = (!self.rules.values.is_empty()).then(|| Arc::clone(&self.rules));
@@ -391,8 +370,8 @@ impl Mapper {
         let texts = Texts { record: scanner.bytes(), element: b"", values, outside: b"" };
         let own = json.map(|json| json.timestamps.as_slice());
         let timestamps = parsed.map(|parsed| parsed.timestamps.as_slice()).or(own).unwrap_or_default();
-        let mut pass = Pass { timestamps, json, parsed, ..self.pass(record, texts, lines, mapped) };
-        self.outside.begin_record(record.key);
+        let mut pass = Pass { timestamps, json, parsed, ..self.pass(call, texts) };
+        self.outside.begin_record(pass.record.key);
         self.work.reshaper.begin_record();
         if self.rules.format.has_lines() {
             return self.map_lines(&scanner, &mut pass);

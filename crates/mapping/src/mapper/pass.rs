@@ -11,6 +11,13 @@ use crate::scalar::{Scalar, Texts};
 use base::record::Record;
 use line_protocol::LineBuffer;
 
+/// The record of one call of [`super::Mapper::map`], and where its lines and its rejections go.
+pub(super) struct MapCall<'p, 'r> {
+    pub record: &'p Record<'r>,
+    pub lines: &'p mut LineBuffer,
+    pub mapped: &'p mut Mapped,
+}
+
 /// One record on its way through the mapper.
 pub(super) struct Pass<'p, 'r> {
     pub record: &'p Record<'r>,
