@@ -1,6 +1,7 @@
 //! Delivery failures of a producer that fills topics for a test or a measurement.
 
 use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +16,12 @@ impl Failures {
     }
 }
 
-impl ClientContext for Failures {}
+impl ClientContext for Failures {
+    /// A failed test shows what its producer met.
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
+        eprintln!("the test's producer: {facility} {message}");
+    }
+}
 
 impl ProducerContext for Failures {
     type DeliveryOpaque = ();

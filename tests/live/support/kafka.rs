@@ -75,6 +75,8 @@ impl Kafka {
         config.set("enable.idempotence", "true");
         // Metadata of an added partition is refreshed soon.
         config.set("topic.metadata.refresh.interval.ms", "500");
+        // A request that a stopped broker never answers is sent again well within a test's patience; librdkafka's default is as long.
+        config.set("socket.timeout.ms", "10000").set("request.timeout.ms", "10000");
         let producer = config.create_with_context(Failures::default()).unwrap();
         Self { brokers: brokers.to_owned(), producer }
     }
@@ -192,7 +194,8 @@ impl Kafka {
         for record in records {
             self.send(topic, &record);
         }
-        self.producer.flush(PATIENCE).unwrap();
+        let flushed = self.producer.flush(PATIENCE);
+        assert!(flushed.is_ok(), "{flushed:?}, {} records are not acknowledged", self.producer.in_flight_count());
         assert_eq!(self.producer.context().count(), 0, "records that Kafka did not take");
     }
 
