@@ -191,8 +191,7 @@ impl Routes {
         {
             return route;
         }
-        let at = TopicPartition { topic: place.topic.to_owned(), partition: place.partition };
-        let route = self.assigned.get(&at).copied();
+        let route = self.assigned.get(&place.to_owned()).copied();
         self.last = Some((place.topic_handle, place.partition, route));
         route
     }

@@ -207,15 +207,14 @@ impl RecordHandler {
         now: Instant,
     ) {
         if let Some(offset) = offset.filter(|_| self.routes.find(place).is_some()) {
-            let at = TopicPartition { topic: place.topic.to_owned(), partition: place.partition };
-            self.failed.push((at, NextOffset::at(offset)));
+            self.failed.push((place.to_owned(), NextOffset::at(offset)));
         }
         Counters::add(&self.counters.fetch_errors, 1);
         if code == RDKafkaErrorCode::TopicAuthorizationFailed {
             // An alarm reports a denied topic, so the log does not.
-            self.denied.push((place.topic.to_owned(), text));
+            self.denied.push(((place.topic)().to_owned(), text));
         } else {
-            self.reporter.kafka_error(place.topic, place.partition, code, &text, now);
+            self.reporter.kafka_error((place.topic)(), place.partition, code, &text, now);
         }
     }
 

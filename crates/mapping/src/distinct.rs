@@ -58,6 +58,8 @@ fn fill(ns: i64, room: i64, precision: TimePrecision, origin: Origin<'_>) -> i64
     let below = |unit: i64| ns.saturating_sub(ns.rem_euclid(unit));
     let filled = match (room, unit) {
         (..=1, 1) => return ns,
+        // Kafka's timestamps and the usual precision: the compiler divides by constants.
+        (NS_PER_MS, 1) => below(NS_PER_MS).saturating_add(digits(origin)),
         (room, unit) if room > unit => below(room).saturating_add(digits(origin) % (room / unit) * unit),
         (_, unit) => below(unit),
     };

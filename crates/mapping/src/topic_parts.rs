@@ -29,6 +29,8 @@ pub struct TopicParts {
     /// Index of the name in the outside values.
     pub name: Option<usize>,
     pub time: Option<TimeInput>,
+    /// The Kafka metadata that each line reads.
+    kafka_texts: Vec<KafkaText>,
 }
 
 /// The values from which the time of a point is read.
@@ -161,7 +163,7 @@ impl TopicParts {
         });
         let copied: Vec<_> = last_of_each(copied).into_iter().map(|(_, field)| field).collect();
         let offset_field = rules.offset_field.as_deref().and_then(|key| fields.intern(key));
-        Self {
+        let mut parts = Self {
             measurement: Measurement::new(rules, topic, sources),
             topic: written_measurement(topic.as_bytes()),
             from_kafka,
@@ -171,7 +173,10 @@ impl TopicParts {
             fields: copied,
             name: rules.name_key.as_ref().and_then(outside),
             time: rules.time.as_ref().map(|time| TimeInput::new(time, rules, topic, sources)),
-        }
+            kafka_texts: Vec::new(),
+        };
+        parts.kafka_texts = parts.list_kafka_texts();
+        parts
     }
 }
 
@@ -262,6 +267,10 @@ impl TopicParts {
 
     /// How many bytes and headers of a Kafka record are read for each line.
     pub fn kafka_bytes(&self, record: &Record<'_>) -> usize {
+        self.kafka_texts.iter().map(|text| text.bytes(record)).sum()
+    }
+
+    fn list_kafka_texts(&self) -> Vec<KafkaText> {
         let tags = self.from_kafka.iter().filter_map(|(_, tag)| match tag {
             KafkaTag::Topic(_) => None,
             KafkaTag::Text(text) => Some(text),
@@ -283,7 +292,7 @@ impl TopicParts {
             RecordPart::Kafka(text) => Some(text),
             RecordPart::Text(_) | RecordPart::Value(_) => None,
         });
-        tags.chain(texts).map(|text| text.bytes(record)).sum()
+        tags.chain(texts).cloned().collect()
     }
 
     /// Whether nothing is added to a line.

@@ -111,8 +111,7 @@ fn count_by(
     probes_max: usize,
 ) -> Option<Collisions> {
     let mut found = Collisions::default();
-    // At most half full, so that probing is short. Freed after this call, because there may be many lanes.
-    let mut table = Table { lines, entries: vec![0; (lines.lines() * 2).next_power_of_two()], probes: 0 };
+    let mut table = Table::new(lines);
     for line in 0..lines.lines() {
         let Some(point) = lines.line(line).and_then(Point::of) else { continue };
         if let Some(earlier) = table.enter(&point, hash(&point), line)
@@ -142,29 +141,41 @@ fn count_by(
 /// Hash table of the lines so far, with open addressing.
 struct Table<'l> {
     lines: &'l LineBuffer,
-    /// A line's index plus one; 0: free.
-    entries: Vec<u32>,
+    /// Seven bits of the hash of the line in each place, and a bit that is set; 0: free. Most other lines differ in them, so that their
+    /// text, which is mostly not in the processor's cache, is not compared.
+    marks: Vec<u8>,
+    /// The index of the line in each place.
+    places: Vec<u32>,
     probes: usize,
 }
 
-impl Table<'_> {
+impl<'l> Table<'l> {
+    fn new(lines: &'l LineBuffer) -> Self {
+        // At most half full, so that probing is short. Freed after the count, because there may be many lanes.
+        let places = (lines.lines() * 2).next_power_of_two();
+        Self { lines, marks: vec![0; places], places: vec![0; places], probes: 0 }
+    }
+
     /// Enters a line. Returns the earlier line with the same series and time, if there is one.
     fn enter(&mut self, point: &Point<'_>, hash: u64, line: usize) -> Option<usize> {
-        let mask = self.entries.len().checked_sub(1)?;
-        let mut slot = hash as usize & mask;
+        let last = self.marks.len().checked_sub(1)?;
+        let (mark, mut place) = ((hash >> 57) as u8 | 0x80, hash as usize & last);
         loop {
             self.probes += 1;
-            let entry = self.entries.get_mut(slot)?;
-            let Some(earlier) = entry.checked_sub(1) else {
+            let (entered, earlier) = (self.marks.get_mut(place)?, self.places.get_mut(place)?);
+            if *entered == 0 {
                 // Batches have far fewer than 2^32 lines: `memory_max` bounds them.
-                *entry = line as u32 + 1;
+                (*entered, *earlier) = (mark, line as u32);
                 return None;
-            };
-            let other = self.lines.line(earlier as usize).and_then(Point::of);
-            if other.is_some_and(|other| other.time == point.time && other.series() == point.series()) {
-                return Some(earlier as usize);
             }
-            slot = (slot + 1) & mask;
+            if *entered == mark {
+                let earlier = *earlier as usize;
+                let other = self.lines.line(earlier).and_then(Point::of);
+                if other.is_some_and(|other| other.time == point.time && other.series() == point.series()) {
+                    return Some(earlier);
+                }
+            }
+            place = (place + 1) & last;
         }
     }
 }

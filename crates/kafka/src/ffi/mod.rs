@@ -16,6 +16,7 @@ pub use configs::{TopicConfig, TopicConfigs};
 pub use groups::{GroupDescription, GroupMember, describe_group};
 pub use topic_ids::{TopicId, TopicIds};
 
+use base::TopicPartition;
 use base::record::{OwnedHeaders, Record, RecordTime};
 use rdkafka::bindings as c;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -128,12 +129,25 @@ pub enum Delivery<'a> {
 }
 
 /// Topic and partition of a record.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct PartitionRef<'a> {
-    pub topic: &'a str,
+    /// Reads the topic's name, which takes longer than to compare `topic_handle`.
+    pub topic: &'a dyn Fn() -> &'a str,
     pub partition: i32,
-    /// Equal for all records of one topic within one [`FetchedRecords::fill`], and cheaper to compare than the name.
+    /// Equal for all records of one topic within one [`FetchedRecords::fill`].
     pub topic_handle: usize,
+}
+
+impl PartitionRef<'_> {
+    pub fn to_owned(&self) -> TopicPartition {
+        TopicPartition { topic: (self.topic)().to_owned(), partition: self.partition }
+    }
+}
+
+impl fmt::Debug for PartitionRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_owned().fmt(f)
+    }
 }
 
 impl<C: ConsumerContext> FetchedRecords<C> {
@@ -172,8 +186,7 @@ impl<C: ConsumerContext> FetchedRecords<C> {
         self.messages.retain(|message| {
             // SAFETY: the pointer came from librdkafka. It is destroyed below or stays in `messages`, also if `goes` panics.
             let message = std::mem::ManuallyDrop::new(unsafe { Message::own(*message) });
-            let place = message.place();
-            let leaves = goes(place.topic, place.partition);
+            let leaves = goes(message.topic(), message.partition());
             if leaves {
                 drop(std::mem::ManuallyDrop::into_inner(message));
             }
@@ -188,7 +201,7 @@ impl<C: ConsumerContext> FetchedRecords<C> {
         // SAFETY: the pointer came from librdkafka and stays live in `messages`, whose owner alone destroys it.
         let message = std::mem::ManuallyDrop::new(unsafe { Message::own(message) });
         let headers = if headers_wanted { message.headers() } else { Vec::new() };
-        Some(read(message.delivery(&headers, &|| message.owned_headers())))
+        Some(read(message.delivery(&|| message.topic(), &headers, &|| message.owned_headers())))
     }
 }
 
@@ -216,29 +229,30 @@ impl Message {
         Self(message)
     }
 
-    fn place(&self) -> PartitionRef<'_> {
+    /// The name of the topic. Kafka's names are ASCII; an empty one matches no assigned partition, so that its records are not committed.
+    fn topic(&self) -> &str {
         // SAFETY: the message is live while `self` is, and `rkt` is a live topic with a C string for its name.
-        unsafe {
-            let message = &*self.0;
-            PartitionRef {
-                // Kafka's topic names are ASCII. An empty name matches no assigned partition, so that its records are not committed.
-                topic: CStr::from_ptr(c::rd_kafka_topic_name(message.rkt)).to_str().unwrap_or_default(),
-                partition: message.partition,
-                topic_handle: message.rkt as usize,
-            }
-        }
+        let name = unsafe { CStr::from_ptr(c::rd_kafka_topic_name((*self.0).rkt)) };
+        name.to_str().unwrap_or_default()
+    }
+
+    fn partition(&self) -> i32 {
+        // SAFETY: the message is live while `self` is.
+        unsafe { (*self.0).partition }
     }
 
     fn delivery<'a>(
         &'a self,
+        topic: &'a dyn Fn() -> &'a str,
         headers: &'a [(&'a str, &'a [u8])],
         owned_headers: &'a dyn Fn() -> OwnedHeaders,
     ) -> Delivery<'a> {
-        // SAFETY: the message is live while `self` is; `rkt` is a live topic with a C string for its name; `payload`
-        // and `key` are null or point to `len` and `key_len` bytes that live as long as the message.
+        // SAFETY: the message is live while `self` is; `payload` and `key` are null or point to `len` and `key_len` bytes that live as
+        // long as the message.
         unsafe {
             let message = &*self.0;
-            let place = self.place();
+            let place =
+                PartitionRef { topic, partition: message.partition, topic_handle: message.rkt as usize };
             if message.err != c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
                 let text = CStr::from_ptr(c::rd_kafka_message_errstr(self.0)).to_string_lossy().into_owned();
                 let code = RDKafkaErrorCode::from(message.err);

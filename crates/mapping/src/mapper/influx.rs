@@ -132,7 +132,7 @@ impl Mapper {
     /// Maps a record of line protocol. A bad line is rejected alone.
     pub(super) fn map_influx(&mut self, value: &[u8], call: MapCall<'_, '_>) -> Result<(), Rejection> {
         let texts = Texts { record: value, element: &[], values: &[], outside: &[] };
-        let mut pass = self.pass(call, texts);
+        let mut pass = self.pass(call, texts, None, None);
         // Moved out of `self`, which is borrowed mutably while the lines are read.
         let mut work = std::mem::take(&mut self.work.influx);
         let result = self.map_influx_lines(&mut work, &mut pass);

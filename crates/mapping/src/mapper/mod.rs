@@ -34,6 +34,9 @@ use pass::{MapCall, Pass};
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Most bytes of a small record and its lines, whose buffers stay below [`KEPT_BYTES_MAX`].
+const SMALL_BYTES: usize = 2 << 10;
+
 /// Maps the records of one topic. A mapper learns the topic's keys, so one mapper serves all records of a topic.
 #[derive(Debug)]
 pub struct Mapper {
@@ -196,7 +199,10 @@ impl Mapper {
         if let Err(rejection) = whole {
             mapped = Mapped::rejected_whole(rejection);
         }
-        let rejections: u64 = mapped.rejected_by_reason().map(|(_, count)| count).sum();
+        let rejections: u64 = match mapped.has_rejected() {
+            true => mapped.rejected_by_reason().map(|(_, count)| count).sum(),
+            false => 0,
+        };
         mapped.elements = (lines.lines() - mark.lines + mapped.filtered) as u64 + rejections;
         if rejected {
             lines.truncate(mark);
@@ -206,7 +212,7 @@ impl Mapper {
         if mapped.lines == 0 && mapped.filtered == 0 && !mapped.has_rejected() {
             mapped.filtered = 1;
         }
-        self.release();
+        self.release(record.value.map_or(0, <[u8]>::len) + lines.bytes().saturating_sub(mark.bytes));
         mapped
     }
 
@@ -223,10 +229,17 @@ impl Mapper {
         &self.shapes
     }
 
-    /// Frees the memory of a large record at once: the topic may have no further record that would reuse it.
-    fn release(&mut self) {
+    /// Frees the memory of a large record at once: the topic may have no further record that would reuse it. `bytes`: those of the record
+    /// and of its lines.
+    fn release(&mut self, bytes: usize) {
         if self.known.keys.is_full() {
             self.forget();
+        }
+        // Buffers grow by at most some tens of bytes for each byte of an element that stands in the record as it is.
+        let is_as_it_stands =
+            self.maps_whole_objects && (self.rules.format.is_json() || self.rules.format == Format::Influx);
+        if bytes <= SMALL_BYTES && is_as_it_stands && self.work.unpacked.bytes() == 0 {
+            return;
         }
         let bytes = self.work.bytes() + self.element.bytes() + self.outside.bytes() + self.known_keys.bytes();
         if bytes > KEPT_BYTES_MAX {
@@ -335,18 +348,25 @@ impl Mapper {
         result
     }
 
-    /// A pass before the first element of a record.
-    fn pass<'p, 'r>(&self, call: MapCall<'p, 'r>, texts: Texts<'p>) -> Pass<'p, 'r> {
+    /// A pass before the first element of a record. `json` and `parsed`: the record's text with its marks, where it has them.
+    fn pass<'p, 'r>(
+        &self,
+        call: MapCall<'p, 'r>,
+        texts: Texts<'p>,
+        json: Option<&'p JsonText>,
+        parsed: Option<&'p ParsedJson>,
+    ) -> Pass<'p, 'r> {
         let MapCall { record, lines, mapped } = call;
         let bytes_before = lines.bytes();
+        let own = json.map(|json| json.timestamps.as_slice());
         Pass {
             record,
             topic: self.topic_digits,
             texts,
-            timestamps: &[],
+            timestamps: parsed.map(|parsed| parsed.timestamps.as_slice()).or(own).unwrap_or_default(),
             element_timestamps: &[],
-            json: None,
-            parsed: None,
+            json,
+            parsed,
             lines,
             mapped,
             index: 0,
@@ -368,9 +388,7 @@ impl Mapper {
         let rules = (!self.rules.values.is_empty()).then(|| Arc::clone(&self.rules));
         let values = rules.as_ref().map_or(&b""[..], |rules| rules.values.json());
         let texts = Texts { record: scanner.bytes(), element: b"", values, outside: b"" };
-        let own = json.map(|json| json.timestamps.as_slice());
-        let timestamps = parsed.map(|parsed| parsed.timestamps.as_slice()).or(own).unwrap_or_default();
-        let mut pass = Pass { timestamps, json, parsed, ..self.pass(call, texts) };
+        let mut pass = self.pass(call, texts, json, parsed);
         self.outside.begin_record(pass.record.key);
         self.work.reshaper.begin_record();
         if self.rules.format.has_lines() {
