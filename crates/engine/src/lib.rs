@@ -43,6 +43,7 @@ mod lane_dead_letters;
 mod lane_tasks;
 pub mod offset_tracker;
 mod partition_routes;
+mod pending_seeks;
 mod ports;
 mod record_handler;
 mod record_log;

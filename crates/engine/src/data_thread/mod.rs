@@ -4,9 +4,9 @@
 //! DataThread -> Dispatcher: RecordHandler (record to lines) -> Lane (open batch) -> Outlet (write) -> FinishedBatch -> settle
 //! ```
 
-mod recreated;
 mod reload;
 mod resume;
+mod seek;
 
 pub use reload::{Reload, ReloadApplied, Request};
 
@@ -15,6 +15,7 @@ use crate::dispatcher::{Dispatcher, DispatcherSettings, Leftover, ReadMode, Sett
 use crate::lane_dead_letters::DeadLetterContext;
 use crate::lane_tasks::WritingLanes;
 use crate::offset_tracker::Unsettled;
+use crate::pending_seeks::{PendingSeeks, SeekTarget};
 use crate::reject_limiter::ProbeDelays;
 use crate::telemetry::{Counters, Heartbeat, UnsettledTimestampsWriter};
 use crate::topic_routing::Routing;
@@ -26,7 +27,6 @@ use kafka::{
 };
 use mapping::RecordLimits;
 use rdkafka::consumer::Consumer;
-use recreated::GoingBack;
 use reload::{Forwarding, PendingReload, parts_of};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -80,7 +80,7 @@ pub struct DataThread {
     /// Whether records are read again although their end was seen.
     reads_again: bool,
     forwarding: Forwarding,
-    going_back: GoingBack,
+    pending_seeks: PendingSeeks,
 }
 
 impl DataThread {
@@ -111,7 +111,7 @@ impl DataThread {
             next_resuming: Instant::now(),
             reads_again: false,
             forwarding: Forwarding::default(),
-            going_back: GoingBack::default(),
+            pending_seeks: PendingSeeks::default(),
         }
     }
 
@@ -121,12 +121,13 @@ impl DataThread {
             let now = Instant::now();
             self.heartbeat.record(now);
             self.handle_events(now);
-            self.go_back(now);
+            self.seek_back(now);
             self.handle_requests(now);
             let read_mode = self.read_mode();
             let stopping = read_mode == ReadMode::Nothing;
             let busy = self.dispatcher.turn(now, read_mode);
-            self.seek_back_failed();
+            self.report_denied(now);
+            self.reread_failed(now);
             self.store_offsets(now, stopping);
             self.resume_topics(now, read_mode);
             self.report_unsettled_times(now);
@@ -156,14 +157,16 @@ impl DataThread {
     }
 
     /// The mode of the next turn. A run until the end still reads the records that were fetched when the last end was seen. If one of
-    /// them waits for its schema, it is read again then, and so are all behind it.
+    /// them waits for its schema or for a seek, it is read again then, and so are all behind it.
     fn read_mode(&self) -> ReadMode {
         if self.stop.is_requested() {
             return ReadMode::Nothing;
         }
         let is_before_end = || self.reads_again && !self.consumer.context().is_at_end();
-        let is_finishing =
-            self.stop.is_finishing() && !self.dispatcher.waits_for_schema() && !is_before_end();
+        let is_finishing = self.stop.is_finishing()
+            && !self.dispatcher.waits_for_schema()
+            && self.pending_seeks.is_empty()
+            && !is_before_end();
         match (is_finishing, self.dispatcher.has_fetched()) {
             (false, _) if self.reload.is_some() => ReadMode::FetchedOnly,
             (false, _) => ReadMode::Fetch,
@@ -172,21 +175,16 @@ impl DataThread {
         }
     }
 
-    /// Seeks back to the offsets at which reading failed. librdkafka counts an error as a record that was read, and would continue behind
-    /// it after the next rebalance.
-    fn seek_back_failed(&mut self) {
+    /// Reads records again that could not be fetched. librdkafka counts an error as a record that was read, and would continue behind it after
+    /// the next rebalance.
+    fn reread_failed(&mut self, now: Instant) {
+        let failed = self.dispatcher.take_failed().into_iter();
+        self.pending_seeks.add(failed.map(|(at, offset)| (at, SeekTarget::Unsettled(offset))), now);
+    }
+
+    fn report_denied(&mut self, now: Instant) {
         for (topic, text) in self.dispatcher.take_denied() {
-            self.consumer.context().alarms().fetch_denied(&topic, &text, Instant::now());
-        }
-        let failed = self.dispatcher.take_failed();
-        if failed.is_empty() {
-            return;
-        }
-        // Until the seek, librdkafka's statistics show the record as read, which may be the last one of a run until the end.
-        self.consumer.context().goes_back(failed.iter().map(|(at, _)| at));
-        self.reads_again = true;
-        if let Err(error) = self.consumer.seek_partitions(offsets_of(&failed), Duration::ZERO) {
-            warn!(%error, "reading can't go back to records that could not be fetched: restart the bridge before the next rebalance, which would skip them");
+            self.consumer.context().alarms().fetch_denied(&topic, &text, now);
         }
     }
 
@@ -194,9 +192,11 @@ impl DataThread {
         while let Ok(event) = self.events.try_recv() {
             match event {
                 GroupEvent::Recreated { beginnings } => {
-                    self.going_back.add(beginnings, now);
+                    let targets =
+                        beginnings.into_iter().map(|(at, first)| (at, SeekTarget::Beginning(first)));
+                    self.pending_seeks.add(targets, now);
                     // A revocation that follows must not find offsets from before.
-                    self.go_back(now);
+                    self.seek_back(now);
                     continue;
                 }
                 GroupEvent::Assigned { partitions, reply } => {
@@ -212,7 +212,7 @@ impl DataThread {
                     let _gave_up = reply.send(Queues { queues, acknowledge });
                 }
                 GroupEvent::Revoked { partitions, reply } => {
-                    self.going_back.forget(&partitions);
+                    self.pending_seeks.forget(&partitions);
                     let acknowledge = Box::new(move |settled| {
                         let _gave_up = reply.send(settled);
                     });

@@ -5,17 +5,16 @@
 //! 3. Each partition gets a queue of the new lanes, and continues after its last settled record.
 //!
 //! librdkafka still has records in the old queues. Pausing a partition drops them. librdkafka then fetches again from its last fetch
-//! position, or from the offset of a seek where fetched records were left unsettled.
+//! position, or from the offset of a seek where fetched records were left unsettled. A partition whose seek fails stays paused until a later
+//! attempt succeeds.
 
 use super::{DataThread, DispatcherSettings, EngineContext};
 use crate::lane_tasks::WritingLanes;
-use base::NextOffset;
+use crate::pending_seeks::SeekTarget;
 use base::TopicPartition;
-use kafka::{
-    FetchedRecords, Forwarded, GroupConsumer, Queue, REVOKE_DRAIN_MAX, check_partitions, list_of, offsets_of,
-};
+use kafka::{FetchedRecords, Forwarded, Queue, REVOKE_DRAIN_MAX, check_partitions, list_of};
 use rdkafka::consumer::Consumer;
-use rdkafka::error::KafkaResult;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
@@ -24,8 +23,6 @@ use tracing::error;
 
 /// Time for settling under the old rules, the same as at a revocation: a restart would not wait longer either.
 const DRAIN_MAX: Duration = REVOKE_DRAIN_MAX;
-/// Timeout of a seek. librdkafka's own thread answers within milliseconds, without a request to a broker.
-pub(super) const SEEK_MAX: Duration = Duration::from_secs(2);
 
 /// A new configuration for a data thread.
 pub struct Reload {
@@ -124,37 +121,30 @@ impl DataThread {
         let consumer = Arc::clone(&self.consumer);
         let assigned: Vec<TopicPartition> = self.dispatcher.assigned().cloned().collect();
         let all = list_of(assigned.iter());
-        let (mut again, mut applied) = (Vec::new(), ReloadApplied::default());
+        let (mut again, mut applied) = (BTreeMap::new(), ReloadApplied::default());
+        // This fails only for partitions that librdkafka does not have, so no records of them are fetched.
         let paused = consumer.pause(&all).and_then(|()| check_partitions(&all));
         let make_queue =
             || FetchedRecords::new(Arc::new(Queue::new(Arc::clone(&consumer), thread::current())));
         self.dispatcher.renew(settings, outlet, make_queue, |at, fetched, unsettled| {
             fetched.queue().forward(&at.topic, at.partition);
             if let Some(unsettled) = unsettled {
-                again.push((at.clone(), unsettled.from));
+                again.insert(at.clone(), SeekTarget::Unsettled(unsettled.from));
                 applied.read_again += unsettled.count();
             }
         });
-        // Blocked topics were paused before; under the new rules they start open.
-        let sought = seek(&consumer, &again);
-        // The control thread may have resumed a partition since the pause, because its start became known. Nobody else would resume it.
-        let resumable = list_of(consumer.context().unknown_starts().excluded_from(assigned).iter());
-        let moved = [paused, sought, consumer.resume(&resumable)];
-        if let Some(error) = moved.into_iter().find_map(Result::err) {
+        // Blocked topics were paused before; under the new rules they start open. The control thread may have resumed a partition since the
+        // pause, because its start became known. Nobody else would resume the others.
+        let unmoved = assigned.into_iter().filter(|at| !again.contains_key(at)).collect();
+        self.pending_seeks.add(again, now);
+        let resumed = self.resume(unmoved);
+        self.seek_back(now);
+        if let Err(error) = paused.and(resumed) {
             error!(%error, "a partition can't be read on by the new configuration: restart the bridge, and please report it with the log");
         }
         // The receiver may be gone.
         let _gone = done.send(applied);
     }
-}
-
-/// Seeks to these offsets, and waits until librdkafka has taken each seek up: a lost seek would skip unsettled records.
-pub(super) fn seek(consumer: &GroupConsumer, to: &[(TopicPartition, NextOffset)]) -> KafkaResult<()> {
-    if to.is_empty() {
-        return Ok(());
-    }
-    consumer.context().unknown_starts().read_again(to);
-    consumer.seek_partitions(offsets_of(to), SEEK_MAX).and_then(|found| check_partitions(&found))
 }
 
 #[cfg(test)]

@@ -12,9 +12,10 @@
 //! A topic that waits for an unknown schema id is read ahead from time to time: its partitions are resumed where they are, and their records
 //! are left unsettled until they are paused again.
 
+use super::seek::seek;
 use super::{DataThread, Unsettled};
-use crate::data_thread::reload::seek;
 use crate::dispatcher::{ReadMode, ResumableTopic};
+use crate::pending_seeks::SeekTarget;
 use base::TopicPartition;
 use kafka::{check_partitions, list_of};
 use rdkafka::consumer::Consumer;
@@ -33,7 +34,10 @@ impl DataThread {
         }
         self.next_resuming = now + CHECK_EVERY;
         for resumable in self.dispatcher.resumable_topics(now) {
-            self.resume_topic(&resumable, now);
+            // An earlier seek that still waits would end behind the records that are sought now.
+            if !self.pending_seeks.contains_any(resumable.partitions.iter().map(|(at, _)| at)) {
+                self.resume_topic(&resumable, now);
+            }
         }
         let ahead = self.dispatcher.read_ahead(now);
         if !ahead.is_empty()
@@ -43,8 +47,9 @@ impl DataThread {
         }
     }
 
-    /// Resumes partitions, except those whose start is unknown: the control thread resumes them.
+    /// Resumes partitions, except those that wait for a seek, and those whose start is unknown: the control thread resumes them.
     pub(super) fn resume(&self, partitions: Vec<TopicPartition>) -> KafkaResult<()> {
+        let partitions = self.pending_seeks.excluded_from(partitions);
         let known = self.consumer.context().unknown_starts().excluded_from(partitions);
         let list = list_of(known.iter());
         self.consumer.resume(&list).and_then(|()| check_partitions(&list))
@@ -53,19 +58,20 @@ impl DataThread {
     fn resume_topic(&mut self, resumable: &ResumableTopic, now: Instant) {
         let ResumableTopic { name, partitions, .. } = resumable;
         let list = list_of(partitions.iter().map(|(at, _)| at));
-        let from =
-            |(at, unsettled): &(TopicPartition, Option<Unsettled>)| Some((at.clone(), (*unsettled)?.from));
-        let again: Vec<_> = partitions.iter().filter_map(from).collect();
+        let target = |(at, unsettled): &(TopicPartition, Option<Unsettled>)| {
+            Some((at.clone(), SeekTarget::Unsettled((*unsettled)?.from)))
+        };
+        let again: Vec<_> = partitions.iter().filter_map(target).collect();
         let paused = self.consumer.pause(&list).and_then(|()| check_partitions(&list));
-        if let Err(error) = paused.and_then(|()| seek(&self.consumer, &again)) {
+        let sought = paused.and_then(|()| seek(&self.consumer, &again));
+        if let Err(error) = sought.and_then(|sought| check_partitions(&sought)) {
             self.dispatcher.postpone(resumable, now);
             warn!(topic = &**name, %error, "a blocked topic can't be read again yet: it stays blocked, and is tried again later");
             return;
         }
         // This comes before the alarm ends: otherwise a run until the end could end in between.
-        self.consumer.context().goes_back(again.iter().map(|(at, _)| at));
+        self.reopen_ends(again.iter().map(|(at, _)| at));
         self.dispatcher.resume(resumable, now);
-        self.reads_again |= self.stop.is_finishing();
         if let Err(error) = self.resume(partitions.iter().map(|(at, _)| at.clone()).collect()) {
             error!(topic = &**name, %error, "a blocked topic can't be read on: restart the bridge, and please report it with the log");
         }

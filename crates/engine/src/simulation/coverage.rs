@@ -16,6 +16,8 @@ pub struct Coverage {
     pub reloads: usize,
     /// Reloads of partitions with unsettled records.
     pub reloads_with_rest: usize,
+    /// Failed seeks of partitions with unsettled records, after a reload.
+    pub seeks_failed: usize,
     /// Lines that a limit of the server kept out.
     pub blocked: usize,
     /// Resumptions of blocked topics.
@@ -53,6 +55,7 @@ impl Coverage {
             stops,
             reloads,
             reloads_with_rest,
+            seeks_failed,
             blocked,
             resumed,
             undecided,
@@ -76,6 +79,7 @@ impl Coverage {
         *stops += other.stops;
         *reloads += other.reloads;
         *reloads_with_rest += other.reloads_with_rest;
+        *seeks_failed += other.seeks_failed;
         *blocked += other.blocked;
         *resumed += other.resumed;
         *undecided += other.undecided;
@@ -87,11 +91,21 @@ impl Coverage {
         let Self { points, letters, commits, replayed, crashes, revokes, revokes_with_loss, stops, .. } =
             self;
         let Self {
-            reloads, reloads_with_rest, blocked, resumed, undecided, corrected, grown, recreated, ..
+            reloads,
+            reloads_with_rest,
+            seeks_failed,
+            blocked,
+            resumed,
+            undecided,
+            corrected,
+            grown,
+            recreated,
+            ..
         } = self;
         let Recreated { while_blocked, while_reloading, while_revoking, in_flight } = recreated;
         let all = [points, letters, commits, replayed, crashes, revokes, revokes_with_loss, stops];
-        let reloads = [reloads, reloads_with_rest, blocked, resumed, undecided, corrected, grown];
+        let reloads =
+            [reloads, reloads_with_rest, seeks_failed, blocked, resumed, undecided, corrected, grown];
         let recreated = [while_blocked, while_reloading, while_revoking, in_flight];
         for happened in all.into_iter().chain(reloads).chain(recreated) {
             assert!(*happened > 0, "{self:?}");

@@ -8,6 +8,7 @@ use super::kafka::{Kind, Logged, Queue};
 use super::settings;
 use super::store::{Lanes, Store};
 use crate::dispatcher::{Dispatcher, ReadMode};
+use crate::pending_seeks::PendingSeeks;
 use base::NextOffset;
 use base::TopicPartition;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +48,9 @@ struct Member {
     /// A reload that waits for open batches: the configuration and the deadline.
     reload: Option<(usize, Instant)>,
     configuration: usize,
+    pending_seeks: PendingSeeks,
+    /// Partitions that are not fetched, because a reload paused them and has not resumed them.
+    paused: BTreeSet<TopicPartition>,
 }
 
 pub struct World {
@@ -201,7 +205,8 @@ impl World {
     /// Every member fetches some records of its partitions, also a member that lost its session and does not know.
     fn fetch(&mut self) {
         for member in self.members.values_mut() {
-            for (at, (queue, next)) in &mut member.assigned {
+            let paused = &member.paused;
+            for (at, (queue, next)) in member.assigned.iter_mut().filter(|(at, _)| !paused.contains(*at)) {
                 let log = &self.logs[at];
                 let end = (*next + self.rng.usize(0..6)).min(log.len());
                 log[*next..end].iter().for_each(|record| queue.fetch(record.clone()));
@@ -226,6 +231,7 @@ impl World {
     fn turn(&mut self) {
         let numbers: Vec<u64> = self.members.keys().copied().collect();
         for number in numbers {
+            self.seek_back(number);
             self.reload_if_due(number);
             let member = self.members.get_mut(&number).unwrap();
             let read_mode = match member.reload {
@@ -319,6 +325,8 @@ impl World {
             is_lost: false,
             reload: None,
             configuration: 0,
+            pending_seeks: PendingSeeks::default(),
+            paused: BTreeSet::new(),
         };
         self.members.insert(self.next_member, member);
         self.next_member += 1;
@@ -453,6 +461,8 @@ impl World {
 
 impl Member {
     fn revoke(&mut self, partitions: Vec<TopicPartition>, now: Instant, is_lost: bool) {
+        self.pending_seeks.forget(&partitions);
+        self.paused.retain(|at| !partitions.contains(at));
         let fetching = partitions.iter().filter_map(|at| self.assigned.remove_entry(at)).collect();
         let acknowledged = Acknowledged::default();
         let answer = Arc::clone(&acknowledged);

@@ -35,7 +35,10 @@ impl World {
                 self.coverage.recreated.in_flight += usize::from(!member.dispatcher.is_idle());
             }
             let assigned = member.assigned.keys().filter(|at| at.topic == topic);
-            member.dispatcher.begin_again(&assigned.cloned().collect::<Vec<_>>());
+            let assigned: Vec<_> = assigned.cloned().collect();
+            member.pending_seeks.forget(&assigned);
+            member.paused.retain(|at| at.topic != topic);
+            member.dispatcher.begin_again(&assigned);
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Reloads of members, and resumption of blocked topics.
 
 use super::{Member, World};
+use crate::pending_seeks::SeekTarget;
 use crate::simulation::kafka::{Logged, Queue};
 use crate::simulation::settings;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// The same time as in the data thread.
@@ -14,6 +16,9 @@ impl World {
         let Self { members, store, rng, logs, fetched, now, coverage, .. } = self;
         let member = members.get_mut(&number).unwrap();
         for resumable in member.dispatcher.resumable_topics(*now) {
+            if member.pending_seeks.contains_any(resumable.partitions.iter().map(|(at, _)| at)) {
+                continue;
+            }
             // A seek may fail.
             if rng.u32(0..10) == 0 {
                 member.dispatcher.postpone(&resumable, *now);
@@ -48,7 +53,7 @@ impl World {
 
     /// Applies a reload like the data thread and librdkafka.
     pub fn reload_if_due(&mut self, number: u64) {
-        let Self { members, store, rng, logs, fetched, now, writes_letters, coverage, .. } = self;
+        let Self { members, store, rng, now, writes_letters, coverage, .. } = self;
         let member = members.get_mut(&number).unwrap();
         let is_due = |(_, until): &mut (usize, Instant)| *now >= *until || member.dispatcher.is_drained();
         if member.stopping {
@@ -65,7 +70,9 @@ impl World {
             coverage.corrected += 1;
         }
         member.configuration = configuration;
-        let Member { dispatcher, assigned, lanes, .. } = member;
+        let Member { dispatcher, assigned, lanes, pending_seeks, paused, .. } = member;
+        paused.extend(assigned.keys().cloned());
+        let mut again = Vec::new();
         dispatcher.renew(
             settings::dispatcher_settings(configuration, *writes_letters),
             lanes.clone(),
@@ -73,21 +80,53 @@ impl World {
             |at, queue, unsettled| {
                 let (before, next) = assigned.get_mut(at).unwrap();
                 // Fetched records that were not taken are fetched again.
-                let taken = *next - before.count(at);
-                let log = &logs[at];
-                let resume_at = unsettled.map_or(taken, |unsettled| {
-                    log.partition_point(|record| record.offset < unsettled.from.get())
-                });
-                assert!(resume_at <= taken, "{at:?} resumes at {resume_at}, behind {taken}");
-                if resume_at < taken {
-                    let again = &log[resume_at..fetched[at]];
-                    store.read_again.extend(again.iter().filter_map(Logged::points));
-                    coverage.reloads_with_rest += 1;
-                }
-                (*before, *next) = (queue.clone(), resume_at);
+                (*before, *next) = (queue.clone(), *next - before.count(at));
+                again.extend(unsettled.map(|unsettled| (at.clone(), SeekTarget::Unsettled(unsettled.from))));
             },
         );
+        pending_seeks.add(again, *now);
+        member.resume_paused();
         coverage.reloads += 1;
+        self.seek_back(number);
         self.commit_for(number, settled);
+    }
+
+    /// Seeks partitions back like the data thread and librdkafka.
+    pub fn seek_back(&mut self, number: u64) {
+        let Self { members, store, rng, logs, fetched, now, coverage, .. } = self;
+        let member = members.get_mut(&number).unwrap();
+        let due = member.pending_seeks.due(*now);
+        let mut sought = BTreeSet::new();
+        for (at, target) in &due {
+            if rng.u32(0..4) == 0 {
+                coverage.seeks_failed += 1;
+                continue;
+            }
+            let SeekTarget::Unsettled(from) = target else { panic!("{target:?} is not simulated") };
+            let (_, next) = member.assigned.get_mut(at).unwrap();
+            let log = &logs[at];
+            let resume_at = log.partition_point(|record| record.offset < from.get());
+            assert!(resume_at <= *next, "{at:?} resumes at {resume_at}, behind {next}");
+            if resume_at < *next {
+                let again = &log[resume_at..fetched[at]];
+                store.read_again.extend(again.iter().filter_map(Logged::points));
+                coverage.reloads_with_rest += 1;
+            }
+            *next = resume_at;
+            sought.insert(at.clone());
+        }
+        if !due.is_empty() {
+            member.pending_seeks.attempted(|at| sought.contains(at), *now);
+            member.resume_paused();
+        }
+    }
+}
+
+impl Member {
+    /// Resumes the partitions that wait for no seek.
+    fn resume_paused(&mut self) {
+        for at in self.pending_seeks.excluded_from(self.paused.iter().cloned().collect()) {
+            self.paused.remove(&at);
+        }
     }
 }
