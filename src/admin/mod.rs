@@ -11,6 +11,7 @@ mod health;
 mod history;
 mod metrics;
 mod overall_state;
+mod overview;
 mod page;
 mod pipeline_state;
 mod process;

@@ -1,7 +1,6 @@
 //! The overall state of the bridge, such as healthy or blocked.
 
 use super::PipelineState;
-use super::health::is_blocking;
 use super::history::Recent;
 use base::alarm::{Alarm, Scope};
 use std::time::Instant;
@@ -29,14 +28,14 @@ pub enum OverallState {
 }
 
 impl OverallState {
-    /// The value of `state` in `status.json`, which does not change.
+    /// The value of `state` in `status.json`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
-            Self::Healthy => "well",
+            Self::Healthy => "healthy",
             Self::Behind => "behind",
             Self::Retrying => "retrying",
-            Self::Blocked => "holding",
+            Self::Blocked => "blocked",
             Self::Stuck => "stuck",
         }
     }
@@ -59,7 +58,7 @@ impl OverallState {
     pub fn of_alarm(alarm: &Alarm) -> Self {
         match alarm.scope {
             Scope::Bridge => Self::Stuck,
-            _ if is_blocking(alarm) => Self::Blocked,
+            _ if alarm.is_blocking() => Self::Blocked,
             _ => Self::Retrying,
         }
     }

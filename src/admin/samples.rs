@@ -2,7 +2,6 @@
 
 use super::PipelineState;
 use super::exposition::Family;
-use super::health::is_blocking;
 use base::alarm::Alarm;
 use engine::telemetry::{BrokerState, ClientState, Counters, PartitionState, TopicCounts, partitions};
 use influx::SizeHistogram;
@@ -45,7 +44,7 @@ impl<'w> Sources<'w> {
         let mut all: BTreeMap<(&str, String), (bool, f64)> = BTreeMap::new();
         for alarm in &self.alarms {
             let (is_blocked, seconds) = all.entry((alarm.cause, alarm.scope.to_string())).or_default();
-            *is_blocked |= is_blocking(alarm);
+            *is_blocked |= alarm.is_blocking();
             *seconds = seconds.max(alarm.lasting.as_secs_f64());
         }
         all

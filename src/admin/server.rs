@@ -1,8 +1,10 @@
 //! The HTTP server of the endpoint. It limits the number of connections and their duration, and reads no request bodies.
 
-use super::health::{Health, health, is_blocking, readiness};
+use super::health::{Health, health, readiness};
 use super::history::TICK;
+use super::overview::{Overview, PATHS};
 use super::{PipelineState, exposition, metrics, page as status_page, status_json};
+use base::alarm::Alarm;
 use bytes::Bytes;
 use configuration::ShowRecords;
 use http_body_util::Full;
@@ -40,19 +42,6 @@ const TEXT: &str = "text/plain; charset=utf-8";
 
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
-
-/// Plain text for clients such as curl that do not ask for HTML.
-const INDEX: &str = concat!(
-    "kafka-influx-bridge ",
-    env!("CARGO_PKG_VERSION"),
-    "\n\n\
-    /                status page, in a browser\n\
-    /status.json     data of the status page\n\
-    /metrics         metrics for Prometheus\n\
-    /healthz         200 while all threads respond\n\
-    /readyz          the same, and lists what keeps lines from being stored\n\
-    /readyz?strict   503 while the bridge is blocked\n"
-);
 
 /// A server that runs until the handle is dropped or the runtime ends.
 #[derive(Debug)]
@@ -99,7 +88,7 @@ async fn read_counters_every_second(pipeline: Arc<PipelineState>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
-        let is_blocked = || pipeline.writer.alarms().iter().any(is_blocking);
+        let is_blocked = || pipeline.writer.alarms().iter().any(Alarm::is_blocking);
         pipeline.history.tick(pipeline.totals(), is_blocked, Instant::now());
     }
 }
@@ -143,7 +132,7 @@ fn respond<B>(request: &Request<B>, site: &Site) -> Response<Full<Bytes>> {
     let (pipeline, query) = (&*site.pipeline, request.uri().query());
     let shows_records = shows_records(pipeline.shown_config().show_records, header(request, &HOST));
     match request.uri().path() {
-        "/" => with(root(request, site), VARY, "Accept"),
+        "/" => with(root(request, site, shows_records), VARY, "Accept"),
         "/status.json" => {
             let text = status_json::snapshot(pipeline, known_samples(query), shows_records, Instant::now());
             page(StatusCode::OK, JSON, text)
@@ -151,14 +140,16 @@ fn respond<B>(request: &Request<B>, site: &Site) -> Response<Full<Bytes>> {
         "/metrics" => page(StatusCode::OK, exposition::CONTENT_TYPE, metrics::page(pipeline)),
         "/healthz" => probe(health(pipeline, Instant::now())),
         "/readyz" => probe(readiness(pipeline, is_strict(query), shows_records, Instant::now())),
-        _ => page(StatusCode::NOT_FOUND, TEXT, format!("not found. Available paths:\n\n{INDEX}")),
+        _ => page(StatusCode::NOT_FOUND, TEXT, format!("not found. Available paths:\n\n{PATHS}")),
     }
 }
 
-/// The status page, or plain text for clients such as curl that do not ask for HTML.
-fn root<B>(request: &Request<B>, site: &Site) -> Response<Full<Bytes>> {
+/// The status page, or the state as plain text for clients such as curl that do not ask for HTML.
+fn root<B>(request: &Request<B>, site: &Site, shows_records: bool) -> Response<Full<Bytes>> {
     if !header(request, &ACCEPT).is_some_and(|accept| accept.contains("text/html")) {
-        return page(StatusCode::OK, TEXT, INDEX.to_owned());
+        let now = Instant::now();
+        let text = Overview::new(&site.pipeline, now).text(&site.pipeline, shows_records, now);
+        return page(StatusCode::OK, TEXT, text);
     }
     let response = page(StatusCode::OK, HTML, status_page::HTML.to_owned());
     with(with(response, CONTENT_SECURITY_POLICY, &site.policy), REFERRER_POLICY, "no-referrer")

@@ -123,6 +123,36 @@ async fn answers_the_documented_paths_and_methods() {
 }
 
 #[tokio::test]
+async fn a_terminal_gets_the_state_with_the_remedy_of_each_alarm() {
+    let pipeline = pipeline("http://127.0.0.1:1");
+    let server = start(&pipeline);
+    let version = env!("CARGO_PKG_VERSION");
+    let first_line = |body: &str| body.lines().next().unwrap_or_default().to_owned();
+    let (_, header, body) = request_as(&server, "GET", "/", "Host: h\r\nAccept: */*\r\n").await;
+    assert!(header.contains("content-type: text/plain"), "{header}");
+    assert_eq!(first_line(&body), format!("kafka-influx-bridge {version}: waiting"));
+    assert!(
+        body.contains(
+            "\n0 records/s read, 0 lines/s stored, unread records not known yet, no partition assigned\n"
+        ),
+        "{body}"
+    );
+    Counters::add(&pipeline.counters.collisions, 3);
+    let task = raise_alarm(&pipeline).await;
+    let (_, body) = get(&server, "/").await;
+    assert_eq!(first_line(&body), format!("kafka-influx-bridge {version}: retrying"));
+    for text in [
+        "\nretrying: unreachable, all destinations at ",
+        "\n  remedy: ",
+        "\nwarning: overwritten points\n  why: 3 points ",
+        "\n/metrics ",
+    ] {
+        assert!(body.contains(text), "{text}: {body}");
+    }
+    task.abort();
+}
+
+#[tokio::test]
 async fn is_healthy_while_all_threads_respond() {
     let pipeline = pipeline("http://127.0.0.1:1");
     let server = start(&pipeline);

@@ -140,9 +140,10 @@ Examples:
 
     pub const REPLAY: &str = "\
 Examples:
-  kafka-influx-bridge replay-dead-letters --dry-run dead-letter.jsonl         show the lines of the letters
+  kafka-influx-bridge replay-dead-letters --dry-run                           show the lines of the letters of [dead_letter]
+  kafka-influx-bridge replay-dead-letters                                     store them
   kafka-influx-bridge replay-dead-letters dead-letter.jsonl dead-letter.jsonl.1
-  kafka-influx-bridge replay-dead-letters --topic                             replay the topic of [dead_letter]";
+  kafka-influx-bridge replay-dead-letters --topic metrics-dead-letter         replay another topic";
 
     pub const INIT: &str = "\
 Examples:

@@ -171,6 +171,16 @@ mod tests {
     }
 
     #[test]
+    fn names_with_dots_are_explained() {
+        let mapping = "[[mapping]]\ntag_keys = ['meta.host', 'os.*', 'plain']\ntime_key = '$.a.b'\ntime_format = 'unix'\n";
+        let (status, out, err) = run(&format!("{VALID}{mapping}"));
+        let want = "\n\"meta.host\" is a key with dots in its name; the value in nested objects is \"meta_host\" or \"$.meta.host\"\n\
+                    \"os.*\" is a key with dots in its name; the value in nested objects is \"os_*\"\nrejected and";
+        assert!(status == 0 && out.contains(want), "{out}{err}");
+        assert!(!run(VALID).1.contains("dots"));
+    }
+
+    #[test]
     fn warnings_are_not_errors() {
         let (status, out, err) = run(&format!("{VALID}[[mapping]]\ntimezone = 'UTC'\n"));
         assert_eq!(status, 0);

@@ -92,6 +92,9 @@ impl Shape {
         if values().filter(|value| mapping::is_line_protocol(value)).count() * 2 > values().count() {
             return Self::of(Format::Influx, Csv::default());
         }
+        if values().filter(|value| mapping::is_single_value(value)).count() * 2 > values().count() {
+            return Self::of(Format::Value, Csv::default());
+        }
         let tables: Vec<Csv> = values().filter_map(Csv::with_first_line).collect();
         if let Some(csv) = tables.first().filter(|_| tables.len() * 2 > values().count()) {
             return Self::of(Format::Csv, csv.clone());

@@ -35,6 +35,24 @@ fn hundred(record: impl Fn(u32) -> String) -> Sample {
 }
 
 #[test]
+fn plain_values_are_single_values() {
+    let f = |record: fn(u32) -> String, want: &str| {
+        let sample = hundred(record);
+        assert_eq!(keys(&sample), want, "{}", table(&sample));
+    };
+    f(|n| format!("{n}.5"), r#"format = "value""#);
+    f(|n| format!(" {}\n", n % 2 == 0), r#"format = "value"; string_fields = ["value"]"#);
+    f(
+        |n| if n < 2 { "unknown".to_owned() } else { format!("+{n}") },
+        r#"format = "value"; values = { value = { unknown = "" } }; types = { value = "float" }"#,
+    );
+    // Numbers of bytes, which could be times.
+    f(|n| format!("17{n:08}"), r#"format = "value""#);
+    f(|n| format!(r#"{{"v":{n}}}"#), "");
+    assert_eq!(table(&hundred(|n| if n < 60 { "unknown".to_owned() } else { format!("{n}") })), "");
+}
+
+#[test]
 fn strings_become_tags_or_fields_by_their_values_and_names() {
     let f = |record: fn(u32) -> String, want: &str| {
         let sample = hundred(record);

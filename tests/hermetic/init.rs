@@ -515,6 +515,18 @@ fn a_file_of_single_values_is_mapped() {
                   rename = { value = 'state' }\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'\n";
     fs::write(folder.0.join("bridge.toml"), config).unwrap();
     fs::write(folder.0.join("values.txt"), "21.5\n\n{on}\n").unwrap();
+    fs::write(folder.0.join("numbers.txt"), "21.5\n+007\n\n-3\n").unwrap();
+    let proposed = folder.run(&["init", "numbers.txt", "-o", "-"]);
+    assert!(
+        proposed.status == Some(0) && proposed.out.contains("\nformat = \"value\"\n"),
+        "{}",
+        proposed.err
+    );
+    assert!(
+        proposed.err.contains("of 3 sampled records, 3 become 3 points, none is rejected"),
+        "{}",
+        proposed.err
+    );
     let said = folder.run(&["map", "--config", "bridge.toml", "values.txt"]);
     assert_eq!(
         (said.status, said.out.as_str()),

@@ -43,7 +43,7 @@ fn shoot(tab: &Tab<'_>, name: &str) {
         (PHONE, true, "light", "phone-light"),
     ];
     // Two views of every state, and all views of one state.
-    let count = if name == "well" { views.len() } else { 2 };
+    let count = if name == "healthy" { views.len() } else { 2 };
     for (size, is_phone, scheme, view) in views.into_iter().take(count) {
         tab.emulate(size, is_phone, scheme);
         // The chart is drawn again after a change of its size.
@@ -56,7 +56,7 @@ fn shoot(tab: &Tab<'_>, name: &str) {
         tab.screenshot(&folder.join(format!("{name}-{view}.png")), f64::INFINITY);
     }
     tab.emulate(DESKTOP, false, "light");
-    if name == "well" {
+    if name == "healthy" {
         // The picture of README.md, which tests/browser/pictures copies.
         tab.screenshot(&folder.join("readme.png"), README_HEIGHT);
     }
@@ -247,7 +247,7 @@ fn the_status_page_shows_the_state_of_the_bridge() {
     assert_ne!(tab.text("#range"), "Last 60 min", "the chart's range follows its data");
     tab.value(HOUR);
     assert_eq!(tab.text("#range"), "Last 60 min");
-    shoot(&tab, "well");
+    shoot(&tab, "healthy");
     assert_charts_are_before_the_tables_on_a_phone(&tab);
 
     // Behind: writes of 500 lines are slow, so that 60,000 lines take half a minute. The lag is updated every 5 s.
@@ -271,7 +271,7 @@ fn the_status_page_shows_the_state_of_the_bridge() {
     says("every destination", "#destinations", "blocked");
     assert_eq!(tab.title(), "BLOCKED · kafka-influx-bridge");
     tab.value(HOUR);
-    shoot(&tab, "holding");
+    shoot(&tab, "blocked");
     sink.answer(None);
     says("the bridge resumes by itself", "#word", "Healthy");
     assert_eq!(tab.text("#alarms"), "");

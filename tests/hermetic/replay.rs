@@ -275,8 +275,32 @@ fn several_files_are_one_replay() {
     assert_eq!(sink.ids("main"), ["a", "b"]);
     let (status, _, err) = folder.replay(&["none.jsonl", "dead.jsonl"]);
     assert!(status == 2 && err.contains("none.jsonl can't be read"), "{status} {err}");
+}
+
+#[test]
+fn without_an_argument_the_store_of_the_configuration_is_replayed() {
+    let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new());
+    folder.configure(&format!("{}{TO_FILE}", setup(&cluster, &sink).text()));
+    for (offset, name) in [(0, "dead.jsonl.10"), (1, "dead.jsonl.9"), (2, "dead.jsonl")] {
+        folder.write(vec![letter(offset, &record(&format!("{offset}")))]);
+        fs::rename(folder.file("dead.jsonl"), folder.file(name)).unwrap();
+    }
+    fs::write(folder.file("dead.jsonl.bak"), "no letter").unwrap();
     let (status, _, err) = folder.replay(&[]);
-    assert!(status == 2 && err.contains("<FILES>..."), "{status} {err}");
+    assert_eq!(status, 0, "{err}");
+    let want = "no argument: reading the dead letters of the file dead.jsonl, from [dead_letter]\n\
+                3 dead letters of dead.jsonl.9, dead.jsonl.10, dead.jsonl: 3 replayed, stored as 3 points\n";
+    assert!(err.starts_with(want.split_inclusive('\n').next().unwrap()), "{err}");
+    assert!(err.ends_with(want.split_inclusive('\n').nth(1).unwrap()), "{err}");
+    assert_eq!(sink.ids("main"), ["0", "1", "2"]);
+
+    folder.configure(&format!("{}{TO_TOPIC}", setup(&cluster, &sink).text()));
+    folder.write(vec![letter(3, &record("3"))]);
+    let (status, _, err) = folder.replay(&[]);
+    assert!(status == 0 && err.contains("of the topic dead, from [dead_letter]"), "{status} {err}");
+    folder.configure(&setup(&cluster, &sink).text());
+    let (status, _, err) = folder.replay(&[]);
+    assert!(status == 2 && err.contains("the configuration has no [dead_letter]"), "{status} {err}");
 }
 
 #[test]

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// Time after which a lasting alarm is reported again.
 const REPEAT: Duration = Duration::from_mins(1);
 
+/// Most failures that are retried pass within this time. A longer one counts as blocking.
+const RETRY_PASSES: Duration = Duration::from_secs(10);
+
 /// Separates an alarm's reason from text that may quote a record.
 pub const BEFORE_RECORD_TEXT: &str = "; the last: ";
 
@@ -63,6 +66,11 @@ pub struct Alarm {
 }
 
 impl Alarm {
+    /// Whether the cause blocks records until someone fixes it, or has lasted too long to pass by itself.
+    pub fn is_blocking(&self) -> bool {
+        self.blocks || self.lasting >= RETRY_PASSES
+    }
+
     /// The reason. Text that may quote a record is left out unless records may be shown.
     pub fn why(&self, shows_records: bool) -> &str {
         match self.why.split_once(BEFORE_RECORD_TEXT) {
@@ -86,7 +94,7 @@ pub struct FailureReport<'a> {
 
 /// Receives alarms on the thread where they happen. It must not wait.
 pub trait AlarmListener: Send + Sync {
-    /// Called when an alarm begins, and once a minute while it lasts.
+    /// Called when an alarm begins, when it becomes blocking, and once a minute while it lasts.
     fn raised(&self, alarm: &Alarm);
     /// Called when a reported alarm ends.
     fn resolved(&self, alarm: &Alarm, lasted: Duration);
@@ -105,10 +113,15 @@ type AlarmKey = (Scope, &'static str);
 struct Registered {
     /// Bounded: each guard is part of at most one alarm.
     active: BTreeMap<AlarmKey, ActiveAlarm>,
-    /// Time of the last report of an alarm, also after its end: an alarm that comes and goes is not reported each time. Entries older than
+    /// The last report of an alarm, also after its end: an alarm that comes and goes is not reported each time. Reports older than
     /// `REPEAT` are removed.
-    reported: BTreeMap<AlarmKey, Instant>,
+    reported: BTreeMap<AlarmKey, LastReport>,
     lanes: u64,
+}
+
+struct LastReport {
+    at: Instant,
+    was_blocking: bool,
 }
 
 struct ActiveAlarm {
@@ -152,6 +165,21 @@ impl AlarmRegistry {
         lock(&self.registry).reported.clear();
     }
 
+    /// Reports alarms that have become blocking since their last report. Their next failure may be a request timeout away.
+    pub fn report_blocking(&self, now: Instant) {
+        let due: Vec<Alarm> = {
+            let mut registry = lock(&self.registry);
+            let keys: Vec<AlarmKey> = registry.active.keys().cloned().collect();
+            let retried = |registry: &Registered, key| {
+                registry.reported.get(key).is_some_and(|report| !report.was_blocking)
+            };
+            keys.iter()
+                .filter_map(|key| retried(&registry, key).then(|| registry.due(key, now)).flatten())
+                .collect()
+        };
+        due.iter().for_each(|alarm| self.listener.raised(alarm));
+    }
+
     /// Creates the guard of one lane.
     pub fn guard(self: &Arc<Self>) -> AlarmGuard {
         let mut registry = lock(&self.registry);
@@ -184,13 +212,21 @@ impl Registered {
         }
         active.lanes.insert(lane, failure.blocks);
         active.alarm.blocks = active.lanes.values().any(|blocks| *blocks);
+        self.due(&key, now)
+    }
+
+    /// The alarm, if it is due for a report, which counts as made.
+    fn due(&mut self, key: &AlarmKey, now: Instant) -> Option<Alarm> {
+        let active = self.active.get_mut(key)?;
         active.alarm.lasting = now.saturating_duration_since(active.since);
-        let is_old = |reported: &Instant| now.saturating_duration_since(*reported) >= REPEAT;
-        if self.reported.get(&key).is_some_and(|reported| !is_old(reported)) {
+        let is_blocking = active.alarm.is_blocking();
+        let is_new = |report: &LastReport| now.saturating_duration_since(report.at) < REPEAT;
+        let is_known = |report: &LastReport| is_new(report) && (report.was_blocking || !is_blocking);
+        if self.reported.get(key).is_some_and(is_known) {
             return None;
         }
-        self.reported.retain(|_, reported| !is_old(reported));
-        self.reported.insert(key, now);
+        self.reported.retain(|_, report| is_new(report));
+        self.reported.insert(key.clone(), LastReport { at: now, was_blocking: is_blocking });
         active.is_reported = true;
         Some(active.alarm.clone())
     }
@@ -313,6 +349,12 @@ mod tests {
         );
     }
 
+    fn retry(guard: &mut AlarmGuard, cause: &'static str, now: Instant) {
+        let (scope, remedy) = (&Scope::Server, String::new);
+        let failure = FailureReport { cause, blocks: false, scope, at: "", why: "", remedy: &remedy };
+        guard.failed(failure, now);
+    }
+
     #[test]
     fn reports_at_once_then_once_a_minute_then_the_end() {
         let reports = Arc::new(Reports::default());
@@ -335,6 +377,35 @@ mod tests {
         lanes[3].recovered(at(140));
         assert_eq!(reports.take(), ["unauthorized resolved 140"]);
         assert!(alarms.current(at(140)).is_empty());
+    }
+
+    #[test]
+    fn a_failure_is_reported_again_when_it_becomes_blocking() {
+        let reports = Arc::new(Reports::default());
+        let alarms = AlarmRegistry::new(reports.clone());
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let mut lane = alarms.guard();
+        retry(&mut lane, "timed_out", at(0));
+        // No request fails in the meantime: the next one waits for its answer.
+        for seconds in 0..70 {
+            alarms.report_blocking(at(seconds));
+        }
+        assert_eq!(reports.take(), ["timed_out 0", "timed_out 10"]);
+        retry(&mut lane, "timed_out", at(70));
+        assert_eq!(reports.take(), ["timed_out 70"]);
+        lane.recovered(at(71));
+        assert_eq!(reports.take(), ["timed_out resolved 71"]);
+        // Soon after that report, only a failure that was never reported as blocking would be reported again.
+        retry(&mut lane, "timed_out", at(72));
+        alarms.report_blocking(at(90));
+        assert_eq!(reports.take(), [""; 0]);
+        lane.recovered(at(90));
+        // A failure that passes is no error.
+        retry(&mut lane, "timed_out", at(200));
+        alarms.report_blocking(at(209));
+        lane.recovered(at(209));
+        assert_eq!(reports.take(), ["timed_out 0", "timed_out resolved 9"]);
     }
 
     #[test]
@@ -364,18 +435,11 @@ mod tests {
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
         let (mut one, mut two) = (alarms.guard(), alarms.guard());
-        let retry = |guard: &mut AlarmGuard, now: Instant| {
-            let remedy = String::new;
-            let scope = &Scope::Server;
-            let failure =
-                FailureReport { cause: "timed_out", blocks: false, scope, at: "", why: "", remedy: &remedy };
-            guard.failed(failure, now);
-        };
         // Whichever lane failed last, the destination is blocked as long as one lane is.
         for seconds in 0..10 {
             fail(&mut one, "unauthorized", &Scope::Server, at(seconds));
             assert!(alarms.is_blocked("a"), "after {seconds} s");
-            retry(&mut two, at(seconds));
+            retry(&mut two, "timed_out", at(seconds));
             assert!(alarms.is_blocked("a"), "after {seconds} s");
         }
         let causes: Vec<_> = alarms.current(at(9)).iter().map(|alarm| (alarm.cause, alarm.lasting)).collect();
@@ -392,10 +456,7 @@ mod tests {
         let now = Instant::now();
         let (mut one, mut two) = (alarms.guard(), alarms.guard());
         fail(&mut one, "busy", &Scope::Server, now);
-        let (scope, remedy) = (&Scope::Server, String::new);
-        let failure =
-            FailureReport { cause: "busy", blocks: false, scope, at: "", why: "why", remedy: &remedy };
-        two.failed(failure, now);
+        retry(&mut two, "busy", now);
         assert!(alarms.is_blocked("a"));
         one.recovered(now);
         assert!(!alarms.is_blocked("a"));

@@ -204,6 +204,7 @@ fn read_content(context: &Context<'_>, table: &DeTable<'_>) -> Option<(Config, V
     let log = service::log(top);
     let shutdown_max = service::shutdown_max(top);
     let (mappings, mut summaries) = mappings?;
+    summaries.extend(summary::of_dots(&mappings));
     summaries.push(summary::of_dead_letter(dead_letter.as_ref()));
     summaries.extend(batch_summary);
     summaries.extend(summary::of_changes(&mappings, has_memory_max));

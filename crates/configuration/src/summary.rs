@@ -7,7 +7,7 @@ use base::text::grouped;
 use engine::batch::BatchSize;
 use engine::dead_letter::Store;
 use engine::{Mapping, MappingDestination};
-use mapping::{Compression, DistinctTimes, Format, Integers, Rules, Schema};
+use mapping::{Compression, DistinctTimes, Format, Integers, KeySelector, Rules, Schema, flattened_of_dots};
 use std::collections::BTreeSet;
 use toml::de::DeValue;
 
@@ -48,6 +48,30 @@ pub fn of_batch(section: Section<'_>, batch: Batch) -> Option<String> {
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| format!("[batch]: {}", parts.join("; ")))
+}
+
+/// Explains names with dots, which users of JSONPath or Telegraf write for values in nested objects; none if there is no such name.
+pub fn of_dots(mappings: &[Mapping]) -> Option<String> {
+    let names = mappings.iter().flat_map(|mapping| {
+        let rules = &mapping.rules;
+        let globs = [&rules.tag_keys, &rules.string_fields, &rules.number_fields];
+        let globs = globs.into_iter().flat_map(|globs| globs.patterns()).cloned();
+        let keys = rules.selectors().filter_map(|(_, selector)| match selector {
+            KeySelector::Flattened(key) => Some(key.clone()),
+            _ => None,
+        });
+        globs.chain(keys).collect::<Vec<_>>()
+    });
+    let explained = names.filter_map(|name| {
+        let flattened = flattened_of_dots(&name)?;
+        let path = KeySelector::parse(&format!("$.{name}"))
+            .map_or_else(|_| String::new(), |path| format!(" or \"{path}\""));
+        Some(format!(
+            "\"{name}\" is a key with dots in its name; the value in nested objects is \"{flattened}\"{path}"
+        ))
+    });
+    let explained: BTreeSet<String> = explained.collect();
+    (!explained.is_empty()).then(|| explained.into_iter().collect::<Vec<_>>().join("\n"))
 }
 
 /// Names what the configuration means otherwise than in earlier builds; none if nothing of that kind is in it. `has_memory_max`: the file has

@@ -1,4 +1,4 @@
-//! Watchdog: raises an alarm when the bridge is stuck. A blocked bridge has an alarm that explains it and continues by itself. A stuck
+//! Watchdog: raises an alarm when the bridge is stuck, and reports alarms that have become blocking. A blocked bridge has an alarm that explains it and continues by itself. A stuck
 //! bridge has work and no alarm, and makes no progress.
 
 use crate::telemetry::{Counters, Heartbeats, Lags};
@@ -80,6 +80,7 @@ pub fn start(signals: WatchdogInputs, stop: Stop) -> io::Result<JoinHandle<()>> 
         while !stop.is_requested() {
             thread::sleep(CHECK_EVERY);
             let now = Instant::now();
+            signals.writer.alarm_registry().report_blocking(now);
             match detector.check(&sample(&signals, now), now) {
                 Some(why) => raise(&mut watch, &why, now),
                 None => watch.recovered(now),
@@ -128,6 +129,55 @@ fn sample(signals: &WatchdogInputs, now: Instant) -> Sample {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use influx::{Client, Connection, Delays, Event, Observer, WriterOptions};
+    use std::sync::mpsc;
+
+    /// Sends how long each reported alarm has lasted.
+    struct Reports(mpsc::Sender<Duration>);
+
+    impl Observer for Reports {
+        fn observe(&self, event: &Event) {
+            if let Event::Raised(alarm) = event {
+                self.0.send(alarm.lasting).unwrap();
+            }
+        }
+    }
+
+    /// A request that hangs fails next when it times out, but an operator waits for the error.
+    #[test]
+    fn reports_an_alarm_that_becomes_blocking_between_two_failures() {
+        let delays = Delays::default();
+        let options = WriterOptions {
+            lines_max: 1,
+            bytes_max: 1,
+            points_per_second_max: None,
+            delays,
+            accepts_unproven: false,
+        };
+        let connection = Connection::new("http://127.0.0.1:1".parse().unwrap());
+        let (sender, reports) = mpsc::channel();
+        let client = Client::new(&connection).unwrap();
+        let writer = Writer::new(client, &connection, options, Arc::new(Reports(sender)));
+        let mut lane = writer.alarm_registry().guard();
+        let (counters, lags, heartbeats) = Default::default();
+        let stop = Stop::default();
+        let watchdog = start(WatchdogInputs { counters, writer, lags, heartbeats }, stop.clone()).unwrap();
+        let (now, remedy) = (Instant::now(), String::new);
+        let failure = FailureReport {
+            cause: "timed_out",
+            blocks: false,
+            scope: &Scope::Server,
+            at: "",
+            why: "",
+            remedy: &remedy,
+        };
+        let since = now.checked_sub(Duration::from_millis(9_900)).unwrap();
+        lane.failed_since(failure, since, now);
+        assert!(reports.recv().unwrap() < Duration::from_secs(10));
+        assert!(reports.recv_timeout(Duration::from_mins(1)).unwrap() >= Duration::from_secs(10));
+        stop.request(Duration::ZERO);
+        watchdog.join().unwrap();
+    }
 
     #[test]
     fn is_stuck_with_work_but_no_progress_and_no_alarm() {

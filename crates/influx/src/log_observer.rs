@@ -79,7 +79,7 @@ fn log_alarm(alarm: &Alarm) {
         error!(%scope, at, cause, why, remedy, ?lasting, "topic blocked");
     } else if *scope == Scope::Bridge {
         error!(why, remedy, ?lasting, "stuck");
-    } else if alarm.blocks {
+    } else if alarm.is_blocking() {
         // The records may be in memory or unread in Kafka.
         error!(%scope, at, cause, why, remedy, ?lasting, "blocked, records stay uncommitted");
     } else {
@@ -103,11 +103,15 @@ mod tests {
     use testkit::CapturedLog;
 
     fn logged(scope: Scope, cause: &'static str, blocks: bool) -> String {
+        logged_after(Duration::ZERO, scope, cause, blocks)
+    }
+
+    fn logged_after(lasting: Duration, scope: Scope, cause: &'static str, blocks: bool) -> String {
         let log = CapturedLog::default();
         let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
         tracing::subscriber::with_default(subscriber, || {
             let (at, why, remedy) = ("at".to_owned(), "why".to_owned(), "remedy".to_owned());
-            log_alarm(&Alarm { cause, blocks, scope, at, why, remedy, lasting: Duration::ZERO });
+            log_alarm(&Alarm { cause, blocks, scope, at, why, remedy, lasting });
         });
         log.text()
     }
@@ -137,5 +141,12 @@ mod tests {
         for scope in [Scope::Server, Scope::Destination("b".to_owned()), Scope::DeadLetters] {
             assert!(logged(scope, "any", true).contains("blocked, records stay uncommitted"));
         }
+    }
+
+    #[test]
+    fn a_failure_that_does_not_pass_within_ten_seconds_is_an_error() {
+        let at = |seconds| logged_after(Duration::from_secs(seconds), Scope::Server, "unreachable", false);
+        assert!(at(9).contains("WARN") && at(9).contains("cannot write, retrying"), "{}", at(9));
+        assert!(at(10).contains("ERROR") && at(10).contains("blocked, records stay"), "{}", at(10));
     }
 }

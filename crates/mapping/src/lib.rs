@@ -78,7 +78,7 @@ pub use first_drops::{FIRST_DROPS_MAX, FirstDrop};
 pub use formats::{
     AvroSchema, AvroSchemaError, Beginning, Format, Frame, ProtobufSchema, ProtobufSchemaError, ReadFile,
     RecordText, Reference, Schema, SchemaError, SchemaId, SchemaLanguage, SchemaText, TimeMark,
-    messages_of_file,
+    is_single_value, messages_of_file,
 };
 pub use globs::{GlobError, Globs, overlap as globs_overlap};
 pub use go_layout::to_time_format;
@@ -93,7 +93,7 @@ pub use rules::{
     Csv, DistinctTimes, Header, Integers, Precision, Rules, TimeRule, TimeSource, TopicPatterns,
 };
 pub use schemas::{Lookup, Schemas};
-pub use selector::KeySelector;
+pub use selector::{KeySelector, flattened_of_dots};
 pub use template::{Part, Template, TemplateError};
 pub use time::{TimeError, TimeFormat, TimeFormatError, TimeRange, zone_by_name, zone_names};
 

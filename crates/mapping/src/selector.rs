@@ -76,6 +76,14 @@ impl KeySelector {
     }
 }
 
+/// The flattened key for a name with dots, such as Telegraf's GJSON paths have; none for another name. Globs stay globs.
+#[must_use]
+pub fn flattened_of_dots(name: &str) -> Option<String> {
+    let nested =
+        || Path::parse(&format!("$.{name}")).map_or_else(|_| name.replace('.', "_"), |path| path.flattened());
+    name.contains('.').then(nested)
+}
+
 /// Writes the selector as in a configuration.
 impl fmt::Display for KeySelector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -111,6 +119,18 @@ mod tests {
         f("@key", KeySelector::Key { levels: 0 }, "key");
         f("^^@key", KeySelector::Key { levels: 2 }, "key");
         f("key:$.code", KeySelector::RecordKey(path("$.code")), "code");
+    }
+
+    #[test]
+    fn names_with_dots_have_a_flattened_form() {
+        let f =
+            |name: &str, want: Option<&str>| assert_eq!(flattened_of_dots(name).as_deref(), want, "{name}");
+        f("host", None);
+        f("meta.host", Some("meta_host"));
+        f("meta.disks[0].name", Some("meta_disks_0_name"));
+        f("meta.*", Some("meta_*"));
+        f("a.b-c", Some("a_b-c"));
+        f("meta.", Some("meta_"));
     }
 
     #[test]

@@ -2,14 +2,15 @@
 
 use super::history::{Rates, Recent, Sample};
 use super::overall_state::OverallState;
-use super::warnings::{Warning, warnings};
+use super::overview::Overview;
+use super::warnings::Warning;
 use super::{PipelineState, ShownConfig};
 use base::Destination;
 use base::alarm::{Alarm, Scope};
 use engine::telemetry::newest_rejections::{Rejected, since_1970_ms};
-use engine::telemetry::{Counters, PartitionLag, PartitionState, TopicCounts, partitions};
+use engine::telemetry::{Counters, PartitionLag, PartitionState, TopicCounts};
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
@@ -24,16 +25,10 @@ const DESTINATIONS_MAX: usize = 50;
 /// contents of records.
 pub fn snapshot(pipeline: &PipelineState, known: u64, shows_records: bool, now: Instant) -> String {
     let config = pipeline.shown_config();
-    let (alarms, assigned) = (pipeline.writer.alarms(), partitions(&pipeline.lags, &pipeline.counters));
-    let recent = pipeline.history.recent(&pipeline.writer.counters().latency);
-    let unread = assigned.iter().filter_map(|state| state.lag.unread).reduce(|all, more| all + more);
-    let unread = unread.and_then(|unread| u64::try_from(unread).ok());
-    let state = OverallState::of(pipeline, &alarms, &recent, unread, now);
+    let Overview { alarms, assigned, topics: topic_count, by_topic, recent, unread, state, warnings } =
+        Overview::new(pipeline, now);
     let now_ms = since_1970_ms(SystemTime::now());
     let overdue = pipeline.heartbeats.overdue(now).into_iter();
-    let by_topic = pipeline.counters.by_topic.all();
-    let names = assigned.iter().map(|state| state.topic.as_str()).collect::<BTreeSet<_>>();
-    let warnings = warnings(pipeline, &names, &by_topic, recent.overwritten);
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "group": config.group_id,
@@ -41,18 +36,18 @@ pub fn snapshot(pipeline: &PipelineState, known: u64, shows_records: bool, now: 
         "now_ms": now_ms,
         "state": state.name(),
         "shows_records": shows_records,
-        "settles_s": settles_s(&config, &recent),
-        "done_s": done_s(unread, &recent),
+        "stored_within_s": stored_within_s(&config, &recent),
+        "caught_up_in_s": caught_up_in_s(unread, &recent),
         "growing": recent.catching_up.is_some_and(|rate| rate < 0.0),
         "alarms": alarms.iter().take(ALARMS_MAX).map(|one| alarm(one, now_ms, shows_records)).collect::<Value>(),
         "alarms_more": alarms.len().saturating_sub(ALARMS_MAX),
         "warnings": warnings.iter().take(ALARMS_MAX).map(warning).collect::<Value>(),
         "warnings_more": warnings.len().saturating_sub(ALARMS_MAX),
-        "silent": overdue.map(|(thread, silence)| json!([thread, silence.as_secs()])).collect::<Value>(),
+        "overdue_threads": overdue.map(|(thread, silence)| json!([thread, silence.as_secs()])).collect::<Value>(),
         "rates": rates(recent.rates),
         "unread": unread,
         "waiting": waiting(&alarms, &assigned),
-        "kafka": kafka(pipeline, names.len()),
+        "kafka": kafka(pipeline, topic_count),
         "topics": topics(&assigned, &by_topic),
         "partitions": partitions_by_lag(&assigned),
         "influx": influx(pipeline, &config, &recent, &alarms),
@@ -68,12 +63,12 @@ fn get(counter: &AtomicU64) -> u64 {
 }
 
 /// Time within which a new record is stored: the longest wait in a batch, and p99 of a write.
-fn settles_s(config: &ShownConfig, recent: &Recent) -> Option<f64> {
+fn stored_within_s(config: &ShownConfig, recent: &Recent) -> Option<f64> {
     recent.latency_s.map(|(_, p99)| config.age_max.as_secs_f64() + p99)
 }
 
 /// Time until the backlog is read at the present rate.
-fn done_s(unread: Option<u64>, recent: &Recent) -> Option<f64> {
+fn caught_up_in_s(unread: Option<u64>, recent: &Recent) -> Option<f64> {
     let rate = recent.catching_up.filter(|rate| *rate > 0.0)?;
     Some(unread? as f64 / rate)
 }

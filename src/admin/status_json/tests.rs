@@ -4,11 +4,13 @@ use super::super::ShownConfig;
 use super::super::health::readiness;
 use super::super::history::Totals;
 use super::super::tests::{pipeline, request_as, start};
+use super::super::warnings::warnings;
 use super::*;
 use base::alarm::{BEFORE_RECORD_TEXT, FailureReport};
 use configuration::ShowRecords;
 use engine::telemetry::{RejectedRecord, TurnCounts};
 use engine::{Mapping, MappingDestination, Routing};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,7 +104,7 @@ async fn warns_of_overwritten_points_and_of_topics_whose_records_are_all_filtere
 #[test]
 fn estimates_when_the_backlog_is_read() {
     let f = |unread: Option<u64>, catching_up: Option<f64>, want: Option<f64>| {
-        assert_eq!(done_s(unread, &Recent { catching_up, ..Recent::default() }), want);
+        assert_eq!(caught_up_in_s(unread, &Recent { catching_up, ..Recent::default() }), want);
     };
     f(Some(100), Some(10.0), Some(10.0));
     f(Some(100), Some(0.0), None);
@@ -132,7 +134,7 @@ async fn contents_of_records_are_hidden_from_clients_that_may_not_see_them() {
         (shown["last"][0]["text"].as_str(), shown["alarms"][0]["why"].as_str()),
         (Some(SECRET), Some(&*why))
     );
-    assert_eq!(shown["state"], "holding");
+    assert_eq!(shown["state"], "blocked");
     let hidden = parsed(&pipeline, false);
     assert!(!hidden.to_string().contains("4711"), "{hidden}");
     assert_eq!(hidden["alarms"][0]["why"], "too many");
@@ -176,12 +178,12 @@ async fn reports_counters_rates_and_states() {
     }
     let status = parsed(&pipeline, true);
     assert_eq!(status["rates"]["records"], 7.0);
-    assert!((status["settles_s"].as_f64().unwrap() - 1.009_95).abs() < 1e-6, "{status}");
+    assert!((status["stored_within_s"].as_f64().unwrap() - 1.009_95).abs() < 1e-6, "{status}");
     assert_eq!(status["kafka"]["records"], 10);
     assert_eq!(status["not_stored"]["rejected"], json!({ "empty": 3 }));
     assert_eq!(status["not_stored"]["dead_letters_to"], "topic d");
     let shown = status["influx"]["destinations"].as_array().unwrap().iter().map(|of| of["state"].clone());
-    assert_eq!(shown.collect::<Vec<_>>(), ["well", "holding"]);
+    assert_eq!(shown.collect::<Vec<_>>(), ["healthy", "blocked"]);
     assert_eq!(status["influx"]["addresses"][0]["used"], true);
     assert!(!status.to_string().contains("pass"), "{status}");
     let history = &status["history"];

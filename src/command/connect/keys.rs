@@ -5,7 +5,7 @@ use base::suggest::nearest;
 use base::text::counted;
 use engine::SchemaSource;
 use mapping::decode::{Scanner, SyntaxError, Token, find, select};
-use mapping::{Format, Globs, KeySelector, Rules};
+use mapping::{Format, Globs, KeySelector, Rules, flattened_of_dots};
 use std::collections::BTreeSet;
 
 /// Bound for topics whose keys are always new.
@@ -117,9 +117,13 @@ impl SeenKeys {
         let mut lines = Vec::new();
         let mut warn = |option: &str, key: &str, nearest: Option<&str>| {
             let records = counted(self.records, "sampled record");
-            let remedy = match nearest {
-                Some(nearest) => format!("did you mean `{nearest}`?"),
-                None => format!("remove it from `{option}` or correct it, unless the key is rare"),
+            let joined = flattened_of_dots(key).filter(|joined| self.has(joined));
+            let remedy = match (joined, nearest) {
+                (Some(joined), _) => {
+                    format!("write `{joined}`: keys of nested objects are joined with \"_\"")
+                }
+                (None, Some(nearest)) => format!("did you mean `{nearest}`?"),
+                (None, None) => format!("remove it from `{option}` or correct it, unless the key is rare"),
             };
             lines.push(Line::warned(
                 format!("{topics}: `{key}` of `{option}` is in none of {records}"),
@@ -157,6 +161,11 @@ impl SeenKeys {
             warn(option, name, nearest(name, self.headers.iter().map(String::as_str)));
         }
         lines
+    }
+
+    /// Whether a key or glob matches a key that was seen.
+    fn has(&self, pattern: &str) -> bool {
+        Globs::compile(&[pattern]).is_ok_and(|globs| self.keys.iter().any(|key| globs.is_match(key)))
     }
 
     fn unseen<'g>(&self, globs: &'g Globs) -> Vec<&'g str> {
@@ -233,6 +242,18 @@ mod tests {
                 "`id_0` of `name_key` is in none of 1 sampled record: did you mean `deep_id_0`?",
             ],
         );
+        f(
+            "tag_keys = ['deep.id[0]', 'deep.*']\ntime_key = 'no.time'\ntime_format = 'unix'",
+            record,
+            &[
+                "`deep.id[0]` of `tag_keys` is in none of 1 sampled record: write `deep_id_0`: keys of nested objects are joined \
+                 with \"_\"",
+                "`deep.*` of `tag_keys` is in none of 1 sampled record: write `deep_*`: keys of nested objects are joined with \"_\"",
+                "`no.time` of `time_key` is in none of 1 sampled record: remove it from `time_key` or correct it, unless the key \
+                 is rare",
+            ],
+        );
+        f("tag_keys = ['host.name']", r#"{"host.name":"a","v":1}"#, &[]);
         let params = r#"{"params":[{"n":"temp","v":1},{"n":"host","v":"a"}]}"#;
         let pivot = "pivot = [{ list = 'params', name = 'n', value = 'v' }]";
         f(&format!("tag_keys = ['host']\n{pivot}"), params, &[]);

@@ -164,7 +164,9 @@ pub(super) enum InitError {
     Empty { topic: String, seconds: u64 },
     #[error("{topic} can't be read: {why}")]
     Topic { topic: String, why: String },
-    #[error("{place}: no JSON object found, and only objects become points")]
+    #[error(
+        "{place}: no JSON object found, and only objects become points; if whole values are texts, write a [[mapping]] with `format = \"value\"`"
+    )]
     NoObjects { place: String },
     #[error(
         "{place}: the records have the frame of a schema registry ({schemas}), and only its schemas show their keys: name the registry with \
@@ -295,7 +297,11 @@ fn add_records(path: &Path, records_max: usize, sample: &mut Sample) -> Result<(
     let first = |format| Records::new(&text, format).next();
     let of_lines = || first(Format::Influx).filter(|line| mapping::is_line_protocol(line.bytes));
     let of_table = || first(Format::Csv).and_then(|rows| Csv::with_first_line(rows.bytes));
-    let of_text = || of_lines().map(|_| Format::Influx).or_else(|| of_table().map(|_| Format::Csv));
+    let of_values = || first(Format::Value).filter(|line| mapping::is_single_value(line.bytes));
+    let of_text = || {
+        let of_lines = of_lines().map(|_| Format::Influx);
+        of_lines.or_else(|| of_table().map(|_| Format::Csv)).or_else(|| of_values().map(|_| Format::Value))
+    };
     let rules = framed_rules(&bytes, sample.schemas.as_deref());
     let records = match &rules {
         Some(rules) => Records::by_rules(&bytes, rules, sample.schemas.as_ref()),

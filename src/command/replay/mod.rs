@@ -14,8 +14,9 @@ use base::text::printable;
 use batches::{Batches, Closed, Letters};
 use configuration::Config;
 use engine::consumer::THREADS_REMEDY;
-use engine::dead_letter::Store;
-use engine::dead_letter::{FoundLetter, LetterEntry, LetterReader, NextLetter, ReadingError};
+use engine::dead_letter::{
+    FoundLetter, LetterEntry, LetterReader, NextLetter, ReadingError, Store, with_full_files,
+};
 use influx::{ClientError, Delivered, LaneWriter, LogObserver};
 use schema_registry::RegistryError;
 use std::collections::BTreeSet;
@@ -38,8 +39,7 @@ pub struct ReplayOptions {
     /// Show the lines instead of writing them
     #[arg(long)]
     dry_run: bool,
-    /// Files of dead letters
-    #[arg(required_unless_present = "topic")]
+    /// Files of dead letters [default: the file or topic of `[dead_letter]`, and the file's full predecessors]
     files: Vec<PathBuf>,
 }
 
@@ -49,6 +49,10 @@ enum ReplayError {
     Config(String),
     #[error("no topic to read: [dead_letter] names no topic; name one with --topic NAME")]
     NoTopic,
+    #[error(
+        "no dead letters to read: the configuration has no [dead_letter]; name a file, or a topic with --topic NAME"
+    )]
+    NoStore,
     #[error(transparent)]
     LetterReader(#[from] ReadingError),
     #[error(transparent)]
@@ -74,6 +78,7 @@ pub fn replay(options: &ReplayOptions) -> ExitCode {
                 error,
                 ReplayError::Config(_)
                     | ReplayError::NoTopic
+                    | ReplayError::NoStore
                     | ReplayError::Client(_)
                     | ReplayError::LetterReader(ReadingError::NoTopic(_) | ReadingError::File { .. })
             );
@@ -112,12 +117,19 @@ fn run(options: &ReplayOptions) -> Result<Tally, ReplayError> {
 
 /// Opens the source of letters, and returns its name for messages.
 fn open(options: &ReplayOptions, config: &Config) -> Result<(LetterReader, String), ReplayError> {
+    let is_default = options.topic.is_none() && options.files.is_empty();
+    if let Some(store) = config.dead_letter.as_ref().filter(|_| is_default) {
+        eprintln!("no argument: reading the dead letters of the {store}, from [dead_letter]");
+    }
+    let files = |files: &[PathBuf]| {
+        let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+        Ok((LetterReader::files(files)?, names.join(", ")))
+    };
     let topic = match (options.topic.as_deref(), &config.dead_letter) {
-        (None, _) => {
-            let names: Vec<String> = options.files.iter().map(|path| path.display().to_string()).collect();
-            return Ok((LetterReader::files(&options.files)?, names.join(", ")));
-        }
-        (Some(""), Some(Store::Topic(topic))) => topic,
+        (None, _) if !is_default => return files(&options.files),
+        (None, Some(Store::File { path, .. })) => return files(&with_full_files(path)),
+        (None, None) => return Err(ReplayError::NoStore),
+        (None | Some(""), Some(Store::Topic(topic))) => topic,
         (Some(""), _) => return Err(ReplayError::NoTopic),
         (Some(topic), _) => topic,
     };

@@ -234,6 +234,11 @@ impl<'p> Proposer<'p> {
             };
             self.out.set("format", format.name(), vec![why]);
         }
+        if format == Format::Value {
+            let source = toml::Table::from_iter([("source".to_owned(), toml::Value::from("{key}"))]);
+            let why = "The field is called \"value\". If the keys of the records name the sources, this line makes them a tag:";
+            self.out.suggest("tags", source, vec![why.to_owned()]);
+        }
         let text = |byte: u8| toml::Value::from(char::from(byte).to_string());
         let comment = csv.comment.map(|byte| ("comment".to_owned(), text(byte)));
         let delimiter = Some(csv.delimiter).filter(|byte| *byte != Csv::default().delimiter);

@@ -6,6 +6,7 @@ use super::super::text::{duration, shown};
 use super::super::times::{Guess, are_times, guess};
 use super::{Candidate, Proposer};
 use base::text::grouped;
+use mapping::Format;
 use std::collections::BTreeSet;
 
 /// With at least this number of objects, 1% may be rejected.
@@ -38,6 +39,10 @@ impl<'p> Proposer<'p> {
     pub(super) fn time(&mut self) -> Vec<&'p Key> {
         if let Some(key) = self.timestamp() {
             return vec![key];
+        }
+        if self.shape.rules.format == Format::Value {
+            self.no_time("a single value has no time beside it");
+            return Vec::new();
         }
         let read = |candidate: Candidate<'p>| {
             let guess = guess(&candidate.key.times, self.now_ns)?;

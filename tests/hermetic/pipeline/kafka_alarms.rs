@@ -30,7 +30,7 @@ fn assert_told(address: SocketAddr, cause: &str, scope: &str, remedy: &str) {
     assert!(metrics.contains(&sample), "{metrics}");
     assert!(!metrics.contains("topic_holding_seconds{"), "that is for topics whose records are rejected");
     let status = get(address, "/status.json");
-    assert!(status.contains(r#""state":"holding""#) && status.contains(cause), "{status}");
+    assert!(status.contains(r#""state":"blocked""#) && status.contains(cause), "{status}");
 }
 
 fn assert_well(address: SocketAddr) {

@@ -200,14 +200,27 @@ fn numbered(path: &Path, number: u64) -> PathBuf {
 
 /// The highest number of a renamed file.
 fn last_number(path: &Path) -> io::Result<u64> {
+    Ok(numbers(path)?.into_iter().max().unwrap_or(0))
+}
+
+/// The numbers of renamed files.
+fn numbers(path: &Path) -> io::Result<Vec<u64>> {
     let mut prefix: OsString = path.file_name().unwrap_or_default().to_owned();
     prefix.push(".");
-    let mut last = 0;
+    let mut numbers = Vec::new();
     for entry in fs::read_dir(folder(path))? {
         let name = entry?.file_name();
         let number = name.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes());
-        let number = number.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
-        last = last.max(number.unwrap_or(0));
+        numbers.extend(number.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u64>().ok()));
     }
-    Ok(last)
+    Ok(numbers)
+}
+
+/// The file at the configured path and the full files that were renamed, the oldest first.
+pub fn with_full_files(path: &Path) -> Vec<PathBuf> {
+    // A folder that cannot be read has a file that cannot be read either, and its error names the path.
+    let mut numbers = numbers(path).unwrap_or_default();
+    numbers.sort_unstable();
+    let full = numbers.into_iter().map(|number| numbered(path, number)).filter(|full| full.is_file());
+    full.chain([path.to_owned()]).collect()
 }

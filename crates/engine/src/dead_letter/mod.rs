@@ -24,7 +24,7 @@ pub use original_reader::{Original, Wanted};
 pub use originals::Originals;
 pub use settings::Store;
 
-pub use letter_file::check_writable;
+pub use letter_file::{check_writable, with_full_files};
 
 use file_writer::FileWriter;
 use jiff::{Timestamp, Unit};

@@ -47,6 +47,13 @@ pub(super) fn push(cell: &[u8], path: Option<&ValuePath<'_>>, text: &mut JsonTex
     }
 }
 
+/// Whether the whole value of a record is a number, true or false.
+#[must_use]
+pub fn is_single_value(value: &[u8]) -> bool {
+    let value = value.trim_ascii();
+    is_number(value) || [b"true".as_slice(), b"false"].iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
 pub(super) fn is_number(cell: &[u8]) -> bool {
     push_number(cell.trim_ascii(), &mut JsonText::default()).is_some()
 }

@@ -18,6 +18,7 @@ mod schema;
 mod schema_reference;
 
 pub use avro_schema::{AvroSchema, AvroSchemaError};
+pub use cell::is_single_value;
 pub use frame::{Beginning, Frame, SchemaId};
 pub(crate) use json_text::JsonText;
 pub use json_text::{RecordText, TimeMark};
