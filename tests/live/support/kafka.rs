@@ -195,7 +195,11 @@ impl Kafka {
             self.send(topic, &record);
         }
         let flushed = self.producer.flush(PATIENCE);
-        assert!(flushed.is_ok(), "{flushed:?}, {} records are not acknowledged", self.producer.in_flight_count());
+        assert!(
+            flushed.is_ok(),
+            "{flushed:?}, {} records are not acknowledged",
+            self.producer.in_flight_count()
+        );
         assert_eq!(self.producer.context().count(), 0, "records that Kafka did not take");
     }
 
