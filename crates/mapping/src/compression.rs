@@ -286,9 +286,8 @@ pub(crate) fn unpacked_as(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_support::{LIMITS, lines_of, record};
     use crate::{Mapper, RecordLimits, Rules};
-    use base::record::{Record, RecordTime};
-    use line_protocol::LineBuffer;
     use std::io::Write as _;
     use std::sync::Arc;
 
@@ -445,19 +444,9 @@ mod tests {
     }
 
     fn map(compression: Compression, values: &[Vec<u8>]) -> Vec<Result<String, String>> {
-        let rules = Rules { compression, ..Rules::default() };
-        let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 10_000 };
-        let mut mapper = Mapper::new(Arc::new(rules), "t", limits);
-        let mut map = |value: &Vec<u8>| {
-            let (mut lines, time) = (LineBuffer::default(), RecordTime::Omitted);
-            let value = Some(value.as_slice());
-            let record = Record { partition: 0, offset: 0, time, key: None, value, headers: &[] };
-            match mapper.map(&record, &mut lines).rejected.first() {
-                Some((_, why)) => Err(why.to_string()),
-                None => Ok(String::from_utf8(lines.text().to_vec()).unwrap()),
-            }
-        };
-        values.iter().map(&mut map).collect()
+        let rules = Arc::new(Rules { compression, ..Rules::default() });
+        let mut mapper = Mapper::new(rules, "t", RecordLimits { record_bytes_max: 1_000, ..LIMITS });
+        values.iter().map(|value| lines_of(&mut mapper, &record(value))).collect()
     }
 
     #[test]

@@ -45,20 +45,15 @@ impl FirstDrops {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{KeySelector, Mapper, RecordLimits, Rename, Rules};
-    use base::record::{Record, RecordTime};
-    use line_protocol::LineBuffer;
-    use std::sync::Arc;
+    use crate::test_support::{map, mapper, record};
+    use crate::{KeySelector, Rename, Rules};
 
     /// The reports of duplicate keys, for a record that is mapped three times.
     fn reported(rules: Rules, value: &str) -> Vec<FirstDrop> {
-        let limits = RecordLimits { record_bytes_max: 10_000, lines_bytes_max: 10_000 };
-        let mut mapper = Mapper::new(Arc::new(rules), "t", limits);
+        let mut mapper = mapper(rules);
         let mut reported = Vec::new();
-        for offset in 0..3 {
-            let (time, value) = (RecordTime::At(1), Some(value.as_bytes()));
-            let record = Record { partition: 0, offset, time, key: None, value, headers: &[] };
-            mapper.map(&record, &mut LineBuffer::default());
+        for _ in 0..3 {
+            map(&mut mapper, &record(value.as_bytes()));
             reported.extend(
                 mapper.take_first_drops().into_iter().filter(|notice| notice.drop == DropReason::Duplicate),
             );

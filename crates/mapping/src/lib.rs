@@ -100,3 +100,5 @@ pub use time::{TimeError, TimeFormat, TimeFormatError, TimeRange, zone_by_name, 
 #[cfg(test)]
 #[path = "../../../tests/support/seed.rs"]
 mod seed;
+#[cfg(test)]
+mod test_support;

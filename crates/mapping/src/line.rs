@@ -422,22 +422,16 @@ fn excerpt(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Globs, Mapper, RecordLimits, Rules, Template};
-    use base::record::{Record, RecordTime};
+    use crate::test_support::{mapper, record};
+    use crate::{Globs, Rules, Template};
     use line_protocol::LineBuffer;
     use line_protocol::reader::read_line;
-    use std::sync::Arc;
 
     /// The lines of a record that is mapped three times, so that its shape is known.
     fn lines(rules: &Rules, value: &str) -> LineBuffer {
-        let limits = RecordLimits { record_bytes_max: 1_000_000, lines_bytes_max: 1_000_000 };
-        let mut mapper = Mapper::new(Arc::new(rules.clone()), "topic", limits);
+        let mut mapper = mapper(rules.clone());
         let mut lines = LineBuffer::default();
-        for offset in 0..3 {
-            let (time, value) = (RecordTime::At(1), Some(value.as_bytes()));
-            let record = Record { partition: 0, offset, time, key: None, value, headers: &[] };
-            mapper.map(&record, &mut lines);
-        }
+        (0..3).for_each(|_| drop(mapper.map(&record(value.as_bytes()), &mut lines)));
         lines
     }
 
@@ -454,10 +448,10 @@ mod tests {
             }
         };
         let mut rules = Rules { tag_keys: Globs::compile(&["t"]).unwrap(), ..Rules::default() };
-        f(&rules, r#""w":1"#, 65_535 - "topic,t=".len() - 4 - "v".len());
-        f(&rules, r#""longer":1,"w":1"#, 65_535 - "topic,t=".len() - 4 - "longer".len());
+        f(&rules, r#""w":1"#, 65_535 - "t,t=".len() - 4 - "v".len());
+        f(&rules, r#""longer":1,"w":1"#, 65_535 - "t,t=".len() - 4 - "longer".len());
         rules.offset_field = Some("off set".to_owned());
-        f(&rules, r#""w":1"#, 65_535 - "topic,t=".len() - 4 - r"off\ set".len());
+        f(&rules, r#""w":1"#, 65_535 - "t,t=".len() - 4 - r"off\ set".len());
     }
 
     #[test]
@@ -473,7 +467,7 @@ mod tests {
             let lines = lines(&rules, &format!(r#"{{"t":"{value}","v":1}}"#));
             for line in 0..3 {
                 let line = String::from_utf8_lossy(lines.line(line).unwrap());
-                assert!(line.starts_with(&format!("topic,t={want} v=1 ")), "{line}");
+                assert!(line == format!("t,t={want} v=1"), "{line}");
             }
         }
     }

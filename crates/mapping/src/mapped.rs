@@ -69,6 +69,9 @@ impl Mapped {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Rules;
+    use crate::test_support::{map, mapper, record};
+    use base::record::{Record, RecordTime};
 
     #[test]
     fn counts_rejections_beyond_the_list() {
@@ -85,14 +88,8 @@ mod tests {
     /// Compacted topics are full of tombstones; rejecting them would block such a topic.
     #[test]
     fn a_tombstone_is_filtered_and_not_rejected() {
-        use crate::{Mapper, RecordLimits, Rules};
-        use base::record::{Record, RecordTime};
-        use line_protocol::LineBuffer;
-        let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 8_000 };
-        let mut mapper = Mapper::new(std::sync::Arc::new(Rules::default()), "t", limits);
-        let (time, headers) = (RecordTime::Missing, [].as_slice());
-        let tombstone = Record { partition: 0, offset: 0, time, key: Some(b"k"), value: None, headers };
-        let became = mapper.map(&tombstone, &mut LineBuffer::default());
+        let tombstone = Record { time: RecordTime::Missing, key: Some(b"k"), value: None, ..record(b"") };
+        let (_, became) = map(&mut mapper(Rules::default()), &tombstone);
         assert_eq!(became, Mapped { filtered: 1, ..Mapped::default() });
     }
 }

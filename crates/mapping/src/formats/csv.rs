@@ -324,10 +324,8 @@ impl Row {
 mod tests {
     use super::*;
     use crate::drop_reason::DropReason;
-    use crate::{Format, Globs, Mapped, Mapper, RecordLimits, Template, TimeFormat, TimeRule};
-    use base::record::{Record, RecordTime};
-    use line_protocol::LineBuffer;
-    use std::sync::Arc;
+    use crate::test_support::{self, LIMITS, mapper, record};
+    use crate::{Format, Globs, Mapped, Template, TimeFormat, TimeRule};
 
     fn rules(csv: Csv) -> Rules {
         Rules { format: Format::Csv, csv, strict: false, ..Rules::default() }
@@ -387,16 +385,10 @@ mod tests {
     type Outcome = (String, Mapped, Vec<(DropReason, u64)>);
 
     fn map(rules: Rules, values: &[&str]) -> Vec<Outcome> {
-        let limits = RecordLimits { record_bytes_max: 100_000, lines_bytes_max: 100_000 };
-        let mut mapper = Mapper::new(Arc::new(rules), "t", limits);
+        let mut mapper = mapper(rules);
         let mut outcome = |value: &&str| {
-            let mut lines = LineBuffer::default();
-            let value = Some(value.as_bytes());
-            let record =
-                Record { partition: 0, offset: 0, time: RecordTime::Omitted, key: None, value, headers: &[] };
-            let became = mapper.map(&record, &mut lines);
-            let text = String::from_utf8(lines.text().to_vec()).unwrap();
-            (text, became, mapper.take_drops().iter().collect())
+            let (lines, became) = test_support::map(&mut mapper, &record(value.as_bytes()));
+            (lines, became, mapper.take_drops().iter().collect())
         };
         values.iter().map(&mut outcome).collect()
     }
@@ -486,7 +478,7 @@ mod tests {
         let value = format!("{}\n{}", "k".repeat(10_000), "1\n".repeat(10_000));
         let (lines, mapped, _) = map(rules(Csv::default()), &[&value]).remove(0);
         assert_eq!(lines, "");
-        assert_eq!(mapped.rejected, [(None, Rejection::RowsTooLarge { bytes_max: 100_000 })]);
+        assert_eq!(mapped.rejected, [(None, Rejection::RowsTooLarge { bytes_max: LIMITS.lines_bytes_max })]);
         let rows = "1,2\n".repeat(20_000);
         let (_, mapped, _) = map(rules(columns(&["a"])), &[&rows]).remove(0);
         assert_eq!(mapped.rejected_by_reason().map(|(_, count)| count).sum::<u64>(), 20_000);

@@ -183,10 +183,9 @@ fn part<const N: usize>(data: &[u8], at: usize) -> [u8; N] {
 mod tests {
     use super::*;
     use crate::formats::FormatReader;
-    use crate::{FIRST_DROPS_MAX, Format, KeySelector, Mapper, RecordLimits, Rules, TimeFormat, TimeRule};
+    use crate::test_support::{map, mapper, record};
+    use crate::{FIRST_DROPS_MAX, Format, KeySelector, Rules, TimeFormat, TimeRule};
     use base::record::{Record, RecordTime};
-    use line_protocol::LineBuffer;
-    use std::sync::Arc;
 
     fn rules() -> Rules {
         Rules { format: Format::Msgpack, ..Rules::default() }
@@ -342,15 +341,11 @@ mod tests {
     }
 
     fn mapped(rules: Rules, values: &[&[u8]]) -> (String, Option<String>, Vec<(DropReason, u64)>) {
-        let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 };
-        let mut mapper = Mapper::new(Arc::new(rules), "t", limits);
-        let mut lines = LineBuffer::default();
+        let mut mapper = mapper(rules);
         let value = values.concat();
-        let value = Some(value.as_slice());
-        let record =
-            Record { partition: 0, offset: 0, time: RecordTime::At(7), key: None, value, headers: &[] };
-        let rejected = mapper.map(&record, &mut lines).rejected.first().map(|(_, why)| why.to_string());
-        (String::from_utf8(lines.text().to_vec()).unwrap(), rejected, mapper.take_drops().iter().collect())
+        let (lines, became) = map(&mut mapper, &Record { time: RecordTime::At(7), ..record(&value) });
+        let rejected = became.rejected.first().map(|(_, why)| why.to_string());
+        (lines, rejected, mapper.take_drops().iter().collect())
     }
 
     fn timed(format: TimeFormat) -> Rules {

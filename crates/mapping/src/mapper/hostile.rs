@@ -2,6 +2,7 @@
 
 use super::Mapper;
 use crate::decode::{Filter, Query};
+use crate::test_support::record;
 use crate::{
     Format, Globs, KeySelector, Pivot, PivotList, Reason, RecordLimits, Rename, Reshape, Rules, Template,
     TimeFormat, TimeRule, Zip, zone_by_name,
@@ -48,12 +49,10 @@ impl Hostile {
         let limits = RecordLimits { record_bytes_max: 2 * bytes, lines_bytes_max: LINES_BYTES * bytes };
         let mut mapper = Mapper::new(Arc::new(self.rules.clone()), "topic", limits);
         let record = Record {
-            partition: 0,
-            offset: 1,
             time: RecordTime::At(1_700_000_000_000_000_000),
             key: Some(key.as_bytes()),
-            value: Some(value.as_bytes()),
             headers: &headers,
+            ..record(value.as_bytes())
         };
         let started = Instant::now();
         let outcome = mapper.map(&record, &mut LineBuffer::default());

@@ -494,12 +494,10 @@ impl crate::Rules {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        DistinctTimes, FirstDrop, Format, Globs, Precision, RecordLimits, Rename, Rules, Template, TimeRange,
-    };
+    use crate::test_support::{self, lines_of, mapper};
+    use crate::{DistinctTimes, FirstDrop, Format, Globs, Precision, Rename, Rules, Template, TimeRange};
     use base::record::{Record, RecordTime};
     use line_protocol::LineBuffer;
-    use std::sync::Arc;
 
     const KAFKA_NS: i64 = 1_700_000_000_123_000_000;
 
@@ -512,22 +510,14 @@ mod tests {
         }
     }
 
-    fn mapper(rules: Rules) -> Mapper {
-        let limits = RecordLimits { record_bytes_max: 3_000_000, lines_bytes_max: 3_000_000 };
-        Mapper::new(Arc::new(rules), "t", limits)
+    fn record(value: &[u8]) -> Record<'_> {
+        Record { offset: 7, time: RecordTime::At(KAFKA_NS), ..test_support::record(value) }
     }
 
     /// The lines and the rejections of a record, which is mapped twice.
     fn mapped(rules: &Rules, value: impl AsRef<[u8]>) -> (Vec<String>, Vec<String>) {
         let mut mapper = mapper(rules.clone());
-        let record = Record {
-            partition: 0,
-            offset: 7,
-            time: RecordTime::At(KAFKA_NS),
-            key: Some(b"k 1"),
-            value: Some(value.as_ref()),
-            headers: &[("site", b"s")],
-        };
+        let record = Record { key: Some(b"k 1"), headers: &[("site", b"s")], ..record(value.as_ref()) };
         let mut map = || {
             let mut lines = LineBuffer::default();
             let became = mapper.map(&record, &mut lines);
@@ -567,20 +557,9 @@ mod tests {
         let text = "# comment\nm v=1\n\nm v=2 5\nm v=3\n";
         // offset * 1009, the topic's digits 655,985, and the number of the line among the points.
         let digits = |element: i64| {
-            let of = |offset| {
-                let record = Record {
-                    partition: 0,
-                    offset,
-                    time: RecordTime::At(KAFKA_NS),
-                    key: None,
-                    value: None,
-                    headers: &[],
-                };
-                let topic = distinct::TopicDigits::of("t");
-                let origin = distinct::Origin { topic, record: &record, element: element as usize };
-                distinct::kafka_time(KAFKA_NS, DistinctTimes::Kafka, base::TimePrecision::default(), origin)
-            };
-            of(7)
+            let (topic, record) = (distinct::TopicDigits::of("t"), record(b""));
+            let origin = distinct::Origin { topic, record: &record, element: element as usize };
+            distinct::kafka_time(KAFKA_NS, DistinctTimes::Kafka, base::TimePrecision::default(), origin)
         };
         let want = [format!("m v=1 {}", digits(0)), "m v=2 5".to_owned(), format!("m v=3 {}", digits(2))];
         assert_ne!(digits(0), digits(2));
@@ -667,12 +646,9 @@ mod tests {
     /// The lines, and the first drop of each key.
     fn drops(rules: Rules, value: &[u8]) -> (String, Vec<FirstDrop>, Vec<(DropReason, u64)>) {
         let mut mapper = mapper(rules);
-        let (time, value) = (RecordTime::At(KAFKA_NS), Some(value));
-        let record = Record { partition: 0, offset: 7, time, key: None, value, headers: &[] };
-        let mut lines = LineBuffer::default();
-        assert!(!mapper.map(&record, &mut lines).has_rejected());
+        let lines = lines_of(&mut mapper, &record(value)).unwrap();
         let counts = mapper.take_drops().iter().collect();
-        (String::from_utf8(lines.text().to_vec()).unwrap(), mapper.take_first_drops(), counts)
+        (lines, mapper.take_first_drops(), counts)
     }
 
     #[test]
@@ -717,9 +693,7 @@ mod tests {
     #[test]
     fn the_element_of_each_line_is_traced() {
         let mut mapper = mapper(rules());
-        let (time, value) =
-            (RecordTime::At(KAFKA_NS), Some(&b"# x\nm v=1 5\nbad\n m v=2 6\nm time=1\nm v=3 7"[..]));
-        let record = Record { partition: 0, offset: 7, time, key: None, value, headers: &[] };
+        let record = record(b"# x\nm v=1 5\nbad\n m v=2 6\nm time=1\nm v=3 7");
         let mut lines = LineBuffer::default();
         assert_eq!(mapper.map_and_trace(&record, &mut lines), [0, 2, 4]);
         let became = mapper.map(&record, &mut lines);
@@ -730,23 +704,17 @@ mod tests {
     fn the_buffers_of_a_large_record_are_freed() {
         let many = format!("m  {}v=1 5", "a=1,".repeat(100_000));
         let mut mapper = mapper(rules());
-        let (time, value) = (RecordTime::At(KAFKA_NS), Some(many.as_bytes()));
-        let record = Record { partition: 0, offset: 7, time, key: None, value, headers: &[] };
-        mapper.map(&record, &mut LineBuffer::default());
+        mapper.map(&record(many.as_bytes()), &mut LineBuffer::default());
         assert!(mapper.work.bytes() + mapper.element.bytes() <= crate::formats::KEPT_BYTES_MAX);
     }
 
     #[test]
     fn keys_that_never_repeat_are_forgotten() {
         let mut mapper = mapper(Rules { exclude: Globs::compile(&["none"]).unwrap(), ..rules() });
-        for record in 0..40 {
-            let fields: Vec<String> = (0..200).map(|field| format!("f{record}_{field}=1")).collect();
-            let value = format!("m,t{record}=1 {} 5", fields.join(","));
-            let (time, bytes) = (RecordTime::At(KAFKA_NS), Some(value.as_bytes()));
-            let record = Record { partition: 0, offset: 7, time, key: None, value: bytes, headers: &[] };
-            let mut lines = LineBuffer::default();
-            mapper.map(&record, &mut lines);
-            assert_eq!(lines.line(0), Some(value.as_bytes()));
+        for number in 0..40 {
+            let fields: Vec<String> = (0..200).map(|field| format!("f{number}_{field}=1")).collect();
+            let value = format!("m,t{number}=1 {} 5", fields.join(","));
+            assert_eq!(lines_of(&mut mapper, &record(value.as_bytes())), Ok(value + "\n"));
             assert!(!mapper.known.keys.is_full());
         }
     }

@@ -898,25 +898,21 @@ fn kind_of(token: Token<'_>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use base::record::RecordTime;
+    use crate::test_support::{LIMITS, lines_of, map, mapper, record};
 
     #[test]
     fn the_text_of_a_large_binary_record_is_freed_after_the_record() {
         let rules = Rules { format: Format::Msgpack, ..Rules::default() };
-        let limits = RecordLimits { record_bytes_max: 1_000_000, lines_bytes_max: 8_000_000 };
-        let mut mapper = Mapper::new(Arc::new(rules), "t", limits);
+        let mut mapper = mapper(rules);
         let large = [&[0xDB, 0, 0x0F, 0, 0][..], &b"\x01".repeat(0xF_0000)].concat();
-        let (value, time) = (Some(large.as_slice()), RecordTime::At(1));
-        let record = Record { partition: 0, offset: 1, time, key: None, value, headers: &[] };
-        mapper.map(&record, &mut LineBuffer::default());
+        mapper.map(&record(&large), &mut LineBuffer::default());
         assert!(mapper.work.reader.json.bytes.capacity() <= KEPT_BYTES_MAX);
     }
 
     #[test]
     fn the_buffers_of_a_large_record_are_freed_after_the_record() {
-        let limits = RecordLimits { record_bytes_max: 2_000_000, lines_bytes_max: 8_000_000 };
-        let rules = Rules { string_fields: crate::Globs::compile(&["*"]).unwrap(), ..Rules::default() };
-        let mut mapper = Mapper::new(Arc::new(rules), "t", limits);
+        let string_fields = crate::Globs::compile(&["*"]).unwrap();
+        let mut mapper = mapper(Rules { string_fields, ..Rules::default() });
         let text = format!(r#"{{"text":"{}","v":1}}"#, "x".repeat(60_000));
         let many = format!("[{}{{\"v\":1}}]", r#"{"a":1,"b":"\n"},"#.repeat(50_000));
         let wide = format!("[{}1]", "1,".repeat(400_000));
@@ -926,16 +922,7 @@ mod tests {
             many,
             format!(r#"{{"a":{wide}}}"#),
         ] {
-            let record = Record {
-                partition: 0,
-                offset: 1,
-                time: RecordTime::At(1),
-                key: None,
-                value: Some(value.as_bytes()),
-                headers: &[],
-            };
-            let mut lines = LineBuffer::default();
-            mapper.map(&record, &mut lines);
+            mapper.map(&record(value.as_bytes()), &mut LineBuffer::default());
             let kept = mapper.work.bytes() + mapper.element.bytes();
             assert!(kept <= KEPT_BYTES_MAX, "{kept} bytes after a record of {}", value.len());
             assert!(!mapper.known.keys.is_full());
@@ -945,12 +932,7 @@ mod tests {
     #[test]
     fn a_value_of_another_format_is_shown_with_what_it_seems_to_be() {
         let rejection = |format, value: &[u8]| {
-            let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 };
-            let mut mapper = Mapper::new(Arc::new(Rules { format, ..Rules::default() }), "t", limits);
-            let (time, value) = (RecordTime::At(1), Some(value));
-            let record = Record { partition: 0, offset: 1, time, key: None, value, headers: &[] };
-            let outcome = mapper.map(&record, &mut LineBuffer::default());
-            outcome.rejected.first().map(|(_, why)| why.to_string()).unwrap_or_default()
+            lines_of(&mut mapper(Rules { format, ..Rules::default() }), &record(value)).unwrap_err()
         };
         let gzip = rejection(Format::Msgpack, b"\x1F\x8B\x08\0\0");
         assert!(gzip.starts_with("it is not MessagePack: ") && gzip.contains(", in `"), "{gzip}");
@@ -965,18 +947,13 @@ mod tests {
 
     #[test]
     fn keys_in_another_order_are_looked_up_and_anything_new_is_parsed() {
-        let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 };
         let tag_keys = crate::Globs::compile(&["t", "u"]).unwrap();
-        let mut mapper = Mapper::new(Arc::new(Rules { tag_keys, ..Rules::default() }), "m", limits);
+        let mut mapper = Mapper::new(Arc::new(Rules { tag_keys, ..Rules::default() }), "m", LIMITS);
         let mut map = |value: &str| {
             mapper.element.key_bytes = 0;
-            let mut lines = LineBuffer::default();
-            let (time, value) = (RecordTime::Omitted, Some(value.as_bytes()));
-            let record = Record { partition: 0, offset: 0, time, key: None, value, headers: &[] };
-            mapper.map(&record, &mut lines);
+            let (lines, _) = map(&mut mapper, &record(value.as_bytes()));
             // The parser has counted the keys that it read.
-            let is_parsed = mapper.element.key_bytes > 0;
-            (String::from_utf8_lossy(lines.text()).into_owned(), is_parsed)
+            (lines, mapper.element.key_bytes > 0)
         };
         let first = map(r#"{"a":1,"b":{"c":[2,3]},"t":"x","u":"","s":"dropped"}"#);
         assert_eq!(first, ("m,t=x a=1,b_c_0=2,b_c_1=3\n".to_owned(), true));
@@ -999,14 +976,11 @@ mod tests {
 
     #[test]
     fn a_long_key_around_many_values_is_refused_before_it_is_copied_for_each() {
-        let limits = RecordLimits { record_bytes_max: 1_000_000, lines_bytes_max: 14_000_000 };
-        let mut mapper = Mapper::new(Arc::new(Rules::default()), "t", limits);
+        let mut mapper = mapper(Rules::default());
         let value = |length: usize| format!(r#"{{"{}":[{}1]}}"#, "k".repeat(length), "1,".repeat(9_999));
         for (value, want) in [(value(100_000), Err(Rejection::KeysTooLong)), (value(100), Ok(1))] {
-            for offset in 0..3 {
-                let (time, value) = (RecordTime::At(1), Some(value.as_bytes()));
-                let record = Record { partition: 0, offset, time, key: None, value, headers: &[] };
-                let mut outcome = mapper.map(&record, &mut LineBuffer::default());
+            for _ in 0..3 {
+                let mut outcome = mapper.map(&record(value.as_bytes()), &mut LineBuffer::default());
                 let got = outcome.rejected.pop().map_or(Ok(outcome.lines), |(_, rejection)| Err(rejection));
                 assert_eq!(got, want);
             }

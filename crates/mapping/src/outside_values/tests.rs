@@ -2,18 +2,17 @@
 
 use super::OutsideValues;
 use crate::decode::{Filter, Query, Scanner, Step};
+use crate::test_support::{self, LIMITS};
 use crate::{
-    DropReason, FieldType, FirstDrop, Format, Globs, KeySelector, KeyTable, Mapper, Reason, RecordLimits,
-    Rename, Replacement, Replacements, Reshape, Rules, Template, TopicPatterns, seed,
+    DropReason, FieldType, FirstDrop, Format, Globs, KeySelector, KeyTable, Mapper, Reason, Rename,
+    Replacement, Replacements, Reshape, Rules, Template, TopicPatterns, seed,
 };
-use base::record::{Record, RecordTime};
+use base::record::Record;
 use jsonpath_rust::JsonPath;
 use line_protocol::LineBuffer;
 use regex::Regex;
 use serde_json::Value;
 use std::sync::Arc;
-
-const LIMITS: RecordLimits = RecordLimits { record_bytes_max: 1_000_000, lines_bytes_max: 8_000_000 };
 
 fn selector(text: &str) -> KeySelector {
     KeySelector::parse(text).unwrap()
@@ -29,8 +28,7 @@ fn tags(tags: &[(&str, &str)]) -> Vec<(String, Template)> {
 
 fn record<'r>(key: Option<&'r [u8]>, value: &'r str) -> Record<'r> {
     const HEADERS: &[(&str, &[u8])] = &[("unit", b"old"), ("unit", b"\xC2\xB0C")];
-    let (value, time) = (Some(value.as_bytes()), RecordTime::Omitted);
-    Record { partition: 3, offset: 7, time, key, value, headers: HEADERS }
+    Record { partition: 3, offset: 7, key, headers: HEADERS, ..test_support::record(value.as_bytes()) }
 }
 
 /// The lines of a record, which is mapped three times so that its shape is known, and the values that were dropped each time.
@@ -42,9 +40,7 @@ fn mapped(
 ) -> (Vec<String>, Vec<FirstDrop>, Vec<(DropReason, u64)>) {
     let mut mapper = Mapper::new(Arc::new(rules.clone()), topic, LIMITS);
     let mut run = || {
-        let mut lines = LineBuffer::default();
-        mapper.map(&record(key, value), &mut lines);
-        let text = String::from_utf8(lines.text().to_vec()).unwrap();
+        let (text, _) = test_support::map(&mut mapper, &record(key, value));
         let drops: Vec<_> = mapper.take_drops().iter().collect();
         (text.lines().map(str::to_owned).collect::<Vec<_>>(), mapper.take_first_drops(), drops)
     };

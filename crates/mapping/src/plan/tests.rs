@@ -1,22 +1,18 @@
 //! Tests of what values become by `types` and `values`, for objects of unknown and of known shape.
 
+use crate::test_support::{map, mapper, record};
 use crate::{
-    DropReason, FieldType, Format, Globs, KeySelector, KeyTable, Mapper, RecordLimits, Replacement,
-    Replacements, Rules, Template, TimeFormat, TimeRule, TimeSource, zone_by_name,
+    DropReason, FieldType, Format, Globs, KeySelector, KeyTable, Replacement, Replacements, Rules, Template,
+    TimeFormat, TimeRule, TimeSource, zone_by_name,
 };
-use base::record::{Record, RecordTime};
 use line_protocol::LineBuffer;
-use std::sync::Arc;
 
 /// The line and the drops of a record, the same for each of three times: the later ones have a known shape.
 fn mapped(rules: &Rules, value: &str) -> (String, Vec<(DropReason, u64)>) {
-    let limits = RecordLimits { record_bytes_max: 10_000, lines_bytes_max: 10_000 };
-    let mut mapper = Mapper::new(Arc::new(rules.clone()), "t", limits);
+    let mut mapper = mapper(rules.clone());
     let (mut lines, mut drops) = (LineBuffer::default(), Vec::new());
-    for offset in 0..3 {
-        let (time, value) = (RecordTime::Omitted, Some(value.as_bytes()));
-        let record = Record { partition: 0, offset, time, key: None, value, headers: &[] };
-        mapper.map(&record, &mut lines);
+    for _ in 0..3 {
+        mapper.map(&record(value.as_bytes()), &mut lines);
         drops.push(mapper.take_drops().iter().collect::<Vec<_>>());
     }
     let texts: Vec<_> = (0..3).map(|line| lines.line(line).unwrap_or_default().to_vec()).collect();
@@ -155,13 +151,8 @@ fn a_repeated_key_takes_its_replaced_value_back() {
         name_key: Some(crate::KeySelector::Flattened("name".to_owned())),
         ..Rules::default()
     };
-    let limits = RecordLimits { record_bytes_max: 10_000, lines_bytes_max: 10_000 };
-    let mut lines = LineBuffer::default();
-    let value = Some(&br#"{"name":"x","name":7,"v":1}"#[..]);
-    let record =
-        Record { partition: 0, offset: 0, time: RecordTime::Omitted, key: None, value, headers: &[] };
-    Mapper::new(Arc::new(rules), "t", limits).map(&record, &mut lines);
-    assert_eq!(lines.line(0), Some(&b"t name=7,v=1"[..]));
+    let (lines, _) = map(&mut mapper(rules), &record(br#"{"name":"x","name":7,"v":1}"#));
+    assert_eq!(lines, "t name=7,v=1\n");
 }
 
 #[test]
@@ -180,16 +171,9 @@ fn values_of_one_line_follow_one_another_with_or_without_space() {
     let f = |value: &str, query: &str, want: &str| {
         let query = crate::decode::Query::parse(query).unwrap();
         let rules = Rules { format: Format::JsonLines, query, strict: false, ..Rules::default() };
-        let limits = RecordLimits { record_bytes_max: 10_000, lines_bytes_max: 10_000 };
-        let mut lines = LineBuffer::default();
-        let value = Some(value.as_bytes());
-        let record =
-            Record { partition: 0, offset: 0, time: RecordTime::Omitted, key: None, value, headers: &[] };
-        let mapped = Mapper::new(Arc::new(rules), "t", limits).map(&record, &mut lines);
-        let texts: Vec<_> =
-            (0..lines.lines()).map(|line| String::from_utf8_lossy(lines.line(line).unwrap())).collect();
+        let (lines, mapped) = map(&mut mapper(rules), &record(value.as_bytes()));
         let rejected = if mapped.has_rejected() { "!" } else { "" };
-        assert_eq!(texts.join("; ") + rejected, want, "{value:?}");
+        assert_eq!(lines.trim_end().replace('\n', "; ") + rejected, want, "{value:?}");
     };
     f(r#"{"a":1}{"a":2} {"a":3}"#, "$", "t a=1; t a=2; t a=3");
     f("{\"a\":1}{\"a\":2}\n[{\"a\":3},{\"a\":4}]{\"a\":5}\n\0", "$", "t a=1; t a=2; t a=3; t a=4; t a=5");

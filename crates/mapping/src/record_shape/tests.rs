@@ -1,9 +1,6 @@
-use crate::{Globs, KeySelector, Mapper, RecordLimits, Replacement, Replacements, Rules, Template};
-use base::record::{Record, RecordTime};
-use line_protocol::LineBuffer;
+use crate::test_support::{self, LIMITS, record};
+use crate::{Globs, KeySelector, Mapper, Replacement, Replacements, Rules, Template};
 use std::sync::Arc;
-
-const LIMITS: RecordLimits = RecordLimits { record_bytes_max: 1_000_000, lines_bytes_max: 8_000_000 };
 
 fn mapper(rules: Rules) -> Mapper {
     Mapper::new(Arc::new(rules), "topic", LIMITS)
@@ -11,17 +8,8 @@ fn mapper(rules: Rules) -> Mapper {
 
 /// The lines of a record, and the number of objects that have matched a shape so far.
 fn map(mapper: &mut Mapper, value: &str) -> (String, u32) {
-    let mut lines = LineBuffer::default();
-    let record = Record {
-        partition: 0,
-        offset: 0,
-        time: RecordTime::Omitted,
-        key: None,
-        value: Some(value.as_bytes()),
-        headers: &[],
-    };
-    mapper.map(&record, &mut lines);
-    (String::from_utf8(lines.text().to_vec()).unwrap(), mapper.shapes().counts().1)
+    let (lines, _) = test_support::map(mapper, &record(value.as_bytes()));
+    (lines, mapper.shapes().counts().1)
 }
 
 #[test]

@@ -1,22 +1,16 @@
 use crate::decode::{Filter, Query};
+use crate::test_support::{LIMITS, map, record};
 use crate::{DropReason, Format, Globs, Mapper, Pivot, PivotList, RecordLimits, Reshape, Rules, Zip};
-use base::record::{Record, RecordTime};
-use line_protocol::LineBuffer;
 use std::sync::Arc;
 
 /// Lines, rejections and drops of a record that is mapped three times, the same each time: the later ones have known shapes.
 fn outcome(rules: &Rules, value: &[u8]) -> (String, Vec<(DropReason, u64)>) {
-    let limits = RecordLimits { record_bytes_max: 100_000, lines_bytes_max: 10_000 };
+    let limits = RecordLimits { lines_bytes_max: 10_000, ..LIMITS };
     let mut mapper = Mapper::new(Arc::new(rules.clone()), "t", limits);
     let mut found = Vec::new();
-    for offset in 0..3 {
-        let (time, value) = (RecordTime::Omitted, Some(value));
-        let record = Record { partition: 0, offset, time, key: None, value, headers: &[] };
-        let mut lines = LineBuffer::default();
-        let result = mapper.map(&record, &mut lines);
-        let mut texts: Vec<_> = (0..lines.lines())
-            .map(|line| String::from_utf8_lossy(lines.line(line).unwrap()).into_owned())
-            .collect();
+    for _ in 0..3 {
+        let (lines, result) = map(&mut mapper, &record(value));
+        let mut texts: Vec<_> = lines.lines().map(str::to_owned).collect();
         texts.extend(std::iter::repeat_n("filtered".to_owned(), result.filtered));
         texts.extend(result.rejected.iter().map(|(_, rejection)| rejection.to_string()));
         found.push((texts.join("; "), mapper.take_drops().iter().collect()));

@@ -23,7 +23,7 @@ pub(super) struct Partitions(BTreeMap<(Destination, String, i64, String), &'stat
 
 /// Stores the good lines of a request as the server does.
 pub(super) fn store(request: &WriteRequest, shared: &Shared) -> Reply {
-    let mut partitions = lock(&shared.partitions);
+    let mut partitions = lock(&shared.imitations.partitions);
     let (mut points, mut stored, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for (index, line) in split_lines(&request.text).enumerate() {
         let point =

@@ -166,8 +166,11 @@ pub(super) fn answer_other(parts: &Parts, server: &Influx3, shared: &Shared) -> 
         }
         (&Method::GET, "/health") => Reply::status(200).body("OK"),
         (&Method::GET, "/api/v3/configure/database") => {
-            let names: Vec<Value> =
-                lock(&shared.schema).databases.keys().map(|name| json!({ "iox::database": name })).collect();
+            let names: Vec<Value> = lock(&shared.imitations.schema)
+                .databases
+                .keys()
+                .map(|name| json!({ "iox::database": name }))
+                .collect();
             Reply::status(200).body(Value::from(names).to_string())
         }
         _ => Reply::status(404).body("not found"),
@@ -192,11 +195,11 @@ pub(super) fn authorize(parts: &Parts, credential: &Credential) -> Result<(), Re
 
 /// Stores a request as the server does.
 pub(super) fn store(request: &WriteRequest, server: &Influx3, shared: &Shared) -> Reply {
-    let mut schema = lock(&shared.schema);
+    let mut schema = lock(&shared.imitations.schema);
     if schema.is_destroyed {
         return internal(request.api(), "snapshot panicked");
     }
-    if let Some(why) = &*lock(&shared.write_error) {
+    if let Some(why) = &*lock(&shared.imitations.write_error) {
         return internal(request.api(), why);
     }
     let database = database(&request.destination);

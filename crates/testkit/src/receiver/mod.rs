@@ -12,6 +12,8 @@ mod ending;
 #[cfg(feature = "faults")]
 mod faults;
 #[cfg(feature = "faults")]
+mod imitations;
+#[cfg(feature = "faults")]
 mod influx3;
 #[cfg(feature = "faults")]
 mod questdb;
@@ -33,13 +35,7 @@ pub use store::StoredPoint;
 use base::locks::lock;
 use base::{Credential, Destination};
 #[cfg(feature = "faults")]
-use cloud::Partitions;
-#[cfg(feature = "faults")]
-use influx3::Schema;
-#[cfg(feature = "faults")]
-use line_protocol::reader::Point;
-#[cfg(feature = "faults")]
-use questdb::Tables;
+use imitations::Imitations;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -69,14 +65,6 @@ pub enum Product {
     Cloud,
     #[cfg(feature = "faults")]
     QuestDb,
-}
-
-#[cfg(feature = "faults")]
-impl Product {
-    /// Whether the server has endpoints of its own beside those of 1.x and 2.x.
-    fn is_foreign(&self) -> bool {
-        matches!(self, Self::Influx3(_) | Self::QuestDb)
-    }
 }
 
 /// Settings of a receiver: expected login and destinations, and whether it keeps points.
@@ -151,21 +139,8 @@ struct Shared {
     store: Mutex<Store>,
     feed: broadcast::Sender<Line>,
     counts: Counts,
-    /// The answer to statements; the receiver then executes none.
     #[cfg(feature = "faults")]
-    statement_error: Mutex<Option<String>>,
-    /// The schema of InfluxDB 3.
-    #[cfg(feature = "faults")]
-    schema: Mutex<Schema>,
-    /// The types of InfluxDB Cloud's columns.
-    #[cfg(feature = "faults")]
-    partitions: Mutex<Partitions>,
-    /// The tables of `QuestDB`.
-    #[cfg(feature = "faults")]
-    tables: Mutex<Tables>,
-    /// The error of InfluxDB 3's write-ahead log, while it has one.
-    #[cfg(feature = "faults")]
-    write_error: Mutex<Option<String>>,
+    imitations: Imitations,
 }
 
 impl Receiver {
@@ -183,15 +158,7 @@ impl Receiver {
             feed: broadcast::channel(FEED_LINES_MAX).0,
             counts: Counts::default(),
             #[cfg(feature = "faults")]
-            statement_error: Mutex::default(),
-            #[cfg(feature = "faults")]
-            schema: Mutex::new(Schema::new(options.destinations.iter().flatten().filter_map(database3))),
-            #[cfg(feature = "faults")]
-            partitions: Mutex::default(),
-            #[cfg(feature = "faults")]
-            tables: Mutex::default(),
-            #[cfg(feature = "faults")]
-            write_error: Mutex::default(),
+            imitations: Imitations::new(&options),
             options,
         });
         let server = tokio::spawn(server::serve(listener, Arc::clone(&shared)));
@@ -234,18 +201,6 @@ impl Receiver {
         *lock(&self.shared.store) = Store::new(self.shared.options.keep_points);
     }
 
-    /// Answers statements such as `CREATE DATABASE` with this error from now on, or does them again.
-    #[cfg(feature = "faults")]
-    pub fn fail_statements(&self, error: Option<&str>) {
-        *lock(&self.shared.statement_error) = error.map(str::to_owned);
-    }
-
-    /// Answers every write to InfluxDB 3 with this error of its write-ahead log from now on, or stores again.
-    #[cfg(feature = "faults")]
-    pub fn fail_writes(&self, error: Option<&str>) {
-        *lock(&self.shared.write_error) = error.map(str::to_owned);
-    }
-
     /// Makes a bucket or database exist, where only some do.
     pub fn create(&self, destination: Destination) {
         self.shared.create(destination);
@@ -259,27 +214,6 @@ impl Drop for Receiver {
 }
 
 impl Shared {
-    #[cfg(feature = "faults")]
-    #[cfg(feature = "faults")]
-    #[cfg(feature = "faults")]
-    #[cfg(feature = "faults")]
-    #[cfg(feature = "faults")]
-    /// Keeps points whose types were checked.
-    #[cfg(feature = "faults")]
-    fn keep(&self, destination: &Destination, points: Vec<Point>) {
-        let now = store::now_nanos();
-        lock(&self.store).keep(
-            destination,
-            points
-                .into_iter()
-                .map(|point| {
-                    let time = point.time.unwrap_or(now);
-                    (point, time)
-                })
-                .collect(),
-        );
-    }
-
     /// Hands stored lines to the subscribers.
     fn publish(&self, request: &WriteRequest, lines: &[&[u8]]) {
         if self.feed.receiver_count() == 0 {
@@ -308,14 +242,6 @@ impl Shared {
     fn count_stored(&self, lines: usize) {
         self.counts.requests_stored.fetch_add(1, Relaxed);
         self.counts.lines_stored.fetch_add(lines as u64, Relaxed);
-    }
-}
-
-#[cfg(feature = "faults")]
-fn database3(destination: &Destination) -> Option<String> {
-    match destination {
-        Destination::Database3 { database } => Some(database.clone()),
-        Destination::Bucket { .. } | Destination::Database { .. } => None,
     }
 }
 

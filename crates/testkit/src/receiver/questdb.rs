@@ -28,7 +28,7 @@ pub(super) fn answer_other(parts: &Parts) -> Option<Reply> {
 
 /// Stores a request as the server does.
 pub(super) fn store(request: &WriteRequest, shared: &Shared) -> Reply {
-    let mut tables = lock(&shared.tables);
+    let mut tables = lock(&shared.imitations.tables);
     // A line break ends the line, also within a string. Comments and blank lines have no number.
     let lines = request.text.split(|byte| *byte == b'\n');
     let lines: Vec<&[u8]> = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#")).collect();

@@ -51,12 +51,12 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 
 async fn respond(request: Request<Incoming>, shared: &Shared) -> io::Result<Response<ReplyBody>> {
     let (parts, body) = request.into_parts();
+    // InfluxDB 3 and QuestDB have endpoints of their own instead of those below.
     #[cfg(feature = "faults")]
-    if shared.options.product.is_foreign() {
+    if let Product::Influx3(_) | Product::QuestDb = &shared.options.product {
         let other = match &shared.options.product {
             Product::Influx3(server) => influx3::answer_other(&parts, server, shared),
-            Product::QuestDb => questdb::answer_other(&parts),
-            Product::Influx1And2 | Product::Cloud => None,
+            _ => questdb::answer_other(&parts),
         };
         let reply = match other {
             Some(reply) => reply,
@@ -204,7 +204,7 @@ fn query(parts: &Parts, shared: &Shared) -> Reply {
     let statement = parameters.get("q").map(String::as_str).unwrap_or_default();
     // 1.6.7 answers 200 also where it fails to do a statement.
     #[cfg(feature = "faults")]
-    if let Some(error) = &*lock(&shared.statement_error) {
+    if let Some(error) = &*lock(&shared.imitations.statement_error) {
         let failed = serde_json::json!({ "results": [{ "statement_id": 0, "error": error }] });
         return Reply::status(200).body(failed.to_string());
     }

@@ -1,11 +1,11 @@
 use crate::formats::{AvroSchema, Format, FormatReader, Schema};
+use crate::test_support::{self, lines_of, mapper};
 use crate::{
-    DropReason, KeySelector, Lookup, Mapper, MissingSchema, RecordLimits, Rejection, Rules, Schemas,
-    TimeFormat, TimeRule, seed,
+    DropReason, KeySelector, Lookup, Mapper, MissingSchema, Rejection, Rules, Schemas, TimeFormat, TimeRule,
+    seed,
 };
 use apache_avro::types::Value as Avro;
 use base::record::{Record, RecordTime};
-use line_protocol::LineBuffer;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -236,18 +236,11 @@ fn dropped_values_are_named_by_their_flattened_keys() {
 }
 
 fn line(rules: Rules, value: &[u8]) -> Result<String, String> {
-    let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 };
-    mapped(&mut Mapper::new(Arc::new(rules), "t", limits), value)
+    mapped(&mut mapper(rules), value)
 }
 
 fn mapped(mapper: &mut Mapper, value: &[u8]) -> Result<String, String> {
-    let mut lines = LineBuffer::default();
-    let (value, time) = (Some(value), RecordTime::At(7));
-    let record = Record { partition: 0, offset: 0, time, key: None, value, headers: &[] };
-    match mapper.map(&record, &mut lines).rejected.first() {
-        Some((_, why)) => Err(why.to_string()),
-        None => Ok(String::from_utf8(lines.text().to_vec()).unwrap()),
-    }
+    lines_of(mapper, &Record { time: RecordTime::At(7), ..test_support::record(value) })
 }
 
 #[test]
@@ -330,13 +323,10 @@ fn framed_values_are_read_by_the_schema_of_their_id() {
         (4, Lookup::Missing(MissingSchema::Awaited)),
     ];
     let source = Arc::new(Known(known.into(), 0.into()));
-    let rules = Arc::new(Rules {
-        format: Format::Avro,
-        distinct_times: crate::DistinctTimes::Never,
-        ..Rules::default()
-    });
-    let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 };
-    let mut mapper = Mapper::new(Arc::clone(&rules), "t", limits).with_schemas(Some(source.clone()));
+    let rules =
+        Rules { format: Format::Avro, distinct_times: crate::DistinctTimes::Never, ..Rules::default() };
+    let mut without_schemas = mapper(rules.clone());
+    let mut mapper = mapper(rules).with_schemas(Some(source.clone()));
     let framed = |id: u32, value: &[u8]| [&[0][..], &id.to_be_bytes(), value].concat();
     let mut f = |value: &[u8], want: Result<&str, &str>| {
         let got = mapped(&mut mapper, value);
@@ -369,7 +359,7 @@ fn framed_values_are_read_by_the_schema_of_their_id() {
         ),
     );
     assert_eq!(source.1.load(std::sync::atomic::Ordering::Relaxed), 6, "a run of one schema asks once");
-    let without = mapped(&mut Mapper::new(rules, "t", limits), &framed(9, b"")).unwrap_err();
+    let without = mapped(&mut without_schemas, &framed(9, b"")).unwrap_err();
     assert!(without.contains("no registry is configured: add [schema_registry]"), "{without}");
 }
 

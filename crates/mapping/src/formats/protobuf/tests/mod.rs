@@ -5,11 +5,10 @@ use super::{delimited, messages_of_file};
 use crate::drop_reason::DropReason;
 use crate::formats::{Format, FormatReader, JsonText, Reference, Schema, SchemaUse};
 use crate::rejection::Rejection;
-use crate::{KeySelector, Mapper, RecordLimits, Rules, TimeFormat, TimeRule};
-use base::record::{Record, RecordTime};
+use crate::test_support::{map, mapper, record};
+use crate::{KeySelector, Rules, TimeFormat, TimeRule};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use line_protocol::LineBuffer;
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -215,36 +214,17 @@ fn a_timestamp_is_the_time_without_a_time_format() {
     let key = KeySelector::Flattened("at".to_owned());
     let time = TimeRule::new(key, TimeFormat::Timestamp, jiff::tz::TimeZone::UTC);
     let rules = Rules { time: Some(time), ..of_types("Known") };
-    let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 };
-    let mut mapper = Mapper::new(Arc::new(rules), "t", limits);
+    let mut mapper = mapper(rules);
     for _ in 0..3 {
         let value = bytes("0a 08 08 80e2cfaa06 10 05 1a 09 09 000000000000f03f");
-        let time = RecordTime::At(1);
-        let record = Record { partition: 0, offset: 0, time, key: None, value: Some(&value), headers: &[] };
-        let mut lines = LineBuffer::default();
-        mapper.map(&record, &mut lines);
-        assert_eq!(lines.line(0), Some(&b"t double=1.0 1700000000000000005"[..]));
+        assert_eq!(map(&mut mapper, &record(&value)).0, "t double=1.0 1700000000000000005\n");
     }
 }
 
 #[test]
 fn an_empty_value_is_a_message() {
-    let mut mapper = Mapper::new(
-        Arc::new(of_types("Presence")),
-        "t",
-        RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 },
-    );
-    let record = Record {
-        partition: 0,
-        offset: 0,
-        time: RecordTime::At(1),
-        key: None,
-        value: Some(b""),
-        headers: &[],
-    };
-    let mut lines = LineBuffer::default();
-    assert_eq!(mapper.map(&record, &mut lines).lines, 1);
-    assert!(lines.text().starts_with(b"t always=0 "));
+    let (lines, mapped) = map(&mut mapper(of_types("Presence")), &record(b""));
+    assert_eq!((mapped.lines, lines.as_str()), (1, "t always=0\n"));
 }
 
 #[test]
