@@ -56,7 +56,8 @@ pub struct InfluxWork {
     text: Vec<u8>,
     scratch: Vec<u8>,
     /// Keys of the line's first tags before any `rename`; only filled for a line in which tags get one key.
-    tag_keys: HashSet<Option<KeyId>>,
+    /// Reserved keys, which have no id, are told apart by their nodes.
+    tag_keys: HashSet<Result<KeyId, NodeId>>,
     /// How many tags these are of.
     keyed_tags: usize,
     /// Uses of keys, by the number of the key's node.
@@ -81,7 +82,7 @@ enum KeyUse {
 impl InfluxWork {
     /// Allocated memory in bytes of the buffers that grow with a record.
     pub fn bytes(&self) -> usize {
-        let tag_keys = self.tag_keys.capacity() * size_of::<Option<KeyId>>();
+        let tag_keys = self.tag_keys.capacity() * size_of::<Result<KeyId, NodeId>>();
         self.raw.bytes() + self.text.capacity() + self.scratch.capacity() + tag_keys
     }
 
@@ -298,7 +299,7 @@ impl Mapper {
                 self.drop_influx(node, &key, DropReason::NotUtf8, work);
             }
             if self.put(Place::Tag(id), Scalar::at(Kind::Plain, value)) {
-                if self.repeats_tag(place, is_utf8, text, work) {
+                if self.repeats_tag((place, parent), is_utf8, text, work) {
                     return Err(bad(tag, Reason::DuplicateTag));
                 }
                 self.drop_influx(node, &key, DropReason::Duplicate, work);
@@ -416,18 +417,26 @@ impl Mapper {
         work.learn(node, known)
     }
 
-    /// Whether an earlier tag of the line has the same key as this one before any `rename`.
+    /// Whether an earlier tag of the line has the same key as this one before any `rename`. `parent`: the parent of the tags' keys.
     #[cold]
-    fn repeats_tag(&mut self, place: usize, is_utf8: bool, text: &[u8], work: &mut InfluxWork) -> bool {
+    fn repeats_tag(
+        &mut self,
+        (place, parent): (usize, NodeId),
+        is_utf8: bool,
+        text: &[u8],
+        work: &mut InfluxWork,
+    ) -> bool {
         let mut repeats = false;
         // Only the tags behind those of the last call: a line may have a hundred thousand tags that get one key.
-        while let Some(tag) = work.raw.tags.get(work.keyed_tags).copied().filter(|_| work.keyed_tags <= place)
-        {
+        for at in work.keyed_tags..=place {
+            let Some(&tag) = work.raw.tags.get(at) else { break };
             let (key, _) = work.push(tag.key.of(text), TAG_ESCAPES, is_utf8);
-            let key = self.known.tags.intern(&String::from_utf8_lossy(work.part(&key)));
+            let key = work.part(&key);
+            let id = self.known.tags.intern(&String::from_utf8_lossy(key));
+            let key = id.ok_or_else(|| self.known.keys.child(parent, None, key));
             repeats = !work.tag_keys.insert(key);
-            work.keyed_tags += 1;
         }
+        work.keyed_tags = place + 1;
         repeats
     }
 
@@ -612,6 +621,31 @@ mod tests {
         assert_eq!(mapped(&strict, text), (Vec::new(), rejected));
         assert_eq!(mapped(&rules(), "  \n\r\n").1, ["None its value is empty"]);
         assert_eq!(mapped(&rules(), "# a comment alone"), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn reserved_keys_that_are_renamed_repeat_only_themselves() {
+        let renamed = |renames: &[(&str, &str)], text: &str| {
+            let mut rename = Rename::default();
+            renames.iter().for_each(|(from, to)| rename.add(from, to).unwrap());
+            mapped(&Rules { rename, ..rules() }, text)
+        };
+        let one = [("_field", "x"), ("time", "x"), ("c", "x")];
+        for (text, want) in
+            [("m,_field=a,time=b v=1 1", "m,x=b v=1 1"), ("m,c=a,_field=b,time=c v=1 1", "m,x=c v=1 1")]
+        {
+            assert_eq!(renamed(&one, text), (vec![want.to_owned()], Vec::new()), "{text}");
+        }
+        let two = [("_field", "x"), ("time", "y"), ("c", "z"), ("d", "z")];
+        let (lines, rejected) = renamed(&two, "m,_field=a,c=1,time=b,d=2 v=1 1");
+        assert_eq!((lines.concat().as_str(), rejected.len()), ("m,x=a,y=b,z=2 v=1 1", 0));
+        for text in ["m,_field=a,_field=b v=1 1", "m,time=a,_field=b,time=c v=1 1"] {
+            let (lines, rejected) = renamed(&one, text);
+            assert!(
+                lines.is_empty() && rejected.concat().contains("duplicate tags"),
+                "{lines:?}, {rejected:?}"
+            );
+        }
     }
 
     #[test]
