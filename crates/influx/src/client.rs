@@ -5,6 +5,7 @@ use crate::answer::{Answer, BODY_BYTES_MAX, WORDS_CHARS_MAX};
 use crate::cause::Cause;
 use crate::dialects::{DatabaseList, Probe, Server, ServerInfo, Target, Version, authorize, is_sendable};
 use crate::error::{ClientError, RequestFailure};
+use crate::failed_attempt::FailedAttempt;
 use crate::http::Dialing;
 use crate::outcome::{Outcome, classify, decide, retry_after};
 use crate::parsed_answer::{AnswerSubject, BodyForm, ParsedAnswer, message, server_failure};
@@ -24,14 +25,6 @@ const BUILD_HEADER: HeaderName = HeaderName::from_static("x-influxdb-build");
 
 /// Longest wait for the answer that tells the server's family. Some proxies forward only writes, and drop other requests.
 const IDENTIFY_MAX: Duration = Duration::from_secs(5);
-
-/// The answer to a query for all databases.
-enum Listed {
-    Names(Vec<String>),
-    /// The server answers, but does not list its databases to this credential.
-    Denied,
-    Failed(Outcome),
-}
 
 /// How long a bucket or database keeps points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +47,7 @@ pub(crate) enum ConnectionUse {
 /// Reads the credential from its source again; `None` if it has no source that can change.
 pub type CredentialSource = Box<dyn Fn() -> Option<Credential> + Send + Sync>;
 
-/// The result of a check of credential and destination. No point was written.
+/// What a check of credential and destination found, unless the server takes no write now. No point was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probed {
     /// The server takes writes.
@@ -63,9 +56,14 @@ pub enum Probed {
     Answers,
     /// The server, which had not named itself, takes writes. It is InfluxDB 3, so it has created the database if it was missing.
     FoundEmpty,
-    /// `Refused` and `TooLarge`: the server takes no write without lines, which means nothing for other writes. `Blocked` and `Retry`: it
-    /// takes no write now.
-    Judged(Outcome),
+    /// The server takes no write without lines, which means nothing for other writes.
+    RefusesEmpty {
+        why: String,
+        /// The answer is not in the form of InfluxDB.
+        is_foreign: bool,
+    },
+    /// 413, although the write had no lines.
+    TooLarge { why: String },
 }
 
 /// Sends requests to the addresses of one database.
@@ -153,18 +151,11 @@ impl Client {
     }
 
     /// Checks credential and destination without writing a point.
-    pub async fn probe(
-        &self,
-        address: &Address,
-        destination: &Destination,
-    ) -> Result<Probed, RequestFailure> {
+    pub async fn probe(&self, address: &Address, destination: &Destination) -> Result<Probed, FailedAttempt> {
         self.identify(address).await;
         let dialect = address.dialect(destination);
         if let Probe::Databases(list) = dialect.probe() {
-            return self.list_databases(address, destination, &list).await.map(|listed| match listed {
-                Listed::Names(_) | Listed::Denied => Probed::Answers,
-                Listed::Failed(outcome) => Probed::Judged(outcome),
-            });
+            return self.list_databases(address, destination, &list).await.map(|_| Probed::Answers);
         }
         let answer = self.write(address, destination, Bytes::new(), false).await?;
         if dialect.accepts_empty_write(&answer) {
@@ -176,15 +167,7 @@ impl Client {
             address.set_server(Some(Server::Influx3(Version(3, 0, 0))), true);
             return Ok(Probed::FoundEmpty);
         }
-        Ok(match decide(destination.api(), &answer, &parsed) {
-            Outcome::Stored => Probed::Writable,
-            // The probe is not compressed.
-            Outcome::Uncompressed { why } => {
-                let is_foreign = parsed.form == BodyForm::Foreign;
-                Probed::Judged(Outcome::Blocked { cause: Cause::RequestRefused, why, is_foreign })
-            }
-            outcome => Probed::Judged(outcome),
-        })
+        judge_empty_write(decide(destination.api(), &answer, &parsed), parsed.form == BodyForm::Foreign)
     }
 
     /// Lists the databases of a server that creates a missing database at the first write. The destination's own name comes first.
@@ -197,35 +180,29 @@ impl Client {
         self.identify(address).await;
         let dialect = address.dialect(destination);
         let Probe::Databases(list) = dialect.probe() else { return None };
-        match self.list_databases(address, destination, &list).await {
-            Ok(Listed::Names(names)) => Some((list.name.into_owned(), names)),
-            Ok(Listed::Denied | Listed::Failed(_)) | Err(_) => None,
-        }
+        let names = self.list_databases(address, destination, &list).await.ok()??;
+        Some((list.name.into_owned(), names))
     }
 
+    /// `None`: the server answers, but does not list its databases to this credential.
     async fn list_databases(
         &self,
         address: &Address,
         destination: &Destination,
         list: &DatabaseList<'_>,
-    ) -> Result<Listed, RequestFailure> {
+    ) -> Result<Option<Vec<String>>, FailedAttempt> {
         let answer = send(self.request(address, Method::GET, address.url(&list.target))).await?;
-        Ok(match answer.status {
-            200 => {
-                let json = serde_json::from_slice(&answer.body).ok();
-                match json.and_then(|json| (list.read)(&json)) {
-                    Some(names) => Listed::Names(names),
-                    // A page, such as that of a login.
-                    None => Listed::Failed(classify(destination.api(), &answer)),
-                }
-            }
+        let json = || serde_json::from_slice(&answer.body).ok();
+        match answer.status {
+            200 if let Some(names) = json().and_then(|json| (list.read)(&json)) => Ok(Some(names)),
             // A token that may write one database need not list all, and not every server of this family has this endpoint.
-            403..=405 => Listed::Denied,
+            403..=405 => Ok(None),
+            // Also a page with status 200, such as that of a login.
             _ => match classify(destination.api(), &answer) {
-                outcome @ (Outcome::Retry { .. } | Outcome::Blocked { .. }) => Listed::Failed(outcome),
-                _ => Listed::Denied,
+                Outcome::Uncompressed { .. } => Ok(None),
+                outcome => judge_empty_write(outcome, false).map(|_| None),
             },
-        })
+        }
     }
 
     /// Asks the server behind an address who it is, unless that is known. Without an answer its dialect is that of the configured API.
@@ -327,6 +304,25 @@ async fn send(request: RequestBuilder) -> Result<Answer, RequestFailure> {
     }
     answer.credential = credential;
     Ok(answer)
+}
+
+/// Judges the answer to a request without lines. `is_foreign`: the answer is not in the form of InfluxDB.
+fn judge_empty_write(outcome: Outcome, is_foreign: bool) -> Result<Probed, FailedAttempt> {
+    let is_of_address = outcome.is_failure_of_address();
+    match outcome {
+        Outcome::Stored => Ok(Probed::Writable),
+        Outcome::Refused { why, is_foreign } => Ok(Probed::RefusesEmpty { why, is_foreign }),
+        Outcome::TooLarge { why } => Ok(Probed::TooLarge { why }),
+        // The request is not compressed.
+        Outcome::Uncompressed { why } => {
+            let failed = FailedAttempt::new(Cause::RequestRefused, true, why);
+            Err(FailedAttempt { is_of_address: is_foreign, ..failed })
+        }
+        Outcome::Blocked { cause, why, .. } => {
+            Err(FailedAttempt { is_of_address, ..FailedAttempt::new(cause, true, why) })
+        }
+        Outcome::Retry { cause, why, .. } => Err(FailedAttempt::new(cause, false, why)),
+    }
 }
 
 fn location(response: &Response) -> Option<String> {

@@ -40,6 +40,12 @@ impl FailedAttempt {
     }
 }
 
+impl From<RequestFailure> for FailedAttempt {
+    fn from(failure: RequestFailure) -> Self {
+        Self::new(failure.cause, false, failure.why)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

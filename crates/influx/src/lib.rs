@@ -78,6 +78,7 @@ pub use counters::{LATENCY_BUCKETS, LatencyHistogram, SizeHistogram, WriteCounte
 pub use dialects::{Server, ServerInfo, Version};
 pub use error::{ClientError, RequestFailure};
 pub use event::{Event, Observer};
+pub use failed_attempt::FailedAttempt;
 pub use http::{Dialing, Resolver};
 pub use lane_writer::{Delivered, KeptOutLine, LaneWriter, RequestCounts};
 pub use lines::Lines;

@@ -11,7 +11,6 @@ use crate::event::{AlarmEvents, Event, Observer};
 use crate::failed_attempt::FailedAttempt;
 use crate::learned::LearnedState;
 use crate::lines::RequestSize;
-use crate::outcome::Outcome;
 use crate::rate_limiter::RateLimiter;
 use crate::remedy::{RemedyContext, advice, is_page};
 use crate::settings::Connection;
@@ -147,7 +146,7 @@ impl Writer {
         let mut backoff = Backoff::new(self.options.delays);
         loop {
             let address = self.client.addresses().current();
-            let Err(mut failed) = self.probe(address, &destination).await else { break };
+            let Err(mut failed) = self.client.probe(address, &destination).await else { break };
             let destination = &destination;
             // The lanes read a credential again, and then send at once.
             if failed.cause == Cause::DatabaseMissing {
@@ -176,26 +175,6 @@ impl Writer {
             && !self.is_precision_reported.swap(true, Relaxed)
         {
             self.emit(&Event::PrecisionDiffers { address: address.as_str().to_owned(), why, remedy });
-        }
-    }
-
-    async fn probe(&self, address: &Address, destination: &Destination) -> Result<(), FailedAttempt> {
-        match self.client.probe(address, destination).await {
-            Ok(Probed::Judged(outcome)) => {
-                let is_of_address = outcome.is_failure_of_address();
-                match outcome {
-                    Outcome::Blocked { cause, why, .. } => {
-                        Err(FailedAttempt { is_of_address, ..FailedAttempt::new(cause, true, why) })
-                    }
-                    Outcome::Retry { cause, why, .. } => {
-                        Err(FailedAttempt { is_of_address, ..FailedAttempt::new(cause, false, why) })
-                    }
-                    // A server may take lines but no empty write.
-                    _ => Ok(()),
-                }
-            }
-            Ok(Probed::Writable | Probed::Answers | Probed::FoundEmpty) => Ok(()),
-            Err(failure) => Err(FailedAttempt::new(failure.cause, false, failure.why)),
         }
     }
 
@@ -384,10 +363,9 @@ impl Writer {
     async fn recheck(&self, address: &Address, destination: &Destination) {
         let fails = match self.client.probe(address, destination).await {
             // InfluxDB may refuse an empty write, but never with a page.
-            Ok(Probed::Judged(Outcome::Refused { why, .. })) => is_page(&why),
-            Ok(Probed::Judged(outcome)) => outcome.is_failure_of_address(),
-            Ok(Probed::Writable | Probed::Answers | Probed::FoundEmpty) => false,
-            Err(failure) => failure.cause.is_of_address(),
+            Ok(Probed::RefusesEmpty { why, .. }) => is_page(&why),
+            Ok(Probed::Writable | Probed::Answers | Probed::FoundEmpty | Probed::TooLarge { .. }) => false,
+            Err(failed) => failed.is_of_address,
         };
         if fails {
             self.client.addresses().fail_again(address);

@@ -11,8 +11,8 @@ use base::{Destination, TimePrecision};
 use configuration::Config;
 use engine::Mapping;
 use influx::{
-    Address, Cause, Client, DestinationRetention, Outcome, Probed, RemedyContext, RequestFailure, Server,
-    Version, advice, is_page,
+    Address, Cause, Client, DestinationRetention, FailedAttempt, Probed, RemedyContext, RequestFailure,
+    Server, Version, advice, is_page,
 };
 use mapping::FieldType;
 use std::collections::BTreeSet;
@@ -154,9 +154,10 @@ fn no_answer() -> RequestFailure {
 async fn writable(client: &Client, address: &Address, destination: &Destination, identity: Identity) -> Line {
     let what = format!("{}: {destination}", address.as_str());
     let credential = client.credential();
-    let probed = within(client.probe(address, destination)).await.unwrap_or_else(|| Err(no_answer()));
+    let probed = within(client.probe(address, destination)).await.unwrap_or_else(|| Err(no_answer().into()));
     let (url, server) = (address.as_str(), address.server());
     let place = RemedyContext { address: url, server, destination, credential: &credential };
+    let failed = |cause, why: &str| Line::failed(format!("{what}: {why}"), advice(cause, why, place));
     match probed {
         Ok(Probed::Writable) => Line::passed(format!("{what}: may be written")),
         Ok(Probed::Answers) if matches!(server, Server::Influx3(_)) => Line::passed(format!(
@@ -174,34 +175,22 @@ async fn writable(client: &Client, address: &Address, destination: &Destination,
             ),
             "compare the name with the databases of the server; let proxies in front of it forward /ping, so that no check writes",
         ),
-        Ok(Probed::Judged(outcome)) => judged(&what, outcome, identity, place),
-        Err(failure) => {
-            Line::failed(format!("{what}: {}", failure.why), advice(failure.cause, &failure.why, place))
-        }
-    }
-}
-
-fn judged(what: &str, outcome: Outcome, identity: Identity, place: RemedyContext<'_>) -> Line {
-    match outcome {
-        Outcome::Blocked { cause, why, .. } | Outcome::Retry { cause, why, .. } => {
-            Line::failed(format!("{what}: {why}"), advice(cause, &why, place))
-        }
         // InfluxDB refuses nothing with a page, and another program may refuse every write.
-        Outcome::Refused { why, is_foreign: true } if identity == Identity::Other || is_page(&why) => {
-            Line::failed(format!("{what}: {why}"), advice(Cause::RequestRefused, &why, place))
+        Ok(Probed::RefusesEmpty { why, is_foreign: true })
+            if identity == Identity::Other || is_page(&why) =>
+        {
+            failed(Cause::RequestRefused, &why)
         }
         // A write without lines is no large request.
-        Outcome::TooLarge { why } => {
-            Line::failed(format!("{what}: {why}"), advice(Cause::RequestTooLarge, &why, place))
-        }
-        Outcome::Stored => Line::passed(format!("{what}: may be written")),
+        Ok(Probed::TooLarge { why }) => failed(Cause::RequestTooLarge, &why),
         // The server may refuse the empty write itself.
-        Outcome::Refused { why, .. } | Outcome::Uncompressed { why } => Line::warned(
+        Ok(Probed::RefusesEmpty { why, .. }) => Line::warned(
             format!(
                 "{what}: the permission to write is unknown: the response to a write without lines is {why}"
             ),
             "check the log of `run` at the first points, and proxies in front of the server",
         ),
+        Err(FailedAttempt { cause, why, .. }) => failed(cause, &why),
     }
 }
 

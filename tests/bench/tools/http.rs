@@ -4,14 +4,19 @@ use std::fmt::Write as _;
 use std::io::{self, BufRead, Read, Write};
 use std::net::TcpStream;
 
-/// A request with its body as sent.
-pub struct Request {
+/// What precedes the body of a request. Empty headers are not sent.
+pub struct Head {
     pub method: String,
     /// Path and query.
     pub target: String,
     pub authorization: String,
     pub content_type: String,
     pub gzip: bool,
+}
+
+/// A request with its body as sent.
+pub struct Request {
+    pub head: Head,
     pub body: Vec<u8>,
 }
 
@@ -40,10 +45,16 @@ pub fn read_request(stream: &mut impl BufRead, answers: &mut impl Write) -> io::
         }
     }
     let body = if chunked { read_chunks(stream)? } else { read_exactly(stream, length)? };
-    Ok(Some(Request { method, target, authorization, content_type, gzip, body }))
+    Ok(Some(Request { head: Head { method, target, authorization, content_type, gzip }, body }))
 }
 
-impl Request {
+impl Head {
+    /// Posts lines to this path and query.
+    pub fn post(target: &str, token: &str, gzip: bool) -> Self {
+        let (method, authorization) = ("POST".to_owned(), format!("Token {token}"));
+        Self { method, target: target.to_owned(), authorization, content_type: String::new(), gzip }
+    }
+
     pub fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
@@ -72,13 +83,13 @@ fn read_chunks(stream: &mut impl BufRead) -> io::Result<Vec<u8>> {
     }
 }
 
-/// A connection to the server to which a receiver forwards.
-pub struct Upstream {
+/// A connection to a server, with one request in flight.
+pub struct Client {
     stream: io::BufReader<TcpStream>,
     address: String,
 }
 
-impl Upstream {
+impl Client {
     /// `address` is host and port.
     pub fn new(address: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
@@ -86,9 +97,15 @@ impl Upstream {
         Ok(Self { stream: io::BufReader::new(stream), address: address.to_owned() })
     }
 
-    /// Forwards a request; returns the status and the answer as bytes.
-    pub fn ask(&mut self, request: &Request) -> io::Result<(u16, Vec<u8>)> {
-        let Request { method, target, authorization, content_type, gzip, body } = request;
+    /// Sends a request; any answer except 204 is an error.
+    pub fn store(&mut self, head: &Head, body: &[u8]) {
+        let (status, answer) = self.ask(head, body).unwrap();
+        assert_eq!(status, 204, "{}", String::from_utf8_lossy(&answer));
+    }
+
+    /// Sends a request; returns the status and the answer as bytes.
+    pub fn ask(&mut self, head: &Head, body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
+        let Head { method, target, authorization, content_type, gzip } = head;
         let mut head = format!(
             "{method} {target} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n",
             self.address,
@@ -131,36 +148,5 @@ impl Upstream {
         }
         head += "\r\n";
         Ok((status, [head.into_bytes(), body].concat()))
-    }
-}
-
-/// A connection that posts lines to one URL.
-pub struct Poster {
-    stream: io::BufReader<TcpStream>,
-    head: String,
-}
-
-impl Poster {
-    /// `address` is host and port, `place` path and query.
-    pub fn new(address: &str, place: &str, token: &str) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        let head = format!("POST {place} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Token {token}\r\n");
-        Self { stream: io::BufReader::new(stream), head }
-    }
-
-    /// Writes one body; any answer except 204 is an error.
-    pub fn post(&mut self, body: &[u8], gzip: bool) {
-        let encoding = if gzip { "Content-Encoding: gzip\r\n" } else { "" };
-        let head = format!("{}{encoding}Content-Length: {}\r\n\r\n", self.head, body.len());
-        let stream = self.stream.get_mut();
-        stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(body).unwrap();
-        let (mut answer, mut line) = (String::new(), String::new());
-        self.stream.read_line(&mut answer).unwrap();
-        assert_eq!(answer.split(' ').nth(1), Some("204"), "{answer}");
-        while self.stream.read_line(&mut line).unwrap() > 2 {
-            line.clear();
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! The least work of any bridge: consumes with the bridge's own settings, checks each record for UTF-8, and writes compressed bodies of as many
 //! prepared lines.
 
-use crate::http::Poster;
+use crate::http::{Client, Head};
 use crate::records::Shape;
 use crate::setup::{self, BODY_LINES};
 use clap::Args;
@@ -125,19 +125,20 @@ fn is_text(delivery: &Delivery<'_>) -> bool {
 }
 
 fn write(bodies: &[Vec<u8>], pieces: &Mutex<Receiver<Piece>>, receiver: &str, gzip: bool) {
-    let mut poster = Poster::new(receiver, "/api/v2/write?org=o&bucket=b", "t");
+    let mut receiver = Client::new(receiver).unwrap();
+    let request = Head::post("/api/v2/write?org=o&bucket=b", "t", gzip);
     // The fastest library at its fastest compressing level.
     let (mut compressor, mut packed) = (Compressor::new(CompressionLvl::new(1).unwrap()), Vec::new());
     loop {
         let Ok((body, lines)) = pieces.lock().unwrap().recv() else { return };
         let text = head(&bodies[body], lines);
         if !gzip {
-            poster.post(text, false);
+            receiver.store(&request, text);
             continue;
         }
         packed.resize(compressor.gzip_compress_bound(text.len()), 0);
         let length = compressor.gzip_compress(text, &mut packed).unwrap();
-        poster.post(&packed[..length], true);
+        receiver.store(&request, &packed[..length]);
     }
 }
 

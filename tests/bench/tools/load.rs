@@ -1,6 +1,6 @@
 //! Measures InfluxDB's maximum rate on this machine: some writers send prepared lines.
 
-use crate::http::Poster;
+use crate::http::{Client, Head};
 use crate::records::Shape;
 use crate::setup;
 use clap::Args;
@@ -34,13 +34,14 @@ pub struct Options {
 pub fn load(options: &Options) {
     let bodies = setup::bodies(&options.config, options.shape, options.records);
     let place = format!("/api/v2/write?org={}&bucket={}", options.org, options.bucket);
+    let head = Head::post(&place, &options.token, false);
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..options.writers {
             scope.spawn(|| {
-                let mut poster = Poster::new(&options.influx, &place, &options.token);
+                let mut influx = Client::new(&options.influx).unwrap();
                 while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    poster.post(body, false);
+                    influx.store(&head, body);
                 }
             });
         }

@@ -7,7 +7,7 @@
 //! `delay MS`: time before each later answer. `flush MS`: later answers come at multiples of this time, like those of InfluxDB 3, which
 //! acknowledges writes when it flushes its write-ahead log.
 
-use crate::http::{Request, Upstream, read_request};
+use crate::http::{Client, Request, read_request};
 use clap::Args;
 use libdeflater::Decompressor;
 use std::io::{self, Write as _};
@@ -77,17 +77,17 @@ pub fn receive(options: &Options) {
 fn serve(stream: &TcpStream, state: &State) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let (mut reader, mut answers) = (io::BufReader::with_capacity(READ_BYTES, stream), stream);
-    let mut upstream = state.forward.as_deref().map(Upstream::new).transpose()?;
+    let mut upstream = state.forward.as_deref().map(Client::new).transpose()?;
     while let Some(request) = read_request(&mut reader, &mut answers)? {
         if let Some(upstream) = &mut upstream {
-            let (status, answer) = upstream.ask(&request)?;
+            let (status, answer) = upstream.ask(&request.head, &request.body)?;
             answers.write_all(&answer)?;
-            if status == 204 && is_write(request.path()) {
+            if status == 204 && is_write(request.head.path()) {
                 state.bodies.lock().unwrap().push(kept(request, state.keep));
             }
             continue;
         }
-        match request.path() {
+        match request.head.path() {
             path if is_write(path) => {
                 let status = state.status.load(Ordering::Relaxed);
                 if status == 204 {
@@ -125,7 +125,7 @@ impl State {
 
 /// Counts uncompressed lines at once, which costs a hundredth of counting compressed ones.
 fn kept(request: Request, keep: bool) -> Body {
-    let (gzip, bytes) = (request.gzip, request.body.len());
+    let (gzip, bytes) = (request.head.gzip, request.body.len());
     let lines = if gzip { 0 } else { lines_of(&request.body) };
     let content = if gzip || keep { request.body } else { Vec::new() };
     let read_ns = now_ns();
