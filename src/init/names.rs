@@ -108,6 +108,21 @@ pub fn is_time(name: &str) -> bool {
     time_rank(name).is_some()
 }
 
+/// The unit of a part of a second that stands beside whole seconds, such as `ns` and `tv_usec`, with the number of the unit in a second.
+/// Milliseconds are left out: a number under such a name is mostly a duration.
+pub fn part_of_second(name: &str) -> Option<(&'static str, f64)> {
+    const NANOSECONDS: [&str; 6] = ["ns", "nsec", "nsecs", "nanos", "nanosecond", "nanoseconds"];
+    const MICROSECONDS: [&str; 6] = ["us", "usec", "usecs", "micros", "microsecond", "microseconds"];
+    const OF_TIME: [&str; 8] = ["tv", "ts", "time", "timestamp", "clock", "unix", "epoch", "t"];
+    let words = words(name);
+    let (unit, others) = words.split_last()?;
+    let is_of = |units: &[&str]| units.contains(&unit.as_str());
+    if !others.iter().all(|word| OF_TIME.contains(&word.as_str())) {
+        return None;
+    }
+    if is_of(&NANOSECONDS) { Some(("ns", 1e9)) } else { is_of(&MICROSECONDS).then_some(("us", 1e6)) }
+}
+
 /// Rank of a name for a measurement; a lower rank is likelier. None for other names.
 pub fn measurement_rank(name: &str) -> Option<usize> {
     const KNOWN: [&str; 9] =

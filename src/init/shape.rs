@@ -13,7 +13,7 @@ pub enum Step {
     Key(String),
     /// Each item of an array.
     Items,
-    /// Each member of an object, whose name identifies it. Only objects are selected.
+    /// Each member of an object, whose name identifies it. Only objects are selected, or arrays where their items follow.
     Members(Beside),
     /// Each member of an object, whose name is without interest in a known envelope.
     Either,
@@ -25,6 +25,8 @@ pub enum Beside {
     Nothing,
     Scalars,
     Arrays,
+    /// Objects beside members that are arrays, whose items are selected.
+    Objects,
 }
 
 /// The options that select and rearrange the objects that become points.
@@ -40,6 +42,8 @@ pub struct Shape {
     pub steps: Vec<Step>,
     /// The options as lines of the mapping.
     pub lines: Vec<ShapeLine>,
+    /// The objects' own keys with times that these lines read.
+    pub time_keys: &'static [&'static str],
     /// Globs of strings, by their path from the root, that say nothing about what is measured.
     pub ignored: Vec<String>,
     /// Globs of numbers and booleans, by their path from the root, that say nothing about what is measured.
@@ -125,6 +129,7 @@ impl Shape {
             is_list: false,
             steps: Vec::new(),
             lines: Vec::new(),
+            time_keys: &[],
             ignored: Vec::new(),
             excluded: Vec::new(),
             name: None,
@@ -184,6 +189,7 @@ impl Shape {
                 // Scalars have no members, and objects no indices.
                 Step::Members(Beside::Scalars) => path.push_str("[?@.*]"),
                 Step::Members(Beside::Arrays) => path.push_str("[?@.* && !@[0]]"),
+                Step::Members(Beside::Objects) => path.push_str("[?@[0]]"),
             }
         }
         Some(path)
@@ -192,8 +198,12 @@ impl Shape {
     /// The selector of a value of the record; none if it stands within the objects, or among the items of another array.
     pub fn outside(&self, segments: &[Segment]) -> Option<Outside> {
         let (_, container) = segments.split_last()?;
-        let shared =
+        let mut shared =
             self.steps.iter().zip(container).take_while(|(step, segment)| step.leads_to(segment)).count();
+        // An object where others have an array encloses none of the selected objects.
+        while shared > 0 && self.steps.get(shared) == Some(&Step::Items) {
+            shared -= 1;
+        }
         let rest = segments.get(shared..)?;
         let owner = self.steps.iter().take(shared).rev().find_map(Step::key).unwrap_or("root").to_owned();
         if self.takes_lists() {
@@ -254,12 +264,11 @@ impl Shape {
     pub fn names(&self) -> Vec<(usize, String)> {
         let places = self.steps.iter().enumerate().filter(|(_, step)| matches!(step, Step::Members(_)));
         let selector = |(place, _): (usize, &Step)| match self.steps.get(place + 1) {
-            None => Some((place, "@key".to_owned())),
-            // No selector reaches the name of an array.
-            Some(Step::Items) => None,
-            Some(_) => Some((place, format!("{}@key", "^".repeat(self.objects_from(place + 1))))),
+            // The items of an array have its name.
+            Some(Step::Items) => (place, format!("{}@member", "^".repeat(self.objects_from(place + 1)))),
+            _ => (place, format!("{}@key", "^".repeat(self.objects_from(place + 1)))),
         };
-        places.filter_map(selector).collect()
+        places.map(selector).collect()
     }
 
     /// Number of objects that enclose the selected objects, from this step on.

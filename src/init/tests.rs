@@ -144,6 +144,15 @@ fn each_structure_has_its_option() {
         |n| format!(r#"[{{"n":"temp","v":{n}}},{{"n":"open","vb":true}}]"#),
         r#"pivot = [{ list = "@", name = "n", value = ["v", "vb"] }]; string_fields = ["open"]"#,
     );
+    f(
+        |n| {
+            let bt = 1_767_225_000 + n;
+            format!(
+                r#"[{{"bn":"dev:","bt":{bt},"bu":"A","n":"u","u":"V","v":{n}.5}},{{"n":"i","t":-5,"v":1}},{{"n":"i","v":2}}]"#
+            )
+        },
+        r#"time_key = "$[0].bt"; time_format = "unix"; time_add = { t = "s" }; tags = { bn = "{$[0].bn}", u = "{$[0].bu}" }; tag_keys = ["n", "u"]; exclude = ["bt"]"#,
+    );
     // Something beside name and value would be lost, or a list has a name twice.
     f(
         |n| format!(r#"{{"tags":[{{"name":"a","v":{n},"q":1}},{{"name":"b","v":1,"q":0}}]}}"#),
@@ -254,6 +263,20 @@ fn several_keys_are_one_time() {
             format!(r#"{{"startTime":1767220000,"lastTime":{last},"eventTime":{event},"v":{n}}}"#)
         },
         r#"time_key = ["lastTime", "eventTime"]; time_format = "unix""#,
+    );
+    // The part of the second has a key of its own.
+    f(
+        |n| format!(r#"{{"clock":{},"ns":{},"v":{n}}}"#, 1_767_225_600 + n, n * 9_999_999),
+        r#"time_key = "clock"; time_format = "unix"; time_add = { ns = "ns" }"#,
+    );
+    f(
+        |n| format!(r#"{{"at":{{"tv_sec":{},"tv_usec":{}}},"v":{n}}}"#, 1_767_225_600 + n, n * 9_999),
+        r#"time_key = "at_tv_sec"; time_format = "unix"; time_add = { at_tv_usec = "us" }"#,
+    );
+    // A duration, and nanoseconds of more than a second.
+    f(
+        |n| format!(r#"{{"clock":{},"wait_ns":{n},"ns":{}}}"#, 1_767_225_600 + n, n * 99_999_999),
+        r#"time_key = "clock"; time_format = "unix""#,
     );
     // The same event in another unit is no field; an earlier one is.
     f(
@@ -445,6 +468,35 @@ fn members_under_names_become_points() {
         |n| format!(r#"{{"log":["x"],"m1":{{"v":{{"x":{n}.5}}}},"m2":{{"v":{{"x":1}}}}}}"#),
         r#"query = "$[?@.* && !@[0]]"; tag_keys = ["@key"]"#,
     );
+    // Arrays of objects and of rows, whose names are those of the arrays.
+    f(
+        |n| {
+            let at = |second: u32| format!("{}000", 1_767_225_000 + 60 * n + second);
+            format!(
+                r#"{{"Device A":[{{"ts":{},"values":{{"t":{n}.5}}}}],"Device B":[{{"ts":{},"values":{{"t":1}}}},{{"ts":{},"values":{{"t":2}}}}]}}"#,
+                at(0),
+                at(1),
+                at(2)
+            )
+        },
+        r#"query = "$.*[*]"; time_key = "ts"; time_format = "unix_ms"; tag_keys = ["@member"]"#,
+    );
+    f(
+        |n| format!(r#"{{"info":{{"count":2}},"site":"s","m1":[{{"v":{n}.5}},{{"v":2}}],"m2":[{{"v":1}}]}}"#),
+        r#"query = "$[?@[0]][*]"; tag_keys = ["@member", "$.site"]; fields = { info_count = "$.info.count" }; tags = { index = "{@key}" }"#,
+    );
+    f(
+        |n| {
+            format!(
+                r#"{{"pump1":[[{},{n}.5]],"pump2":[[{},1],[1767225600,2]]}}"#,
+                1_767_225_000 + n,
+                1_767_225_000 + n
+            )
+        },
+        r#"query = "$.*[*]"; columns = ["time", "value"]; time_key = "time"; time_format = "unix"; tag_keys = ["@member"]"#,
+    );
+    // Arrays of different objects are no entities.
+    f(|n| format!(r#"{{"cpu":[{{"load":{n}.5}}],"disk":[{{"free":1}}]}}"#), "");
 }
 
 /// Random JSON of names and values that recognisers look for.

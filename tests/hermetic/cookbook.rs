@@ -6,7 +6,7 @@ use std::fs;
 use std::process::Command;
 
 /// Examples whose points `init` proposes. A change may raise the number, and lowers it only with a reason.
-const REACHED: usize = 26;
+const REACHED: usize = 29;
 
 /// The points of lines, in an order that does not depend on the order of fields.
 fn points(lines: &[String]) -> Vec<String> {

@@ -9,9 +9,9 @@ use line_protocol::LineBuffer;
 use line_protocol::reader::split_lines;
 use mapping::decode::{Filter, Query};
 use mapping::{
-    Compression, Csv, DistinctTimes, FieldType, Format, Globs, Header, Integers, KeySelector, KeyTable,
-    Mapped, Mapper, Pivot, PivotList, Precision, RecordLimits, Rename, Replacement, Replacements, Reshape,
-    Rules, Template, TimeFormat, TimeRule, TimeSource, Zip, zone_by_name,
+    AddedTime, Compression, Csv, DistinctTimes, FieldType, Format, Globs, Header, Integers, KeySelector,
+    KeyTable, Mapped, Mapper, Pivot, PivotList, Precision, RecordLimits, Rename, Replacement, Replacements,
+    Reshape, Rules, Template, TimeFormat, TimeRule, TimeSource, Zip, zone_by_name,
 };
 use std::sync::Arc;
 
@@ -157,7 +157,7 @@ fn selector(text: &str) -> KeySelector {
     KeySelector::parse(text).expect("a selector")
 }
 
-const SELECTORS: [&str; 13] = [
+const SELECTORS: [&str; 15] = [
     "a",
     "a_b",
     "@.a.b",
@@ -169,6 +169,8 @@ const SELECTORS: [&str; 13] = [
     "@key",
     "^@key",
     "^^@key",
+    "@member",
+    "^@member",
     "key:$.a",
     "key:$.b[0]",
 ];
@@ -305,6 +307,10 @@ fn rename(rng: &mut Rng) -> Rename {
     rename
 }
 
+fn added(rng: &mut Rng, key: &str) -> AddedTime {
+    AddedTime { option: "time_add", key: selector(key), unit: pick(rng, &Precision::ALL) }
+}
+
 fn time(rng: &mut Rng) -> Option<TimeRule> {
     const FORMATS: [&str; 5] = ["unix", "unix_ms", "unix_ns", "rfc3339", "%Y-%m-%d"];
     if rng.u8(..8) > 0 {
@@ -314,7 +320,7 @@ fn time(rng: &mut Rng) -> Option<TimeRule> {
     let source = if keys.is_empty() { TimeSource::Text(template(rng)) } else { TimeSource::Keys(keys) };
     Some(TimeRule {
         source,
-        nanos: rng.bool().then(|| selector(pick(rng, &SELECTORS))),
+        added: some(rng, &SELECTORS, 2).into_iter().map(|key| added(rng, key)).collect(),
         format: TimeFormat::parse(pick(rng, &FORMATS)).expect("a format"),
         zone: zone_by_name("Asia/Seoul").expect("a zone"),
     })

@@ -60,6 +60,7 @@ pub fn check_keys(section: Section<'_>, format: Format) {
                 "time_key",
                 "time",
                 "time_nanos_key",
+                "time_add",
                 "columns",
                 "explode",
                 "pivot",

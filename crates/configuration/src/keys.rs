@@ -317,7 +317,7 @@ pub static MAPPING: Table = Table {
             "zip",
             Kind::Tables { texts: &["names", "values"], lists: &[] },
             Example("[{ names = \"dsnames\", values = \"values\" }]"),
-            "Parallel arrays of names and values become fields or tags.",
+            "Parallel arrays of names and values become fields or tags, and so does one name with its value.",
         ),
         Key::new(
             "strict",
@@ -335,7 +335,7 @@ pub static MAPPING: Table = Table {
             "name_key",
             Text,
             Example("\"name\""),
-            "Key whose string is the measurement, in records that have it. Like all selectors of this table it is a flattened key, \"$.a\" from the root of the record, \"@.a\" from the element, \"^.a\" from the object around it (\"^^.a\" from the next), \"@key\" (the name or index under which the element stands) or \"key:$.a\" (from the Kafka record's key).",
+            "Key whose string is the measurement, in records that have it. Like all selectors of this table it is a flattened key, \"$.a\" from the root of the record, \"@.a\" from the element, \"^.a\" from the object around it (\"^^.a\" from the next), \"@key\" (the name or index under which the element stands), \"@member\" (the last name on its path) or \"key:$.a\" (from the Kafka record's key).",
         ),
         Key::new(
             "tag_keys",
@@ -415,6 +415,12 @@ pub static MAPPING: Table = Table {
             Text,
             Example("\"ts_nanos\""),
             "Nanoseconds to add to the time; none where the record has no such key.",
+        ),
+        Key::new(
+            "time_add",
+            Pairs,
+            Example("{ offset_ms = \"ms\" }"),
+            "Numbers to add to the time, each with its unit: \"ns\", \"us\", \"ms\" or \"s\". None is added where the record has no such key.",
         ),
         Key::new(
             "time_format",

@@ -45,6 +45,7 @@ pub mod managed_kafka;
 mod mapping;
 mod mask;
 mod needs_restart;
+mod pairs;
 mod protobuf;
 mod reload_comparisons;
 mod report;

@@ -2,8 +2,9 @@
 
 use super::formats;
 use super::keys::{FORMATS, INTEGERS, PRECISIONS, TYPES};
+use super::pairs::{pairs, pairs_of_words};
 use super::reshape;
-use super::section::{Section, Text, unknown_word};
+use super::section::{Section, Text};
 use super::selectors::{check_single, parse_selector, query, selector, template};
 use super::times::{distinct_times, time, times};
 use mapping::{
@@ -181,33 +182,6 @@ fn header_tags(section: Section<'_>) -> Vec<String> {
     texts.into_iter().map(|text| text.value).collect()
 }
 
-/// Describes, with an example, the table of strings that a key takes.
-fn table_example(key: &str) -> &'static str {
-    match key {
-        "tags" => "a table such as { region = \"seoul\" } (keys of the record belong in `tag_keys`)",
-        "fields" => "a table of fields and where they come from, such as { total = \"$.sum\" }",
-        "types" => "a table of keys and types, such as { \"count_*\" = \"int\" }",
-        _ => "a table of strings, such as { from = \"to\" }",
-    }
-}
-
-/// The entries of a table of strings, with the places of names and values.
-pub fn pairs(section: Section<'_>, key: &str) -> Vec<(Text, Text)> {
-    let Some(value) = section.value(key) else {
-        return Vec::new();
-    };
-    let DeValue::Table(table) = value.get_ref() else {
-        section.wrong_kind(value, key, table_example(key));
-        return Vec::new();
-    };
-    let pair = |(name, value): (&toml::Spanned<_>, _)| {
-        let name = Text::plain(name);
-        let full = format!("{key}.{}", name.value);
-        Some((name, section.text_of(&full, value)?))
-    };
-    table.iter().filter_map(pair).collect()
-}
-
 fn tags(section: Section<'_>) -> Vec<(String, Template)> {
     let pairs = pairs(section, "tags");
     for (name, value) in &pairs {
@@ -224,17 +198,10 @@ fn tags(section: Section<'_>) -> Vec<(String, Template)> {
 }
 
 fn types(section: Section<'_>) -> KeyTable<FieldType> {
-    let (mut names, mut entries) = (Vec::new(), Vec::new());
-    for (name, word) in pairs(section, "types") {
-        let words: Vec<&str> = TYPES.iter().map(|(word, _)| *word).collect();
-        if let Some((_, meant)) = TYPES.iter().find(|(known, _)| *known == word.value) {
-            entries.push((name.value.clone(), *meant));
-            names.push(name);
-        } else {
-            let message = unknown_word("types", word.shown(), &words);
-            section.refuse(&word, message.replacen("`types`", &format!("`types.{}`", name.shown()), 1));
-        }
-    }
+    let (names, entries): (Vec<_>, Vec<_>) = pairs_of_words(section, "types", &TYPES)
+        .into_iter()
+        .map(|(name, meant)| (name.clone(), (name.value, meant)))
+        .unzip();
     let types = KeyTable::compile(entries).map_err(|error| refuse_glob(section, &names, &error));
     let types = types.unwrap_or_default();
     refuse_tie(section, "types", &names, types.tie());

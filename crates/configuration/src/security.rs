@@ -1,7 +1,7 @@
 //! Reads `[kafka.tls]` and `[kafka.sasl]`: librdkafka properties, and the source of tokens.
 
 use super::keys::{self, MECHANISMS};
-use super::rules::pairs;
+use super::pairs::pairs;
 use super::section::{Section, Text, unknown_word};
 use super::urls;
 use base::Credential;

@@ -24,7 +24,9 @@ pub fn parse_selector(section: Section<'_>, text: &Text) -> Option<KeySelector> 
 /// Warns of a selector that finds nothing, or not what its form suggests.
 fn check_selector(section: Section<'_>, text: &Text, selector: &KeySelector) {
     let warning = match selector {
-        KeySelector::Ancestor { .. } | KeySelector::Key { levels: 1.. } if !section.has("query") => {
+        KeySelector::Ancestor { .. } | KeySelector::Key { levels: 1.. } | KeySelector::Member { .. }
+            if !section.has("query") =>
+        {
             format!(
                 "{selector} finds nothing without `query`: the whole record is the element, and no object encloses it"
             )

@@ -95,7 +95,11 @@ pub fn of_changes(mappings: &[Mapping], has_memory_max: bool) -> Option<String> 
         format!("{names}: values with a schema registry's frame are rejected as a whole (their bytes were read before)")
     });
     let memory = (!has_memory_max).then(|| "`memory_max` is 28MB by default (16MB before)".to_owned());
-    let changes: Vec<String> = [memory, json, lines, unpacked, framed].into_iter().flatten().collect();
+    let zipped = mappings.iter().any(|mapping| !mapping.rules.reshape.zip.is_empty()).then(|| {
+        "zip: one name with its value becomes a field, as in arrays (both stayed keys of the element before)".to_owned()
+    });
+    let changes: Vec<String> =
+        [memory, json, lines, unpacked, framed, zipped].into_iter().flatten().collect();
     (!changes.is_empty()).then(|| format!("changed since earlier builds: {}", changes.join("; ")))
 }
 

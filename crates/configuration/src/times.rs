@@ -1,11 +1,18 @@
 //! Reads the keys of a `[[mapping]]` about the times of points.
 
-use super::section::{Section, unknown_word};
-use super::selectors::{parse_selector, selector, template};
+use super::keys::PRECISIONS;
+use super::pairs::pairs_of_words;
+use super::section::{Section, Text, unknown_word};
+use super::selectors::{check_single, parse_selector, selector, template};
 use base::suggest::nearest;
 use jiff::tz::TimeZone;
-use mapping::{DistinctTimes, Format, TimeFormat, TimeFormatError, TimeRange, TimeRule, TimeSource};
+use mapping::{
+    AddedTime, DistinctTimes, Format, Precision, TimeFormat, TimeFormatError, TimeRange, TimeRule, TimeSource,
+};
 use toml::de::DeValue;
+
+/// The options that name numbers to add to the time.
+const ADDING: [&str; 2] = ["time_nanos_key", "time_add"];
 
 pub fn distinct_times(section: Section<'_>) -> Option<DistinctTimes> {
     let value = section.value("distinct_times")?;
@@ -32,7 +39,7 @@ pub fn time(section: Section<'_>, record_format: Format) -> Option<TimeRule> {
         return None;
     }
     let source = time_source(section);
-    let nanos = selector(section, "time_nanos_key");
+    let added = added(section);
     let key = if section.has("time") { "time" } else { "time_key" };
     let own = (own_time(record_format, key) && !section.has("time_format")).then_some(TimeFormat::Timestamp);
     let format = time_format(section).or(own);
@@ -60,24 +67,37 @@ pub fn time(section: Section<'_>, record_format: Format) -> Option<TimeRule> {
         }
         _ => {}
     }
-    if section.has("time_nanos_key") && !section.has(key) {
-        let message = "`time_nanos_key` belongs to `time_key`: name the key that has the seconds";
-        section.context.missing(
-            Some(&section.span("time_nanos_key")),
-            "mapping",
-            "time_key",
-            message.to_owned(),
-        );
+    for option in ADDING.into_iter().filter(|option| section.has(option) && !section.has(key)) {
+        let message = format!("`{option}` belongs to `time_key`: name the key that has the time");
+        section.context.missing(Some(&section.span(option)), "mapping", "time_key", message);
     }
-    let rule = TimeRule { source: source?, nanos, format: format?, zone: zone.unwrap_or(TimeZone::UTC) };
-    let uses = rule.selectors().filter(|(_, selector)| Some(*selector) == rule.nanos.as_ref()).count();
-    if uses > 1 {
-        section.error(
-            "time_nanos_key",
-            "`time_nanos_key` is the key of the time itself: name the key of the nanoseconds",
-        );
+    let rule = TimeRule { source: source?, added, format: format?, zone: zone.unwrap_or(TimeZone::UTC) };
+    for AddedTime { option, key, .. } in &rule.added {
+        if rule.selectors().filter(|(_, selector)| *selector == key).count() > 1 {
+            section.error(
+                option,
+                format!(
+                    "`{option}` has \"{key}\", which the time has already: name the key of the number to add"
+                ),
+            );
+        }
     }
     Some(rule)
+}
+
+/// The numbers that are added to the time.
+fn added(section: Section<'_>) -> Vec<AddedTime> {
+    let [nanos, others] = ADDING;
+    let key =
+        selector(section, nanos).map(|key| AddedTime { option: nanos, key, unit: Precision::Nanoseconds });
+    let other = |(name, unit): (Text, Precision)| {
+        let key = parse_selector(section, &name)?;
+        check_single(section, &name, &key);
+        Some(AddedTime { option: others, key, unit })
+    };
+    key.into_iter()
+        .chain(pairs_of_words(section, others, &PRECISIONS).into_iter().filter_map(other))
+        .collect()
 }
 
 /// Whether the time may be a timestamp of the format, which needs no `time_format`.

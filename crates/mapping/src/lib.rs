@@ -90,7 +90,7 @@ pub use rename::{Rename, RenameError};
 pub use replacements::{Replacement, Replacements};
 pub use reshape::{Pivot, PivotList, Reshape, Zip};
 pub use rules::{
-    Csv, DistinctTimes, Header, Integers, Precision, Rules, TimeRule, TimeSource, TopicPatterns,
+    AddedTime, Csv, DistinctTimes, Header, Integers, Precision, Rules, TimeRule, TimeSource, TopicPatterns,
 };
 pub use schemas::{Lookup, Schemas};
 pub use selector::{KeySelector, flattened_of_dots};

@@ -117,11 +117,20 @@ pub enum Integers {
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimeRule {
     pub source: TimeSource,
-    /// Where nanoseconds stand that are added to the time; none where the record has no such value.
-    pub nanos: Option<KeySelector>,
+    /// Numbers that are added to the time; none where the record has no such value.
+    pub added: Vec<AddedTime>,
     pub format: TimeFormat,
     /// Zone of times whose text has none.
     pub zone: TimeZone,
+}
+
+/// A number that is added to a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddedTime {
+    /// The option that names the key.
+    pub option: &'static str,
+    pub key: KeySelector,
+    pub unit: Precision,
 }
 
 /// What a time is read from.
@@ -137,7 +146,7 @@ impl TimeRule {
     /// The time under one key.
     #[must_use]
     pub fn new(key: KeySelector, format: TimeFormat, zone: TimeZone) -> Self {
-        Self { source: TimeSource::Keys(vec![key]), nanos: None, format, zone }
+        Self { source: TimeSource::Keys(vec![key]), added: Vec::new(), format, zone }
     }
 
     /// The selectors of all values that the time is made of, each with the option that has it.
@@ -148,7 +157,7 @@ impl TimeRule {
         };
         let keys = keys.iter().map(|key| ("time_key", key));
         let text = text.into_iter().flat_map(Template::selectors).map(|key| ("time", key));
-        keys.chain(text).chain(self.nanos.iter().map(|key| ("time_nanos_key", key)))
+        keys.chain(text).chain(self.added.iter().map(|added| (added.option, &added.key)))
     }
 
     /// The keys as in a configuration.
@@ -183,7 +192,7 @@ impl TimeRule {
     }
 }
 
-/// Unit of the times in line protocol.
+/// Unit of the times in line protocol, and of numbers that are added to a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
     #[default]

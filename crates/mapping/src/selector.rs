@@ -1,7 +1,7 @@
 //! Selectors: how options of a mapping name one value of a record.
 //!
 //! ```text
-//! selector = "$" path | "@" path | carets path | [carets] "@key" | "key:$" path | flattened key
+//! selector = "$" path | "@" path | carets path | [carets] ( "@key" | "@member" ) | "key:$" path | flattened key
 //! path     = 1*( .name | [index] | ['text'] )       carets = 1*"^"
 //! ```
 
@@ -28,6 +28,12 @@ pub enum KeySelector {
         /// Number of carets.
         levels: usize,
     },
+    /// The last member name on the path of the element (`@member`), or of an object that encloses it (`^@member`). For an item of an array
+    /// it is the name of the array.
+    Member {
+        /// Number of carets.
+        levels: usize,
+    },
     /// A path in the Kafka record's key, which is JSON: `key:$.code`.
     RecordKey(Path),
 }
@@ -40,8 +46,10 @@ impl KeySelector {
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let after_carets = text.trim_start_matches('^');
         let levels = text.len() - after_carets.len();
-        if after_carets == "@key" {
-            return Ok(Self::Key { levels });
+        match after_carets {
+            "@key" => return Ok(Self::Key { levels }),
+            "@member" => return Ok(Self::Member { levels }),
+            _ => {}
         }
         let path = |prefix: &str| {
             let rest = text.strip_prefix(prefix).filter(|rest| rest.starts_with(['.', '[']))?;
@@ -72,6 +80,7 @@ impl KeySelector {
                 path.flattened()
             }
             Self::Key { .. } => "key".to_owned(),
+            Self::Member { .. } => "member".to_owned(),
         }
     }
 }
@@ -93,6 +102,7 @@ impl fmt::Display for KeySelector {
             Self::Root(path) => write!(f, "${path}"),
             Self::Ancestor { levels, path } => write!(f, "{}{path}", "^".repeat(*levels)),
             Self::Key { levels } => write!(f, "{}@key", "^".repeat(*levels)),
+            Self::Member { levels } => write!(f, "{}@member", "^".repeat(*levels)),
             Self::RecordKey(path) => write!(f, "key:${path}"),
         }
     }
@@ -118,6 +128,8 @@ mod tests {
         f("^^.site.name", KeySelector::Ancestor { levels: 2, path: path("$.site.name") }, "site_name");
         f("@key", KeySelector::Key { levels: 0 }, "key");
         f("^^@key", KeySelector::Key { levels: 2 }, "key");
+        f("@member", KeySelector::Member { levels: 0 }, "member");
+        f("^@member", KeySelector::Member { levels: 1 }, "member");
         f("key:$.code", KeySelector::RecordKey(path("$.code")), "code");
     }
 
@@ -135,9 +147,21 @@ mod tests {
 
     #[test]
     fn other_text_is_a_flattened_key() {
-        for text in
-            ["a_b_0", "@timestamp", "@version", "^x", "^", "^@keys", "@", "$", "$type", "key:$", "key:a", ""]
-        {
+        for text in [
+            "a_b_0",
+            "@timestamp",
+            "@version",
+            "^x",
+            "^",
+            "^@keys",
+            "@members",
+            "@",
+            "$",
+            "$type",
+            "key:$",
+            "key:a",
+            "",
+        ] {
             assert_eq!(KeySelector::parse(text).unwrap(), KeySelector::Flattened(text.to_owned()), "{text}");
         }
     }

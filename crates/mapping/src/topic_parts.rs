@@ -37,7 +37,16 @@ pub struct TopicParts {
 #[derive(Debug)]
 pub struct TimeInput {
     pub text: TimeText,
-    pub nanos: Option<ValueSource>,
+    pub added: Vec<AddedInput>,
+}
+
+/// The number of an [`AddedTime`](crate::AddedTime).
+#[derive(Debug)]
+pub struct AddedInput {
+    pub from: ValueSource,
+    pub unit_ns: i64,
+    /// The key as in the configuration.
+    pub shown: String,
 }
 
 #[derive(Debug)]
@@ -190,7 +199,11 @@ impl TimeInput {
                 RecordTemplate::new(text, rules, topic, sources).map_or(TimeText::Missing, TimeText::Template)
             }
         };
-        Self { text, nanos: time.nanos.as_ref().and_then(|nanos| sources.find(nanos)) }
+        let added = time.added.iter().filter_map(|added| {
+            let (from, unit_ns) = (sources.find(&added.key)?, added.unit.unit_ns());
+            Some(AddedInput { from, unit_ns, shown: added.key.to_string() })
+        });
+        Self { text, added: added.collect() }
     }
 }
 

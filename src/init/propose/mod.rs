@@ -73,9 +73,12 @@ fn member_names(shape: &Shape, root: &Observation) -> Vec<(Key, Outside)> {
                 None => names.push((name, key.objects)),
             }
         }
-        let name = ["key", "parent"]
-            .get(number)
-            .map_or_else(|| format!("parent_{number}"), |name| (*name).to_owned());
+        let name = match number {
+            0 if selector.ends_with("@member") => "member".to_owned(),
+            0 => "key".to_owned(),
+            1 => "parent".to_owned(),
+            number => format!("parent_{number}"),
+        };
         let (is_renamed, owner) = (number > 0, String::new());
         (Key::of_names(&name, names), Outside { selector, name, is_renamed, owner, depth: 1 })
     };
@@ -191,6 +194,7 @@ impl<'p> Proposer<'p> {
         let within = within.map(|key| Candidate { key, all: self.seen.objects, outside: None });
         let around = self.root.into_iter().flat_map(|root| root.keys.iter().map(move |key| (root, key)));
         let mut taken: HashSet<String> = self.names.iter().map(|(_, outside)| outside.name.clone()).collect();
+        let mut selectors = HashSet::new();
         let around = around.filter_map(|(root, key)| {
             let of_lists = self.shape.takes_lists();
             // The base values of a list stand in its first item.
@@ -199,6 +203,10 @@ impl<'p> Proposer<'p> {
                 return None;
             }
             let mut outside = self.shape.outside(&key.segments)?;
+            // Members under different names have one selector.
+            if !selectors.insert(outside.selector.clone()) {
+                return None;
+            }
             // The objects' own keys come before those of the record.
             let is_taken = |name: &String| self.seen.key(name).is_some() || taken.contains(name);
             if is_taken(&outside.name) {

@@ -37,6 +37,10 @@ impl Read<'_> {
 impl<'p> Proposer<'p> {
     /// The keys of the time.
     pub(super) fn time(&mut self) -> Vec<&'p Key> {
+        if !self.shape.time_keys.is_empty() {
+            let is_part = |key: &&Key| self.shape.time_keys.contains(&key.pattern.as_str());
+            return self.seen.keys.iter().filter(is_part).collect();
+        }
         if let Some(key) = self.timestamp() {
             return vec![key];
         }
@@ -86,7 +90,8 @@ impl<'p> Proposer<'p> {
             self.out.set("time_key", selector, why);
             self.out.set("time_format", format, Vec::new());
             self.zone(&best.guess);
-            return vec![best.candidate.key];
+            let part = self.part_of_second(best);
+            return std::iter::once(best.candidate.key).chain(part).collect();
         }
         self.no_time("see below");
         self.out.suggest("time_key", selector, why);
@@ -119,6 +124,30 @@ impl<'p> Proposer<'p> {
             self.out.suggest("timezone", "Asia/Seoul", vec![why]);
         }
         Some(best.key)
+    }
+
+    /// Adds the part of a second that stands beside a time of whole seconds.
+    fn part_of_second(&mut self, time: &Read<'p>) -> Option<&'p Key> {
+        if time.guess.format != "unix" || time.candidate.key.fractions > 0 {
+            return None;
+        }
+        let parents =
+            |candidate: &Candidate<'p>| candidate.key.segments.split_last().map(|(_, parents)| parents);
+        let part = |candidate: Candidate<'p>| {
+            let key = candidate.key;
+            let (unit, in_second) = names::part_of_second(key.name())?;
+            let is_whole = key.whole > 0 && key.whole == key.values_count();
+            let is_part = key.range.is_some_and(|(least, most)| least >= 0.0 && most < in_second);
+            let is_beside = parents(&candidate) == parents(&time.candidate)
+                && candidate.is_outside() == time.candidate.is_outside();
+            let selector = candidate.selector().filter(|_| is_whole && is_part && is_beside)?;
+            Some((candidate, unit, selector))
+        };
+        let (candidate, unit, selector) = self.candidates().into_iter().find_map(part)?;
+        let why = format!("{} is the part of the second, and is added to the time.", candidate.shown());
+        let added: toml::Table = [(selector, unit.into())].into_iter().collect();
+        self.out.set("time_add", added, vec![why]);
+        Some(candidate.key)
     }
 
     fn zone(&mut self, guess: &Guess) {

@@ -10,6 +10,7 @@ mod name_value_list;
 mod object_array;
 mod parallel_arrays;
 mod rows;
+mod senml;
 
 use super::key::{INDEX, Key};
 use super::text::shown;
@@ -25,9 +26,10 @@ type Recogniser = fn(&View<'_>) -> Option<Shape>;
 
 /// The recognisers in order of precedence, which is the order in which the options apply: strings become JSON before a query looks into
 /// them, and what a query selects is rearranged last. A known envelope is surer than a guess by structure.
-const RECOGNISERS: [Recogniser; 7] = [
+const RECOGNISERS: [Recogniser; 8] = [
     json_strings::recognise,
     envelope::recognise,
+    senml::recognise,
     object_array::recognise,
     rows::recognise,
     keyed_members::recognise,

@@ -32,10 +32,15 @@ pub fn recognise(view: &View<'_>) -> Option<Shape> {
         ),
     };
     let why = format!("The array {} has rows of {} values; {source}.", shown(&table.pattern), cells.len());
-    let mut shape = view.shape.with_steps(steps_of(&table.segments).chain([Step::Items]), why)?;
+    let steps = steps_of(&table.segments).chain([Step::Items]);
+    Some(with_columns(view.shape.with_steps(steps, why)?, columns))
+}
+
+/// The shape with names for the values of rows.
+pub(super) fn with_columns(mut shape: Shape, columns: Vec<String>) -> Shape {
     shape.rules.reshape.columns.clone_from(&columns);
     shape.lines.push(ShapeLine { key: "columns", value: Value::from(columns), why: String::new() });
-    Some(shape)
+    shape
 }
 
 /// A list of as many names as there are columns, the same in all records.
@@ -52,7 +57,7 @@ fn header<'v>(view: &'v View<'_>, table: &ArrayKey, width: usize) -> Option<(&'v
 }
 
 /// The first column of times is "time", and the others are values.
-fn guessed(cells: &[Key]) -> Option<Vec<String>> {
+pub(super) fn guessed(cells: &[Key]) -> Option<Vec<String>> {
     let time = cells.iter().position(|cell| cell.is_time)?;
     let others = cells.len() - 1;
     let mut number = 0;

@@ -118,6 +118,7 @@ fn further() -> impl Strategy<Value = Further> {
         &["$[0].name"],
         &["^.name", "^^.a", "@key"],
         &["@key", "^@key", "@.a.b"],
+        &["@member", "^@member"],
         &["key:$.a", "^.a"],
     ];
     let measurement = select(vec!["{topic}", "{name}{t}", "{^.name}", "x{@key}", "{key}"]);

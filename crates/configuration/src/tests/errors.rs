@@ -315,6 +315,7 @@ fn warnings() {
     warns("mapping", "timezone = 'Asia/Seoul'", "without `time_key`");
     warns("mapping", "tag_keys = ['^.x']", "^.x finds nothing without `query`");
     warns("mapping", "tags = { a = '{^@key}' }", "^@key finds nothing without `query`");
+    warns("mapping", "tag_keys = ['@member']", "@member finds nothing without `query`");
     warns("mapping", "fields = { a = '^x' }", "for that of the enclosing object write \"^.x\"");
     let text = with("mapping", "topics = ['metrcs']") + "[[mapping]]\n";
     let warnings = run(&text).unwrap().warnings;

@@ -6,7 +6,7 @@ use ::influx::Compression;
 use ::kafka::{GroupProtocol, OffsetReset};
 use ::mapping::decode::Query;
 use ::mapping::{
-    Csv, DistinctTimes, FieldType, Format, Header, Integers, KeySelector, Precision, Replacement,
+    AddedTime, Csv, DistinctTimes, FieldType, Format, Header, Integers, KeySelector, Precision, Replacement,
     Replacements, Template, TimeFormat, TimeRange, TimeSource,
 };
 use base::{Api, Credential, Destination, TimePrecision};
@@ -250,7 +250,13 @@ fn reads_where_the_time_stands() {
     let selector = |text: &str| KeySelector::parse(text).unwrap();
     let several = time("time_key = ['a', '$.b']\ntime_nanos_key = 'n'\ntime_format = 'unix'");
     assert_eq!(several.source, TimeSource::Keys(vec![selector("a"), selector("$.b")]));
-    assert_eq!(several.nanos, Some(selector("n")));
+    let added = |option, key, unit| AddedTime { option, key: selector(key), unit };
+    assert_eq!(several.added, [added("time_nanos_key", "n", Precision::Nanoseconds)]);
+    let sum = time("time_key = '$[0].bt'\ntime_add = { t = 's', '^.ms' = 'ms' }\ntime_format = 'unix'");
+    assert_eq!(
+        sum.added,
+        [added("time_add", "^.ms", Precision::Milliseconds), added("time_add", "t", Precision::Seconds)]
+    );
     let text = time("time = '{date} {clock}'\ntime_format = '%Y-%m-%d %H:%M'");
     assert_eq!(text.source, TimeSource::Text(Template::parse("{date} {clock}").unwrap()));
     let within = time("time_key = 't'\ntime_format = '/Date({unix_ms})/'").format;
@@ -539,6 +545,9 @@ fn names_what_the_formats_do_otherwise_than_earlier() {
     let json = "json: NaN and Infinity leave out their field, and a schema registry's frame is skipped";
     f("", &[json, "json: compressed values are unpacked"]);
     f("value_compression = 'none'", &[json]);
+    let zip = "value_compression = 'none'
+zip = [{ names = 'n', values = 'v' }]";
+    f(zip, &[json, "zip: one name with its value becomes a field"]);
     let lines = ["json_lines: NaN", "json_lines: a line may have several values", "json_lines: compressed"];
     f("format = 'json_lines'", &lines);
     let framed = "csv: values with a schema registry's frame are rejected as a whole";

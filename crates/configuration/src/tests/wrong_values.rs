@@ -290,8 +290,12 @@ fn wrong_values_of_mappings() {
     f("time_nanos_key = 'n'", "`time_nanos_key` belongs to `time_key`");
     f(
         "time_key = 't'\ntime_nanos_key = 't'\ntime_format = 'unix'",
-        "`time_nanos_key` is the key of the time itself",
+        "`time_nanos_key` has \"t\", which the time has already",
     );
+    f("time_add = { n = 'ms' }", "`time_add` belongs to `time_key`");
+    f("time_key = 't'\ntime_format = 'unix'\ntime_add = { n = 'min' }", "`time_add.n` must be one of");
+    f("time_key = 't'\ntime_format = 'unix'\ntime_add = { 'n*' = 'ms' }", "\"n*\" is a glob");
+    f("time_key = 't'\ntime_format = 'unix'\ntime_add = { t = 'ms' }", "`time_add` has \"t\"");
     f(
         "time_key = 't'\ntime_format = '/Date({unix_sec})/'",
         "has neither one of {unix}, {unix_ms}, {unix_us}, {unix_ns}",

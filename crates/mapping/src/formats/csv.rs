@@ -227,7 +227,10 @@ fn is_text(name: &str, rules: &Rules) -> bool {
         KeySelector::Flattened(_) | KeySelector::Element(_) | KeySelector::Root(_) => {
             selector.flattened() == name
         }
-        KeySelector::Ancestor { .. } | KeySelector::Key { .. } | KeySelector::RecordKey(_) => false,
+        KeySelector::Ancestor { .. }
+        | KeySelector::Key { .. }
+        | KeySelector::Member { .. }
+        | KeySelector::RecordKey(_) => false,
     };
     let mut in_placeholders = rules.all_templates().flat_map(|(_, template)| template.selectors());
     rules.tag_keys.is_match(name)

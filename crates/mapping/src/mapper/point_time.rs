@@ -5,7 +5,7 @@ use crate::formats::TimeMark;
 use crate::line::{LineContext, LineValues};
 use crate::rejection::Rejection;
 use crate::scalar::Scalar;
-use crate::topic_parts::TimeText;
+use crate::topic_parts::{AddedInput, TimeText};
 use crate::{Rules, TimeError, TimeFormat, distinct, time};
 use base::record::RecordTime;
 
@@ -67,7 +67,8 @@ impl Rules {
             Rejection::Time { key, text, why }
         };
         let check = |ns| self.times.check(ns).map(|()| ns);
-        let Some(nanos) = input.nanos.and_then(|from| values.value(from, context.outside)) else {
+        let is_there = |added: &AddedInput| values.value(added.from, context.outside).is_some();
+        if !input.added.iter().any(is_there) {
             let ns = read.and_then(check).map_err(|why| refuse(rule.shown(), text, why))?;
             let room =
                 || mark.map_or_else(|| rule.format.room_ns(ns), |mark| time::room_of_unit(ns, mark.unit_ns));
@@ -78,14 +79,17 @@ impl Rules {
                 self.time_precision,
                 origin,
             )));
-        };
-        let whole = read.map_err(|why| refuse(rule.shown(), text, why))?;
-        let text = nanos.decode(&context.texts, scratch);
-        let sum = |nanos| whole.checked_add(nanos).ok_or(TimeError::OutOfRange);
-        let read = TimeFormat::NANOSECONDS.to_ns(text, &rule.zone).and_then(sum).and_then(check);
-        let key = || rule.nanos.as_ref().map(ToString::to_string).unwrap_or_default();
-        let ns = read.map_err(|why| refuse(key(), text, why))?;
-        // With nanoseconds of its own, the time leaves only the room that its digits leave.
+        }
+        let mut ns = read.map_err(|why| refuse(rule.shown(), text, why))?;
+        for added in &input.added {
+            let Some(scalar) = values.value(added.from, context.outside) else { continue };
+            let text = scalar.decode(&context.texts, scratch);
+            let sum = |more| ns.checked_add(more).ok_or(TimeError::OutOfRange);
+            let read = TimeFormat::Unix { unit_ns: added.unit_ns }.to_ns(text, &rule.zone).and_then(sum);
+            ns = read.map_err(|why| refuse(added.shown.clone(), text, why))?;
+        }
+        check(ns).map_err(|why| refuse(rule.shown(), itoa::Buffer::new().format(ns).as_bytes(), why))?;
+        // With a number added, the time leaves only the room that its digits leave.
         let room = || TimeFormat::Timestamp.room_ns(ns);
         Ok(Some(distinct::record_time(ns, room, self.distinct_times, self.time_precision, origin)))
     }

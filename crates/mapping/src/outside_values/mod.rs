@@ -55,6 +55,8 @@ enum Source {
     Ancestor { levels: usize, path: Path },
     /// The key of a value that a query for several values selects, or of an object that encloses it.
     Key { levels: usize },
+    /// The last name on the path of such a value, or of an object that encloses it.
+    Member { levels: usize },
     /// The name or index is known from the query. `is_item`: an item of an array has its index instead.
     Fixed { key: Option<Step>, is_item: bool },
     /// An enclosing object that no element has.
@@ -79,8 +81,9 @@ impl OutsideValues {
         }
         new.takes_index = (new.sources.iter())
             .any(|source| matches!(source, Source::Fixed { is_item: true, .. } | Source::Key { levels: 0 }));
-        new.differs =
-            (new.sources.iter()).any(|source| matches!(source, Source::Ancestor { .. } | Source::Key { .. }));
+        new.differs = (new.sources.iter()).any(|source| {
+            matches!(source, Source::Ancestor { .. } | Source::Key { .. } | Source::Member { .. })
+        });
         new.values = vec![None; new.sources.len()];
         new.objects = vec![None; new.sources.len()];
         new.searches = vec![Search::default(); new.paths.len()];
@@ -113,9 +116,19 @@ impl OutsideValues {
                 Source::Fixed { key, is_item: false }
             }
             (KeySelector::Key { levels }, Query::Tree(_)) => Source::Key { levels: *levels },
+            (KeySelector::Member { levels }, Query::Path(query)) => {
+                let path = if *levels == 0 { Some(query.0.as_slice()) } else { enclosing(query, *levels) };
+                let is_name = |step: &&Step| matches!(step, Step::Key(_));
+                let key = path.and_then(|steps| steps.iter().rev().find(is_name)).cloned();
+                Source::Fixed { key, is_item: false }
+            }
+            (KeySelector::Member { levels }, Query::Tree(_)) => Source::Member { levels: *levels },
             // The values of these stand in the element.
             (KeySelector::Flattened(_) | KeySelector::Element(_), _)
-            | (KeySelector::Ancestor { .. } | KeySelector::Key { .. }, Query::Whole) => Source::Nothing,
+            | (
+                KeySelector::Ancestor { .. } | KeySelector::Key { .. } | KeySelector::Member { .. },
+                Query::Whole,
+            ) => Source::Nothing,
         }
     }
 
@@ -257,10 +270,14 @@ impl OutsideValues {
             return Ok(());
         }
         let enclosing = tree.enclosing(span);
-        self.name = enclosing.iter().rev().find_map(|(_, key)| match key {
-            TreeKey::Name(start) => Some(*start),
-            TreeKey::Index(_) => None,
-        });
+        // The last name of the path up to a container.
+        let name_to = |end: usize| {
+            enclosing.get(..end)?.iter().rev().find_map(|(_, key)| match key {
+                TreeKey::Name(start) => Some(*start),
+                TreeKey::Index(_) => None,
+            })
+        };
+        self.name = name_to(enclosing.len());
         // Index in `enclosing` of the object of a level.
         let object = |levels: usize| {
             let containers = enclosing.iter().enumerate().rev();
@@ -285,24 +302,29 @@ impl OutsideValues {
                     self.work.spend(found.map_or(0, |found| found.span().len()) + 1)?;
                     *value = found.map_or(Ok(None), |found| scalar_at(scanner, found.span().start))?;
                 }
-                Source::Key { levels } => {
-                    let place = match levels {
-                        0 => enclosing.len().checked_sub(1),
-                        levels => object(*levels).and_then(|place| place.checked_sub(1)),
+                Source::Key { levels } | Source::Member { levels } => {
+                    // Number of steps to the element or to the enclosing object.
+                    let end = if *levels == 0 { Some(enclosing.len()) } else { object(*levels) };
+                    let key = match source {
+                        Source::Member { .. } => end.and_then(name_to).map(TreeKey::Name),
+                        _ => end.and_then(|end| enclosing.get(end.checked_sub(1)?)).map(|(_, key)| *key),
                     };
-                    *value = match place.and_then(|place| enclosing.get(place)) {
-                        Some((_, TreeKey::Name(start))) if known.replace(*start) == Some(*start) => continue,
+                    *value = match key {
+                        Some(TreeKey::Name(start)) if known.replace(start) == Some(start) => continue,
                         // A name stays in the record: a long one around many elements is not copied for each.
-                        Some((_, TreeKey::Name(start))) => {
-                            let name = scalar_at(scanner, *start)?;
+                        Some(TreeKey::Name(start)) => {
+                            let name = scalar_at(scanner, start)?;
                             self.work.spend(name.map_or(0, |name| name.length()))?;
                             name
                         }
-                        Some((_, TreeKey::Index(index))) => {
+                        Some(TreeKey::Index(index)) => {
                             *known = None;
-                            Some(push_index(*index, &mut self.beside))
+                            Some(push_index(index, &mut self.beside))
                         }
-                        None => None,
+                        None => {
+                            *known = None;
+                            None
+                        }
                     };
                 }
                 Source::Root(_) | Source::RecordKey(_) | Source::Fixed { .. } | Source::Nothing => {}

@@ -106,6 +106,44 @@ fn members_of_a_map_have_their_names() {
 }
 
 #[test]
+fn items_of_an_array_have_its_name() {
+    let record = r#"{"Device A":[{"ts":1,"values":{"v":1}}],"Device\u0020B":[{"ts":2,"values":{"v":2}},{"ts":3,"values":{"v":3}}]}"#;
+    let with = |query: &str, device: &str| Rules {
+        tags: tags(&[("device", device), ("i", "{@key}")]),
+        ..rules(query)
+    };
+    let want = [
+        r"m,device=Device\ A,i=0 ts=1,values_v=1",
+        r"m,device=Device\ B,i=0 ts=2,values_v=2",
+        r"m,device=Device\ B,i=1 ts=3,values_v=3",
+    ];
+    for query in ["$.*[*]", "$.*", "$[?@[0]][*]"] {
+        assert_eq!(lines(&with(query, "{@member}"), record), want, "{query}");
+    }
+    // From within an item.
+    let within: Vec<String> =
+        want.map(|line| line.replace("i=0", "i=values").replace("i=1", "i=values")).to_vec();
+    let within = within.iter().map(|line| {
+        let (tags, fields) = line.split_once(" ts=").unwrap();
+        format!("{tags} v={}", &fields[..1])
+    });
+    assert_eq!(lines(&with("$.*[*].values", "{^@member}"), record), within.collect::<Vec<_>>());
+    assert_eq!(lines(&with("$.*[0].values", "{@member}"), record)[0], "m,device=values,i=values v=1");
+    // A query for one value, and arrays in one another.
+    let record = r#"{"a":{"b":[[{"v":1}],[{"v":2}]]}}"#;
+    assert_eq!(lines(&with("$.a.b[1]", "{@member}{^@member}"), record), ["m,device=ba,i=0 v=2"]);
+    assert_eq!(
+        lines(&with("$.a.b[*]", "{@member}{^@member}"), record),
+        ["m,device=ba,i=0 v=1", "m,device=ba,i=0 v=2"]
+    );
+    // The record itself and the items of an array without a name have none.
+    assert_eq!(lines(&with("$", "{@member}"), r#"[{"v":1}]"#), ["m,i=0 v=1"]);
+    assert_eq!(lines(&with("$[*]", "{@member}"), r#"[{"v":1}]"#), ["m,i=0 v=1"]);
+    // The key of the element that has this name.
+    assert_eq!(lines(&with("$", "{@['@member']}"), r#"{"@member":"x","v":1}"#), ["m,device=x v=1"]);
+}
+
+#[test]
 fn a_singular_query_has_ancestors_too() {
     let with = |query: &str| Rules {
         tag_selectors: vec![selector("^.name"), selector("^^.region")],
@@ -514,6 +552,11 @@ fn shown(step: &Step) -> String {
     }
 }
 
+/// The last name on a path.
+fn last_name(path: &[Step]) -> Option<String> {
+    path.iter().rev().find(|step| matches!(step, Step::Key(_))).map(shown)
+}
+
 /// The line of the element at a path, by a plain walk over a tree.
 fn expected(root: &Value, path: &[Step]) -> String {
     let objects: Vec<&[Step]> = (0..path.len())
@@ -527,6 +570,8 @@ fn expected(root: &Value, path: &[Step]) -> String {
         ("b", name(1)),
         ("k", path.last().map(shown)),
         ("l", objects.first().and_then(|steps| steps.last()).map(shown)),
+        ("m", last_name(path)),
+        ("o", objects.first().and_then(|steps| last_name(steps))),
     ];
     let tags = tags.into_iter().filter_map(|(key, value)| Some(format!(",{key}={}", value?)));
     let value = at(root, path);
@@ -558,7 +603,14 @@ fn ancestors_are_those_of_the_normalized_path() {
         let record = random_object(&mut random, 4, &mut 0);
         let query = queries[random.usize(0..queries.len())];
         let rules = Rules {
-            tags: tags(&[("a", "{^.n}"), ("b", "{^^.n}"), ("k", "{@key}"), ("l", "{^@key}")]),
+            tags: tags(&[
+                ("a", "{^.n}"),
+                ("b", "{^^.n}"),
+                ("k", "{@key}"),
+                ("l", "{^@key}"),
+                ("m", "{@member}"),
+                ("o", "{^@member}"),
+            ]),
             include: Globs::compile(&["v"]).unwrap(),
             strict: false,
             ..rules(query)

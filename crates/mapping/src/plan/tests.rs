@@ -2,8 +2,8 @@
 
 use crate::test_support::{map, mapper, record};
 use crate::{
-    DropReason, FieldType, Format, Globs, KeySelector, KeyTable, Replacement, Replacements, Rules, Template,
-    TimeFormat, TimeRule, TimeSource, zone_by_name,
+    AddedTime, DropReason, FieldType, Format, Globs, KeySelector, KeyTable, Precision, Replacement,
+    Replacements, Rules, Template, TimeFormat, TimeRange, TimeRule, TimeSource, zone_by_name,
 };
 use line_protocol::LineBuffer;
 
@@ -187,11 +187,12 @@ fn values_of_one_line_follow_one_another_with_or_without_space() {
 #[test]
 fn times_are_made_of_several_values() {
     let selector = |text: &str| KeySelector::parse(text).unwrap();
-    let rule = |source: TimeSource, nanos: Option<&str>, format: &str| {
-        let nanos = nanos.map(selector);
+    let rule = |source: TimeSource, added: &[(&str, Precision)], format: &str| {
+        let added =
+            added.iter().map(|(key, unit)| AddedTime { option: "time_add", key: selector(key), unit: *unit });
         let time = TimeRule {
             source,
-            nanos,
+            added: added.collect(),
             format: TimeFormat::parse(format).unwrap(),
             zone: zone_by_name("UTC").unwrap(),
         };
@@ -200,7 +201,7 @@ fn times_are_made_of_several_values() {
     let keys = |keys: &[&str]| TimeSource::Keys(keys.iter().map(|key| selector(key)).collect());
     let text = |text: &str| TimeSource::Text(Template::parse(text).unwrap());
     let f = |rules: &Rules, value: &str, want: &str| assert_eq!(mapped(rules, value).0, want, "{value}");
-    let list = rule(keys(&["a", "$.b", "@.c"]), Some("n"), "unix");
+    let list = rule(keys(&["a", "$.b", "@.c"]), &[("n", Precision::Nanoseconds)], "unix");
     f(&list, r#"{"v":1,"a":5,"b":6,"n":7}"#, "t v=1,b=6 5000000007");
     f(&list, r#"{"v":1,"b":6,"c":7}"#, "t v=1,b=6 6000000000");
     f(&list, r#"{"v":1,"a":"","c":"7"}"#, "t v=1 7000000000");
@@ -208,9 +209,20 @@ fn times_are_made_of_several_values() {
     f(&list, r#"{"v":1,"n":7}"#, "");
     f(&list, r#"{"v":1,"a":5,"n":"x"}"#, "");
     f(&list, r#"{"v":1,"a":9223372036,"n":999999999999}"#, "");
-    let parts = rule(text("{date}T{@.clock.h}:00Z"), None, "rfc3339");
+    let offsets = [("ms", Precision::Milliseconds), ("@.s", Precision::Seconds)];
+    let sum = rule(keys(&["a"]), &offsets, "rfc3339");
+    f(&sum, r#"{"v":1,"a":"1970-01-01T00:00:09Z","ms":250,"s":-2.5}"#, "t v=1 6750000000");
+    f(&sum, r#"{"v":1,"a":"1970-01-01T00:00:09Z","s":"1"}"#, "t v=1 10000000000");
+    f(&sum, r#"{"v":1,"a":"1970-01-01T00:00:09Z","ms":null}"#, "t v=1 9000000000");
+    f(&sum, r#"{"v":1,"a":"1970-01-01T00:00:09Z","ms":""}"#, "");
+    f(&sum, r#"{"v":1,"a":"1970-01-01T00:00:09Z","s":9223372036}"#, "");
+    let mut bounded = rule(keys(&["a"]), &offsets, "unix");
+    bounded.times = TimeRange { min: 0, max: 2_000_000_000 };
+    f(&bounded, r#"{"v":1,"a":3,"s":-1}"#, "t v=1 2000000000");
+    f(&bounded, r#"{"v":1,"a":2,"ms":1}"#, "");
+    let parts = rule(text("{date}T{@.clock.h}:00Z"), &[], "rfc3339");
     f(&parts, r#"{"v":1,"date":"2024-01-02","clock":{"h":"03:04"}}"#, "t v=1 1704164640000000000");
     f(&parts, r#"{"v":1,"date":"2024-01-02"}"#, "");
     f(&parts, r#"{"v":1,"date":"","clock":{"h":"03:04"}}"#, "");
-    assert!(!parts.wants_headers() && rule(text("{header:ts}"), None, "unix").wants_headers());
+    assert!(!parts.wants_headers() && rule(text("{header:ts}"), &[], "unix").wants_headers());
 }

@@ -26,7 +26,7 @@ pub enum PivotList {
     Key(String),
 }
 
-/// Parallel arrays of names and values.
+/// Parallel arrays of names and values, or one name and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zip {
     pub names: String,
@@ -78,11 +78,16 @@ pub(super) fn write(
         return Ok(true);
     }
     lists.find(reshape.list_keys(), &element)?;
+    // Place of the first key of `zip`.
+    let zips = reshape.lists().count();
     let mut is_any = false;
     let mut at = element.start;
     for (place, found) in lists.found.iter().enumerate() {
         let (token, _) = token_at(&element, &found.range)?;
-        if token != Token::Array {
+        let zip = found.key.checked_sub(zips).map(|place| place / 2);
+        let is_single =
+            || zip.map_or(Ok(false), |zip| Ok(single(zips + 2 * zip, lists, &element)?.is_some()));
+        if token != Token::Array && !is_single()? {
             continue;
         }
         if !lists.is_last(place, found) {
@@ -102,8 +107,11 @@ pub(super) fn write(
                 items(pivot, element, &mut list, in_items, out, losses)?;
             }
         }
-        let zips = reshape.lists().count();
         for (place, zip) in reshape.zip.iter().enumerate() {
+            if let Some((name, value)) = single(zips + 2 * place, lists, &element)? {
+                member(Some(name), Some(value), &element, out, || {})?;
+                continue;
+            }
             let names = array_at(zips + 2 * place, lists, &element)?;
             let values = array_at(zips + 2 * place + 1, lists, &element)?;
             pairs(zip, element, names, values, out, losses)?;
@@ -122,6 +130,18 @@ fn array_at<'f>(
     let Some(found) = lists.last(key) else { return Ok(None) };
     let (token, _) = token_at(element, &found.range)?;
     Ok((token == Token::Array).then_some(found))
+}
+
+/// The ranges of a text and a scalar under the two keys of `zip`, the first of which has this index.
+fn single(
+    names: usize,
+    lists: &Finder,
+    element: &TextRef<'_>,
+) -> Result<Option<(Range<usize>, Range<usize>)>, SyntaxError> {
+    let Some((name, value)) = lists.last(names).zip(lists.last(names + 1)) else { return Ok(None) };
+    let is_name = matches!(token_at(element, &name.range)?.0, Token::Text(_));
+    let is_value = !matches!(token_at(element, &value.range)?.0, Token::Object | Token::Array | Token::Null);
+    Ok((is_name && is_value).then(|| (name.range.clone(), value.range.clone())))
 }
 
 /// Writes the items of a list of objects as members. `list` stands before the list.

@@ -92,7 +92,17 @@ fn parallel_arrays_of_names_and_values_become_fields() {
     check(&rules, r#"{"n":["a"],"v":[1],"w":[5],"m":["c"]}"#, "t a=1,c=5", &[]);
     check(&rules, r#"{"n":["a","b",7,"d"],"v":[1,null,2]}"#, "t a=1", &[(DropReason::Item, 3)]);
     check(&rules, r#"{"v":[1,2],"x":3}"#, "t x=3", &[(DropReason::Item, 2)]);
-    check(&rules, r#"{"n":"a","v":5}"#, "t v=5", &[(DropReason::String, 1)]);
+    // One name with its value.
+    check(&rules, r#"{"n":"a","v":5,"x":3}"#, "t x=3,a=5", &[]);
+    check(&rules, r#"{"m":"c","v":[1],"w":2,"n":["a"]}"#, "t a=1,c=2", &[]);
+    check(&rules, r#"{"v":5,"n":"b","n":"a","v":"x","v":6}"#, "t a=6", &[(DropReason::Duplicate, 3)]);
+    check(&rules, r#"{"n":"a","v":"x"}"#, "filtered", &[(DropReason::String, 1)]);
+    // The keys stay where one of them is missing or of another kind.
+    check(&rules, r#"{"n":"a","v":null,"x":3}"#, "t x=3", &[(DropReason::String, 1)]);
+    check(&rules, r#"{"n":7,"v":5}"#, "t n=7,v=5", &[]);
+    check(&rules, r#"{"n":"a","x":3}"#, "t x=3", &[(DropReason::String, 1)]);
+    check(&rules, r#"{"n":"a","v":{"y":5}}"#, "t v_y=5", &[(DropReason::String, 1)]);
+    check(&rules, r#"{"n":["a"],"v":5}"#, "t v=5", &[(DropReason::Item, 1)]);
 }
 
 #[test]

@@ -104,9 +104,6 @@ fn shown(ns: i64) -> Timestamp {
 }
 
 impl TimeFormat {
-    /// Whole nanoseconds.
-    pub const NANOSECONDS: Self = Self::Unix { unit_ns: 1 };
-
     /// Names of formats that are not patterns.
     pub const NAMES: [&str; 5] = ["unix", "unix_ms", "unix_us", "unix_ns", "rfc3339"];
 

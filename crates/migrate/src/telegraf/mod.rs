@@ -28,6 +28,7 @@ mod names;
 mod output;
 #[cfg(test)]
 mod parity;
+mod pivot;
 mod processors;
 mod report;
 mod rules;
@@ -105,14 +106,11 @@ fn advice(kind: &str) -> Option<String> {
         "processors.tag_limit" | "processors.filter" | "processors.override" => {
             "see `tags`, `tag_keys`, `include` and `exclude` of the [[mapping]]"
         }
-        "processors.pivot" => {
-            "each point keeps the tag of tag_key and the field of value_key: no field gets its name from a tag. Where one record has a list of names and values, `pivot` of the [[mapping]] makes fields of it"
-        }
         "processors.date" => {
-            "the tag or field of tag_key or field_key is not added: a query can group by parts of the time"
+            "the tag or field of tag_key or field_key is not added, because no option formats the time of a point: a query can group by parts of the time. A date that the record has as text becomes a tag by `tag_keys`"
         }
         "processors.unpivot" => {
-            "the fields of an element stay in one point, and keep their names: a query can unpivot them"
+            "the fields of an element stay in one point, and keep their names: a query can unpivot them. For flat records of numbers, query = \"$.*\" of the [[mapping]] makes a point of each, with its name in the tag \"@key\" and the record's tags as \"$.host\""
         }
         "processors.dedup" => {
             "it is not needed for records that are read twice: they overwrite the same points"

@@ -515,6 +515,66 @@ fn ours(folder: &Path, case: &Case) -> (Vec<String>, Vec<String>, String) {
     (points(lines).expect("the bridge's lines can be read"), notes, draft)
 }
 
+/// Random records in long form, without the cases that the note of a pivot names.
+fn pivoted(rng: &mut Rng) -> Case {
+    let member = |rng: &mut Rng, key: &str, values: &[&str]| {
+        (rng.u8(..4) > 0).then(|| format!("\"{key}\":{}", one(rng, values)))
+    };
+    let record = |rng: &mut Rng| {
+        let mut members = vec![format!(r#""seq":{}"#, rng.u32(..9))];
+        members.extend(member(rng, "host", &["\"a\"", "\"srv 2\""]));
+        members.extend(member(rng, "metric", &["\"temp\"", "\"flow rate\"", "\"seq_2\"", "\"온도\""]));
+        members.extend(member(rng, "value", &["1.5", "-2", "1e3", "null"]));
+        members.extend(member(rng, "in", &[r#"{"value":3}"#, r#"{"metric":"x"}"#]));
+        rng.shuffle(&mut members);
+        format!("{{{}}}", members.join(","))
+    };
+    let renamed =
+        "[[processors.rename]]\norder = 2\n[[processors.rename.replace]]\nfield = 'temp'\ndest = 'celsius'\n";
+    let mut rest = "[[processors.pivot]]\norder = 1\ntag_key = 'metric'\nvalue_key = 'value'\n".to_owned();
+    rest += if rng.bool() { renamed } else { "" };
+    Case {
+        input: "data_format = 'json'\ntag_keys = ['host', 'metric']\n".to_owned(),
+        input_tables: String::new(),
+        agent: "omit_hostname = true\n".to_owned(),
+        global_tags: String::new(),
+        rest,
+        output: if rng.bool() { "fieldexclude = ['seq']\n" } else { "" }.to_owned(),
+        records: (0..rng.usize(1..6)).map(|_| record(rng)).collect(),
+        has_header: false,
+        has_topic: false,
+    }
+}
+
+#[test]
+#[ignore = "needs Telegraf (tests/stack/telegraf/build): TELEGRAF=BINARY cargo test -p kafka-influx-bridge-migrate telegraf_itself -- --ignored --nocapture"]
+fn telegraf_itself_pivots_records_to_the_points_of_zip() {
+    let program = PathBuf::from(std::env::var_os("TELEGRAF").expect("TELEGRAF must name Telegraf's binary"));
+    let seed = seed::given_or_random(
+        "BRIDGE_MIGRATE_SEED",
+        "cargo test -p kafka-influx-bridge-migrate telegraf_itself_pivots -- --ignored",
+    );
+    let folder = std::env::temp_dir().join(format!("bridge-pivot-{}", std::process::id()));
+    let mut compared = 0;
+    for number in 0..CASES / 5 {
+        let case = pivoted(&mut Rng::with_seed(seed.wrapping_add(number as u64)));
+        let (ours, notes, draft) = ours(&folder, &case);
+        assert!(matches!(&notes[..], [note] if note.contains("`zip` gives")), "{notes:?}");
+        let theirs = theirs(&program, &folder, &case).expect("Telegraf's lines can be read");
+        compared += theirs.len();
+        assert_eq!(
+            ours,
+            theirs,
+            "case {number}:\n{}\n{}\n{draft}",
+            case.to_migrate(),
+            case.records.join("\n")
+        );
+    }
+    let _left_behind = fs::remove_dir_all(&folder);
+    eprintln!("{compared} points of pivoted records are equal");
+    assert!(compared > 30, "{compared}");
+}
+
 #[test]
 #[ignore = "needs Telegraf (tests/stack/telegraf/build): TELEGRAF=BINARY cargo test -p kafka-influx-bridge-migrate telegraf_itself -- --ignored --nocapture"]
 fn telegraf_itself_gives_the_points_of_random_pipelines_or_a_note_names_the_difference() {

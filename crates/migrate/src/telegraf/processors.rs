@@ -6,12 +6,13 @@ use super::conf::{Conf, Options, Plugin};
 use super::converter::convert;
 use super::enums::enumerate;
 use super::filters::{Filter, Subject, Takes};
+use super::pivot::pivot;
 use super::rules::{Rules, is_match};
 use super::texts::{NAME_OF_RECORD, change_by_pattern, change_texts};
 
 /// Whether a mapping replaces processors of this kind, as far as it can.
 pub fn is_replaced(kind: &str) -> bool {
-    const REPLACED: [&str; 6] = ["rename", "converter", "enum", "strings", "regex", "split"];
+    const REPLACED: [&str; 7] = ["rename", "converter", "enum", "strings", "regex", "split", "pivot"];
     kind.strip_prefix("processors.").is_some_and(|name| REPLACED.contains(&name))
 }
 
@@ -60,6 +61,7 @@ fn apply_all(conf: &Conf, rules: &mut Rules) {
             "processors.enum" => enumerate(options, rules),
             "processors.strings" => change_texts(options, rules),
             "processors.split" => split(options, rules),
+            "processors.pivot" => pivot(options, rules),
             _ => change_by_pattern(options, rules),
         }
         for option in options.unread() {
@@ -183,6 +185,41 @@ mod tests {
         f(split, "part,host=a state=\"on\",temp=1.5,fld_speed=2");
         let float = "[[processors.converter]]\n[processors.converter.fields]\nfloat = ['*']\n";
         f(float, "kafka_consumer,host=a temp=1.5,fld_speed=2,b=3");
+    }
+
+    #[test]
+    fn a_pivoted_tag_names_the_field() {
+        let input = "data_format = 'json'\ntag_keys = ['host', 'metric']";
+        let pivot = "[[processors.pivot]]\ntag_key = 'metric'\nvalue_key = 'value'\n";
+        let f = |input: &str, rest: &str, record: &str, want: &str, note: &str| {
+            let (lines, notes) = migrated(input, rest, record);
+            assert_eq!(lines, want, "{rest} {record}");
+            assert!(notes.len() == 1 && notes[0].contains(note), "{rest}: {notes:#?}");
+        };
+        let zipped = "`zip` gives the value under \"value\" the name that \"metric\" has";
+        let long = r#"{"host":"a","metric":"temp","value":21.5,"seq":1}"#;
+        f(input, pivot, long, "kafka_consumer,host=a seq=1,temp=21.5", zipped);
+        f(
+            input,
+            pivot,
+            r#"{"host":"a","metric":"temp","seq":1}"#,
+            "kafka_consumer,host=a,metric=temp seq=1",
+            zipped,
+        );
+        f(input, pivot, r#"{"host":"a","value":2}"#, "kafka_consumer,host=a value=2", zipped);
+        // A later option knows the new name.
+        let renamed = format!(
+            "{pivot}[[processors.rename]]\n[[processors.rename.replace]]\nfield = 'temp'\ndest = 'celsius'\n"
+        );
+        f(input, &renamed, long, "kafka_consumer,host=a seq=1,celsius=21.5", zipped);
+        // No tag has the name.
+        let (lines, notes) = migrated("data_format = 'json'\ntag_keys = ['host']", pivot, long);
+        assert_eq!((lines.as_str(), notes.len()), ("kafka_consumer,host=a value=21.5,seq=1", 0), "{notes:?}");
+        let kept = "each point keeps \"metric\" and \"value\"";
+        let texts = format!("{input}\njson_string_fields = ['value']");
+        f(&texts, pivot, long, "kafka_consumer,host=a,metric=temp value=21.5,seq=1", kept);
+        let included = format!("{input}\nfieldinclude = ['value']");
+        f(&included, pivot, long, "kafka_consumer,host=a,metric=temp value=21.5", kept);
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub struct Rules {
     pub values: Vec<(String, Vec<(String, Value)>)>,
     /// `where`: the filter of elements.
     pub filter: Option<String>,
+    /// Keys of a name and of its value, which become a field.
+    pub zip: Vec<(String, String)>,
     pub include: Vec<String>,
     pub exclude: Vec<String>,
     pub rename: Vec<(String, String)>,
@@ -148,6 +150,7 @@ impl Rules {
         }
         self.set_text(&mut table, "query", self.query.as_ref());
         self.set_text(&mut table, "where", self.filter.as_ref());
+        self.set_zip(&mut table);
         if !self.strict {
             self.set(&mut table, "strict", false);
         }
@@ -231,6 +234,18 @@ impl Rules {
         self.set_pairs(table, "tags", &renamed.chain(fixed).collect::<Vec<_>>());
         let kept: Vec<String> = kept.into_iter().map(|(header, _)| header.clone()).collect();
         self.set_list(table, "header_tags", &kept);
+    }
+
+    fn set_zip(&self, table: &mut Table) {
+        let pair = |(names, values): &(String, String)| -> toml::Table {
+            [("names", names), ("values", values)]
+                .map(|(key, text)| (key.to_owned(), Value::from(text.as_str())))
+                .into_iter()
+                .collect()
+        };
+        if !self.zip.is_empty() {
+            self.set(table, "zip", self.zip.iter().map(pair).collect::<Vec<_>>());
+        }
     }
 
     fn set_values(&self, table: &mut Table) {
