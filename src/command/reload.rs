@@ -39,7 +39,7 @@ impl Reloads {
         if let Some(reloaded) = pipeline.take_reloaded() {
             info!(
                 took = ?reloaded.took,
-                read_again = reloaded.read_again,
+                read_again = reloaded.reread,
                 "configuration reloaded: {}",
                 reloaded.changes
             );

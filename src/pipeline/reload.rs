@@ -59,7 +59,7 @@ pub struct Reloaded {
     pub changes: LiveChanges,
     pub took: Duration,
     /// Number of offsets that were fetched and not settled under the old configuration, and are read again.
-    pub read_again: u64,
+    pub reread: u64,
 }
 
 /// A reload that not all data threads have applied yet.
@@ -67,7 +67,7 @@ pub(super) struct Reloading {
     changes: LiveChanges,
     began: Instant,
     applied: Receiver<ReloadApplied>,
-    read_again: u64,
+    reread: u64,
     writer: Arc<Writer>,
     destinations: Vec<Destination>,
 }
@@ -96,7 +96,7 @@ impl Pipeline {
             changes,
             began: Instant::now(),
             applied,
-            read_again: 0,
+            reread: 0,
             writer: Arc::clone(&context.writer),
             destinations: context.routing.destinations(),
         });
@@ -131,17 +131,17 @@ impl Pipeline {
         let reloading = self.reloading.as_mut()?;
         loop {
             match reloading.applied.try_recv() {
-                Ok(applied) => reloading.read_again += applied.read_again,
+                Ok(applied) => reloading.reread += applied.reread,
                 Err(TryRecvError::Empty) => return None,
                 Err(TryRecvError::Disconnected) => break,
             }
         }
-        let Reloading { changes, began, read_again, writer, destinations, .. } = self.reloading.take()?;
+        let Reloading { changes, began, reread, writer, destinations, .. } = self.reloading.take()?;
         // Lasting alarms are logged again at once, so that the effect of the new configuration is visible.
         writer.alarm_registry().forget_reports();
         self.destination_checks =
             DestinationChecks::start(&writer, destinations, &self.context.runtime, self.context.seed);
-        Some(Reloaded { changes, took: began.elapsed(), read_again })
+        Some(Reloaded { changes, took: began.elapsed(), reread })
     }
 
     /// The context of the data threads under a new configuration. Changes nothing if it fails.

@@ -48,22 +48,23 @@ mod ports;
 mod record_handler;
 mod record_log;
 mod reject_limiter;
-mod sampled_times;
+mod sampled_unit_check;
 mod schema_wait;
 #[cfg(test)]
 mod simulation;
 pub mod telemetry;
-mod time_check;
+mod time_unit_check;
 mod topic_destination;
 mod topic_routing;
+mod topic_state;
 pub mod watchdog;
 
 pub use data_thread::{DataThread, EngineContext, Reload, ReloadApplied, Request};
 pub use lane_dead_letters::DeadLetterContext;
 pub use record_log::remedy_without_fields;
 pub use reject_limiter::{ProbeDelays, blocked_topic};
-pub use sampled_times::{DoubtKind, SampledTimes, TimeDoubt, time_of};
 pub use schema_wait::SchemaSource;
+pub use time_unit_check::{DoubtKind, TimeDoubt, TimeUnitCheck, time_of};
 pub use topic_destination::{MappingDestination, NoDestination, TopicDestination};
 pub use topic_routing::{DESTINATIONS_WITH_LANES, Mapping, Routing};
 

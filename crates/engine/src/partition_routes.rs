@@ -2,14 +2,14 @@
 
 use crate::offset_tracker::AssignmentId;
 use crate::reject_limiter::{ProbeDelays, RejectLimiter};
+use crate::sampled_unit_check::SampledUnitCheck;
 use crate::schema_wait::SchemaWait;
-use crate::telemetry::{TopicCounters, TurnCounts};
-use crate::time_check::TimeCheck;
-use crate::topic_destination::NoDestination;
+use crate::telemetry::TurnCounts;
 use crate::topic_routing::{LaneKey, Routing};
+use crate::topic_state::Topic;
 use base::TopicPartition;
 use kafka::PartitionRef;
-use mapping::{Drops, Mapper, RecordLimits};
+use mapping::{Drops, RecordLimits};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -21,60 +21,21 @@ const UNASSIGNED_TOPICS_MAX: usize = 100;
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
     pub assignment: AssignmentId,
-    /// Index for [`Routes::topic_mut`].
-    pub topic: usize,
+    pub topic: TopicIndex,
     pub lane: LaneKey,
 }
 
-/// A topic with assigned partitions, now or before, and the state that its records build up.
-#[derive(Debug)]
-pub struct Topic {
-    pub name: Arc<str>,
-    /// None: no mapping matches.
-    pub mapper: Option<Mapper>,
-    /// Index of the destination, or the reason why the topic has none.
-    pub destination: Result<usize, NoDestination>,
-    /// The value of [`Routes::assignments`] when a partition of the topic was last assigned.
-    last_assigned: u64,
-    /// Whether the topic's first line was logged.
-    pub first_line_logged: bool,
-    /// Whether it was logged that the mapping's query selects nothing in a record.
-    pub empty_query_logged: bool,
-    pub fieldless_logged: bool,
-    /// Values that the mapper dropped.
-    pub drops: Drops,
-    /// Counts of this turn's records, which the turn's end adds to `counters`.
-    pub turn: TurnCounts,
-    /// Shared counters of the topic; none before its first record.
-    pub counters: Option<Arc<TopicCounters>>,
-    pub times: TimeCheck,
-    pub limiter: RejectLimiter,
-    pub schema_wait: SchemaWait,
-}
-
-impl Topic {
-    /// Whether the topic is neither blocked nor probed.
-    pub fn is_open(&self) -> bool {
-        self.limiter.is_open() && !self.schema_wait.is_waiting()
-    }
-
-    /// Whether fetching the topic's records is of no use now: they would be left unsettled.
-    pub fn is_blocked(&self) -> bool {
-        self.limiter.is_blocked() || self.schema_wait.is_paused()
-    }
-
-    /// Why the topic is blocked or probed: the cause, and a text. None for an open topic.
-    pub fn block_reason(&self) -> Option<(&'static str, String)> {
-        let by_limiter = || self.limiter.block_reason().map(|(cause, why)| (cause, why.to_owned()));
-        self.schema_wait.reason().or_else(by_limiter)
-    }
-}
+/// Index of a topic, for [`Routes::topic_mut`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicIndex(usize);
 
 /// The partitions assigned to one consumer, and their topics.
 #[derive(Debug)]
 pub struct Routes {
     routing: Arc<Routing>,
     limits: RecordLimits,
+    /// Whether rejected records are dead-lettered.
+    writes_dead_letters: bool,
     probes: ProbeDelays,
     /// Routes refer to topics by index. Entries of topics without an assigned partition are reused.
     topics: Vec<Topic>,
@@ -89,10 +50,16 @@ pub struct Routes {
 }
 
 impl Routes {
-    pub fn new(routing: Arc<Routing>, limits: RecordLimits, probes: ProbeDelays) -> Self {
+    pub fn new(
+        routing: Arc<Routing>,
+        limits: RecordLimits,
+        writes_dead_letters: bool,
+        probes: ProbeDelays,
+    ) -> Self {
         Self {
             routing,
             limits,
+            writes_dead_letters,
             probes,
             topics: Vec::new(),
             assignments: 0,
@@ -118,7 +85,7 @@ impl Routes {
         topic.last_assigned = assigned;
         let destination = topic.destination.clone().unwrap_or(Routing::NOWHERE);
         // Topics with one partition each are spread over the lanes too.
-        let slot = (index + at.partition.unsigned_abs() as usize) % self.routing.lanes_per_destination;
+        let slot = (index.0 + at.partition.unsigned_abs() as usize) % self.routing.lanes_per_destination;
         let route = Route { assignment, topic: index, lane: LaneKey { destination, slot } };
         self.partitions.insert(assignment, Arc::new(at.clone()));
         self.assigned.insert(at, route);
@@ -148,7 +115,7 @@ impl Routes {
     }
 
     /// The assigned partitions of a topic with their assignments, sorted so that runs are repeatable.
-    pub fn assigned_of(&self, topic: usize) -> Vec<(TopicPartition, AssignmentId)> {
+    pub fn assigned_of(&self, topic: TopicIndex) -> Vec<(TopicPartition, AssignmentId)> {
         let of_topic = self.assigned.iter().filter(|(_, route)| route.topic == topic);
         let mut assigned: Vec<_> = of_topic.map(|(at, route)| (at.clone(), route.assignment)).collect();
         assigned.sort();
@@ -156,9 +123,9 @@ impl Routes {
     }
 
     /// Indexes of the topics that are blocked or probed.
-    pub fn not_open(&self) -> Vec<usize> {
+    pub fn not_open(&self) -> Vec<TopicIndex> {
         let topics = self.topics.iter().enumerate();
-        topics.filter(|(_, topic)| !topic.is_open()).map(|(index, _)| index).collect()
+        topics.filter(|(_, topic)| !topic.is_open()).map(|(index, _)| TopicIndex(index)).collect()
     }
 
     /// Forgets the partition of an assignment.
@@ -202,13 +169,13 @@ impl Routes {
     }
 
     #[expect(clippy::indexing_slicing, reason = "indexes come from this list, which never shrinks")]
-    pub fn topic_mut(&mut self, index: usize) -> &mut Topic {
-        &mut self.topics[index]
+    pub fn topic_mut(&mut self, index: TopicIndex) -> &mut Topic {
+        &mut self.topics[index.0]
     }
 
     /// The topic of this index.
-    pub fn topic(&self, index: usize) -> Option<&Topic> {
-        self.topics.get(index)
+    pub fn topic(&self, index: TopicIndex) -> Option<&Topic> {
+        self.topics.get(index.0)
     }
 
     /// All topics, also those without an assigned partition.
@@ -228,18 +195,18 @@ impl Routes {
 
     /// Assigned partitions whose records are of no use now.
     pub fn blocked_partitions(&self) -> Vec<TopicPartition> {
-        let is_blocked = |route: &Route| self.topics.get(route.topic).is_some_and(Topic::is_blocked);
+        let is_blocked = |route: &Route| self.topic(route.topic).is_some_and(Topic::is_blocked);
         self.assigned.iter().filter(|(_, route)| is_blocked(route)).map(|(at, _)| at.clone()).collect()
     }
 
-    fn topic_index(&mut self, name: &str) -> usize {
+    fn topic_index(&mut self, name: &str) -> TopicIndex {
         if let Some(index) = self.topics.iter().position(|topic| *topic.name == *name) {
-            return index;
+            return TopicIndex(index);
         }
         let rules = self.routing.rules_of(name);
         let mapper = self.routing.mapper_of(name, self.limits);
         let destination = self.routing.destination_of(name);
-        let limiter = RejectLimiter::new(self.routing.reject_rate_max, self.probes);
+        let limiter = RejectLimiter::new(self.routing.reject_rate_max, self.writes_dead_letters, self.probes);
         let limiter = if self.blocked_before.contains(name) { limiter.after_block() } else { limiter };
         let topic = Topic {
             name: name.into(),
@@ -252,7 +219,7 @@ impl Routes {
             drops: Drops::default(),
             turn: TurnCounts::default(),
             counters: None,
-            times: TimeCheck::new(rules.and_then(|rules| rules.time_rule())),
+            unit_check: SampledUnitCheck::new(rules.and_then(|rules| rules.time_rule())),
             limiter,
             schema_wait: SchemaWait::new(self.routing.schemas().cloned()),
         };
@@ -261,13 +228,14 @@ impl Routes {
             return index;
         }
         self.topics.push(topic);
-        self.topics.len() - 1
+        TopicIndex(self.topics.len() - 1)
     }
 
     /// The entry of the topic that was assigned longest ago, if [`UNASSIGNED_TOPICS_MAX`] topics have no assigned partition.
-    fn reusable_entry(&self) -> Option<usize> {
-        let assigned: HashSet<usize> = self.assigned.values().map(|route| route.topic).collect();
-        let unassigned = self.topics.iter().enumerate().filter(|(index, _)| !assigned.contains(index));
+    fn reusable_entry(&self) -> Option<TopicIndex> {
+        let assigned: HashSet<TopicIndex> = self.assigned.values().map(|route| route.topic).collect();
+        let all = self.topics.iter().enumerate().map(|(index, topic)| (TopicIndex(index), topic));
+        let unassigned = all.filter(|(index, _)| !assigned.contains(index));
         if unassigned.clone().count() < UNASSIGNED_TOPICS_MAX {
             return None;
         }
@@ -289,7 +257,8 @@ mod tests {
         let destination = MappingDestination::Fixed(destination);
         let mapping = Mapping { topics: None, rules: Arc::default(), destination };
         let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 };
-        let mut routes = Routes::new(Arc::new(Routing::new(&[mapping], 0.1)), limits, ProbeDelays::default());
+        let mut routes =
+            Routes::new(Arc::new(Routing::new(&[mapping], 0.1)), limits, false, ProbeDelays::default());
         let (mut tracker, at) =
             (OffsetTracker::default(), |topic: String| TopicPartition { topic, partition: 0 });
         let stays = at("stays".to_owned());

@@ -10,10 +10,11 @@ use crate::batch::Batch;
 use crate::dead_letter::{Elements, FailedStage, Letter};
 use crate::lane::FinishedBatch;
 use crate::offset_tracker::{AssignmentId, OffsetTracker};
-use crate::partition_routes::{Route, Routes, Topic};
+use crate::partition_routes::{Route, Routes, TopicIndex};
 use crate::record_log::{self, RecordLog};
 use crate::reject_limiter::{Admission, RejectedFate, ServerBlock};
 use crate::telemetry::{Counters, TurnCounts};
+use crate::topic_state::Topic;
 use base::Destination;
 use base::NextOffset;
 use base::TopicPartition;
@@ -66,10 +67,10 @@ enum Fate {
 /// Topics of one turn. Their counts are added to [`Counters`] at its end: an atomic addition for each record would cost more.
 #[derive(Debug, Default)]
 struct Turn {
-    /// Indexes of the topics whose mappers saw records: at most one entry per record of the turn.
-    topics: Vec<usize>,
-    /// Indexes of the topics whose first records were all filtered.
-    all_filtered: Vec<usize>,
+    /// Topics whose mappers saw records: at most one entry per record of the turn.
+    topics: Vec<TopicIndex>,
+    /// Topics whose first records were all filtered.
+    all_filtered: Vec<TopicIndex>,
 }
 
 impl RecordHandler {
@@ -108,10 +109,10 @@ impl RecordHandler {
 
     fn handle_record(&mut self, routed: &RoutedRecord<'_>, batch: &mut Batch) {
         let RoutedRecord { route: Route { assignment, topic: index, .. }, record, now, .. } = *routed;
-        if !self.admits(routed) {
+        let topic = self.routes.topic_mut(index);
+        if !topic.admits(&record, &self.alarms, now) {
             return self.leave_record_unsettled(routed);
         }
-        let topic = self.routes.topic_mut(index);
         let mapped = match &mut topic.mapper {
             Some(mapper) => mapper.map(&record, &mut batch.lines),
             None => Mapped::rejected_whole(Rejection::NoMapping),
@@ -123,7 +124,8 @@ impl RecordHandler {
             self.settle_undecided(index);
         }
         let topic = self.routes.topic_mut(index);
-        topic.times.add(&topic.name, &record, &batch.lines, batch.lines.lines() - mapped.lines, &mapped);
+        let first_line = batch.first_of_last(mapped.lines);
+        topic.unit_check.add(&topic.name, &record, &batch.lines, first_line, &mapped);
         let fate = topic.limit(&mapped, now);
         if fate == Fate::Rejected(RejectedFate::Blocks) {
             batch.remove_last_lines(mapped.lines);
@@ -137,8 +139,7 @@ impl RecordHandler {
             batch.push_letter(assignment, letter(&topic.name, routed, &mapped), now);
         }
         let (offset, time_ns) = (record.offset, record.time.kafka_ns());
-        // A dead letter keeps an undecided record.
-        if fate == Fate::Rejected(RejectedFate::Undecided) && !self.writes_dead_letters {
+        if fate == Fate::Rejected(RejectedFate::Undecided) {
             self.tracker.delivered_undecided(assignment, offset, time_ns);
         } else if mapped.lines > 0 || has_letter {
             self.tracker.delivered(assignment, offset, time_ns, batch.batch_id);
@@ -147,33 +148,15 @@ impl RecordHandler {
         }
 
         self.turn.add(index, topic, &record, &mapped);
-        log_firsts(topic, &record, &mapped, batch);
+        log_firsts(topic, &record, &mapped, || batch.lines.line(first_line).unwrap_or_default());
         if fate == Fate::AllFiltered {
             // The dropped values of the turn are counted at its end.
             self.turn.all_filtered.push(index);
         }
         if mapped.has_rejected() {
-            let name = Arc::clone(&topic.name);
-            self.report_rejected(&name, &record, &mapped, now);
+            let topic_name = Arc::clone(&topic.name);
+            self.report_rejected(&topic_name, &record, &mapped, now);
         }
-    }
-
-    /// Whether a record is mapped now: its topic is not blocked, and has a destination.
-    fn admits(&mut self, routed: &RoutedRecord<'_>) -> bool {
-        let topic = self.routes.topic_mut(routed.route.topic);
-        if topic.schema_wait.is_waiting() {
-            topic.schema_wait.left_unsettled(routed.record.value);
-            return false;
-        }
-        if topic.limiter.admit() == Admission::Unsettled {
-            return false;
-        }
-        if let Err(missing) = &topic.destination {
-            topic.limiter.block_without_destination(missing);
-            topic.limiter.alarm(&topic.name, &self.alarms, routed.now);
-            return false;
-        }
-        true
     }
 
     fn leave_record_unsettled(&mut self, routed: &RoutedRecord<'_>) {
@@ -182,19 +165,19 @@ impl RecordHandler {
     }
 
     /// Settles the undecided records of a topic, in all of its partitions.
-    fn settle_undecided(&mut self, topic: usize) {
-        for (_, assignment) in self.routes.assigned_of(topic) {
+    fn settle_undecided(&mut self, index: TopicIndex) {
+        for (_, assignment) in self.routes.assigned_of(index) {
             self.tracker.settle_undecided(assignment);
         }
     }
 
-    fn report_rejected(&mut self, topic: &str, record: &Record<'_>, mapped: &Mapped, now: Instant) {
+    fn report_rejected(&mut self, topic_name: &str, record: &Record<'_>, mapped: &Mapped, now: Instant) {
         for (reason, count) in mapped.rejected_by_reason() {
-            self.counters.reject(topic, reason, count);
+            self.counters.reject(topic_name, reason, count);
         }
         for (element, rejection) in &mapped.rejected {
             let element = mapped.named_element(*element);
-            self.reporter.rejected(topic, record, element, rejection, &self.counters.rejections, now);
+            self.reporter.rejected(topic_name, record, element, rejection, &self.counters.rejections, now);
         }
     }
 
@@ -301,9 +284,6 @@ impl RecordHandler {
 
     /// Logs, once for each topic, that its undecided records stay uncommitted.
     pub fn log_undecided(&mut self, now: Instant) {
-        if self.writes_dead_letters {
-            return;
-        }
         for topic in self.routes.topics_mut() {
             if let Some(records) = topic.limiter.undecided_to_log(now) {
                 record_log::undecided(&topic.name, records);
@@ -313,9 +293,6 @@ impl RecordHandler {
 
     /// Logs the undecided records of all topics, because the data thread ends.
     pub fn log_all_undecided(&mut self) {
-        if self.writes_dead_letters {
-            return;
-        }
         for topic in self.routes.topics_mut() {
             let records = topic.limiter.undecided();
             if records > 0 {
@@ -325,9 +302,9 @@ impl RecordHandler {
     }
 
     /// Reports topics whose times look like another unit.
-    pub fn report_times(&mut self, now: Instant) {
+    pub fn report_wrong_units(&mut self, now: Instant) {
         for topic in self.routes.topics_mut() {
-            if let Some(doubt) = topic.times.doubt(now) {
+            if let Some(doubt) = topic.unit_check.doubt(now) {
                 Counters::add(&self.counters.wrong_time_units, doubt.points);
                 record_log::doubtful_times(&topic.name, &doubt);
             }
@@ -352,6 +329,23 @@ impl RecordHandler {
 }
 
 impl Topic {
+    /// Whether a record is mapped now: the topic is not blocked, and has a destination.
+    fn admits(&mut self, record: &Record<'_>, alarms: &Arc<AlarmRegistry>, now: Instant) -> bool {
+        if self.schema_wait.is_waiting() {
+            self.schema_wait.left_unsettled(record.value);
+            return false;
+        }
+        if self.limiter.admit() == Admission::Unsettled {
+            return false;
+        }
+        if let Err(missing) = &self.destination {
+            self.limiter.block_without_destination(missing);
+            self.limiter.alarm(&self.name, alarms, now);
+            return false;
+        }
+        true
+    }
+
     /// Whether the topic waits from this record on for the schema of the record.
     fn begins_to_wait_for_schema(&mut self, mapped: &Mapped, record: &Record<'_>, now: Instant) -> bool {
         let Some(missing) = mapped.missing_schema() else { return false };
@@ -373,8 +367,8 @@ impl Topic {
 }
 
 impl Turn {
-    /// Counts a record of the topic with this index.
-    fn add(&mut self, index: usize, topic: &mut Topic, record: &Record<'_>, mapped: &Mapped) {
+    /// Counts a record of a topic.
+    fn add(&mut self, index: TopicIndex, topic: &mut Topic, record: &Record<'_>, mapped: &Mapped) {
         topic.turn.add(&TurnCounts {
             records: 1,
             bytes: record.value.map_or(0, <[u8]>::len) as u64,
@@ -388,11 +382,15 @@ impl Turn {
 }
 
 /// Logs the first line of a topic, the first record in which the mapping's query selects nothing, and the first one without a field.
-fn log_firsts(topic: &mut Topic, record: &Record<'_>, mapped: &Mapped, batch: &Batch) {
+fn log_firsts<'a>(
+    topic: &mut Topic,
+    record: &Record<'_>,
+    mapped: &Mapped,
+    first_line: impl FnOnce() -> &'a [u8],
+) {
     if mapped.lines > 0 && !topic.first_line_logged {
         topic.first_line_logged = true;
-        let first = batch.lines.lines() - mapped.lines;
-        record_log::first_line(&topic.name, record, batch.lines.line(first).unwrap_or_default());
+        record_log::first_line(&topic.name, record, first_line());
     }
     if mapped.selected_nothing && !topic.empty_query_logged {
         topic.empty_query_logged = true;

@@ -3,8 +3,8 @@
 use crate::batch::{COLLISION_REMEDY, Collisions, RecordSource};
 use crate::dead_letter::REFUSED;
 use crate::lane::FinishedBatch;
-use crate::sampled_times::{DoubtKind, TimeDoubt};
 use crate::telemetry::{Counters, RejectedRecord, Rejections};
+use crate::time_unit_check::{DoubtKind, TimeDoubt};
 use base::Destination;
 use base::record::Record;
 use base::text::{printable, printable_bytes};

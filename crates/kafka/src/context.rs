@@ -139,11 +139,11 @@ impl GroupContext {
     }
 
     /// Lets the data thread read these partitions from their first offsets: what it knows of their earlier offsets is not valid any more.
-    pub fn begin_again(&self, beginnings: Vec<(TopicPartition, NextOffset)>) {
+    pub fn restart_from_beginning(&self, beginnings: Vec<(TopicPartition, NextOffset)>) {
         if beginnings.is_empty() {
             return;
         }
-        self.start_offsets().begin_again(beginnings.iter().map(|(at, _)| at));
+        self.start_offsets().restart_from_beginning(beginnings.iter().map(|(at, _)| at));
         // After a stop, the revocation compares the topics' ids again.
         let _ended = self.send(GroupEvent::Recreated { beginnings });
     }
@@ -267,9 +267,9 @@ impl GroupContext {
     }
 
     /// Records that these partitions are read again from an earlier offset.
-    pub fn goes_back<'a>(&self, partitions: impl Iterator<Item = &'a TopicPartition>) {
+    pub fn reopen_ends<'a>(&self, partitions: impl Iterator<Item = &'a TopicPartition>) {
         if let Some((consumer, until_end)) = &self.until_end {
-            until_end.goes_back(*consumer, partitions);
+            until_end.reopen(*consumer, partitions);
         }
     }
 

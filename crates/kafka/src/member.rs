@@ -260,7 +260,7 @@ impl Member {
         let resumed = context.take_resumed(&self.consumer);
         let (backward, forward): (Vec<_>, Vec<_>) = resumed.iter().partition(|one| one.went_back());
         // Otherwise a restart could skip unsettled records, once reading has passed the deleted offset again.
-        context.begin_again(backward.into_iter().filter_map(ResetPartition::beginning).collect());
+        context.restart_from_beginning(backward.into_iter().filter_map(ResetPartition::beginning).collect());
         // Otherwise a partition without new records would report the same gap at each start.
         context.explicit_commits.request(self.committed_up_to(&forward));
         resumed
@@ -358,7 +358,7 @@ impl Member {
         }
         // An earlier offset than the retained ones is valid: reading continues at the first retained record.
         let beginning = |at| (at, NextOffset::at(0));
-        self.consumer.context().begin_again(recreated.into_iter().map(beginning).collect());
+        self.consumer.context().restart_from_beginning(recreated.into_iter().map(beginning).collect());
         if reset.is_empty() {
             return;
         }

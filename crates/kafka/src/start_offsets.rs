@@ -56,7 +56,7 @@ struct UnknownStart {
 impl UnknownStarts {
     /// Records from where the data thread reads partitions again. Must be called before the seek: otherwise the control thread could let
     /// the partition begin at its newer end.
-    pub fn read_again(&self, from: &[(TopicPartition, NextOffset)]) {
+    pub fn reread(&self, from: &[(TopicPartition, NextOffset)]) {
         let mut unknown = lock(&self.0);
         for (at, again) in from {
             if let Some(start) = unknown.get_mut(at) {
@@ -272,7 +272,7 @@ impl StartOffsets {
     }
 
     /// Records that the offsets of these partitions begin again: a start that was chosen before is not valid any more.
-    pub fn begin_again<'a>(&mut self, partitions: impl Iterator<Item = &'a TopicPartition>) {
+    pub fn restart_from_beginning<'a>(&mut self, partitions: impl Iterator<Item = &'a TopicPartition>) {
         let mut unknown = lock(&self.unknown.0);
         for at in partitions {
             if let Some(start) = self.starts.get_mut(at) {
@@ -377,7 +377,7 @@ mod tests {
         let (mut start_offsets, chosen, waiting) = (latest(), at("old", 0), at("old", 1));
         start_offsets.starts.insert(chosen.clone(), Start::Chosen(NextOffset::at(7)));
         lock(&start_offsets.unknown.0).insert(waiting.clone(), unknown(PartitionEnd::Last));
-        start_offsets.begin_again([&chosen, &waiting, &at("new", 0)].into_iter());
+        start_offsets.restart_from_beginning([&chosen, &waiting, &at("new", 0)].into_iter());
         assert_eq!(lock(&start_offsets.unknown.0).get(&waiting), Some(&unknown(PartitionEnd::First)));
         assert_eq!(start_offsets.revoke(std::slice::from_ref(&chosen)), []);
         assert_eq!(start_offsets.choice(&chosen), Choice::At(PartitionEnd::First));
@@ -430,7 +430,7 @@ mod tests {
     fn a_partition_that_is_read_again_before_its_start_is_known_skips_nothing() {
         delivered_one(|consumer, mut start_offsets| {
             let before = start_offsets.learn(consumer, OFFSETS_MAX);
-            start_offsets.unknown_starts().read_again(&first(0));
+            start_offsets.unknown_starts().reread(&first(0));
             consumer.seek_partitions(super::super::offsets_of(&first(0)), Duration::from_secs(10)).unwrap();
             // What the control thread learned before the seek of the data thread would skip the record.
             assert_eq!(start_offsets.begin(before), FoundStarts::default());

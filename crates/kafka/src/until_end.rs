@@ -74,7 +74,7 @@ impl UntilEnd {
     }
 
     /// Records that a consumer reads these partitions again from an earlier offset, so that their ends are not reached.
-    pub fn goes_back<'a>(&self, consumer: usize, partitions: impl Iterator<Item = &'a TopicPartition>) {
+    pub fn reopen<'a>(&self, consumer: usize, partitions: impl Iterator<Item = &'a TopicPartition>) {
         let mut state = lock(&self.state);
         // Earlier statistics show the old position, so they must not count.
         state.assignments.insert(consumer, (Instant::now(), SystemTime::now()));

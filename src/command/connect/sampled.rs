@@ -11,7 +11,7 @@ use base::text::counted;
 use configuration::Config;
 use engine::batch::{Runs, count_collisions};
 use engine::offset_tracker::OffsetTracker;
-use engine::{DoubtKind, NoDestination, Routing, SampledTimes, TimeDoubt, time_of};
+use engine::{DoubtKind, NoDestination, Routing, TimeDoubt, TimeUnitCheck, time_of};
 use kafka::headers_of;
 use line_protocol::LineBuffer;
 use mapping::{DropReason, Frame, Mapper, Reason, SchemaId};
@@ -62,7 +62,7 @@ struct TopicSample {
     destination: Option<Result<Destination, NoDestination>>,
     results: Results,
     /// Times from `time_key`.
-    times: SampledTimes,
+    times: TimeUnitCheck,
     /// The oldest of the records that would be read first.
     oldest: Option<Oldest>,
 }

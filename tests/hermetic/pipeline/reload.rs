@@ -91,7 +91,7 @@ fn a_reload_changes_the_mapping_without_a_rebalance() {
         wait_until("records flow", || sink.lines_stored() > 500);
         rebalances = Counters::get(&bridge.0.counters().rebalances);
         let reloaded = reload(&mut bridge, &setup(&cluster, &sink, 1).kafka("consumers = 2"));
-        assert_eq!((reloaded.changes.to_string().as_str(), reloaded.read_again), ("mapping", 0));
+        assert_eq!((reloaded.changes.to_string().as_str(), reloaded.reread), ("mapping", 0));
         let stored = sink.lines_stored();
         wait_until("records flow again", || sink.lines_stored() > stored + 500);
     });
@@ -200,7 +200,7 @@ fn an_outage_delays_a_reload_within_bounds() {
     }
     wait_until("all are read", || bridge.records() == 4_000);
     let reloaded = reload(&mut bridge, &setup(&cluster, &sink, 1));
-    assert_eq!(reloaded.read_again, 3_600);
+    assert_eq!(reloaded.reread, 3_600);
     sink.answer(None);
     sink.wait_for_points("main", 4_000);
     bridge.stop();

@@ -71,7 +71,7 @@ impl Batch {
         if lines == 0 {
             return;
         }
-        let first = self.lines.lines() - lines;
+        let first = self.first_of_last(lines);
         let begin = first.checked_sub(1).and_then(|before| self.lines.ends().get(before));
         let bytes = self.lines.bytes() - begin.map_or(0, |&end| end as usize);
         let BatchSize { lines: lines_max, bytes: bytes_max } = self.record_max;
@@ -80,9 +80,14 @@ impl Batch {
         self.carry(assignment, now);
     }
 
+    /// The number of the first of the last `count` lines, such as those of the record mapped last.
+    pub fn first_of_last(&self, count: usize) -> usize {
+        self.lines.lines() - count
+    }
+
     /// Removes the last lines, which [`Batch::push`] was not called for.
     pub fn remove_last_lines(&mut self, count: usize) {
-        let lines = self.lines.lines() - count;
+        let lines = self.first_of_last(count);
         let last = lines.checked_sub(1).and_then(|last| self.lines.ends().get(last));
         self.lines.truncate(Mark { bytes: last.map_or(0, |&end| end as usize), lines });
     }

@@ -34,10 +34,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
 
-/// Interval of storing settled offsets, which librdkafka commits.
+/// Interval of storing settled offsets, which librdkafka commits, and of pausing blocked topics.
 const STORE_EVERY: Duration = Duration::from_millis(500);
-/// Interval of reporting unsettled times. A report of a thousand partitions takes some 50 us.
-const REPORT_TIMES_EVERY: Duration = Duration::from_secs(1);
+/// Interval of reporting the ages of unsettled records. A report of a thousand partitions takes some 50 us.
+const REPORT_UNSETTLED_AGES_EVERY: Duration = Duration::from_secs(1);
 /// The longest sleep. Queues and lanes wake the thread; this bounds the cost of a lost wake-up.
 const SLEEP_MAX: Duration = Duration::from_millis(50);
 
@@ -71,14 +71,14 @@ pub struct DataThread {
     heartbeat: Arc<Heartbeat>,
     /// The number of assigned partitions that was counted last.
     assigned: u64,
-    times: UnsettledTimestampsWriter,
-    next_times: Instant,
+    unsettled_ages: UnsettledTimestampsWriter,
+    next_unsettled_ages: Instant,
     requests: Receiver<Request>,
     /// The reload under way.
     reload: Option<PendingReload>,
     next_resuming: Instant,
-    /// Whether records are read again although their end was seen.
-    reads_again: bool,
+    /// Whether records were reread, so that partitions may be before an end that was seen.
+    rereads: bool,
     forwarding: Forwarding,
     pending_seeks: PendingSeeks,
 }
@@ -93,7 +93,7 @@ impl DataThread {
     ) -> Self {
         let EngineContext { counters, stop, .. } = &context;
         let (counters, stop) = (Arc::clone(counters), stop.clone());
-        let times = counters.unsettled_times.writer();
+        let unsettled_ages = counters.unsettled_times.writer();
         let (settings, outlet) = parts_of(context);
         Self {
             dispatcher: Dispatcher::new(settings, outlet),
@@ -104,12 +104,12 @@ impl DataThread {
             next_store: Instant::now(),
             heartbeat,
             assigned: 0,
-            times,
-            next_times: Instant::now(),
+            unsettled_ages,
+            next_unsettled_ages: Instant::now(),
             requests,
             reload: None,
             next_resuming: Instant::now(),
-            reads_again: false,
+            rereads: false,
             forwarding: Forwarding::default(),
             pending_seeks: PendingSeeks::default(),
         }
@@ -128,9 +128,13 @@ impl DataThread {
             let busy = self.dispatcher.turn(now, read_mode);
             self.report_denied(now);
             self.reread_failed(now);
-            self.store_offsets(now, stopping);
+            if stopping || now >= self.next_store {
+                self.next_store = now + STORE_EVERY;
+                self.pause_blocked_topics();
+                self.store_offsets();
+            }
             self.resume_topics(now, read_mode);
-            self.report_unsettled_times(now);
+            self.report_unsettled_ages(now);
             if stopping && self.is_finished(now) {
                 self.dispatcher.summarize_all(now);
                 return self.dispatcher.leftover();
@@ -162,7 +166,7 @@ impl DataThread {
         if self.stop.is_requested() {
             return ReadMode::Nothing;
         }
-        let is_before_end = || self.reads_again && !self.consumer.context().is_at_end();
+        let is_before_end = || self.rereads && !self.consumer.context().is_at_end();
         let is_finishing = self.stop.is_finishing()
             && !self.dispatcher.waits_for_schema()
             && self.pending_seeks.is_empty()
@@ -197,7 +201,6 @@ impl DataThread {
                     self.pending_seeks.add(targets, now);
                     // A revocation that follows must not find offsets from before.
                     self.seek_back(now);
-                    continue;
                 }
                 GroupEvent::Assigned { partitions, reply } => {
                     let consumer = &self.consumer;
@@ -210,6 +213,7 @@ impl DataThread {
                     let acknowledge = self.forwarding.begin();
                     // The control thread gave up waiting, and logged that.
                     let _gave_up = reply.send(Queues { queues, acknowledge });
+                    self.count_rebalance();
                 }
                 GroupEvent::Revoked { partitions, reply } => {
                     self.pending_seeks.forget(&partitions);
@@ -217,13 +221,16 @@ impl DataThread {
                         let _gave_up = reply.send(settled);
                     });
                     self.dispatcher.revoke(partitions, now + REVOKE_DRAIN_MAX, acknowledge);
+                    self.count_rebalance();
                 }
             }
-            Counters::add(&self.counters.rebalances, 1);
-            let assigned = self.dispatcher.assigned().len() as u64;
-            self.counters
-                .change_assigned_partitions(std::mem::replace(&mut self.assigned, assigned), assigned);
         }
+    }
+
+    fn count_rebalance(&mut self) {
+        Counters::add(&self.counters.rebalances, 1);
+        let assigned = self.dispatcher.assigned().len() as u64;
+        self.counters.change_assigned_partitions(std::mem::replace(&mut self.assigned, assigned), assigned);
     }
 
     /// Pauses the partitions of blocked topics, so that librdkafka does not fetch records that would only be left unsettled. Repeated
@@ -238,20 +245,15 @@ impl DataThread {
     }
 
     /// Publishes the ages of unsettled records for `/metrics`.
-    fn report_unsettled_times(&mut self, now: Instant) {
-        if now >= self.next_times {
-            self.next_times = now + REPORT_TIMES_EVERY;
-            self.times.write(self.dispatcher.times());
+    fn report_unsettled_ages(&mut self, now: Instant) {
+        if now >= self.next_unsettled_ages {
+            self.next_unsettled_ages = now + REPORT_UNSETTLED_AGES_EVERY;
+            self.unsettled_ages.write(self.dispatcher.times());
         }
     }
 
     /// Stores the settled offsets in librdkafka, which commits them.
-    fn store_offsets(&mut self, now: Instant, at_once: bool) {
-        if now < self.next_store && !at_once {
-            return;
-        }
-        self.next_store = now + STORE_EVERY;
-        self.pause_blocked_topics();
+    fn store_offsets(&mut self) {
         let SettledOffsets { offsets, went_back } = self.dispatcher.take_settled();
         if offsets.is_empty() {
             return;

@@ -42,8 +42,8 @@ pub enum Request {
 /// Confirms that a data thread applied a reload.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReloadApplied {
-    /// Number of offsets that were fetched and not settled, and are read again.
-    pub read_again: u64,
+    /// Number of offsets that were fetched and not settled, and are reread.
+    pub reread: u64,
 }
 
 /// A reload that waits for open batches.
@@ -116,7 +116,7 @@ impl DataThread {
     }
 
     fn apply(&mut self, Reload { context, done }: Reload, now: Instant) {
-        self.store_offsets(now, true);
+        self.store_offsets();
         let (settings, outlet) = parts_of(context);
         let consumer = Arc::clone(&self.consumer);
         let assigned: Vec<TopicPartition> = self.dispatcher.assigned().cloned().collect();
@@ -130,7 +130,7 @@ impl DataThread {
             fetched.queue().forward(&at.topic, at.partition);
             if let Some(unsettled) = unsettled {
                 again.insert(at.clone(), SeekTarget::Unsettled(unsettled.from));
-                applied.read_again += unsettled.count();
+                applied.reread += unsettled.count();
             }
         });
         // Blocked topics were paused before; under the new rules they start open. The control thread may have resumed a partition since the

@@ -62,7 +62,7 @@ impl DataThread {
             return;
         }
         let partitions: Vec<_> = beginnings.iter().map(|(at, _)| at.clone()).collect();
-        self.dispatcher.begin_again(&partitions);
+        self.dispatcher.restart_from_beginning(&partitions);
         // A partition that is being revoked stores nothing: its revocation commits the requested offset.
         if let Err(error) = self.consumer.store_offsets(&offsets_of(beginnings)) {
             debug!(%error, "the first offsets of partitions were not stored");
@@ -72,8 +72,8 @@ impl DataThread {
 
     /// Records for a run until the end that these partitions are read again, although their ends may have been seen.
     pub(super) fn reopen_ends<'a>(&mut self, partitions: impl Iterator<Item = &'a TopicPartition>) {
-        self.consumer.context().goes_back(partitions);
-        self.reads_again = true;
+        self.consumer.context().reopen_ends(partitions);
+        self.rereads = true;
     }
 }
 
@@ -98,7 +98,7 @@ pub(super) fn seek(
         // librdkafka refuses an empty list.
         return Ok(list);
     }
-    consumer.context().unknown_starts().read_again(&unsettled);
+    consumer.context().unknown_starts().reread(&unsettled);
     consumer.seek_partitions(list, SEEK_MAX)
 }
 

@@ -75,9 +75,16 @@ pub enum ReadMode {
     Nothing,
 }
 
+impl DispatcherSettings {
+    fn routes(&self) -> Routes {
+        let Self { routing, record_limits, writes_dead_letters, probes, .. } = self;
+        Routes::new(Arc::clone(routing), *record_limits, *writes_dead_letters, *probes)
+    }
+}
+
 impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     pub fn new(settings: DispatcherSettings, outlet: O) -> Self {
-        let routes = Routes::new(Arc::clone(&settings.routing), settings.record_limits, settings.probes);
+        let routes = settings.routes();
         let (counters, alarms) = (Arc::clone(&settings.counters), Arc::clone(&settings.alarms));
         let handler = RecordHandler::new(routes, counters, alarms, settings.writes_dead_letters);
         let (lanes, pending_revokes) = (Vec::new(), Vec::new());
@@ -135,7 +142,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         for pending in std::mem::take(&mut self.pending_revokes) {
             self.acknowledge(pending);
         }
-        let routes = Routes::new(Arc::clone(&settings.routing), settings.record_limits, settings.probes);
+        let routes = settings.routes();
         let assigned = self.handler.renew(routes, settings.writes_dead_letters);
         // Batches of the old lanes that come back late are ignored. The old queues are freed when nothing is sent to them any more.
         self.finished = channel();
@@ -179,7 +186,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
             self.next_repeat = Some(now + REPEAT_EVERY);
             self.handler.repeat_alarms(now);
             self.handler.log_undecided(now);
-            self.handler.report_times(now);
+            self.handler.report_wrong_units(now);
             self.handler.reporter.summarize(now);
         }
         let mut busy = false;
@@ -204,7 +211,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
 
     /// Logs what would be logged later, because the data thread ends: suppressed warnings, doubtful times, undecided records.
     pub fn summarize_all(&mut self, now: Instant) {
-        self.handler.report_times(now);
+        self.handler.report_wrong_units(now);
         self.handler.reporter.summarize_all();
         self.handler.log_all_undecided();
     }

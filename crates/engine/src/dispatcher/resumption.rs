@@ -2,6 +2,7 @@
 
 use super::Dispatcher;
 use crate::offset_tracker::{AssignmentId, Unsettled};
+use crate::partition_routes::TopicIndex;
 use crate::ports::{LaneQueue, Outlet};
 use crate::record_handler::RecordHandler;
 use crate::reject_limiter::Resumption;
@@ -12,7 +13,7 @@ use std::time::Instant;
 /// A blocked topic that may resume once its partitions are sought back to their first unsettled records.
 #[derive(Debug)]
 pub struct ResumableTopic {
-    topic: usize,
+    topic: TopicIndex,
     how: Reopening,
     pub name: Arc<str>,
     /// The assigned partitions, each with the range of its fetched and unsettled records.
@@ -134,7 +135,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
             Reopening::Limiter(how) => topic.limiter.resume(how, now),
             Reopening::Schema => {
                 topic.schema_wait.end(now);
-                topic.limiter.read_again(now);
+                topic.limiter.reread(now);
             }
         }
     }

@@ -33,7 +33,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
 
     /// Begins new assignments of partitions whose topic was recreated or lost its last records. Open batches are still written and settle
     /// nothing; fetched and unread records are released. The caller pauses the partitions before, and seeks to their beginning afterwards.
-    pub fn begin_again(&mut self, partitions: &[TopicPartition]) {
+    pub fn restart_from_beginning(&mut self, partitions: &[TopicPartition]) {
         for at in partitions {
             let RecordHandler { tracker, routes, .. } = &mut self.handler;
             let mut undecided = 0;

@@ -54,6 +54,8 @@ impl Default for ProbeDelays {
 #[derive(Debug)]
 pub struct RejectLimiter {
     rate_max: f64,
+    /// Whether rejected records are dead-lettered. Their dead letters keep them, so no record is undecided.
+    writes_dead_letters: bool,
     delays: ProbeDelays,
     state: State,
     rate: RejectRate,
@@ -115,8 +117,8 @@ pub enum Admission {
 pub enum RejectedFate {
     /// It settles: a dead letter, or a count and a line in the log, is all that remains of it.
     Settles,
-    /// No record of the topic has become a point yet, so the mapping may be wrong. Without a dead letter, the record stays unsettled until
-    /// the topic's first point.
+    /// No record of the topic has become a point yet, so the mapping may be wrong, and no dead letter keeps the record. It stays unsettled
+    /// until the topic's first point.
     Undecided,
     /// The topic is blocked from this record on, which stays unsettled.
     Blocks,
@@ -131,9 +133,10 @@ pub enum Resumption {
 
 impl RejectLimiter {
     /// With `rate_max` of 1.0 or more, rejected and refused records never block the topic.
-    pub fn new(rate_max: f64, delays: ProbeDelays) -> Self {
+    pub fn new(rate_max: f64, writes_dead_letters: bool, delays: ProbeDelays) -> Self {
         Self {
             rate_max,
+            writes_dead_letters,
             delays,
             state: State::Open,
             rate: RejectRate::new(rate_max, REJECTED_MIN),
@@ -190,7 +193,7 @@ impl RejectLimiter {
             // These records are fewer than any limit of the rate.
             self.rate.reject(first.rejected, first.rejected, now);
         }
-        first.rejected > 0
+        first.rejected > 0 && !self.writes_dead_letters
     }
 
     /// Counts a record that became points.
@@ -218,7 +221,8 @@ impl RejectLimiter {
                 first.rejected += 1;
                 first.since.get_or_insert(now);
                 if first.rejected < FIRST_RECORDS {
-                    return RejectedFate::Undecided;
+                    let is_kept = self.writes_dead_letters;
+                    return if is_kept { RejectedFate::Settles } else { RejectedFate::Undecided };
                 }
                 first_were_rejected()
             }
@@ -238,16 +242,18 @@ impl RejectLimiter {
 
     /// The number of undecided records, if they are to be logged now: once, when no point has followed for a while.
     pub fn undecided_to_log(&mut self, now: Instant) -> Option<u64> {
-        let is_open = self.is_open();
-        let first = self.first.as_mut().filter(|first| is_open && first.rejected > 0 && !first.is_logged)?;
+        if self.undecided() == 0 {
+            return None;
+        }
+        let first = self.first.as_mut().filter(|first| !first.is_logged)?;
         let since = first.since?;
         first.is_logged = now.saturating_duration_since(since) >= UNDECIDED_MAX;
         first.is_logged.then_some(first.rejected)
     }
 
-    /// The number of rejected records before the first point, unless the topic is blocked.
+    /// The number of undecided records, unless the topic is blocked.
     pub fn undecided(&self) -> u64 {
-        self.first.filter(|_| self.is_open()).map_or(0, |first| first.rejected)
+        self.first.filter(|_| self.is_open() && !self.writes_dead_letters).map_or(0, |first| first.rejected)
     }
 
     /// Counts records that had passed, and whose lines were refused. Returns whether the topic is blocked from now on.
@@ -366,7 +372,7 @@ impl RejectLimiter {
 
     /// Records that the topic is read again from its first unsettled record, as it is after a wait for a schema. The undecided records and
     /// those of a probe are counted again then.
-    pub fn read_again(&mut self, now: Instant) {
+    pub fn reread(&mut self, now: Instant) {
         if let Some(first) = &mut self.first {
             first.rejected = 0;
         }

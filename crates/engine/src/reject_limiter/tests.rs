@@ -3,7 +3,7 @@ use super::*;
 const DELAYS: ProbeDelays = ProbeDelays { first: Duration::from_secs(5), max: Duration::from_mins(1) };
 
 fn limiter(rate_max: f64) -> RejectLimiter {
-    RejectLimiter::new(rate_max, DELAYS)
+    RejectLimiter::new(rate_max, false, DELAYS)
 }
 
 /// Handles a record that becomes a point.
@@ -103,10 +103,10 @@ fn warns_once_when_the_first_hundred_records_are_all_filtered() {
     let mut limiter = limiter(0.1);
     let warned: Vec<u64> = (1..=1_000).filter(|_| limiter.filter()).collect();
     assert_eq!(warned, [100]);
-    let mut one_rejected = RejectLimiter::new(0.1, DELAYS);
+    let mut one_rejected = RejectLimiter::new(0.1, false, DELAYS);
     assert!(!blocks(&mut one_rejected, Instant::now()));
     assert!((0..1_000).all(|_| !one_rejected.filter()));
-    let mut one_stored = RejectLimiter::new(0.1, DELAYS);
+    let mut one_stored = RejectLimiter::new(0.1, false, DELAYS);
     give_point(&mut one_stored);
     assert!((0..1_000).all(|_| !one_stored.filter()));
 }
@@ -215,6 +215,16 @@ fn the_first_rejected_records_are_undecided_until_the_first_point() {
     f(0.1, RejectedFate::Undecided);
     f(0.0, RejectedFate::Undecided);
     f(1.0, RejectedFate::Settles);
+}
+
+#[test]
+fn no_record_is_undecided_where_dead_letters_keep_them() {
+    let (mut limiter, start) = (RejectLimiter::new(0.1, true, DELAYS), Instant::now());
+    for _ in 1..FIRST_RECORDS {
+        assert_eq!(limiter.reject(String::new, start), RejectedFate::Settles);
+    }
+    assert_eq!((limiter.undecided(), limiter.undecided_to_log(start + UNDECIDED_MAX)), (0, None));
+    assert_eq!(limiter.reject(String::new, start), RejectedFate::Blocks);
 }
 
 /// Each rebalance reads undecided records again, so they must not count more than once.

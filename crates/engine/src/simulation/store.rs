@@ -23,7 +23,7 @@ pub struct Store {
     /// The points of each id.
     ids: BTreeMap<u64, BTreeSet<String>>,
     /// Ids of records that were read again: other rules may have made other points of them.
-    pub read_again: BTreeSet<u64>,
+    pub reread: BTreeSet<u64>,
     pub letters: BTreeSet<(TopicPartition, i64)>,
     /// Whether a limit keeps limited lines out now.
     pub is_full: bool,
@@ -52,7 +52,7 @@ impl Store {
         points.insert(point.clone());
         let by_the_same = points.iter().filter(|other| rules(other) == rules(&point));
         assert_eq!(by_the_same.count(), 1, "a record became two points: {points:?}");
-        assert!(points.len() == 1 || self.read_again.contains(&id), "a reload doubled a record: {points:?}");
+        assert!(points.len() == 1 || self.reread.contains(&id), "a reload doubled a record: {points:?}");
     }
 }
 

@@ -212,7 +212,7 @@ impl World {
                 log[*next..end].iter().for_each(|record| queue.fetch(record.clone()));
                 if member.is_lost {
                     // Its next owner reads them too.
-                    self.store.read_again.extend(log[*next..end].iter().filter_map(Logged::points));
+                    self.store.reread.extend(log[*next..end].iter().filter_map(Logged::points));
                 }
                 *next = end;
                 let fetched = self.fetched.entry(at.clone()).or_default();
@@ -364,7 +364,7 @@ impl World {
             self.logs[&at][next..].iter().filter_map(Logged::points).filter(|id| self.store.has(*id));
         self.coverage.replayed += stored.count();
         let fetched = self.fetched.get(&at).copied().unwrap_or(0).max(next);
-        self.store.read_again.extend(self.logs[&at][next..fetched].iter().filter_map(Logged::points));
+        self.store.reread.extend(self.logs[&at][next..fetched].iter().filter_map(Logged::points));
         let member = self.members.get_mut(&number).unwrap();
         let queue = member.dispatcher.assign(at.clone(), Queue::default).unwrap().clone();
         member.assigned.insert(at, (queue, next));

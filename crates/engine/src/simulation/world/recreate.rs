@@ -38,7 +38,7 @@ impl World {
             let assigned: Vec<_> = assigned.cloned().collect();
             member.pending_seeks.forget(&assigned);
             member.paused.retain(|at| at.topic != topic);
-            member.dispatcher.begin_again(&assigned);
+            member.dispatcher.restart_from_beginning(&assigned);
         }
     }
 }

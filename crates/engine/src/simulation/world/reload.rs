@@ -35,7 +35,7 @@ impl World {
                 });
                 assert!(resume_at <= taken, "{at:?} resumes at {resume_at}, behind {taken}");
                 let again = &log[resume_at..fetched[at].max(resume_at)];
-                store.read_again.extend(again.iter().filter_map(Logged::points));
+                store.reread.extend(again.iter().filter_map(Logged::points));
                 *next = resume_at;
             }
             member.dispatcher.resume(&resumable, *now);
@@ -109,7 +109,7 @@ impl World {
             assert!(resume_at <= *next, "{at:?} resumes at {resume_at}, behind {next}");
             if resume_at < *next {
                 let again = &log[resume_at..fetched[at]];
-                store.read_again.extend(again.iter().filter_map(Logged::points));
+                store.reread.extend(again.iter().filter_map(Logged::points));
                 coverage.reloads_with_rest += 1;
             }
             *next = resume_at;

@@ -10,7 +10,7 @@ const NEAR_NS: i64 = 366 * 86_400 * 1_000_000_000;
 
 /// Statistics of the values of `time_key` in the sample of one topic.
 #[derive(Debug, Default)]
-pub struct SampledTimes {
+pub struct TimeUnitCheck {
     compared: u64,
     far: u64,
     /// Number of far times that would be near in each format, in the order of [`TimeFormat::NAMES`].
@@ -21,7 +21,7 @@ pub struct SampledTimes {
     is_of_lines: bool,
 }
 
-impl SampledTimes {
+impl TimeUnitCheck {
     /// Adds a point whose time was read with this rule.
     fn add(&mut self, rule: &TimeRule, time_ns: i64, kafka_ns: i64, place: impl Fn() -> String) {
         self.compared += 1;
@@ -177,7 +177,7 @@ mod tests {
 
     /// The result for ten records with the time `text`, read as `format`.
     fn judged(format: &str, text: &str) -> Option<TimeDoubt> {
-        let (rule, mut times) = (rule(format), SampledTimes::default());
+        let (rule, mut times) = (rule(format), TimeUnitCheck::default());
         for offset in 0..10 {
             let place = || format!("t[0]@{offset}");
             match rule.format.to_ns(text.as_bytes(), &rule.zone) {
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_few_far_times_are_mixed_formats() {
-        let (rule, mut times) = (rule("unix_ms"), SampledTimes::default());
+        let (rule, mut times) = (rule("unix_ms"), TimeUnitCheck::default());
         for _ in 0..9 {
             times.add(&rule, KAFKA_NS, KAFKA_NS, || "t[0]@1".into());
         }

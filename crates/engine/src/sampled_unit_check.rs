@@ -1,6 +1,6 @@
 //! Notices a wrong unit of times while the bridge runs: without a check, milliseconds read as microseconds are stored in 1970 silently.
 
-use crate::sampled_times::{DoubtKind, SampledTimes, TimeDoubt};
+use crate::time_unit_check::{DoubtKind, TimeDoubt, TimeUnitCheck};
 use base::record::Record;
 use line_protocol::LineBuffer;
 use mapping::{Mapped, TimeRule};
@@ -13,18 +13,18 @@ const REPEAT: Duration = Duration::from_mins(1);
 
 /// Samples the times of one topic.
 #[derive(Debug)]
-pub struct TimeCheck {
+pub struct SampledUnitCheck {
     /// None: times are Kafka's timestamps, or the first sample raised no doubt.
     rule: Option<TimeRule>,
-    times: SampledTimes,
+    units: TimeUnitCheck,
     /// Number of records that the sample still takes.
     left: u32,
     reported: Option<Instant>,
 }
 
-impl TimeCheck {
+impl SampledUnitCheck {
     pub fn new(rule: Option<TimeRule>) -> Self {
-        Self { rule, times: SampledTimes::default(), left: SAMPLED_RECORDS, reported: None }
+        Self { rule, units: TimeUnitCheck::default(), left: SAMPLED_RECORDS, reported: None }
     }
 
     /// Adds a record and the first of its lines, `first`, if the sample is not complete. Blocking a topic with old data would be wrong, so
@@ -41,7 +41,7 @@ impl TimeCheck {
         self.left -= 1;
         let points = first..first + mapped.lines.min(1);
         let place = || format!("{topic}[{}]@{}", record.partition, record.offset);
-        self.times.add_record(rule, record, (lines, points), mapped, place);
+        self.units.add_record(rule, record, (lines, points), mapped, place);
     }
 
     /// Returns the doubt about the sampled times that is due for a report.
@@ -51,10 +51,10 @@ impl TimeCheck {
             return None;
         }
         // Old data is legitimate. A unit that fits is not a coincidence.
-        let doubt = self.times.doubt().filter(|doubt| doubt.kind != DoubtKind::Old);
+        let doubt = self.units.doubt().filter(|doubt| doubt.kind != DoubtKind::Old);
         if doubt.is_some() {
             self.reported = Some(now);
-            (self.times, self.left) = (SampledTimes::default(), SAMPLED_RECORDS);
+            (self.units, self.left) = (TimeUnitCheck::default(), SAMPLED_RECORDS);
         } else if self.left == 0 {
             self.rule = None;
         }
@@ -74,7 +74,7 @@ mod tests {
 
     struct Topic {
         mapper: Mapper,
-        check: TimeCheck,
+        check: SampledUnitCheck,
         start: Instant,
     }
 
@@ -86,7 +86,7 @@ mod tests {
             let rules = Rules { time: Some(rule.clone()), ..Rules::default() };
             let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 };
             let mapper = Mapper::new(Arc::new(rules), "t", limits);
-            Self { mapper, check: TimeCheck::new(Some(rule)), start: Instant::now() }
+            Self { mapper, check: SampledUnitCheck::new(Some(rule)), start: Instant::now() }
         }
 
         fn add(&mut self, records: u32, time: i64) {
