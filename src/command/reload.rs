@@ -59,7 +59,7 @@ impl Reloads {
                 let topics = topics.into_iter().collect::<Vec<_>>().join(" ");
                 info!(
                     topics,
-                    "the configuration is unchanged; blocked topics are read again from their committed offsets"
+                    "the configuration is unchanged; blocked topics are read again from their first unsettled record"
                 );
                 count(&counters, &counters.reloads.unchanged, false);
             }

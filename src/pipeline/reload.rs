@@ -45,7 +45,7 @@ pub enum ReloadError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReloadOutcome {
     NothingChanged,
-    /// The configuration is unchanged. These topics were blocked, and are read again from their committed offsets.
+    /// The configuration is unchanged. These topics were blocked, and are read again from their first unsettled record.
     BlocksLifted {
         topics: BTreeSet<String>,
     },
@@ -111,7 +111,7 @@ impl Pipeline {
         Ok(ReloadOutcome::Begun)
     }
 
-    /// Lets blocked topics be read again from their committed offsets: a SIGHUP may mean that the cause was fixed elsewhere.
+    /// Lets blocked topics be read again from their first unsettled record: a SIGHUP may mean that the cause was fixed elsewhere.
     fn lift_blocks(&self) -> ReloadOutcome {
         let alarms = self.writer().alarms();
         let topics: BTreeSet<String> = alarms.iter().filter_map(blocked_topic).map(str::to_owned).collect();

@@ -323,7 +323,7 @@ pub static MAPPING: Table = Table {
             "strict",
             Flag,
             Default("true"),
-            "false rejects a bad element of an array alone, not the whole record. With format = \"csv\" and \"influx\" it is false by default.",
+            "true: one bad element rejects the whole record. false: only the element is rejected. With format = \"csv\" and \"influx\" it is false by default.",
         ),
         Key::new(
             "measurement",

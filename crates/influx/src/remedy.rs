@@ -66,7 +66,7 @@ pub fn advice(cause: Cause, why: &str, context: RemedyContext<'_>) -> String {
             "the answer is not InfluxDB's: let firewalls and proxies pass POST requests from this machine to {address}, then check what the credential may write to"
         ),
         Cause::ServerFailed | Cause::Unavailable if has_status(why, &["502", "504"]) => format!(
-            "a proxy or load balancer answers instead of InfluxDB: check that it reaches InfluxDB, and whether {address} should go through the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY name (NO_PROXY names what goes without)"
+            "a proxy or load balancer answers instead of InfluxDB: check that it reaches InfluxDB. If requests to {address} should not go through the proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, add the host to NO_PROXY"
         ),
         Cause::RefusalUnproven | Cause::RequestTooLarge if has(&[CONTRADICTED]) => format!(
             "servers behind {address} answer differently, or the server was repaired meanwhile: if this repeats, find the broken server behind the load balancer, and take it out; the lines are retried until they are stored"
@@ -99,7 +99,7 @@ pub fn advice(cause: Cause, why: &str, context: RemedyContext<'_>) -> String {
             "the name in {address} does not resolve: correct it in influx.url, or make DNS know it"
         ),
         Cause::Unreachable if may_be_proxied(address) => format!(
-            "{}; and the proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY (NO_PROXY names what goes without)",
+            "{}. Also check the proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, or add the host to NO_PROXY",
             remedy(cause, context)
         ),
         _ => remedy(cause, context),

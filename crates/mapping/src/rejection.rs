@@ -35,7 +35,7 @@ pub enum Rejection {
     )]
     RowsTooLarge { bytes_max: usize },
     #[error(
-        "the flattened keys of one object have more than 8 MB: a long key stands around many values; shorten it, or select what is inside with `query`"
+        "the flattened keys of one object have more than 8 MB together, because a long key stands around many values: shorten the key, or select the values inside it with `query`"
     )]
     KeysTooLong,
     #[error(
