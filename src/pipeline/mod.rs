@@ -6,6 +6,7 @@
 //!                         OffsetTracker (engine) <- stored or refused
 //! ```
 
+mod lane_limits;
 mod reload;
 
 pub use reload::{ReloadError, ReloadOutcome, Reloaded};
@@ -15,13 +16,14 @@ use crate::routing;
 use base::Destination;
 use base::stop::Stop;
 use configuration::{Config, ShowRecords};
-use engine::batch::{BatchSize, Budget, Limits, SizeRange};
+use engine::batch::{BatchSize, Budget};
 use engine::consumer::{self, ConsumerError, Consumers, RunningConsumer, THREADS_REMEDY};
 use engine::dead_letter::{DeadLetterError, DeadLetters, Originals};
 use engine::telemetry::Counters;
 use engine::watchdog;
 use engine::{DeadLetterContext, EngineContext, ProbeDelays, Request, Routing};
 use influx::{Client, ClientError, Delays, Dialing, Observer, Writer, WriterOptions};
+use lane_limits::lane_limits;
 use reload::Reloading;
 use schema_registry::{Registry, RegistryError};
 use std::io;
@@ -40,9 +42,6 @@ const WRITER_THREADS: usize = 2;
 
 /// The longest retry delay is at least this times the number of lanes: all lanes together make some 30 attempts per second.
 const RETRY_DELAY_OF_LANE: Duration = Duration::from_millis(60);
-
-/// Sharing `batch.memory_max` between lanes makes no batch smaller than this, because requests would become too many.
-const BATCH_BYTES_MIN: usize = 1_000_000;
 
 /// Largest request without `batch.bytes_max`: InfluxDB 3 takes 10 MiB.
 const REQUEST_BYTES_MAX: usize = 10_000_000;
@@ -161,7 +160,7 @@ impl Pipeline {
         let context = EngineContext {
             dead_letters: dead_letter_context(config, None, &routing, &counters, &writer)?,
             routing,
-            limits: limits(config, lanes_max * config.kafka.consumers),
+            limits: lane_limits(config, lanes_max * config.kafka.consumers),
             budget: Budget::new(config.batch.memory_max),
             record_limits: config.record_limits(),
             writer,
@@ -298,36 +297,6 @@ fn dead_letter_context(
     })))
 }
 
-/// Limits of the batches of one lane. The open batch and the batch in flight of each lane have to fit into `batch.memory_max` together,
-/// including the spare capacity of growing buffers. Otherwise they would be closed half empty, and their memory allocated again each time.
-///
-/// A batch of the smallest size takes half of the lane's share. A larger one takes four fifths of it: while such a batch is in flight, the
-/// next one is begun only, and filled when the answer is there.
-fn limits(config: &Config, lanes: usize) -> Limits {
-    let batch = config.batch;
-    let share = batch.memory_max / lanes.max(1) / 8 * 7;
-    // With many lanes, few are full at once.
-    let is_shared = share / 2 >= BATCH_BYTES_MIN;
-    let half = if is_shared { share / 2 } else { batch.memory_max };
-    let most = if is_shared { share / 5 * 4 } else { 0 };
-    let (automatic_min, automatic_max) = (BatchSize::AUTOMATIC_MIN, BatchSize::AUTOMATIC_MAX);
-    let min = BatchSize {
-        lines: batch.lines_max.unwrap_or(automatic_min.lines),
-        bytes: batch.bytes_max.unwrap_or(automatic_min.bytes).min(half),
-    };
-    // A batch never takes longer than a second at the configured rate because it grew.
-    let a_second = batch.points_per_second_max.map_or(usize::MAX, |points| points as usize);
-    let max = BatchSize {
-        lines: batch.lines_max.unwrap_or(automatic_max.lines.min(a_second)).max(min.lines),
-        bytes: batch.bytes_max.unwrap_or(automatic_max.bytes).min(most).max(min.bytes),
-    };
-    Limits {
-        sizes: SizeRange { min, max, answer_max: config.influx.timeout / 2 },
-        lane_bytes_max: if is_shared { share } else { usize::MAX },
-        age_max: batch.age_max,
-    }
-}
-
 fn start_consumers(
     config: &Config,
     context: &EngineContext,
@@ -378,53 +347,4 @@ fn start_admin(config: &Config, state: &Arc<PipelineState>, runtime: &Handle) ->
 /// The time for which a stop may write open batches.
 fn drain_max(shutdown_max: Duration) -> Duration {
     shutdown_max.saturating_sub(LEAVE_MAX).max(shutdown_max / 2)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::path::Path;
-
-    #[test]
-    fn the_batches_of_few_lanes_fit_into_memory_together() {
-        let text = "kafka.brokers = \"b:1\"\nkafka.topics = \"t\"\ninflux = { url = \"http://i:1\", org = \"o\", bucket = \"b\", token = \"t\" }\n";
-        let parse = |more: &str| {
-            configuration::parse(Path::new("f"), &format!("{text}{more}"), &|_| None).unwrap().config
-        };
-        let f = |more: &str, lanes: usize, min: usize, max: usize| {
-            let Limits { sizes, lane_bytes_max, .. } = limits(&parse(more), lanes);
-            assert_eq!((sizes.min.bytes, sizes.max.bytes), (min, max), "{more} {lanes}");
-            assert!(
-                lane_bytes_max == usize::MAX || lane_bytes_max >= (2 * min).max(max + 1),
-                "{more} {lanes}"
-            );
-        };
-        f("", 1, 4_000_000, 9_500_000);
-        f("", 2, 4_000_000, 9_500_000);
-        f("", 4, 3_062_500, 4_900_000);
-        f("", 100, 4_000_000, 4_000_000);
-        f("batch.memory_max = \"16MB\"", 2, 3_500_000, 5_600_000);
-        f("batch.memory_max = \"64MB\"", 2, 4_000_000, 9_500_000);
-        f("batch.memory_max = \"1MB\"", 2, 1_000_000, 1_000_000);
-        f("batch.bytes_max = \"1MB\"", 2, 1_000_000, 1_000_000);
-        f("batch.bytes_max = \"7MB\"", 2, 6_125_000, 7_000_000);
-    }
-
-    #[test]
-    fn an_explicit_number_of_lines_and_a_rate_bound_the_batches() {
-        let f = |batch: &str, want: (usize, usize)| {
-            let text = format!(
-                "kafka.brokers = \"b:1\"\nkafka.topics = \"t\"\ninflux = {{ url = \"http://i:1\", org = \"o\", bucket = \"b\", token = \"t\" }}\n{batch}"
-            );
-            let config = configuration::parse(Path::new("f"), &text, &|_| None).unwrap().config;
-            let sizes = limits(&config, 2).sizes;
-            assert_eq!((sizes.min.lines, sizes.max.lines), want, "{batch}");
-            assert_eq!(sizes.answer_max, Duration::from_secs(15));
-        };
-        f("", (5_000, 100_000));
-        f("batch.lines_max = 700", (700, 700));
-        f("batch.lines_max = 50000", (50_000, 50_000));
-        f("batch.points_per_second_max = 20000", (5_000, 20_000));
-        f("batch.points_per_second_max = 100", (5_000, 5_000));
-    }
 }

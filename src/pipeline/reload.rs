@@ -1,8 +1,7 @@
 //! Reload of a running pipeline: the group members stay, and everything after them is replaced.
 
-use super::{
-    DestinationChecks, Pipeline, client, dead_letter_context, delays_of, limits, registry, writer_options,
-};
+use super::lane_limits::lane_limits;
+use super::{DestinationChecks, Pipeline, client, dead_letter_context, delays_of, registry, writer_options};
 use crate::admin::ShownConfig;
 use crate::routing;
 use base::Destination;
@@ -162,7 +161,7 @@ impl Pipeline {
         Ok(EngineContext {
             dead_letters,
             routing,
-            limits: limits(config, lanes),
+            limits: lane_limits(config, lanes),
             record_limits: config.record_limits(),
             writer: self.context.writer.replace_client(client, &config.influx, options),
             seed: self.context.seed.wrapping_mul(31),

@@ -29,6 +29,8 @@
 //! assert!(errors.to_string().contains("bucket"), "{errors}");
 //! ```
 
+mod admin;
+mod batch;
 mod dead_letter;
 mod destination;
 mod destination_names;
@@ -41,8 +43,10 @@ mod kafka;
 mod keys;
 mod librdkafka;
 mod load;
+mod log;
 pub mod managed_kafka;
 mod mapping;
+mod mapping_rules;
 mod mask;
 mod needs_restart;
 mod pairs;
@@ -50,14 +54,12 @@ mod protobuf;
 mod reload_comparisons;
 mod report;
 mod reshape;
-mod rules;
 mod scalars;
 mod schema;
 mod schema_registry;
 mod section;
 mod security;
 mod selectors;
-mod service;
 mod sizes;
 mod source;
 mod summary;

@@ -7,7 +7,8 @@ use super::section::Section;
 use super::source::{Source, Span};
 use super::syntax::Repeated;
 use super::{
-    Config, dead_letter, influx, kafka, keys, mapping, mask, schema_registry, service, summary, syntax,
+    Config, admin, batch, dead_letter, influx, kafka, keys, log, mapping, mask, schema_registry, summary,
+    syntax,
 };
 use engine::dead_letter::Store;
 use std::path::{Path, PathBuf};
@@ -194,15 +195,15 @@ fn read_content(context: &Context<'_>, table: &DeTable<'_>) -> Option<(Config, V
     let influx = influx::read(top);
     let schema_registry = schema_registry::read(top);
     let mappings = mapping::read_all(top, influx.as_ref(), kafka.as_ref());
-    let (batch, batch_summary, has_memory_max) = service::batch(top);
+    let (batch, batch_summary, has_memory_max) = batch::read(top);
     let reject = dead_letter::reject(top);
     let dead_letter = dead_letter::read(top, kafka.as_ref());
     if let (Some(read), Some(Store::Topic(topic))) = (&mut kafka, &dead_letter) {
         read.kafka.topics.excluded = Some(topic.clone());
     }
-    let admin = service::admin(top);
-    let log = service::log(top);
-    let shutdown_max = service::shutdown_max(top);
+    let admin = admin::read(top);
+    let log = log::read(top);
+    let shutdown_max = top.duration_or_default("shutdown_max");
     let (mappings, mut summaries) = mappings?;
     summaries.extend(summary::of_dots(&mappings));
     summaries.push(summary::of_dead_letter(dead_letter.as_ref()));

@@ -4,7 +4,7 @@ use super::influx::InfluxRead;
 use super::kafka::KafkaRead;
 use super::section::Section;
 use super::topics::{self, TopicList};
-use super::{destination, keys, rules, summary, topic_groups};
+use super::{destination, keys, mapping_rules, summary, topic_groups};
 use base::Api;
 use engine::Mapping;
 use mapping::{FieldType, Rules};
@@ -34,7 +34,7 @@ pub fn read_all(
     for section in sections {
         let topics = topics::read(section);
         topics_are_read &= topics.is_some() || !section.has("topics");
-        let mut rules = Rules { time_precision, ..rules::read(section) };
+        let mut rules = Rules { time_precision, ..mapping_rules::read(section) };
         let patterns = topics.as_ref().or_else(|| {
             let has_none = !section.has("topics");
             kafka.filter(|_| has_none).map(|kafka| &kafka.topics)

@@ -54,7 +54,7 @@ mod event;
 mod failed_attempt;
 mod http;
 mod lane_writer;
-mod learned;
+mod learned_state;
 mod lines;
 mod log_observer;
 mod outcome;

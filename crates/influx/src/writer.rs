@@ -9,7 +9,7 @@ use crate::counters::{WriteCounters, count};
 use crate::error::RequestFailure;
 use crate::event::{AlarmEvents, Event, Observer};
 use crate::failed_attempt::FailedAttempt;
-use crate::learned::LearnedState;
+use crate::learned_state::LearnedState;
 use crate::lines::RequestSize;
 use crate::rate_limiter::RateLimiter;
 use crate::remedy::{RemedyContext, advice, is_page};

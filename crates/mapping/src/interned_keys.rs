@@ -1,6 +1,6 @@
 //! Final keys, escaped once when a key is first seen.
 
-use super::byte_windows::Prefix;
+use super::padded_bytes::Prefix;
 use line_protocol::encode;
 use std::collections::HashMap;
 

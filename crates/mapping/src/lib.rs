@@ -34,15 +34,14 @@
 //! assert_eq!(lines.line(0), Some(&b"cpu load_avg=0.5 1700000000123249686"[..]));
 //! ```
 
-mod byte_windows;
 mod compression;
 mod decimal;
 pub mod decode;
 mod distinct;
 mod drop_reason;
+mod each_element;
 mod element;
 mod element_parser;
-mod elements;
 mod field_type;
 mod first_drops;
 mod formats;
@@ -57,6 +56,7 @@ mod mapped;
 mod mapper;
 mod not_json;
 mod outside_values;
+mod padded_bytes;
 mod plan;
 mod record_shape;
 mod rejection;

@@ -1,11 +1,11 @@
 //! Writes lines, for objects of known and of unknown shape: decides which tags a line has, their order, and what limits it.
 
-use super::byte_windows::PaddedBuffer;
 use super::drop_reason::{DropReason, Drops};
 use super::element::Element;
 use super::element_parser::Knowledge;
 use super::interned_keys::{InternedKeys, KeyId};
 use super::outside_values::OutsideValues;
+use super::padded_bytes::PaddedBuffer;
 use super::plan::Copies;
 use super::rejection::Rejection;
 use super::replacements::Replaced;

@@ -11,6 +11,7 @@ mod common;
 mod dialect;
 mod phrase;
 mod questdb;
+pub mod refusal_cause;
 mod server;
 mod v1;
 mod v2;

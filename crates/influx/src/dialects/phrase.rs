@@ -22,7 +22,7 @@ pub struct Phrases {
     /// Failures of the server or its operating system. They never concern lines.
     pub failures: &'static [Phrase<Cause>],
     pub limits: &'static [ServerLimit],
-    /// Causes that lie in single lines. `parsed_answer::refusal_cause` parses the messages of 1.x and 2.x, which name more.
+    /// Causes that lie in single lines. `refusal_cause` parses the messages of 1.x and 2.x, which name more.
     pub line_causes: &'static [LineCause],
     /// Words of answers about lines that name no cause by themselves. Without a known cause, such an answer proves nothing about a line.
     pub line_marks: &'static [&'static str],

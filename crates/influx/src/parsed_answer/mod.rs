@@ -8,16 +8,15 @@
 //! A record can contain any of these phrases, so quoted text must never decide.
 
 mod body;
-mod refusal_cause;
 mod unquoted;
 
+pub use crate::dialects::refusal_cause::{Field, Quote, RefusalCause, may_forge_quotes, quotes};
 use body::NumberedLine;
 pub use body::message;
-pub use refusal_cause::{Field, Quote, RefusalCause, may_forge_quotes, quotes};
 
 use crate::answer::Answer;
 use crate::cause::Cause;
-use crate::dialects::{FAMILIES, LineCause, Phrase, ServerLimit, find};
+use crate::dialects::{FAMILIES, LineCause, Phrase, ServerLimit, find, refusal_cause};
 use body::AnswerBody;
 pub use body::BodyForm;
 use std::collections::BTreeSet;

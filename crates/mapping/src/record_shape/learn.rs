@@ -2,12 +2,12 @@
 
 use super::shape::{RecordShape, Slot};
 use crate::Rules;
-use crate::byte_windows::{Gap, Prefix};
 use crate::decode::Scanner;
 use crate::element::{Element, SCALARS_MAX};
 use crate::element_parser::Knowledge;
 use crate::interned_keys::KeyId;
 use crate::line::LineLayout;
+use crate::padded_bytes::{Gap, Prefix};
 use crate::plan::Role;
 use crate::topic_parts::TopicParts;
 use std::collections::HashSet;

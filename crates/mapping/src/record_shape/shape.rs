@@ -1,10 +1,10 @@
 //! One record shape: finds the values of an object.
 
-use crate::byte_windows::{Gap, Prefix};
 use crate::decode::{Scanner, Token, is_whitespace};
 use crate::drop_reason::DropReason;
 use crate::key_tree::{KeyTree, NodeId};
 use crate::line::{LineLayout, LineValues};
+use crate::padded_bytes::{Gap, Prefix};
 use crate::plan::{Plan, ScalarUse};
 use crate::replacements::Replaced;
 use crate::rules::Rules;

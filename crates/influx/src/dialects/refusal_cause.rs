@@ -1,6 +1,6 @@
 //! Parses the messages of InfluxDB 1.x and 2.x about single lines. They name the field, which helps to find the lines.
 
-use crate::dialects::ServerLimit;
+use super::ServerLimit;
 
 /// Beginning of a parser's message, before each line that it quotes.
 const UNPARSABLE: &str = "unable to parse '";
