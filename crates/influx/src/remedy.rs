@@ -200,6 +200,7 @@ fn credential(credential: &Credential) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::Version;
     use base::secret::Secret;
 
     fn bucket() -> Destination {
@@ -241,6 +242,35 @@ mod tests {
         f(Cause::Unreachable, bucket(), &token, "influx.url");
         f(Cause::TlsFailed, bucket(), &token, "influx.tls.ca_file");
         f(Cause::EndpointMissing, bucket(), &token, "influx.api");
+    }
+
+    /// InfluxDB 3 and `QuestDB` come without the command `influx` of 1.x and 2.x, and take writes at the endpoints of both.
+    #[test]
+    fn remedies_name_no_command_that_the_server_lacks() {
+        let basic = Credential::Basic { username: "tower".into(), password: Secret::new("hidden") };
+        let own = Destination::Database3 { database: "my db".into() };
+        let causes = [
+            Cause::Forbidden,
+            Cause::BucketMissing,
+            Cause::OrgMissing,
+            Cause::DatabaseMissing,
+            Cause::MappingMissing,
+            Cause::PolicyMissing,
+        ];
+        for server in [Server::Influx3(Version(3, 10, 0)), Server::QuestDb] {
+            for destination in [&bucket(), &database(Some("week")), &own] {
+                for credential in [&basic, &Credential::Token(Secret::new("hidden"))] {
+                    for (cause, why) in
+                        causes.iter().flat_map(|cause| [(*cause, "404"), (*cause, NOT_CREATED)])
+                    {
+                        let context =
+                            RemedyContext { address: "http://h:1", server, destination, credential };
+                        let remedy_text = advice(cause, why, context);
+                        assert!(!remedy_text.contains("influx "), "{server}, {cause:?}: {remedy_text}");
+                    }
+                }
+            }
+        }
     }
 
     /// Texts of rustls 0.23, Go's server and nginx.

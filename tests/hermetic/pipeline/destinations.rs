@@ -3,7 +3,10 @@
 use crate::support::{BY_ID, Cluster, Setup, Sink, bucket, record, wait_until};
 use base::alarm::Scope;
 use line_protocol::reader::Value;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use testkit::receiver::{Ending, Faults, Reply};
 
 #[test]
 fn a_refused_line_is_skipped_alone() {
@@ -102,14 +105,30 @@ fn topics_of_a_pattern_have_their_own_buckets() {
 }
 
 /// A destination that refuses lines without end does not delay the other one.
+/// The receiver answers the first request with bad lines, and holds all answers to the search for these lines back.
 #[test]
 fn endless_salvage_stops_no_other_destination() {
-    let (cluster, sink) = (Cluster::with_topic("good", 2), Sink::start());
+    const HELD: usize = 100;
+    let (searches, is_held) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(true)));
+    let faults: Faults = {
+        let (searches, is_held) = (Arc::clone(&searches), Arc::clone(&is_held));
+        Box::new(move |request| {
+            if request.destination != bucket("refusing") || request.line_count() == 0 {
+                return None;
+            }
+            // The first record fixes the type, and comes alone.
+            let is_of_search = searches.load(Relaxed) > 0 || request.line_count() > 1;
+            (is_of_search && searches.fetch_add(1, Relaxed) > 0 && is_held.load(Relaxed))
+                .then(|| Reply::default().ending(Ending::Hang))
+        })
+    };
+    let (cluster, sink) = (Cluster::with_topic("good", 2), Sink::answering(faults));
     cluster.create_topic("bad", 1);
     cluster.produce("bad", 0, [record("first")]);
     let bridge = Setup::new(&cluster, &sink, "['good', 'bad']")
         .mapping(&format!("{BY_ID}\nstring_fields = ['v']\ntopics = ['bad']\nbucket = 'refusing'"))
         .mapping(&format!("{BY_ID}\ntopics = ['good']"))
+        .influx("timeout = '5s'")
         .top("[reject]\nrate_max = 1.0")
         .start();
     sink.wait_for_points("refusing", 1);
@@ -117,13 +136,19 @@ fn endless_salvage_stops_no_other_destination() {
     let mixed = |n: usize| {
         if n.is_multiple_of(2) { record(&n.to_string()) } else { format!(r#"{{"id":"{n}","v":"text"}}"#) }
     };
-    cluster.produce("bad", 0, (0..20_000).map(mixed));
-    let refused = &bridge.0.writer().counters().lines_refused;
-    wait_until("lines are refused", || refused.load(Relaxed) > 0);
-    cluster.produce("good", 0, (0..2_000).map(|n| record(&n.to_string())));
+    cluster.produce("bad", 0, (0..HELD).map(mixed));
+    wait_until("the search waits for an answer", || searches.load(Relaxed) >= 2);
+    for from in [0, 1_000] {
+        cluster.produce("good", 0, (from..from + 500).map(|n| record(&n.to_string())));
+        cluster.produce("good", 1, (from + 500..from + 1_000).map(|n| record(&n.to_string())));
+        wait_until("the good topic is committed", || {
+            cluster.committed_in_all("good", 2) == i64::try_from(from).unwrap() + 1_000
+        });
+    }
+    assert_eq!(cluster.committed("bad", 1), [Some(1)], "the search still waits");
     sink.wait_for_points("main", 2_000);
-    wait_until("the good topic is committed", || cluster.committed_in_all("good", 2) == 2_000);
-    wait_until("the bad one is settled", || cluster.committed("bad", 1) == [Some(20_001)]);
+    is_held.store(false, Relaxed);
+    wait_until("the bad one is settled", || cluster.committed("bad", 1) == [Some(1 + HELD as i64)]);
     bridge.stop();
-    assert_eq!(sink.points("refusing").len(), 10_001);
+    assert_eq!(sink.points("refusing").len(), 1 + HELD / 2);
 }

@@ -2,11 +2,11 @@
 //! and can't read the table any more.
 
 use super::json::{Json, Text, scalar};
-use super::{config, map, mapper, read_back};
+use super::{config, lines_rules, map, mapper, read_back};
 use base::record::{Record, RecordTime};
 use line_protocol::reader::Point;
 use mapping::decode::{Path, Step};
-use mapping::{Globs, Integers, KeySelector, Rename, Rules, Template};
+use mapping::{Format, Globs, Integers, KeySelector, Precision, Rename, Rules, Template};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -127,6 +127,22 @@ fn record() -> impl Strategy<Value = Json> {
     })
 }
 
+/// Line protocol with colliding keys, some of them twice in a line. Each line has one field that nothing replaces.
+fn line_protocol() -> impl Strategy<Value = String> {
+    let pairs = |names: &[&'static str], values: &[&'static str]| {
+        let pair = (select(names.to_vec()), select(values.to_vec()));
+        vec(pair.prop_map(|(key, value)| format!(",{key}={value}")), 0..5).prop_map(|all| all.concat())
+    };
+    let line = |names: &[&'static str], tag_values: &[&'static str]| {
+        (pairs(names, tag_values), pairs(names, &["1", "2i", "\"s\""]))
+            .prop_map(|(tags, fields)| format!("m{tags} value=1{fields} 7\n"))
+    };
+    // Plain lines are copied as they are, others are written anew.
+    let plain = line(&["a", "b", "r1", "r2"], &["a", "b"]);
+    vec(prop_oneof![plain, line(&[&NAMES[..], &RENAMED].concat(), &["a", "\\\\", "온"])], 1..4)
+        .prop_map(|lines| lines.concat())
+}
+
 /// Checks that keys are distinct for InfluxDB 1.x and 2.x, and for InfluxDB 3, which reads two backslashes as one.
 fn check_distinct(point: &Point, line: &[u8]) -> Result<(), TestCaseError> {
     let tags: Vec<_> = point.tags.iter().map(|(key, _)| key).collect();
@@ -164,6 +180,22 @@ proptest! {
             for (point, line) in read_back(&mapped.1).iter().zip(&mapped.1) {
                 check_distinct(point, line)?;
             }
+        }
+    }
+
+    #[test]
+    fn line_protocol_that_repeats_keys_gives_lines_that_do_not(
+        sources in sources(), text in line_protocol(), is_passed_through in any::<bool>(),
+    ) {
+        let passing = lines_rules(Precision::Nanoseconds);
+        let rules = if is_passed_through { passing } else {
+            Rules { format: Format::Influx, strict: false, ..sources.rules() }
+        };
+        let (time, key, value) = (RecordTime::At(7), Some(&sources.key[..]), Some(text.as_bytes()));
+        let record = Record { partition: 3, offset: 7, time, key, value, headers: &[] };
+        let (_, lines) = map(&mut mapper(rules, "topic"), &record);
+        for (point, line) in read_back(&lines).iter().zip(&lines) {
+            check_distinct(point, line)?;
         }
     }
 }
