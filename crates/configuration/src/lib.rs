@@ -30,6 +30,7 @@
 //! ```
 
 mod dead_letter;
+mod declaration;
 mod destination;
 mod destination_names;
 pub mod draft;
@@ -52,7 +53,6 @@ mod report;
 mod reshape;
 mod rules;
 mod scalars;
-mod schema;
 mod schema_registry;
 mod section;
 mod security;
