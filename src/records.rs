@@ -119,7 +119,7 @@ impl<'a> Iterator for Records<'a> {
     type Item = InputRecord<'a>;
 
     fn next(&mut self) -> Option<InputRecord<'a>> {
-        if self.at == 0 && !self.format.is_binary() && Compression::is_recognised(self.bytes) {
+        if self.at == 0 && !self.format.is_binary() && Compression::is_recognized(self.bytes) {
             self.at = self.bytes.len();
             return Some(InputRecord { bytes: self.bytes, line: 1 });
         }

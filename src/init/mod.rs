@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Sample -> Shape (which options make points) <-> Observation (values of their keys) -> Proposal (the mapping)
-//!             recognise/: one file for each structure                                     |
+//!             recognize/: one file for each structure                                     |
 //!                        written file <- Draft with estimates <- Trial (the mapped sample) <--'
 //! ```
 
@@ -15,7 +15,7 @@ mod proposal;
 mod propose;
 #[cfg(test)]
 mod random_documents;
-mod recognise;
+mod recognize;
 mod shape;
 #[cfg(test)]
 mod tests;

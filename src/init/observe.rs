@@ -1,4 +1,4 @@
-//! Flattens the objects of a sample as the mapper does, and collects statistics of their keys: the summary that recognisers read.
+//! Flattens the objects of a sample as the mapper does, and collects statistics of their keys: the summary that recognizers read.
 
 use super::key::{INDEX, Key, Origin, Segment};
 use super::times::guess;

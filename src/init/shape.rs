@@ -89,7 +89,7 @@ impl Shape {
         if let Some(format) = binary.first().filter(|_| binary.len() * 2 > values().count()) {
             return Self::of(*format, Csv::default());
         }
-        // `value_compression` recognises the compression of text by itself.
+        // `value_compression` recognizes the compression of text by itself.
         let text: Vec<_> = values().map(mapping::unpacked).collect();
         // Serializers of JSON Schema write a registry's frame, which the mapping skips.
         let values = || text.iter().map(|value| Frame::of(value).map_or(&**value, |frame| frame.content));

@@ -210,7 +210,7 @@ fn each_structure_has_its_option() {
 }
 
 #[test]
-fn times_are_recognised_by_name_and_value() {
+fn times_are_recognized_by_name_and_value() {
     let f = |name: &str, value: &str, format: &str| {
         let record = |n: u32| format!(r#"{{"{name}":{value},"v":{n}}}"#);
         let want = if format.is_empty() {
@@ -499,7 +499,7 @@ fn members_under_names_become_points() {
     f(|n| format!(r#"{{"cpu":[{{"load":{n}.5}}],"disk":[{{"free":1}}]}}"#), "");
 }
 
-/// Random JSON of names and values that recognisers look for.
+/// Random JSON of names and values that recognizers look for.
 struct RandomJson {
     random: fastrand::Rng,
     number: u32,

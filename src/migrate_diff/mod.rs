@@ -55,7 +55,6 @@ pub fn diff(
     let mut mapping = DryRun::new(bridge, &topic)?;
     let has_key = |key: &str| bridge.draft.tables.iter().any(|table| table.get(key).is_some());
     let rules = Arc::clone(mapping.rules());
-    let is_influx = rules.format == Format::Influx;
     let records: Vec<&[u8]> =
         Records::by_rules(records, &rules, None).map(|record| record.bytes).take(RECORDS_MAX).collect();
     let ours: Vec<Became> = records.iter().map(|record| mapping.map(record)).collect();
@@ -78,15 +77,7 @@ pub fn diff(
             }
         };
     if !has_key("time_key") {
-        // Without a time in the record, the time is that of reading, which always differs.
-        let has_time = |ours: &Became| {
-            is_influx
-                && ours
-                    .as_ref()
-                    .is_ok_and(|lines| lines.iter().any(|line| engine::time_of(line.as_bytes()).is_some()))
-        };
-        let untimed = theirs.iter_mut().zip(&ours).filter(|(_, ours)| !has_time(ours));
-        untimed.flat_map(|(theirs, _)| theirs).for_each(drop_time);
+        drop_times_of_reading(&mut theirs, &ours, rules.format == Format::Influx);
     }
     let name_key = bridge.draft.tables.iter().find_map(|table| table.get("name_key")?.as_str());
     let pairs: Vec<Pair<'_>> = records
@@ -113,6 +104,14 @@ pub fn diff(
         eprintln!("not compared: {plugin}");
     }
     Ok(is_same && unlinked.is_empty() && conf.left_out.is_empty())
+}
+
+/// Removes the times of points whose record has none. Such a time is that of reading, which always differs.
+fn drop_times_of_reading(theirs: &mut [Vec<String>], ours: &[Became], is_influx: bool) {
+    let has_time = |lines: &Vec<String>| lines.iter().any(|line| engine::time_of(line.as_bytes()).is_some());
+    let untimed = |ours: &Became| !is_influx || !ours.as_ref().is_ok_and(has_time);
+    let untimed = theirs.iter_mut().zip(ours).filter(|(_, ours)| untimed(ours));
+    untimed.flat_map(|(theirs, _)| theirs).for_each(drop_time);
 }
 
 fn drop_time(line: &mut String) {

@@ -373,7 +373,7 @@ fn reports_unreachable_brokers() {
 }
 
 #[test]
-fn a_file_of_messagepack_is_recognised_and_mapped() {
+fn a_file_of_messagepack_is_recognized_and_mapped() {
     let folder = Folder::new("msgpack");
     let mut file = Vec::new();
     for number in 0..40 {
@@ -404,7 +404,7 @@ fn a_file_of_messagepack_is_recognised_and_mapped() {
 }
 
 #[test]
-fn a_file_of_cbor_is_recognised_and_mapped() {
+fn a_file_of_cbor_is_recognized_and_mapped() {
     let folder = Folder::new("cbor");
     let mut file = Vec::new();
     for number in 0..20 {
@@ -453,7 +453,7 @@ fn a_file_of_protobuf_is_mapped() {
 }
 
 #[test]
-fn a_file_of_csv_is_recognised_and_mapped() {
+fn a_file_of_csv_is_recognized_and_mapped() {
     let folder = Folder::new("csv");
     let rows: String = (0..30).map(|n| format!("{};h{};{n}.5;\r\n", 1_767_225_600 + n, n % 3)).collect();
     fs::write(folder.0.join("records.csv"), format!("time;host;temperature;note\r\n{rows}")).unwrap();
@@ -476,7 +476,7 @@ fn a_file_of_csv_is_recognised_and_mapped() {
 }
 
 #[test]
-fn a_file_of_line_protocol_is_recognised_and_mapped() {
+fn a_file_of_line_protocol_is_recognized_and_mapped() {
     let folder = Folder::new("lines");
     let line = |n: u32| {
         format!(

@@ -5,11 +5,11 @@
 //! `UPDATE=1 cargo test -p kafka-influx-bridge-configuration generated`.
 
 use super::LogFormat;
+use super::declaration::{Bounds, Differs, Key, Kind, Reload, Table, Value, fill, words};
 use super::reload_comparisons::{
     client_differs, destinations_differ, excluded_topic_differs, file_size_differs, influx_differs,
     mappings_differ, schema_registry_differs, topics_differ,
 };
-use super::schema::{Bounds, Differs, Key, Kind, Reload, Table, Value, fill, words};
 use Kind::{
     File, Flag, FlagOrWord, Number, Pairs, Replacements, Secret, Share, Size, Text, TextOrTexts, Texts, Word,
 };

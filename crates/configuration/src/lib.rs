@@ -32,6 +32,7 @@
 mod admin;
 mod batch;
 mod dead_letter;
+mod declaration;
 mod destination;
 mod destination_names;
 pub mod draft;
@@ -55,7 +56,6 @@ mod reload_comparisons;
 mod report;
 mod reshape;
 mod scalars;
-mod schema;
 mod schema_registry;
 mod section;
 mod security;

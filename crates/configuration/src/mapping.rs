@@ -5,7 +5,7 @@ use super::kafka::KafkaRead;
 use super::section::Section;
 use super::topics::{self, TopicList};
 use super::{destination, keys, mapping_rules, summary, topic_groups};
-use base::Api;
+use base::{Api, TimePrecision};
 use engine::Mapping;
 use mapping::{FieldType, Rules};
 use std::sync::Arc;
@@ -29,23 +29,9 @@ pub fn read_all(
     let destinations = influx.map(|influx| destination::resolve(top, &own_destinations, &influx.defaults));
     // Replays must give the same times, so the configuration names the precision, and not the server, which may not answer.
     let time_precision = influx.map(|influx| influx.defaults.time_precision).unwrap_or_default();
-    let mut read = Vec::new();
-    let mut topics_are_read = true;
-    for section in sections {
-        let topics = topics::read(section);
-        topics_are_read &= topics.is_some() || !section.has("topics");
-        let mut rules = Rules { time_precision, ..mapping_rules::read(section) };
-        let patterns = topics.as_ref().or_else(|| {
-            let has_none = !section.has("topics");
-            kafka.filter(|_| has_none).map(|kafka| &kafka.topics)
-        });
-        if let Some(patterns) = patterns {
-            topic_groups::resolve(section, &mut rules, &patterns.topics.patterns);
-        }
-        read.push(MappingRead { section, topics, rules });
-    }
+    let read: Vec<_> = sections.into_iter().map(|section| read_one(section, time_precision, kafka)).collect();
     check_schemas(top, &read);
-    if topics_are_read {
+    if read.iter().all(|mapping| mapping.topics.is_some() || !mapping.section.has("topics")) {
         check_reach(&read, kafka);
     }
     if influx.is_some_and(|influx| influx.defaults.api == Some(Api::V1)) {
@@ -80,6 +66,20 @@ pub fn read_all(
         mappings.push(mapping);
     }
     Some((mappings, summaries))
+}
+
+fn read_one<'a>(
+    section: Section<'a>,
+    time_precision: TimePrecision,
+    kafka: Option<&KafkaRead>,
+) -> MappingRead<'a> {
+    let topics = topics::read(section);
+    let mut rules = Rules { time_precision, ..mapping_rules::read(section) };
+    let all_topics = kafka.filter(|_| !section.has("topics")).map(|kafka| &kafka.topics);
+    if let Some(list) = topics.as_ref().or(all_topics) {
+        topic_groups::resolve(section, &mut rules, &list.topics.patterns);
+    }
+    MappingRead { section, topics, rules }
 }
 
 /// Warns that InfluxDB 1 refuses fields of the type "uint". Other servers with its API take them.

@@ -1,6 +1,6 @@
 //! Reads the keys of a `[[mapping]]` that rearrange elements: `columns`, `explode`, `where`, `pivot` and `zip`.
 
-use super::schema::{Kind, title};
+use super::declaration::{Kind, title};
 use super::section::{Section, Text};
 use base::suggest::nearest;
 use mapping::decode::{Filter, PathError};

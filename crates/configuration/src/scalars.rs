@@ -1,6 +1,6 @@
 //! Numbers, sizes, durations and flags of a table, with the range that each may have.
 
-use super::schema::{Bounds, Kind};
+use super::declaration::{Bounds, Kind};
 use super::section::Section;
 use super::sizes::{self, AmountError};
 use super::source::Span;

@@ -1,8 +1,8 @@
 //! Reads one table of the file key by key. Errors go into the context, and the reader gets `None`.
 
+use super::declaration::{Key, Table, Value, title};
 use super::findings::{Context, Secrets};
 use super::interpolate::{InterpolateError, interpolate};
-use super::schema::{Key, Table, Value, title};
 use super::source::Span;
 use super::{synonyms, unknown};
 use base::secret::Secret;

@@ -1,8 +1,8 @@
 //! Reports unknown keys and tables with the key or table that was probably meant.
 
+use super::declaration::{Table, title};
 use super::findings::Context;
 use super::keys::{self, KAFKA};
-use super::schema::{Table, title};
 use super::source::Span;
 use super::synonyms::{self, Meaning};
 use base::suggest::{nearest, normalized};

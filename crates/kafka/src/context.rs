@@ -3,9 +3,9 @@
 
 use super::explicit_commits::ExplicitCommits;
 use super::ffi::known_watermarks;
+use super::offset_resets::{ResetPartition, Resets};
 use super::partition_lists::{list_of, offsets_of, partition_of, partitions, summary};
 use super::recreated::{Identity, LastTopicIds, identities};
-use super::resets::{ResetPartition, Resets};
 use super::start_offsets::{NewStarts, StartOffsets, UnknownStarts};
 use super::{KafkaAlarms, MemberError, RecordQueue, UntilEnd, why_untrusted};
 use crate::Settings;

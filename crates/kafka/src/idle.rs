@@ -2,7 +2,7 @@
 
 use super::context::GroupConsumer;
 use super::diagnosis::Fault;
-use super::{denied_topics, describe_group, group};
+use super::{denied_topics, describe_group, group_refusal};
 use crate::Topics;
 use base::suggest::with_nearest;
 use rdkafka::consumer::Consumer;
@@ -138,7 +138,7 @@ fn without_partitions(
     let partitions: usize = subscribed.iter().map(|topic| partitions_of(metadata, topic)).sum();
     let group = describe_group(consumer, group_id, REQUEST_MAX).ok();
     if group.as_ref().is_some_and(|group| !group.strategy.is_empty() && !group.accepts(strategies)) {
-        return group::why_incompatible(consumer, group_id, strategies);
+        return group_refusal::why_incompatible(consumer, group_id, strategies);
     }
     match group.map(|group| group.members.len()) {
         Some(members) if members > partitions => format!(

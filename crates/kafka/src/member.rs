@@ -4,12 +4,12 @@ use super::context::{GroupConsumer, GroupContext, GroupEvent};
 use super::deleted_topics::DeletedTopics;
 use super::missing_topics::MissingTopics;
 use super::moved_coordinator::CoordinatorWatch;
+use super::offset_resets::ResetPartition;
 use super::partition_lists::{check_partitions, list_of, offsets_of, summary};
 use super::recreated::RecreatedTopics;
-use super::resets::ResetPartition;
 use super::start_offsets::FoundStarts;
 use super::{
-    MemberError, PendingWork, RetentionWatch, Retentions, UntilEnd, denied_topics, group, idle,
+    MemberError, PendingWork, RetentionWatch, Retentions, UntilEnd, denied_topics, group_refusal, idle,
     offset_requests,
 };
 use crate::client::MemberClient;
@@ -151,7 +151,10 @@ impl Member {
         self.seek_to_beginning();
         self.update_alarms();
         if self.consumer.context().take_incompatible() {
-            error!("{}", group::why_incompatible(&self.consumer, &self.group_id, self.strategies.as_deref()));
+            error!(
+                "{}",
+                group_refusal::why_incompatible(&self.consumer, &self.group_id, self.strategies.as_deref())
+            );
         }
         if let Some((code, reason)) = self.consumer.client().fatal_error() {
             return Err(MemberError::fatal(code, &reason, self.instance_id.as_deref()));

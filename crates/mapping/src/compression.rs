@@ -67,7 +67,7 @@ impl Compression {
 
     /// Whether bytes begin like a compressed value.
     #[must_use]
-    pub fn is_recognised(bytes: &[u8]) -> bool {
+    pub fn is_recognized(bytes: &[u8]) -> bool {
         by_beginning(bytes).is_some()
     }
 
@@ -267,7 +267,7 @@ fn ends(mut rest: impl BufRead) -> Result<(), Failure> {
 /// Upper bound of a value's text without a mapper, whose limits depend on the configuration.
 pub(crate) const BYTES_MAX: usize = 64 << 20;
 
-/// A value in a text format, unpacked if it is recognised as compressed. A value that cannot be unpacked stays.
+/// A value in a text format, unpacked if it is recognized as compressed. A value that cannot be unpacked stays.
 #[must_use]
 pub fn unpacked(value: &[u8]) -> Cow<'_, [u8]> {
     unpacked_as(Compression::Auto, Format::Json, value).unwrap_or(Cow::Borrowed(value))
@@ -337,7 +337,7 @@ mod tests {
 
     type Pack = fn(&[u8]) -> Vec<u8>;
 
-    const RECOGNISED: [(Compression, Pack); 5] = [
+    const RECOGNIZED: [(Compression, Pack); 5] = [
         (Compression::Gzip, gzip),
         (Compression::Zstd, zstd),
         (Compression::Lz4, lz4),
@@ -355,7 +355,7 @@ mod tests {
     fn unpacks_each_compression() {
         let text = format!("{{\"text\":\"{}\"}}", "온도 ".repeat(20_000));
         let random: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(200_000).collect();
-        for (compression, pack) in RECOGNISED.into_iter().chain(NAMED) {
+        for (compression, pack) in RECOGNIZED.into_iter().chain(NAMED) {
             for value in [JSON, b"", text.as_bytes(), &random] {
                 let packed = pack(value);
                 // Snappy writes no frame for an empty value.
@@ -365,20 +365,20 @@ mod tests {
                 assert_eq!(read(Compression::None, Format::Json, &packed), None);
             }
         }
-        for (_, pack) in RECOGNISED {
+        for (_, pack) in RECOGNIZED {
             for format in [Format::Json, Format::JsonLines, Format::Csv, Format::Value] {
                 assert_eq!(read(Compression::Auto, format, &pack(JSON)).as_deref(), Some(JSON));
             }
             for format in [Format::Msgpack, Format::Cbor] {
                 assert_eq!(read(Compression::Auto, format, &pack(JSON)), None);
             }
-            assert!(Compression::is_recognised(&pack(JSON)));
+            assert!(Compression::is_recognized(&pack(JSON)));
         }
         assert_eq!(read(Compression::Gzip, Format::Cbor, &gzip(b"\xA0")).as_deref(), Some(&b"\xA0"[..]));
     }
 
     #[test]
-    fn recognises_zlib_in_json_alone() {
+    fn recognizes_zlib_in_json_alone() {
         assert_eq!(read(Compression::Auto, Format::Json, &zlib(JSON)).as_deref(), Some(JSON));
         assert_eq!(read(Compression::Auto, Format::JsonLines, &zlib(JSON)).as_deref(), Some(JSON));
         // "x^" begins text as well as zlib.
@@ -389,7 +389,7 @@ mod tests {
 
     #[test]
     fn concatenated_values_are_one_value() {
-        for (compression, pack) in RECOGNISED.into_iter().take(4) {
+        for (compression, pack) in RECOGNIZED.into_iter().take(4) {
             let packed = [pack(b"one "), pack(b"two")].concat();
             assert_eq!(
                 read(compression, Format::Value, &packed).as_deref(),
@@ -401,7 +401,7 @@ mod tests {
 
     #[test]
     fn reads_as_it_is_what_does_not_unpack() {
-        for (compression, pack) in RECOGNISED.into_iter().chain(NAMED) {
+        for (compression, pack) in RECOGNIZED.into_iter().chain(NAMED) {
             let packed = pack(JSON);
             assert_eq!(
                 read(compression, Format::Json, &packed[..packed.len() - 1]),
@@ -431,7 +431,7 @@ mod tests {
     #[test]
     fn an_unpacked_value_is_bounded() {
         let bomb = vec![b' '; 3_000_000];
-        for (compression, pack) in RECOGNISED.into_iter().take(4).chain(NAMED) {
+        for (compression, pack) in RECOGNIZED.into_iter().take(4).chain(NAMED) {
             let mut unpacked = Unpacked::default();
             let result = unpacked.read(compression, Format::Json, &pack(&bomb), 100_000);
             assert_eq!(result, Err(Rejection::UnpackedTooLarge { bytes_max: 100_000 }), "{compression:?}");
@@ -451,7 +451,7 @@ mod tests {
 
     #[test]
     fn compressed_and_other_values_of_a_topic_become_the_same_points() {
-        let mut values: Vec<_> = RECOGNISED.iter().map(|(_, pack)| pack(JSON)).collect();
+        let mut values: Vec<_> = RECOGNIZED.iter().map(|(_, pack)| pack(JSON)).collect();
         values.extend([JSON.to_vec(), zlib(JSON), gzip(b""), gzip(br#"{"a":1,}"#), gzip(&[b' '; 5_000])]);
         let got = map(Compression::Auto, &values);
         assert!(

@@ -1,23 +1,23 @@
 //! Proposes the mapping of a topic's records.
 
-mod apart;
-mod beside;
+mod distinguishing_tags;
 mod excluded;
+mod fields;
 mod influx;
-mod lists_beside;
-mod strings;
+mod tag_keys;
+mod tags_of_lists;
 mod time;
 
 use super::class::glob;
 use super::key::{INDEX, Key, Segment};
 use super::observe::{ArrayKey, KEYS_MAX, Observation};
 use super::proposal::{NewTag, Proposal};
-use super::recognise::shape_of;
+use super::recognize::shape_of;
 use super::shape::{Outside, Shape, Step, steps_of};
 use super::text::{joined, shown, values};
 use super::{Sample, SampledRecord, Trial, names};
-use apart::Tag;
 use base::text::grouped;
+use distinguishing_tags::Tag;
 use mapping::{Csv, Format, Globs, PivotList};
 use std::collections::HashSet;
 
@@ -48,7 +48,7 @@ pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
         out: Proposal::new(unit),
     };
     let proposal = of().mapping(&[]);
-    let tags = apart::tags(&proposal, &of().candidates(), &shape, sample);
+    let tags = distinguishing_tags::tags(&proposal, &of().candidates(), &shape, sample);
     if tags.is_empty() {
         return Some(proposal);
     }

@@ -3,9 +3,9 @@
 
 use super::reference::{commented_out, key, reference, root};
 use super::*;
+use crate::declaration::{Bounds, Key, Kind, Table, Value as Declared, title};
 use crate::keys::{KAFKA, TABLES, TOP};
 use crate::scalars::show_share;
-use crate::schema::{Bounds, Key, Kind, Table, Value as Declared, title};
 use crate::sizes::{show_duration, show_size, size};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;

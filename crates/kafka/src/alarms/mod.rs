@@ -6,7 +6,7 @@
 use super::diagnosis::{Advice, Cause, Fault, diagnose};
 use super::error_log::LoggedErrors;
 use super::http_probe::HttpProbe;
-use super::silence::Silence;
+use super::silent_brokers::Silence;
 use crate::Settings;
 use base::alarm::{self, AlarmGuard, AlarmRegistry, Scope};
 use base::text::printable;

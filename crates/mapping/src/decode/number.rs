@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn recognises_numbers() {
+    fn recognizes_numbers() {
         let f = |text: &str, integer: bool, int64: bool| {
             let number = Number::whole(text.as_bytes()).unwrap();
             assert_eq!((number.is_integer(), number.is_i64()), (integer, int64), "{text}");

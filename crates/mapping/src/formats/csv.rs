@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn recognises_tables_with_a_header() {
+    fn recognizes_tables_with_a_header() {
         let f = |record: &str| Csv::with_first_line(record.as_bytes()).map(|csv| char::from(csv.delimiter));
         assert_eq!(f("time,host\n1,a\n2,b\n"), Some(','));
         assert_eq!(f("time;host\r\n1;\"a,b\"\r\n"), Some(';'));

@@ -56,7 +56,7 @@ pub struct InfluxWork {
     text: Vec<u8>,
     scratch: Vec<u8>,
     /// Keys of the line's first tags before any `rename`; only filled for a line in which tags get one key.
-    /// Reserved keys, which have no id, are told apart by their nodes.
+    /// Reserved keys, which have no id, differ by their nodes.
     tag_keys: HashSet<Result<KeyId, NodeId>>,
     /// How many tags these are of.
     keyed_tags: usize,

@@ -137,10 +137,6 @@ fn data_points(
             }
             continue;
         }
-        if let Some(of_kafka) = names::of_kafka(reference) {
-            effects.of_kafka.push((name.to_owned(), of_kafka));
-            continue;
-        }
         if is_of_kafka(name, reference, effects) {
             continue;
         }
@@ -176,8 +172,12 @@ fn data_points(
     effects.removed.clear();
 }
 
-/// Whether a filter filled the field with metadata of Kafka; the field is then renamed.
+/// Whether the field is metadata of Kafka, also by way of a filter; it then gets its name.
 fn is_of_kafka(name: &str, reference: &str, effects: &mut FilterEffects) -> bool {
+    if let Some(of_kafka) = names::of_kafka(reference) {
+        effects.of_kafka.push((name.to_owned(), of_kafka));
+        return true;
+    }
     let key = names::key(reference);
     match effects.of_kafka.iter_mut().find(|(known, _)| *known == key) {
         Some((known, _)) => {

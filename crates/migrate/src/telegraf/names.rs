@@ -277,6 +277,23 @@ impl Rules {
         self.named_keys().iter().any(|known| known == key)
     }
 
+    /// The names of the named keys after fields are renamed, by the exact globs of the keys. Notes fields that get one name.
+    fn new_names(&mut self, is_new: impl Fn(&str) -> String, at: At<'_>) -> Vec<Pair> {
+        let mut names: Vec<Pair> = Vec::new();
+        for key in self.named_keys() {
+            let entry = exact_glob(&key);
+            let name = self.final_name(&entry);
+            let new = if self.is_field(&key) { is_new(&name) } else { name.clone() };
+            let is_met = names.iter().any(|(entry, other)| *other == new && self.final_name(entry) != name);
+            if is_met && self.is_field(&key) {
+                let why = format!("of several keys that become {new:?} the last one in the record counts");
+                self.note(at.0, at.1, why);
+            }
+            names.push((entry, new));
+        }
+        names
+    }
+
     /// Renames the fields that a pattern with a star matches. `renamed`: the new name of a name.
     pub fn rename_fields_by(
         &mut self,
@@ -285,23 +302,9 @@ impl Rules {
         renamed: impl Fn(&str) -> Option<String>,
         at: At<'_>,
     ) {
-        let mut names: Vec<(String, String)> = Vec::new();
         let is_new =
             |name: &str| renamed(name).filter(|new| !new.is_empty()).unwrap_or_else(|| name.to_owned());
-        for key in self.named_keys() {
-            let entry = exact_glob(&key);
-            let name = self.final_name(&entry);
-            let new = if self.is_field(&key) { is_new(&name) } else { name.clone() };
-            let is_met = names.iter().any(|(entry, other)| *other == new && self.final_name(entry) != name);
-            if is_met && self.is_field(&key) {
-                self.note(
-                    at.0,
-                    at.1,
-                    format!("of several keys that become {new:?} the last one in the record counts"),
-                );
-            }
-            names.push((entry, new));
-        }
+        let mut names = self.new_names(is_new, at);
         for tag in self.all_tags() {
             match tag.source {
                 // A tag keeps its name, whatever the fields get.

@@ -6,28 +6,14 @@ use super::json::time;
 use super::rules::Rules;
 use mapping::Format;
 
-/// Reads the options of a format. Returns the option that has no counterpart, with its table, if there is one.
-pub fn read<'o>(
-    input: &'o Options,
-    format: &str,
-    rules: &mut Rules,
-) -> Result<(), (&'o Options, &'static str)> {
-    let name = format.trim_start_matches("xpath_");
+/// The option that has no counterpart, with its table.
+type Unsupported<'o> = (&'o Options, &'static str);
+
+/// Reads the options of a format.
+pub fn read<'o>(input: &'o Options, format: &str, rules: &mut Rules) -> Result<(), Unsupported<'o>> {
     let configs = input.tables("xpath");
     let config = *configs.first().ok_or((input, "data_format"))?;
-    let known = [Format::Json, Format::Msgpack, Format::Cbor, Format::Protobuf];
-    let known = known.into_iter().find(|known| known.name() == name).ok_or((input, "data_format"))?;
-    rules.format = Some(known.name()).filter(|_| known != Format::Json);
-    if known == Format::Protobuf {
-        let files = [input.texts("xpath_protobuf_files"), input.texts("xpath_protobuf_file")].concat();
-        let [file] = files.as_slice() else { return Err((input, "xpath_protobuf_files")) };
-        rules.schema = Some(file.clone());
-        rules.message = input.text("xpath_protobuf_type");
-        if input.has("xpath_protobuf_skip_bytes") {
-            return Err((input, "xpath_protobuf_skip_bytes"));
-        }
-        input.get("xpath_protobuf_import_paths");
-    }
+    read_format(input, format.trim_start_matches("xpath_"), rules)?;
     for other in configs.iter().skip(1) {
         rules.note(other, "xpath", super::json_v2::ONE_MAPPING);
     }
@@ -53,40 +39,9 @@ pub fn read<'o>(
             None => rules.name_key = Some(selector(&name).ok_or((config, "metric_name"))?),
         }
     }
-    for table in config.tables("tags") {
-        for (name, path) in table.pairs() {
-            if let Some(text) = constant(&path) {
-                rules.tags.push((name, text.to_owned()));
-                continue;
-            }
-            let key = selector(&path).ok_or((config, "tags"))?;
-            let flattened = Rules::flattened(&key);
-            // Two tags of one path would need two names for one key.
-            if rules.tag_keys.contains(&key) {
-                return Err((config, "tags"));
-            }
-            if flattened != name {
-                rules.rename.push((flattened, name));
-            }
-            rules.tag_keys.push(key);
-        }
-    }
-    for (group, is_integer) in [("fields", false), ("fields_int", true)] {
-        for table in config.tables(group) {
-            for (name, query) in table.pairs() {
-                let number = query.trim().strip_prefix("number(").and_then(|query| query.strip_suffix(')'));
-                let path = selector(number.unwrap_or(&query)).ok_or((config, group_name(is_integer)))?;
-                let to = match number {
-                    _ if is_integer => Some("int"),
-                    Some(_) => Some("float"),
-                    None if has_own_types => None,
-                    None => Some("string"),
-                };
-                rules.types.extend(to.map(|to| (name.clone(), to.to_owned())));
-                rules.fields.push((name, path));
-            }
-        }
-    }
+    read_tags(config, rules)?;
+    read_fields(config, "fields", has_own_types, rules)?;
+    read_fields(config, "fields_int", has_own_types, rules)?;
     if let Some(path) = config.text("timestamp") {
         rules.time_key = Some(selector(&path).ok_or((config, "timestamp"))?);
         if config.has("timestamp_format") {
@@ -101,12 +56,68 @@ pub fn read<'o>(
     Ok(())
 }
 
-fn group_name(is_integer: bool) -> &'static str {
-    if is_integer { "fields_int" } else { "fields" }
+/// Sets `format`, with the schema of Protobuf.
+fn read_format<'o>(input: &'o Options, name: &str, rules: &mut Rules) -> Result<(), Unsupported<'o>> {
+    let known = [Format::Json, Format::Msgpack, Format::Cbor, Format::Protobuf];
+    let known = known.into_iter().find(|known| known.name() == name).ok_or((input, "data_format"))?;
+    rules.format = Some(known.name()).filter(|_| known != Format::Json);
+    if known == Format::Protobuf {
+        let files = [input.texts("xpath_protobuf_files"), input.texts("xpath_protobuf_file")].concat();
+        let [file] = files.as_slice() else { return Err((input, "xpath_protobuf_files")) };
+        rules.schema = Some(file.clone());
+        rules.message = input.text("xpath_protobuf_type");
+        if input.has("xpath_protobuf_skip_bytes") {
+            return Err((input, "xpath_protobuf_skip_bytes"));
+        }
+        input.get("xpath_protobuf_import_paths");
+    }
+    Ok(())
+}
+
+fn read_tags<'o>(config: &'o Options, rules: &mut Rules) -> Result<(), Unsupported<'o>> {
+    for (name, path) in config.tables("tags").into_iter().flat_map(Options::pairs) {
+        if let Some(text) = constant(&path) {
+            rules.tags.push((name, text.to_owned()));
+            continue;
+        }
+        let key = selector(&path).ok_or((config, "tags"))?;
+        let flattened = Rules::flattened(&key);
+        // Two tags of one path would need two names for one key.
+        if rules.tag_keys.contains(&key) {
+            return Err((config, "tags"));
+        }
+        if flattened != name {
+            rules.rename.push((flattened, name));
+        }
+        rules.tag_keys.push(key);
+    }
+    Ok(())
+}
+
+/// Reads the fields of a group, `fields` or `fields_int`.
+fn read_fields<'o>(
+    config: &'o Options,
+    group: &'static str,
+    has_own_types: bool,
+    rules: &mut Rules,
+) -> Result<(), Unsupported<'o>> {
+    for (name, query) in config.tables(group).into_iter().flat_map(Options::pairs) {
+        let number = query.trim().strip_prefix("number(").and_then(|query| query.strip_suffix(')'));
+        let path = selector(number.unwrap_or(&query)).ok_or((config, group))?;
+        let to = match number {
+            _ if group == "fields_int" => Some("int"),
+            Some(_) => Some("float"),
+            None if has_own_types => None,
+            None => Some("string"),
+        };
+        rules.types.extend(to.map(|to| (name.clone(), to.to_owned())));
+        rules.fields.push((name, path));
+    }
+    Ok(())
 }
 
 /// Sets `query` from `metric_selection`.
-fn select<'o>(config: &'o Options, rules: &mut Rules) -> Result<(), (&'o Options, &'static str)> {
+fn select<'o>(config: &'o Options, rules: &mut Rules) -> Result<(), Unsupported<'o>> {
     const OPTION: &str = "metric_selection";
     let Some(selection) = config.text(OPTION).filter(|selection| selection != "/") else { return Ok(()) };
     let (path, is_children) = match selection.strip_suffix("/*") {

@@ -1,4 +1,4 @@
-//! State of the servers that only tests imitate, and errors that they answer until they are told otherwise.
+//! State of the servers that only tests imitate, and the errors that a test makes them answer with.
 
 use super::cloud::Partitions;
 use super::influx3::Schema;

@@ -6,8 +6,8 @@ use super::{Shape, View, listed};
 use mapping::Globs;
 use toml::Value;
 
-/// Recognises strings that are objects or arrays with numbers. JSON of strings alone, such as a login's description, stays text.
-pub fn recognise(view: &View<'_>) -> Option<Shape> {
+/// Recognizes strings that are objects or arrays with numbers. JSON of strings alone, such as a login's description, stays text.
+pub fn recognize(view: &View<'_>) -> Option<Shape> {
     // The keys of `parse_json` are those of the record.
     if !view.shape.steps.is_empty() || !view.is_not_rearranged() {
         return None;

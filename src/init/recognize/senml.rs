@@ -8,8 +8,8 @@ use toml::Value;
 /// Times from here on are no seconds relative to a base time (RFC 8428, section 4.5.3).
 const ABSOLUTE_MIN: f64 = 268_435_456.0;
 
-/// Recognises records that are arrays, whose first item has a base time and whose other items have seconds after or before it.
-pub fn recognise(view: &View<'_>) -> Option<Shape> {
+/// Recognizes records that are arrays, whose first item has a base time and whose other items have seconds after or before it.
+pub fn recognize(view: &View<'_>) -> Option<Shape> {
     let (seen, shape) = (view.seen, view.shape);
     let is_pack =
         shape.is_list && shape.steps.is_empty() && shape.lines.is_empty() && shape.rules.format.is_strict();

@@ -23,9 +23,9 @@ struct Members<'v> {
     has_others: bool,
 }
 
-/// Recognises an object with most numbers whose members have the same keys, if the members are entities: each has its own time, their names
+/// Recognizes an object with most numbers whose members have the same keys, if the members are entities: each has its own time, their names
 /// are identifiers, or all have exactly the same keys, and are many or stand under a plural such as "sensors".
-pub fn recognise(view: &View<'_>) -> Option<Shape> {
+pub fn recognize(view: &View<'_>) -> Option<Shape> {
     if !view.is_not_rearranged() {
         return None;
     }
@@ -126,7 +126,7 @@ impl Members<'_> {
     }
 }
 
-/// Recognises an object whose members are arrays of rows with a time in the same column.
+/// Recognizes an object whose members are arrays of rows with a time in the same column.
 fn of_rows(view: &View<'_>) -> Option<Shape> {
     let is_table = |array: &&ArrayKey| array.rows > 0 && array.others + array.objects == 0;
     let tables: Vec<&ArrayKey> = view.seen.arrays.iter().filter(is_table).collect();

@@ -7,8 +7,8 @@ use super::super::text::shown;
 use super::{Shape, View};
 use toml::Value;
 
-/// Recognises an array of arrays of scalars which has all or most numbers of a record.
-pub fn recognise(view: &View<'_>) -> Option<Shape> {
+/// Recognizes an array of arrays of scalars which has all or most numbers of a record.
+pub fn recognize(view: &View<'_>) -> Option<Shape> {
     if !view.is_not_rearranged() {
         return None;
     }

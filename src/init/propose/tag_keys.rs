@@ -111,6 +111,12 @@ impl<'p> Proposer<'p> {
                 .to_owned(),
         ];
         why.extend(limited(&named));
+        self.count_combinations(tags);
+        self.set_tags(tags, why);
+    }
+
+    /// Counts the combinations of values, and lists the tags that still got new values at the end of the sample.
+    fn count_combinations(&mut self, tags: &[Candidate<'p>]) {
         let keys = self.names.iter().map(|(key, _)| (key, self.seen.objects));
         for (key, all) in keys.chain(tags.iter().map(|tag| (tag.key, tag.all))) {
             let numbers = key.distinct_numbers().unwrap_or(DISTINCT_MAX);
@@ -120,6 +126,10 @@ impl<'p> Proposer<'p> {
                 self.out.growing.push(shown(&key.pattern));
             }
         }
+    }
+
+    /// Sets `tag_keys`, and `tags` for those that need another name than that of their key.
+    fn set_tags(&mut self, tags: &[Candidate<'p>], why: Vec<String>) {
         let (mut keys, mut named_tags) = (Vec::new(), toml::Table::new());
         let mut named_tag = |outside: &Outside| {
             let placeholder = format!("{{{}}}", outside.selector);

@@ -7,8 +7,8 @@ use super::{Shape, View, listed, plain_key};
 use mapping::Zip;
 use toml::Value;
 
-/// Recognises arrays that always have the same length.
-pub fn recognise(view: &View<'_>) -> Option<Shape> {
+/// Recognizes arrays that always have the same length.
+pub fn recognize(view: &View<'_>) -> Option<Shape> {
     let reshape = &view.shape.rules.reshape;
     if !reshape.zip.is_empty() || !reshape.explode.is_empty() {
         return None;

@@ -9,9 +9,9 @@ use super::name_value_list;
 use super::{Shape, View};
 use base::text::grouped;
 
-/// Recognises an array whose objects have all numbers of a record, apart from numbers about the message; or most numbers, if a record has
+/// Recognizes an array whose objects have all numbers of a record, apart from numbers about the message; or most numbers, if a record has
 /// several objects and they have names or times.
-pub fn recognise(view: &View<'_>) -> Option<Shape> {
+pub fn recognize(view: &View<'_>) -> Option<Shape> {
     if !view.is_not_rearranged() {
         return None;
     }

@@ -7,7 +7,7 @@ use super::{Shape, View};
 struct Envelope {
     /// The program that writes it.
     producer: &'static str,
-    /// Flattened keys by which it is recognised.
+    /// Flattened keys by which it is recognized.
     keys: &'static [&'static str],
     /// Prefixes of keys of which at least one must be there.
     prefixes: &'static [&'static str],
@@ -119,8 +119,8 @@ const ENVELOPES: [Envelope; 6] = [
     },
 ];
 
-/// Recognises an envelope by its keys.
-pub fn recognise(view: &View<'_>) -> Option<Shape> {
+/// Recognizes an envelope by its keys.
+pub fn recognize(view: &View<'_>) -> Option<Shape> {
     let is_within_envelopes = view.shape.steps.iter().all(|step| matches!(step, Step::Key(_)));
     if !is_within_envelopes || !view.is_not_rearranged() {
         return None;
@@ -137,7 +137,7 @@ pub fn recognise(view: &View<'_>) -> Option<Shape> {
             view.shape.with_steps(path.split('.').flat_map(steps_of_name), why)?
         }
         None if view.shape.ignored.is_empty() => view.shape.clone(),
-        // Recognised before.
+        // Recognized before.
         None => return None,
     };
     let parents: Vec<&str> = view.shape.steps.iter().filter_map(Step::key).collect();

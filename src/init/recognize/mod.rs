@@ -1,7 +1,7 @@
-//! Recognises the structure of records: which objects become points, and which options make flat objects of them.
+//! Recognizes the structure of records: which objects become points, and which options make flat objects of them.
 //!
-//! Each recogniser is a function in a file of its own name. It reads the summary of the present objects, and returns the shape with one more
-//! option, or none. After each change the objects are summarised anew, and all recognisers are asked again, in the order of the list.
+//! Each recognizer is a function in a file of its own name. It reads the summary of the present objects, and returns the shape with one more
+//! option, or none. After each change the objects are summarised anew, and all recognizers are asked again, in the order of the list.
 
 mod envelope;
 mod json_strings;
@@ -16,28 +16,28 @@ use super::key::{INDEX, Key};
 use super::text::shown;
 use super::{Observation, SampledRecord, Shape};
 
-/// The input of the recognisers.
+/// The input of the recognizers.
 pub struct View<'v> {
     pub seen: &'v Observation,
     pub shape: &'v Shape,
 }
 
-type Recogniser = fn(&View<'_>) -> Option<Shape>;
+type Recognizer = fn(&View<'_>) -> Option<Shape>;
 
-/// The recognisers in order of precedence, which is the order in which the options apply: strings become JSON before a query looks into
+/// The recognizers in order of precedence, which is the order in which the options apply: strings become JSON before a query looks into
 /// them, and what a query selects is rearranged last. A known envelope is surer than a guess by structure.
-const RECOGNISERS: [Recogniser; 8] = [
-    json_strings::recognise,
-    envelope::recognise,
-    senml::recognise,
-    object_array::recognise,
-    rows::recognise,
-    keyed_members::recognise,
-    parallel_arrays::recognise,
-    name_value_list::recognise,
+const RECOGNIZERS: [Recognizer; 8] = [
+    json_strings::recognize,
+    envelope::recognize,
+    senml::recognize,
+    object_array::recognize,
+    rows::recognize,
+    keyed_members::recognize,
+    parallel_arrays::recognize,
+    name_value_list::recognize,
 ];
 
-/// Changes of one shape. Real records need three or four; the bound ends a cycle of recognisers.
+/// Changes of one shape. Real records need three or four; the bound ends a cycle of recognizers.
 const CHANGES_MAX: usize = 12;
 
 /// The shape of the objects of a sample, and their summary.
@@ -46,7 +46,7 @@ pub fn shape_of(records: &[SampledRecord], whole: Shape, now_ns: i64) -> (Shape,
     let mut seen = Observation::of(records, &shape, now_ns);
     for _ in 0..CHANGES_MAX {
         let view = View { seen: &seen, shape: &shape };
-        let Some(changed) = RECOGNISERS.iter().find_map(|recognise| recognise(&view)) else { break };
+        let Some(changed) = RECOGNIZERS.iter().find_map(|recognize| recognize(&view)) else { break };
         let now_seen = Observation::of(records, &changed, now_ns);
         if now_seen.objects == 0 {
             break;

@@ -21,8 +21,8 @@ struct Items {
     others: Vec<String>,
 }
 
-/// Recognises a list whose items have a name, a value, and nothing else that would be lost.
-pub fn recognise(view: &View<'_>) -> Option<Shape> {
+/// Recognizes a list whose items have a name, a value, and nothing else that would be lost.
+pub fn recognize(view: &View<'_>) -> Option<Shape> {
     if view.shape.takes_lists() {
         return None;
     }
