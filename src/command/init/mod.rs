@@ -348,8 +348,8 @@ fn why_rejected(value: &[u8]) -> Option<String> {
     let mut mapper = Mapper::new(Arc::default(), TOPIC_UNKNOWN, limits);
     let (time, value) = (RecordTime::At(0), Some(value));
     let record = Record { partition: 0, offset: 0, time, key: None, value, headers: &[] };
-    let mapped = mapper.map(&record, &mut LineBuffer::default());
-    mapped.rejected.first().map(|(_, why)| printable(&why.to_string(), 200))
+    let outcome = mapper.map(&record, &mut LineBuffer::default());
+    outcome.rejected.first().map(|(_, why)| printable(&why.to_string(), 200))
 }
 
 /// The error for records without an object.
