@@ -6,8 +6,8 @@ use super::history::Recent;
 use super::overall_state::OverallState;
 use super::warnings::{Warning, warnings};
 use base::alarm::Alarm;
-use base::text::grouped;
-use engine::telemetry::{PartitionState, TopicCounts, partitions};
+use base::text::{counted, grouped};
+use engine::telemetry::{Counters, PartitionState, TopicCounts, partitions};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
@@ -58,14 +58,9 @@ impl Overview {
         let unread = self.unread.map_or("unread records not known yet".to_owned(), |unread| {
             format!("{} records unread", grouped(unread))
         });
-        let assigned = match self.assigned.len() {
-            0 => "no partition assigned".to_owned(),
-            partitions => format!(
-                "{} partitions of {} topics assigned",
-                grouped(partitions as u64),
-                grouped(self.topics as u64)
-            ),
-        };
+        // The statistics, from which `assigned` comes, are some seconds late.
+        let assigned = Counters::get(&pipeline.counters.assigned_partitions);
+        let assigned = format!("{} assigned", counted(assigned, "partition"));
         let mut text = format!(
             "kafka-influx-bridge {}: {}\n{records} records/s read, {lines} lines/s stored, {unread}, {assigned}\n\n",
             env!("CARGO_PKG_VERSION"),

@@ -133,7 +133,7 @@ async fn a_terminal_gets_the_state_with_the_remedy_of_each_alarm() {
     assert_eq!(first_line(&body), format!("kafka-influx-bridge {version}: waiting"));
     assert!(
         body.contains(
-            "\n0 records/s read, 0 lines/s stored, unread records not known yet, no partition assigned\n"
+            "\n0 records/s read, 0 lines/s stored, unread records not known yet, 0 partitions assigned\n"
         ),
         "{body}"
     );

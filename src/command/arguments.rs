@@ -1,6 +1,6 @@
 //! Command-line arguments.
 
-use super::config_file::ConfigFile;
+use super::config_file::OnlyConfigFile;
 use super::exit::WRONG;
 use super::{check, demo, health, init, map, migrate, replay, run};
 use clap::{Parser, Subcommand};
@@ -20,7 +20,7 @@ enum Command {
     #[command(after_help = examples::RUN)]
     Run {
         #[command(flatten)]
-        config: ConfigFile,
+        config: OnlyConfigFile,
         /// Exit when all records that are in Kafka at the start are stored and committed
         #[arg(long)]
         until_end: bool,
@@ -29,7 +29,7 @@ enum Command {
     #[command(after_help = examples::CHECK)]
     Check {
         #[command(flatten)]
-        config: ConfigFile,
+        config: OnlyConfigFile,
         /// Also connect to the brokers and InfluxDB
         #[arg(long)]
         connect: bool,
@@ -50,7 +50,7 @@ enum Command {
     #[command(after_help = examples::HEALTH)]
     Health {
         #[command(flatten)]
-        config: ConfigFile,
+        config: OnlyConfigFile,
         /// Exit with 1 also while the bridge is blocked, as /readyz?strict answers 503
         #[arg(long)]
         strict: bool,
@@ -117,7 +117,7 @@ Examples:
     pub const RUN: &str = "\
 Examples:
   INFLUX_TOKEN=... kafka-influx-bridge run                          with ./bridge.toml
-  kafka-influx-bridge run --config /etc/bridges/second.toml         with another configuration
+  kafka-influx-bridge run /etc/bridges/second.toml                  with another configuration
   kafka-influx-bridge run --until-end                               store all present records, then exit";
 
     pub const CHECK: &str = "\

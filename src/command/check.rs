@@ -220,6 +220,10 @@ mod tests {
         let mut err = Vec::new();
         let status = check_to(Some(Path::new("/nowhere/b.toml")), None, &mut io::sink(), &mut err).unwrap();
         assert_eq!(status, 2);
-        assert_eq!(err, b"no configuration file: looked for /nowhere/b.toml\n");
+        assert!(
+            err.starts_with(
+                b"no configuration file: looked for /nowhere/b.toml; name one with --config FILE"
+            )
+        );
     }
 }

@@ -5,8 +5,25 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Default, clap::Args)]
 pub struct ConfigFile {
     /// Configuration file [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
+}
+
+/// For commands without other files.
+#[derive(Debug, Default, clap::Args)]
+pub struct OnlyConfigFile {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// The same as a plain argument
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    plain: Option<PathBuf>,
+}
+
+impl OnlyConfigFile {
+    /// The file, if the user named one.
+    pub fn named(&self) -> Option<&Path> {
+        self.file.named().or(self.plain.as_deref())
+    }
 }
 
 impl ConfigFile {

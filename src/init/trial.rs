@@ -2,7 +2,7 @@
 
 use super::{Proposal, Sample};
 use base::record::{Record, RecordTime};
-use base::text::{grouped, printable};
+use base::text::{counted, grouped, printable};
 use configuration::Config;
 use configuration::draft::{Draft, Table};
 use line_protocol::LineBuffer;
@@ -123,9 +123,6 @@ impl Trial {
 
     /// `of 1,000 sampled records, 998 become 2,994 points, 2 rejected: it is not JSON (2)`.
     pub fn summary(&self) -> String {
-        let counted = |count: u64, what: &str| {
-            format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
-        };
         let becomes = if self.mapped == 1 { "becomes" } else { "become" };
         let reasons: Vec<String> =
             self.rejected.values().map(|(count, why)| format!("{why} ({})", grouped(*count))).collect();

@@ -203,6 +203,15 @@ fn explains_errors_of_the_file() {
     };
     f(&["--file", "none.jsonl"], 2, "none.jsonl can't be read: No such file");
     f(&["--file", "bad.jsonl"], 1, "the 3 records of bad.jsonl: no JSON object found");
+    f(&["bad.jsonl"], 1, "(the first rejected record: a number is no object");
+    folder.write("cut.jsonl", "{\"v\":");
+    f(
+        &["cut.jsonl"],
+        1,
+        "the 1 record of cut.jsonl: no JSON object found, and only objects become points (the first rejected record: it is not JSON: ",
+    );
+    folder.write("empty.jsonl", "\n");
+    f(&["empty.jsonl"], 1, "empty.jsonl: no record found");
     f(&["--file", "bad.jsonl", "--records", "0"], 2, "--records");
     f(&["--file", "bad.jsonl", "--database", "d", "--org", "o"], 2, "cannot be used with");
     f(&["--file", "bad.jsonl", "--database", "d", "--api", "v4"], 2, "possible values: v1, v3");
@@ -351,7 +360,7 @@ fn only_named_topics_are_sampled() {
     f(&["--topic", "tow"], 2, "no topic is called tow (did you mean \"two\"?); Kafka has empty, one, two");
     f(&["--topic", "^("], 2, "is not a regular expression");
     f(&["--topic", "empty"], 1, "empty is empty, and no record arrived within 2 s");
-    f(&["--topic", "two"], 1, "1 of the 1 sampled records of two: no JSON object found");
+    f(&["--topic", "two"], 1, "1 of the 1 sampled record of two: no JSON object found");
     f(&["--topic", "one", "--topic", "two"], 0, "left out: two (no JSON objects)");
     let ssl = ["--topic", "one", "--kafka-property", "security.protocol=plaintext"];
     f(&ssl, 0, "[kafka.librdkafka]\n\"security.protocol\" = \"plaintext\"");

@@ -177,7 +177,9 @@ impl AlarmRegistry {
                 .filter_map(|key| retried(&registry, key).then(|| registry.due(key, now)).flatten())
                 .collect()
         };
-        due.iter().for_each(|alarm| self.listener.raised(alarm));
+        for alarm in &due {
+            self.listener.raised(alarm);
+        }
     }
 
     /// Creates the guard of one lane.

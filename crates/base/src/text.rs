@@ -35,10 +35,10 @@ pub fn printable_bytes(bytes: &[u8], chars_max: usize) -> String {
     printable(&String::from_utf8_lossy(bytes), chars_max)
 }
 
-/// A count with its noun: `1 record`, `2 records`.
+/// A count with its noun: `1 record`, `12,345 records`.
 pub fn counted(count: impl TryInto<u64>, what: &str) -> String {
     let count = count.try_into().unwrap_or(0);
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+    format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// A number with separators: `1,234,567`.
@@ -75,6 +75,7 @@ mod tests {
     #[test]
     fn counts_in_singular_and_plural() {
         assert_eq!((counted(1, "record"), counted(0, "record")), ("1 record".into(), "0 records".into()));
+        assert_eq!(counted(12_345_u64, "record"), "12,345 records");
         assert_eq!(counted(-1_i64, "record"), "0 records");
     }
 

@@ -28,7 +28,10 @@ pub struct Loaded {
 }
 
 #[derive(Debug, Error)]
-#[error("no configuration file: looked for {}", shown(.looked_for))]
+#[error(
+    "no configuration file: looked for {}; name one with --config FILE, or write one with `kafka-influx-bridge init` or `kafka-influx-bridge migrate`",
+    shown(.looked_for)
+)]
 pub struct NotFound {
     pub looked_for: Vec<PathBuf>,
 }

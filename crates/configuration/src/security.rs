@@ -66,7 +66,7 @@ const UNVERIFIED: &str = "with verify = false, anyone on the network path can re
 fn check_pair(section: Section<'_>) {
     for (key, other) in [("cert_file", "key_file"), ("key_file", "cert_file")] {
         if section.has(key) && !section.has(other) {
-            section.error(key, format!("`{key}` wants its `{other}` beside it"));
+            section.error(key, format!("`{key}` needs its `{other}` beside it"));
         }
     }
 }
@@ -82,13 +82,14 @@ fn sasl_properties(section: Section<'_>, ca_file: Option<PathBuf>) -> (Propertie
     else {
         return (Vec::new(), None);
     };
-    let is_known = MECHANISMS.contains(&mechanism.value.as_str());
-    if mechanism.value == "GSSAPI" {
-        section.refuse(&mechanism, KERBEROS);
-    } else if !is_known {
-        section.refuse(&mechanism, unknown_word("mechanism", mechanism.shown(), &MECHANISMS));
+    if !MECHANISMS.contains(&mechanism.value.as_str()) {
+        let is_kerberos = mechanism.value == "GSSAPI";
+        let unknown = || unknown_word("mechanism", mechanism.shown(), &MECHANISMS);
+        section.refuse(&mechanism, if is_kerberos { KERBEROS.to_owned() } else { unknown() });
+        // The keys that it needs are unknown.
+        return (Vec::new(), None);
     }
-    if is_known && mechanism.value != "PLAIN" && !section.context.has_kafka_tls {
+    if mechanism.value != "PLAIN" && !section.context.has_kafka_tls {
         section.refuse(&mechanism, not_built(mechanism.shown()));
     }
     let takes_login = mechanism.value != "OAUTHBEARER";
@@ -113,7 +114,7 @@ fn sasl_properties(section: Section<'_>, ca_file: Option<PathBuf>) -> (Propertie
 
 /// The refusal of a key for which librdkafka needs OpenSSL.
 pub fn not_built(what: &str) -> String {
-    format!("{what} wants the feature `kafka-tls`, which this build does not have: {TLS_REMEDY}")
+    format!("{what} needs the feature `kafka-tls`, which this build does not have: {TLS_REMEDY}")
 }
 
 const LOGIN_KEYS: [&str; 2] = ["username", "password"];
@@ -152,10 +153,10 @@ impl TokenKeys {
             (has_token, false) => {
                 for key in ["client_id", "client_secret", "scope"].into_iter().filter(|key| section.has(key))
                 {
-                    section.missing("token_endpoint", &format!("`{key}` wants it beside it"));
+                    section.missing("token_endpoint", &format!("`{key}` needs it beside it"));
                 }
                 if !has_token {
-                    let why = "OAUTHBEARER wants one, such as \"${file:kafka.token}\", or a `token_endpoint` that gives some";
+                    let why = "OAUTHBEARER needs one, such as \"${file:kafka.token}\", or a `token_endpoint` that gives some";
                     section.missing("token", why);
                 }
                 let token = self.token?;

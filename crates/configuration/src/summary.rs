@@ -7,7 +7,9 @@ use base::text::grouped;
 use engine::batch::BatchSize;
 use engine::dead_letter::Store;
 use engine::{Mapping, MappingDestination};
-use mapping::{Compression, DistinctTimes, Format, Integers, KeySelector, Rules, Schema, flattened_of_dots};
+use mapping::{
+    Compression, DistinctTimes, Format, Globs, Integers, KeySelector, Rules, Schema, flattened_of_dots,
+};
 use std::collections::BTreeSet;
 use toml::de::DeValue;
 
@@ -55,7 +57,7 @@ pub fn of_dots(mappings: &[Mapping]) -> Option<String> {
     let names = mappings.iter().flat_map(|mapping| {
         let rules = &mapping.rules;
         let globs = [&rules.tag_keys, &rules.string_fields, &rules.number_fields];
-        let globs = globs.into_iter().flat_map(|globs| globs.patterns()).cloned();
+        let globs = globs.into_iter().flat_map(Globs::patterns).cloned();
         let keys = rules.selectors().filter_map(|(_, selector)| match selector {
             KeySelector::Flattened(key) => Some(key.clone()),
             _ => None,

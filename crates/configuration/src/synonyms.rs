@@ -17,6 +17,8 @@ const TLS_KEY: Meaning = Note("files and passwords of TLS belong in [kafka.tls] 
 const ALL_TAGS: Meaning = Note("only the keys in `tag_keys` become tags, and `rename` changes their names");
 const KAFKA_IS_THE_BUFFER: Meaning =
     Note("it is not needed: Kafka is the buffer, and batch.memory_max bounds the memory");
+const LOG_GOES_TO_STDERR: Meaning =
+    Note("the log goes to standard error: redirect it to a file, or let systemd or Docker keep it");
 const BROKERS_SAY_IT: Meaning = Note("the brokers report their version: leave it out");
 
 /// A name, the table where it has this meaning (empty: any table), and the meaning. Case, "_", "-" and "." do not count.
@@ -169,6 +171,9 @@ const WORDS: &[(&str, &str, Meaning)] = &[
     ("log_format", "", Key("log", "format")),
     ("debug", "", Key("log", "level")),
     ("quiet", "", Key("log", "level")),
+    ("file", "log", LOG_GOES_TO_STDERR),
+    ("path", "log", LOG_GOES_TO_STDERR),
+    ("logfile", "", LOG_GOES_TO_STDERR),
     ("logfile", "", Note("the log goes to standard error: redirect it there")),
     ("shutdown_timeout", "", Key("", "shutdown_max")),
     ("grace_period", "", Key("", "shutdown_max")),

@@ -141,6 +141,10 @@ fn collect_values(table: &DeTable<'_>, values: &mut Vec<Span>) {
 fn reword(source: &Source<'_>, span: &Span, message: &str) -> String {
     let text = source.text().get(span.clone()).unwrap_or_default();
     let line = source.text().get(source.line_span(span.start)).unwrap_or_default();
+    if source.text().trim_start().starts_with('{') {
+        return "this is JSON, and a configuration is TOML: [TABLE] in a line of its own, then KEY = VALUE in each line"
+            .to_owned();
+    }
     if message.starts_with("string values must be quoted") {
         return if text.is_empty() {
             "there is no value after the \"=\"".to_owned()

@@ -91,13 +91,17 @@ _kafka__influx__bridge() {
             return 0
             ;;
         kafka__subcmd__influx__subcmd__bridge__subcmd__check)
-            opts="-h --config --connect --help"
+            opts="-c -h --config --connect --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -127,13 +131,17 @@ _kafka__influx__bridge() {
             return 0
             ;;
         kafka__subcmd__influx__subcmd__bridge__subcmd__health)
-            opts="-h --config --strict --help"
+            opts="-c -h --config --strict --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -363,13 +371,17 @@ _kafka__influx__bridge() {
             return 0
             ;;
         kafka__subcmd__influx__subcmd__bridge__subcmd__map)
-            opts="-h --config --topic --timestamp --live --help"
+            opts="-c -h --config --topic --timestamp --live --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -419,13 +431,17 @@ _kafka__influx__bridge() {
             return 0
             ;;
         kafka__subcmd__influx__subcmd__bridge__subcmd__replay__subcmd__dead__subcmd__letters)
-            opts="-h --config --topic --dry-run --help"
+            opts="-c -h --config --topic --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -441,13 +457,17 @@ _kafka__influx__bridge() {
             return 0
             ;;
         kafka__subcmd__influx__subcmd__bridge__subcmd__run)
-            opts="-h --config --until-end --help"
+            opts="-c -h --config --until-end --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

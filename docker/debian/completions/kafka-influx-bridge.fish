@@ -35,13 +35,13 @@ complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "health" -d 'Check the health of the running service: exit status 0, or 1 with the reason'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "demo" -d 'Run the bridge with an embedded Kafka, generated records and an InfluxDB-like receiver, in one process'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand run" -l config -d 'Configuration file [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand run" -s c -l config -d 'Configuration file [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand run" -l until-end -d 'Exit when all records that are in Kafka at the start are stored and committed'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand run" -s h -l help -d 'Print help'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand check" -l config -d 'Configuration file [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand check" -s c -l config -d 'Configuration file [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand check" -l connect -d 'Also connect to the brokers and InfluxDB'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand check" -s h -l help -d 'Print help'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand map" -l config -d 'Configuration file [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand map" -s c -l config -d 'Configuration file [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand map" -l topic -d 'Topic of the records, which selects the mapping [default: the first of `kafka.topics`]' -r
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand map" -l timestamp -d 'Kafka timestamp of all records, in nanoseconds since 1970 [default: lines have no timestamp]' -r
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand map" -l live -d 'Read the topic for this number of seconds, from its last records on, without joining the group or committing' -r
@@ -50,7 +50,7 @@ complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand 
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand migrate" -l diff -d 'Write nothing, and show the points of the records in a file beside those of Telegraf, if Telegraf is installed (or named by the variable TELEGRAF); exit status 1 if points differ' -r -F
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand migrate" -l force -d 'Overwrite an existing file'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand migrate" -s h -l help -d 'Print help'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand replay-dead-letters" -l config -d 'Configuration file [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand replay-dead-letters" -s c -l config -d 'Configuration file [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand replay-dead-letters" -l topic -d 'Read a dead-letter topic up to its present end [default: the topic of `[dead_letter]`]' -r
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand replay-dead-letters" -l dry-run -d 'Show the lines instead of writing them'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand replay-dead-letters" -s h -l help -d 'Print help'
@@ -76,7 +76,7 @@ v3\t''"
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -s o -l output -d 'File to write; "-" is standard output' -r -F
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l force -d 'Overwrite an existing file'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -s h -l help -d 'Print help'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand health" -l config -d 'Configuration file [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand health" -s c -l config -d 'Configuration file [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand health" -l strict -d 'Exit with 1 also while the bridge is blocked, as /readyz?strict answers 503'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand health" -s h -l help -d 'Print help'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand demo" -l seconds -d 'Exit after this number of seconds' -r

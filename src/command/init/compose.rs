@@ -3,7 +3,7 @@
 use super::InitOptions;
 use super::connection::Connection;
 use crate::init::{Proposal, Sample, framed};
-use base::text::grouped;
+use base::text::{counted, grouped};
 use configuration::draft::{Draft, Table};
 
 /// Samples with their proposals.
@@ -64,8 +64,8 @@ pub struct Composed<'s> {
 pub fn draft(source: &Source<'_>, estimates: &[Composed<'_>]) -> Draft {
     let comments = vec![
         format!(
-            "Made by `kafka-influx-bridge init` from {} records of {}.",
-            grouped(source.found.records()),
+            "Made by `kafka-influx-bridge init` from {} of {}.",
+            counted(source.found.records(), "record"),
             source.found.place
         ),
         "Each choice has its reason above it. Read the reasons: you know more than the sample shows."

@@ -8,19 +8,24 @@ use super::exit::{CONNECTION_FAILED, WRONG};
 use super::terminal::Bar;
 use crate::init::{Sample, SampledRecord, Trial, framed, propose};
 use crate::records::{InputRecord, Records};
-use base::text::{grouped, printable};
+use base::record::{Record, RecordTime};
+use base::text::{counted, printable};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use compose::{Composed, SampledTopics, Source};
 use configuration::managed_kafka::{PRESETS, Preset};
 use configuration::{Config, ConfigErrors};
 use connection::Connection;
 use kafka::Diagnosis;
-use mapping::{Csv, Format, Frame, Lookup, MissingSchema, Rules, Schemas, messages_of_file};
+use line_protocol::LineBuffer;
+use mapping::{
+    Csv, Format, Frame, Lookup, Mapper, MissingSchema, RecordLimits, Rules, Schemas, messages_of_file,
+};
 use schema_registry::RegistryError;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 
@@ -165,9 +170,12 @@ pub(super) enum InitError {
     #[error("{topic} can't be read: {why}")]
     Topic { topic: String, why: String },
     #[error(
-        "{place}: no JSON object found, and only objects become points; if whole values are texts, write a [[mapping]] with `format = \"value\"`"
+        "{place}: no JSON object found, and only objects become points{first}; if whole values are texts, write a [[mapping]] with \
+         `format = \"value\"`"
     )]
-    NoObjects { place: String },
+    NoObjects { place: String, first: String },
+    #[error("{place}: no record found: name a file with records, one a line")]
+    NoRecords { place: String },
     #[error(
         "{place}: the records have the frame of a schema registry ({schemas}), and only its schemas show their keys: name the registry with \
          --schema-registry URL, or with a file that has [schema_registry] in --config FILE"
@@ -189,6 +197,7 @@ impl InitError {
             | Self::Empty { .. }
             | Self::Topic { .. }
             | Self::NoObjects { .. }
+            | Self::NoRecords { .. }
             | Self::Framed { .. }
             | Self::Schemas { .. } => CONNECTION_FAILED,
             _ => WRONG,
@@ -276,8 +285,11 @@ fn files(connection: &Connection, options: &InitOptions) -> Result<SampledTopics
         if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
     };
     let place = printable(&options.record_files().map(shown).collect::<Vec<_>>().join(", "), 200);
+    if sample.records.is_empty() {
+        return Err(InitError::NoRecords { place });
+    }
     let proposal = propose(&sample, now_ns()).ok_or_else(|| {
-        without_objects(&sample, format!("the {} records of {place}", grouped(sample.records.len() as u64)))
+        without_objects(&sample, format!("the {} of {place}", counted(sample.records.len(), "record")))
     })?;
     let mut found = SampledTopics { place, topic_is_unknown: named.is_none(), ..SampledTopics::default() };
     found.add(sample, proposal);
@@ -330,11 +342,25 @@ fn framed_rules(bytes: &[u8], schemas: Option<&dyn Schemas>) -> Option<Rules> {
     }
 }
 
+/// Why a mapping without options rejects a value; none if it does not.
+fn why_rejected(value: &[u8]) -> Option<String> {
+    let limits = RecordLimits { record_bytes_max: usize::MAX, lines_bytes_max: usize::MAX };
+    let mut mapper = Mapper::new(Arc::default(), TOPIC_UNKNOWN, limits);
+    let (time, value) = (RecordTime::At(0), Some(value));
+    let record = Record { partition: 0, offset: 0, time, key: None, value, headers: &[] };
+    let outcome = mapper.map(&record, &mut LineBuffer::default());
+    outcome.rejected.first().map(|(_, why)| printable(&why.to_string(), 200))
+}
+
 /// The error for records without an object.
 fn without_objects(sample: &Sample, place: String) -> InitError {
     /// Ids that the message names.
     const NAMED_MAX: usize = 5;
-    let Some(ids) = framed(sample) else { return InitError::NoObjects { place } };
+    let Some(ids) = framed(sample) else {
+        let first = sample.records.iter().find_map(|record| why_rejected(record.value.as_deref()?));
+        let first = first.map(|why| format!(" (the first rejected record: {why})")).unwrap_or_default();
+        return InitError::NoObjects { place, first };
+    };
     if let Some(schemas) = &sample.schemas {
         // The id that was asked for first decides the format.
         let why = ids.first().and_then(|id| match schemas.find(*id) {

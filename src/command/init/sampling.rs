@@ -6,7 +6,7 @@ use super::{InitError, InitOptions, now_ns, print, without_objects};
 use crate::command::terminal::Bar;
 use crate::init::{Observation, Sample, SampledRecord, Shape, propose, why_no_metrics};
 use base::suggest::with_nearest;
-use base::text::{grouped, printable};
+use base::text::{counted, grouped, printable};
 use engine::dead_letter::Progress;
 use kafka::{Diagnosis, Polled, RetainedOffsets, Survey, SurveyedTopic};
 use mapping::Schemas;
@@ -221,12 +221,8 @@ impl Reading<'_> {
         let is_mostly = is_named || seen.records * 2 >= sampled;
         let proposal = if is_mostly { propose(&sample, now_ns()) } else { None };
         let Some(proposal) = proposal else {
-            let place = format!(
-                "{} of the {} sampled records of {}",
-                grouped(sampled - seen.records),
-                grouped(sampled),
-                topic()
-            );
+            let without = grouped(sampled - seen.records);
+            let place = format!("{without} of the {} of {}", counted(sampled, "sampled record"), topic());
             return Err(without_objects(&sample, place));
         };
         found.kept += candidate.records();

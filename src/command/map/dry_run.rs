@@ -12,7 +12,7 @@ use line_protocol::LineBuffer;
 use mapping::{Mapper, Reason, Rules, Schemas};
 use schema_registry::RegistryError;
 use std::collections::BTreeMap;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
@@ -259,6 +259,11 @@ impl DryRun {
 fn read(path: &Path) -> Result<(String, Vec<u8>), MapError> {
     let mut bytes = Vec::new();
     let (name, result) = if path == Path::new("-") {
+        if io::stdin().is_terminal() {
+            eprintln!(
+                "reading records from standard input, to its end (Ctrl-D): files are plain arguments, and --live 10 reads the topic"
+            );
+        }
         ("(standard input)".to_owned(), io::stdin().lock().read_to_end(&mut bytes))
     } else {
         let read = std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes));

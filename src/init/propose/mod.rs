@@ -16,7 +16,7 @@ use super::recognize::shape_of;
 use super::shape::{Outside, Shape, Step, steps_of};
 use super::text::{joined, shown, values};
 use super::{Sample, SampledRecord, Trial, names};
-use base::text::grouped;
+use base::text::{counted, grouped};
 use distinguishing_tags::Tag;
 use mapping::{Csv, Format, Globs, PivotList};
 use std::collections::HashSet;
@@ -413,7 +413,7 @@ impl<'p> Proposer<'p> {
 
     fn counted(&self, count: u64, candidate: &Candidate<'_>) -> String {
         let unit = if candidate.is_outside() { "record" } else { self.out.unit };
-        format!("{} {unit}{}", grouped(count), if count == 1 { "" } else { "s" })
+        counted(count, unit)
     }
 
     fn share(&self, there: u64, candidate: &Candidate<'_>) -> String {

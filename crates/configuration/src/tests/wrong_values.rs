@@ -50,6 +50,8 @@ fn wrong_values_of_kafka() {
         "mechanism = 'GSSAPI'\nusername = 'u'\npassword = 'p'",
         "Kerberos (GSSAPI) is not built in",
     );
+    f("kafka.sasl", "mechanism = 'GSSAPI'", "Kerberos (GSSAPI) is not built in");
+    f("kafka.sasl", "mechanism = 'OAUTHBEARERR'\ntoken = 't'", "did you mean \"OAUTHBEARER\"?");
     for kerberos in
         ["'sasl.mechanisms' = 'GSSAPI'", "'sasl.mechanism' = 'gssapi'", "'sasl.kerberos.keytab' = '/k'"]
     {
@@ -107,7 +109,7 @@ fn wrong_values_of_logins() {
         "mechanism = 'OAUTHBEARER'\nusername = 'u'\ntoken = 't'",
         "OAUTHBEARER has no `username`: it logs in with a `token`",
     );
-    f("kafka.sasl", "mechanism = 'OAUTHBEARER'", "[kafka.sasl] has no `token`: OAUTHBEARER wants one");
+    f("kafka.sasl", "mechanism = 'OAUTHBEARER'", "[kafka.sasl] has no `token`: OAUTHBEARER needs one");
     f("kafka.sasl", "mechanism = 'OAUTHBEARER'\ntoken = 'a b'", "`token` has a space");
     f(
         "kafka.sasl",
