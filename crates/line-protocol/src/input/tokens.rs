@@ -2,7 +2,7 @@
 
 use crate::encode::{STRING_BYTES_MAX, TIME_MAX, TIME_MIN};
 use crate::reader::value::{self, Spelling};
-use crate::runs;
+use crate::{runs, window};
 
 /// End of the name at `at`: the next comma, equals sign, space or control character without a backslash before it. None if the name has
 /// a backslash that servers read in several ways.
@@ -21,8 +21,33 @@ pub fn name_end(text: &[u8], mut at: usize, escapes_equals: bool) -> Option<usiz
     }
 }
 
-#[inline]
-pub fn value_length(text: &[u8]) -> Option<usize> {
+/// End of the value at `at`.
+#[expect(clippy::inline_always, reason = "called for each value; a call would cost more than the work")]
+#[inline(always)]
+pub fn value_end(text: &[u8], at: usize) -> Option<usize> {
+    let rest = text.get(at..)?;
+    match short_number_length(rest) {
+        Some(length) => Some(at + length),
+        None => Some(at + value_length(rest)?),
+    }
+}
+
+/// Length of a number that fits into a window and has no exponent. None means that [`value_length`] has to read the value.
+#[expect(clippy::inline_always, reason = "called for each value; a call would cost more than the work")]
+#[inline(always)]
+fn short_number_length(text: &[u8]) -> Option<usize> {
+    let window = text.first_chunk()?;
+    let number = runs::number_in(window)?;
+    // Fewer digits than any integer may have.
+    match window.get(number.length)? {
+        b',' | b' ' => Some(number.length),
+        b'i' if !number.has_fraction => Some(number.length + 1),
+        _ => None,
+    }
+}
+
+#[inline(never)]
+fn value_length(text: &[u8]) -> Option<usize> {
     match *text.first()? {
         b'"' => string_length(text),
         b't' => text.starts_with(b"true").then_some(4),
@@ -81,7 +106,7 @@ pub fn time_length(text: &[u8]) -> Option<usize> {
     /// Digits of any time that InfluxDB can store, whichever they are.
     const DIGITS: usize = 18;
     let sign = usize::from(text.starts_with(b"-"));
-    let digits = runs::digits(text.get(sign..)?);
+    let digits = digits(text.get(sign..)?);
     let first = *text.get(sign)?;
     if digits == 0 || (first == b'0' && (sign + digits > 1)) {
         return None;
@@ -92,4 +117,35 @@ pub fn time_length(text: &[u8]) -> Option<usize> {
     }
     let time: i64 = str::from_utf8(text.get(..length)?).ok()?.parse().ok()?;
     (TIME_MIN..=TIME_MAX).contains(&time).then_some(length)
+}
+
+/// Number of digits at the start of a time. Nanoseconds of today have three more digits than a window.
+#[inline]
+fn digits(text: &[u8]) -> usize {
+    match text.split_first_chunk() {
+        Some((window, behind)) if window::no_digits(window) == 0 => {
+            window::LENGTH + behind.iter().take_while(|byte| byte.is_ascii_digit()).count()
+        }
+        _ => runs::digits(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn short_numbers_end_where_others_do(text in "-?[0-9]{0,20}[.]?[0-9]{0,4}[iueE0]{0,2}[, \n\r+x]{0,2}[ -~]{0,20}") {
+            let text = text.as_bytes();
+            prop_assert_eq!(value_end(text, 0), value_length(text));
+        }
+
+        #[test]
+        fn times_agree_with_a_loop(text in "-?[0-9]{0,22}[ -~]{0,20}") {
+            let rest = text.strip_prefix('-').unwrap_or(&text);
+            prop_assert_eq!(digits(rest.as_bytes()), rest.bytes().take_while(u8::is_ascii_digit).count());
+        }
+    }
 }
