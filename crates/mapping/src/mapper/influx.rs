@@ -149,7 +149,7 @@ struct Position {
 }
 
 impl Position {
-    /// The number of the line that begins at `start`. InfluxBuffers are only counted for messages.
+    /// The number of the line that begins at `start`. Lines are only counted for messages.
     fn number_of(&mut self, start: usize, text: &[u8]) -> usize {
         let between = text.get(self.numbered..start).unwrap_or_default();
         self.number += memchr::memchr_iter(b'\n', between).count();
