@@ -44,7 +44,8 @@ pub fn name(bytes: &[u8]) -> usize {
 #[expect(clippy::inline_always, reason = "called for each number; a call would cost more than the work")]
 #[inline(always)]
 pub fn plain_number(bytes: &[u8]) -> Option<usize> {
-    let Number { length, .. } = number_in(&first(bytes))?;
+    let window = first(bytes);
+    let Number { length, .. } = number_in(&window, window::no_digits(&window))?;
     if length >= LENGTH {
         return long_number(bytes);
     }
@@ -54,17 +55,17 @@ pub fn plain_number(bytes: &[u8]) -> Option<usize> {
 /// A number up to its exponent or suffix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Number {
-    /// At least [`LENGTH`] if the number may go on behind the window.
+    /// At least the length of the window if the number may go on behind it.
     pub length: usize,
     pub has_fraction: bool,
 }
 
-/// The number at the start of a window.
+/// The number at the start of a window of up to 32 bytes. `ends`: mask of the bytes that are not digits.
 #[expect(clippy::inline_always, reason = "called for each number; a call would cost more than the work")]
 #[inline(always)]
-pub fn number_in(window: &Window) -> Option<Number> {
+pub fn number_in<const N: usize>(window: &[u8; N], ends: u32) -> Option<Number> {
     let sign = usize::from(window.starts_with(b"-"));
-    let ends = window::no_digits(window) >> sign;
+    let ends = ends >> sign;
     let digits = ends.trailing_zeros() as usize;
     // JSON writes no leading zeros.
     if digits == 0 || (digits > 1) & (window.get(sign) == Some(&b'0')) {

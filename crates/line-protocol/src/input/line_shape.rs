@@ -4,7 +4,7 @@
 //! compared, and not checked again. The measurement is not part of a shape: many measurements may share one.
 
 use super::Span;
-use super::tokens::{name_end, value_end};
+use super::tokens::{name_length, value_length};
 use crate::runs;
 
 /// Places of measurements; a power of two. Two measurements that share a place and have different shapes are slow.
@@ -114,32 +114,22 @@ impl LineShapes {
 }
 
 impl LineShape {
-    #[inline]
-    fn find(&self, text: &[u8], mut at: usize) -> Option<Ends> {
+    #[inline(never)]
+    fn find(&self, text: &[u8], name_end: usize) -> Option<Ends> {
         let (tags, fields) = self.ends.split_at_checked(self.tags)?;
-        let mut before = 0;
+        let (mut rest, mut gaps, mut before) = (text.get(name_end..)?, self.text.as_slice(), 0);
         for &end in tags {
-            at = self.skip(before, end, text, at)?;
-            let value_end = name_end(text, at, true)?;
-            if value_end == at {
-                return None;
-            }
-            (at, before) = (value_end, end as usize);
+            (rest, gaps) = skip(rest, gaps, (end - before) as usize)?;
+            let length = name_length(rest, true).filter(|length| *length > 0)?;
+            (rest, before) = (rest.get(length..)?, end);
         }
-        let tags_end = at;
+        let tags_end = text.len() - rest.len();
         for &end in fields {
-            at = self.skip(before, end, text, at)?;
-            (at, before) = (value_end(text, at)?, end as usize);
+            (rest, gaps) = skip(rest, gaps, (end - before) as usize)?;
+            (rest, before) = (rest.get(value_length(rest)?..)?, end);
         }
-        let is_end = matches!(text.get(at), None | Some(b' ' | b'\n' | b'\r'));
-        (is_end && !fields.is_empty()).then_some(Ends { tags: tags_end, fields: at })
-    }
-
-    /// Position behind the bytes from `start` to `end` of this shape, if they stand at `at`.
-    #[inline]
-    fn skip(&self, start: usize, end: u32, text: &[u8], at: usize) -> Option<usize> {
-        let length = end as usize - start;
-        runs::starts_with(text.get(at..)?, self.text.get(start..)?, length).then_some(at + length)
+        let is_end = matches!(rest.first(), None | Some(b' ' | b'\n' | b'\r'));
+        (is_end && !fields.is_empty()).then_some(Ends { tags: tags_end, fields: text.len() - rest.len() })
     }
 
     fn is_same(&self, other: &Self) -> bool {
@@ -166,4 +156,14 @@ impl LineShape {
         }
         self.text.resize(self.text.len() + runs::READ_BEYOND, 0);
     }
+}
+
+/// Skips the bytes between two values, if they are the first `length` bytes of `gaps`.
+#[expect(clippy::inline_always, reason = "called for each value; a call would cost more than the work")]
+#[inline(always)]
+fn skip<'t, 'g>(rest: &'t [u8], gaps: &'g [u8], length: usize) -> Option<(&'t [u8], &'g [u8])> {
+    if !runs::starts_with(rest, gaps, length) {
+        return None;
+    }
+    Some((rest.get(length..)?, gaps.get(length..)?))
 }

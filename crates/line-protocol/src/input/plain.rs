@@ -2,7 +2,7 @@
 
 use super::Span;
 use super::line_shape::{Ends, LineShapes, PLACES};
-use super::tokens::{name_end, time_length, value_end};
+use super::tokens::{name_end, time_length, value_length};
 use crate::encode::{KEY_BYTES_MAX, KEY_SEPARATOR_BYTES};
 use crate::reader::RESERVED_TAGS;
 use std::hash::{BuildHasher, RandomState};
@@ -145,7 +145,7 @@ impl PlainReader {
             if !is_key || is_long || key == b"time" || !self.is_new(text, at, key) {
                 return None;
             }
-            at = value_end(text, end + 1)?;
+            at = end + 1 + value_length(text.get(end + 1..)?)?;
             match text.get(at) {
                 Some(b',') => at += 1,
                 None | Some(b' ' | b'\n' | b'\r') => return Some(at),
