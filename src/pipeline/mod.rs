@@ -225,6 +225,11 @@ impl Pipeline {
         self.config.shutdown_max
     }
 
+    /// Whether a run until the end has seen the end of all partitions, and only writes what it has read.
+    pub fn is_finishing(&self) -> bool {
+        self.context.stop.is_finishing()
+    }
+
     /// Whether all consumers have left.
     pub fn is_finished(&self) -> bool {
         self.members.iter().all(JoinHandle::is_finished)

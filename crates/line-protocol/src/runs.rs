@@ -45,25 +45,38 @@ pub fn name(bytes: &[u8]) -> usize {
 #[inline(always)]
 pub fn plain_number(bytes: &[u8]) -> Option<usize> {
     let window = first(bytes);
-    let sign = usize::from(bytes.starts_with(b"-"));
-    let ends = window::no_digits(&window) >> sign;
-    let digits = ends.trailing_zeros() as usize;
-    // JSON writes no leading zeros.
-    if digits == 0 || (digits > 1) & (bytes.get(sign) == Some(&b'0')) {
-        return None;
-    }
-    let mut end = sign + digits;
-    if end < LENGTH && *bytes.get(end)? == b'.' {
-        let behind = (ends & (ends - 1)).trailing_zeros() as usize;
-        if behind == digits + 1 {
-            return None;
-        }
-        end = sign + behind;
-    }
-    if end >= LENGTH {
+    let Number { length, .. } = number_in(&window, window::no_digits(&window))?;
+    if length >= LENGTH {
         return long_number(bytes);
     }
-    (*bytes.get(end)? | 0x20 != b'e').then_some(end)
+    (*bytes.get(length)? | 0x20 != b'e').then_some(length)
+}
+
+/// A number up to its exponent or suffix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number {
+    /// At least the length of the window if the number may go on behind it.
+    pub length: usize,
+    pub has_fraction: bool,
+}
+
+/// The number at the start of a window of up to 32 bytes. `ends`: mask of the bytes that are not digits.
+#[expect(clippy::inline_always, reason = "called for each number; a call would cost more than the work")]
+#[inline(always)]
+pub fn number_in<const N: usize>(window: &[u8; N], ends: u32) -> Option<Number> {
+    let sign = usize::from(window.starts_with(b"-"));
+    let ends = ends >> sign;
+    let digits = ends.trailing_zeros() as usize;
+    // JSON writes no leading zeros.
+    if digits == 0 || (digits > 1) & (window.get(sign) == Some(&b'0')) {
+        return None;
+    }
+    let length = sign + digits;
+    if window.get(length) != Some(&b'.') {
+        return Some(Number { length, has_fraction: false });
+    }
+    let behind = (ends & (ends - 1)).trailing_zeros() as usize;
+    (behind > digits + 1).then_some(Number { length: sign + behind, has_fraction: true })
 }
 
 /// Slow path of [`plain_number`], for numbers that hardly fit into a window.

@@ -156,8 +156,7 @@ fn a_new_schema_in_the_last_records_is_awaited_by_a_run_until_the_end() {
     cluster.produce("t", 0, (0..199).map(|id| one(1, id)).chain([two(2, 199)]));
     let setup = setup(&cluster, &sink, &server, "'t'", "").batch("lines_max = 10");
     let bridge = setup.start_until_end();
-    wait_until("it tries to write", || sink.requests() >= 2);
-    std::thread::sleep(std::time::Duration::from_secs(5));
+    wait_until("the end is seen", || bridge.0.is_finishing());
     sink.answer(None);
     wait_until("the topic waits for the last schema", || alarm(&bridge, "schema_unknown").is_some());
     server.schema("/schemas/ids/2", TWO, "[]");

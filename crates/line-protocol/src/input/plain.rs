@@ -1,7 +1,7 @@
 //! Finds lines that can be copied as they are.
 
 use super::Span;
-use super::line_shape::{Ends, LineShapes, SHAPES};
+use super::line_shape::{Ends, LineShapes, PLACES};
 use super::tokens::{name_end, time_length, value_length};
 use crate::encode::{KEY_BYTES_MAX, KEY_SEPARATOR_BYTES};
 use crate::reader::RESERVED_TAGS;
@@ -54,15 +54,17 @@ impl Default for PlainReader {
 
 impl PlainReader {
     /// Reads the line that begins at `start`, if it is plain. The text is UTF-8.
+    #[inline(never)]
     pub fn read(&mut self, text: &[u8], start: usize) -> Option<PlainLine> {
         if text.get(start) == Some(&b'#') {
             return None;
         }
         let name_end = name_end(text, start, false)?;
-        let place = self.place(text.get(start..name_end)?, SHAPES);
-        let ends = match self.shapes.find(place, text, start) {
+        let name = text.get(start..name_end).filter(|name| !name.is_empty())?;
+        let place = self.place(name, PLACES);
+        let ends = match self.shapes.find(place, text, name_end) {
             Some(ends) => ends,
-            None => self.read_keys(text, start, name_end, place)?,
+            None => self.read_keys(text, name_end, place)?,
         };
         let (tags_end, fields_end) = (ends.tags, ends.fields);
         // Either the whole line is short enough for a series with a field key, or each of the two has at most half of the length.
@@ -87,12 +89,13 @@ impl PlainReader {
     }
 
     /// Reads a line of unknown shape up to the end of its fields, and learns the shape.
-    fn read_keys(&mut self, text: &[u8], start: usize, name_end: usize, place: usize) -> Option<Ends> {
+    #[inline(never)]
+    fn read_keys(&mut self, text: &[u8], name_end: usize, place: usize) -> Option<Ends> {
         self.begin();
-        let fields_start = if name_end > start { self.tags(text, name_end)? } else { return None };
+        let fields_start = self.tags(text, name_end)?;
         let tags = self.keys.len();
         let fields = self.fields(text, fields_start)?;
-        self.shapes.learn(place, text, start, &self.keys, tags);
+        self.shapes.learn(place, text, name_end, &self.keys, tags);
         Some(Ends { tags: fields_start - 1, fields })
     }
 
@@ -169,9 +172,9 @@ impl PlainReader {
     /// Whether the shape of the line at the start of the text is known.
     #[cfg(test)]
     pub(super) fn knows(&mut self, text: &[u8]) -> bool {
-        let name = text.get(..name_end(text, 0, false).unwrap_or(0)).unwrap_or_default();
-        let place = self.place(name, SHAPES);
-        self.shapes.find(place, text, 0).is_some()
+        let name_end = name_end(text, 0, false).unwrap_or(0);
+        let place = self.place(text.get(..name_end).unwrap_or_default(), PLACES);
+        self.shapes.find(place, text, name_end).is_some()
     }
 
     /// Allocated memory in bytes.

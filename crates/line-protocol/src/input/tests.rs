@@ -229,7 +229,24 @@ fn one_of(all: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
 fn line() -> impl Strategy<Value = String> {
     let name = one_of(&["m", "a\\ long\\,name\\ of\\ a\\ measurement", "m2", "#m", ""]);
     let tag = one_of(&[",a=1", ",a=x\\ y", ",b=2", ",b=", ",c\\==long value", ",time=1", ",t=v,u=w"]);
-    let field = one_of(&["v=1", "v=-2.5", "v=\"a b\"", "w=1i", "w=t", "w=true", "a=1", "x\\ y=.5", "v =1"]);
+    let field = one_of(&[
+        "v=1",
+        "v=-2.5",
+        "v=\"a b\"",
+        "v=0.45938927846840494",
+        "v=1e5",
+        "v=-3i",
+        "v=1.5i",
+        "w=1i",
+        "w=7u",
+        "w=-7u",
+        "w=01i",
+        "w=t",
+        "w=true",
+        "a=1",
+        "x\\ y=.5",
+        "v =1",
+    ]);
     let tail = one_of(&["", " 5", " 1700000000000000001\n", "\r\n", " 05", "  5", "\n", " ", " 5 ", "i"]);
     let tags = prop::collection::vec(tag, 0..4).prop_map(|tags| tags.concat());
     let fields = prop::collection::vec(field, 1..4).prop_map(|fields| fields.join(","));
@@ -248,6 +265,28 @@ proptest! {
             prop_assert_eq!(reader.read(line.as_bytes(), 0), plain(line), "{:?}", line);
         }
     }
+}
+
+/// The number of these lines whose shape is known after each of them was read once.
+fn known(lines: &[String]) -> usize {
+    let mut reader = PlainReader::default();
+    for line in lines {
+        assert!(reader.read(line.as_bytes(), 0).is_some(), "{line}");
+    }
+    lines.iter().filter(|line| reader.knows(line.as_bytes())).count()
+}
+
+#[test]
+fn measurements_share_a_shape() {
+    let lines: Vec<String> = (0..100).map(|n| format!("m{n},t=x v=1,w=2 5")).collect();
+    assert_eq!(known(&lines), 100);
+}
+
+#[test]
+fn as_many_shapes_are_known_as_an_agent_writes() {
+    let lines: Vec<String> = (0..30).map(|n| format!("m{n},t=x v{n}=1 5")).collect();
+    // Two measurements may share a place.
+    assert!(known(&lines) >= 25, "{}", known(&lines));
 }
 
 #[test]

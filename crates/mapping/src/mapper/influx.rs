@@ -46,11 +46,18 @@ pub fn is_line_protocol(text: &[u8]) -> bool {
     points > 0
 }
 
-/// Buffers that are reused from record to record.
+/// Buffers of line protocol. They are made for the first record: only mappers of line protocol have one.
 #[derive(Debug, Default)]
-pub struct InfluxWork {
-    /// Made for the first record: only mappers of line protocol have one.
-    plain: Option<PlainReader>,
+pub struct InfluxWork(Option<Box<InfluxBuffers>>);
+
+/// Buffers that are reused from record to record, and what the rules say about every line.
+#[derive(Debug)]
+struct InfluxBuffers {
+    /// Whether the mapping changes nothing but times.
+    copies: bool,
+    /// Whether times of lines stay as they are.
+    keeps_times: bool,
+    plain: PlainReader,
     raw: RawLine,
     /// The parts of a line without escapes, to which scalars point.
     text: Vec<u8>,
@@ -82,13 +89,35 @@ enum KeyUse {
 impl InfluxWork {
     /// Allocated memory in bytes of the buffers that grow with a record.
     pub fn bytes(&self) -> usize {
-        let tag_keys = self.tag_keys.capacity() * size_of::<Result<KeyId, NodeId>>();
-        self.raw.bytes() + self.text.capacity() + self.scratch.capacity() + tag_keys
+        self.0.as_ref().map_or(0, |buffers| buffers.bytes())
     }
 
     /// Forgets all keys.
     pub fn forget(&mut self) {
-        self.uses = Vec::new();
+        if let Some(buffers) = &mut self.0 {
+            buffers.uses = Vec::new();
+        }
+    }
+}
+
+impl InfluxBuffers {
+    fn new(copies: bool, keeps_times: bool) -> Self {
+        Self {
+            copies,
+            keeps_times,
+            plain: PlainReader::default(),
+            raw: RawLine::default(),
+            text: Vec::new(),
+            scratch: Vec::new(),
+            tag_keys: HashSet::new(),
+            keyed_tags: 0,
+            uses: Vec::new(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let tag_keys = self.tag_keys.capacity() * size_of::<Result<KeyId, NodeId>>();
+        self.raw.bytes() + self.text.capacity() + self.scratch.capacity() + tag_keys
     }
 
     /// Appends a part of a line without its escapes. Returns its place in the text, and whether it was not UTF-8.
@@ -135,25 +164,37 @@ impl Mapper {
         let texts = Texts { record: value, element: &[], values: &[], outside: &[] };
         let mut pass = self.pass(call, texts, None, None);
         // Moved out of `self`, which is borrowed mutably while the lines are read.
-        let mut work = std::mem::take(&mut self.work.influx);
+        let work = self.work.influx.0.take();
+        let mut work = work.unwrap_or_else(|| {
+            Box::new(InfluxBuffers::new(self.copies_influx_lines(), self.rules.keeps_influx_times()))
+        });
         let result = self.map_influx_lines(&mut work, &mut pass);
-        self.work.influx = work;
+        self.work.influx.0 = Some(work);
         result
     }
 
-    fn map_influx_lines(&mut self, work: &mut InfluxWork, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
+    fn map_influx_lines(
+        &mut self,
+        work: &mut InfluxBuffers,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<(), Rejection> {
         let text = pass.texts.record;
         let is_utf8 = text.is_ascii() || str::from_utf8(text).is_ok();
-        let copies = is_utf8 && self.copies_influx_lines();
+        let (copies, keeps_times) = (is_utf8 && work.copies, work.keeps_times);
         let mut position = Position { at: 0, number: 1, numbered: 0, is_utf8 };
         work.raw.begin();
         let mut is_empty = true;
         while position.at < text.len() {
             let start = position.at;
-            let plain = || work.plain.get_or_insert_with(PlainReader::default).read(text, start);
-            if let Some(line) = copies.then(plain).flatten() {
+            if let Some(line) = copies.then(|| work.plain.read(text, start)).flatten() {
                 position.at = line.end;
-                self.copy_influx_line(start, &line, &mut position, pass)?;
+                if let Some(time) = line.time.as_ref().filter(|_| keeps_times) {
+                    pass.lines.push_line(text.get(start..time.end).unwrap_or_default());
+                    self.line_is_written(pass.index, pass)?;
+                    pass.index += 1;
+                } else {
+                    self.copy_influx_line(start, &line, &mut position, pass)?;
+                }
             } else {
                 let (found, end) = work.raw.read(text, start);
                 position.at = end;
@@ -179,6 +220,8 @@ impl Mapper {
         is_all && rules.exclude.is_empty() && rules.rename.is_empty() && self.topic_parts.are_empty()
     }
 
+    /// Copies a line, and writes its time in nanoseconds.
+    #[inline(never)]
     fn copy_influx_line(
         &mut self,
         start: usize,
@@ -189,15 +232,8 @@ impl Mapper {
         let text = pass.texts.record;
         let index = pass.index;
         pass.index += 1;
-        let time = line.time.clone().and_then(|time| text.get(time));
-        let keeps_time = self.rules.keeps_influx_times();
-        if let Some(time) = time.filter(|_| keeps_time) {
-            let end = line.fields_end + 1 + time.len();
-            pass.lines.push_line(text.get(start..end).unwrap_or_default());
-            return self.line_is_written(index, pass);
-        }
         // The plain reader checks that the time is an integer of 64 bits.
-        let time = time.and_then(|time| str::from_utf8(time).ok()?.parse().ok());
+        let time = line.time.clone().and_then(|time| str::from_utf8(text.get(time)?).ok()?.parse().ok());
         match self.rules.influx_time(time, index, start, position, pass) {
             Ok(time) => {
                 let line = text.get(start..line.fields_end).unwrap_or_default();
@@ -213,11 +249,12 @@ impl Mapper {
     }
 
     /// Writes the line in `work.raw` by the rules of the mapping.
+    #[inline(never)]
     fn write_influx_line(
         &mut self,
         start: usize,
         position: &mut Position,
-        work: &mut InfluxWork,
+        work: &mut InfluxBuffers,
         pass: &mut Pass<'_, '_>,
     ) -> Result<(), Rejection> {
         let (index, mark) = (pass.index, pass.lines.mark());
@@ -248,7 +285,7 @@ impl Mapper {
         &mut self,
         start: usize,
         position: &mut Position,
-        work: &mut InfluxWork,
+        work: &mut InfluxBuffers,
         pass: &Pass<'_, '_>,
     ) -> Result<bool, Rejection> {
         let text = pass.texts.record;
@@ -275,7 +312,7 @@ impl Mapper {
         &mut self,
         start: usize,
         position: &mut Position,
-        work: &mut InfluxWork,
+        work: &mut InfluxBuffers,
         text: &[u8],
     ) -> Result<NodeId, Rejection> {
         let is_utf8 = position.is_utf8;
@@ -309,7 +346,7 @@ impl Mapper {
     }
 
     /// Collects the fields of a line. `tags`: the parent of the tags' keys.
-    fn collect_fields(&mut self, tags: NodeId, is_utf8: bool, work: &mut InfluxWork, text: &[u8]) {
+    fn collect_fields(&mut self, tags: NodeId, is_utf8: bool, work: &mut InfluxBuffers, text: &[u8]) {
         let parent = self.known.keys.child(NodeId::ROOT, Some(tags), FIELDS);
         let mut before = None;
         for place in 0..work.raw.fields.len() {
@@ -392,7 +429,7 @@ impl Mapper {
     }
 
     /// What a tag's key becomes; decided when the key is first seen.
-    fn influx_tag(&mut self, node: NodeId, key: &Range<usize>, work: &mut InfluxWork) -> KeyUse {
+    fn influx_tag(&mut self, node: NodeId, key: &Range<usize>, work: &mut InfluxBuffers) -> KeyUse {
         if let Some(Some(known)) = work.uses.get(node.index()) {
             return *known;
         }
@@ -402,7 +439,7 @@ impl Mapper {
     }
 
     /// What a field's key becomes; decided when the key is first seen.
-    fn influx_field(&mut self, node: NodeId, key: &Range<usize>, work: &mut InfluxWork) -> KeyUse {
+    fn influx_field(&mut self, node: NodeId, key: &Range<usize>, work: &mut InfluxBuffers) -> KeyUse {
         if let Some(Some(known)) = work.uses.get(node.index()) {
             return *known;
         }
@@ -424,7 +461,7 @@ impl Mapper {
         (place, parent): (usize, NodeId),
         is_utf8: bool,
         text: &[u8],
-        work: &mut InfluxWork,
+        work: &mut InfluxBuffers,
     ) -> bool {
         let mut repeats = false;
         // Only the tags behind those of the last call: a line may have a hundred thousand tags that get one key.
@@ -441,7 +478,7 @@ impl Mapper {
     }
 
     /// Counts a dropped or changed value, and reports the first one of its key.
-    fn drop_influx(&mut self, node: NodeId, key: &Range<usize>, drop: DropReason, work: &InfluxWork) {
+    fn drop_influx(&mut self, node: NodeId, key: &Range<usize>, drop: DropReason, work: &InfluxBuffers) {
         self.known.drops.add(drop);
         if !self.known.keys.has_dropped(node, drop) {
             self.known.keys.set_dropped(node, drop);
@@ -452,7 +489,7 @@ impl Mapper {
     }
 }
 
-impl InfluxWork {
+impl InfluxBuffers {
     fn learn(&mut self, node: NodeId, known: KeyUse) -> KeyUse {
         if self.uses.len() <= node.index() {
             self.uses.resize(node.index() + 1, None);
