@@ -234,15 +234,19 @@ or after a fixed delay. Batches grow from 5,000 lines to 9.5 MB.
 
 
 def refusals(rows):
-    lines = ["| bad lines | endpoint | requests | seconds |", "|---|---|---|---|"]
+    lines = ["| bad lines | endpoint | requests | seconds | another lane, points/s | / none refused |", "|---|---|---|---|---|---|"]
     for server, bad in dict.fromkeys((row["server"], row["bad"]) for row in rows):
         here = rows.where(server=server, bad=bad)
-        lines.append(f"| {bad} | {server} | {spread(here.of('requests'))} | {spread(here.of('seconds'))} |")
+        columns = [spread(here.of(key)) for key in ("requests", "seconds", "other_rate", "other_ratio")]
+        lines.append(f"| {bad} | {server} | {' | '.join(columns)} |")
     return f"""## Refused lines
 
 A batch of {bad_lines.LINES:,} lines, of which some have the wrong type, to an imitation of InfluxDB 3 (`crates/testkit/src/receiver/influx3.rs`): it refuses
 within milliseconds, and answers a request that stores lines at its next flush, once a second. From the first request, at a random moment between
 two flushes, until every line is stored or refused.
+
+*Another lane*: the bridge reads two topics from an embedded Kafka in one process, and writes each to its own database in batches of {bad_lines.LINES:,}. Every batch of
+one topic has bad lines. The columns show the points/s of the other topic, which has two lanes, and the ratio to its rate while no line is refused.
 
 {chr(10).join(lines)}
 """

@@ -1,8 +1,8 @@
-"""Time until 5,000 lines with bad ones among them are settled, while an InfluxDB 3 acknowledges once a second."""
+"""Time until 5,000 lines with bad ones among them are settled, while an InfluxDB 3 acknowledges once a second, and the rate of another lane."""
 
 import json
 
-from stage import output
+from stage import flags, output
 
 LINES = 5_000
 BAD = [1, 10, 100]
@@ -15,10 +15,21 @@ SERVERS = {
 }
 
 
+# Of each topic: ten batches for each of the two lanes of the measured one.
+RECORDS = 100_000
+
+
 def run(stage):
     for round_number in range(min(stage.rounds, 3)):
         for server, (version, api) in SERVERS.items():
-            for bad in BAD:
-                command = [stage.tools, "refusals", "--version", version, "--api", api, "--lines", LINES, "--bad", bad]
-                row = json.loads(output([str(word) for word in command]))
+            options = {"version": version, "api": api, "lines": LINES} | ({"flush_ms": 100} if stage.smoke else {})
+            beside = options | {"records": stage.count(RECORDS, least=20_000)}
+            undisturbed = tool(stage, "beside", beside | {"bad": 0})["rate"]
+            for bad in BAD[:1] if stage.smoke else BAD:
+                rate = tool(stage, "beside", beside | {"bad": bad})["rate"]
+                row = tool(stage, "refusals", options | {"bad": bad}) | {"other_rate": rate, "other_ratio": rate / undisturbed}
                 yield {"round": round_number, "server": server, "bad": bad} | row
+
+
+def tool(stage, name, options):
+    return json.loads(output([stage.tools, name, *flags(options)]))

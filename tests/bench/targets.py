@@ -21,6 +21,8 @@ ACKNOWLEDGED_PER_S = 100_000
 # By endpoint: seconds and requests for a batch with bad lines.
 REFUSED_S = {"`v3`, partial writes": 2, "`v1`": 3}
 REFUSED_REQUESTS = {"`v3`, partial writes": 2}
+# Ratio of another lane's rate to its rate while no line is refused.
+BESIDE_REFUSED = 0.9
 SIZE_MB = 16
 STEP = 1.3
 # Two stages, and the greatest ratio of the first to the second.
@@ -132,6 +134,7 @@ def refusals(rows):
             yield at_most(f"requests, {what}", REFUSED_REQUESTS[server], here.of("requests"))
         if server in REFUSED_S:
             yield at_most(f"time, {what}", REFUSED_S[server], here.of("seconds"), " s")
+        yield at_least(f"rate of another lane / none refused, {what}", BESIDE_REFUSED, here.of("other_ratio"))
 
 
 def latency(rows):

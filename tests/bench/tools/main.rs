@@ -7,6 +7,7 @@
     reason = "a tool that can't go on says so by panicking"
 )]
 
+mod beside;
 #[path = "../../support/failures.rs"]
 mod failures;
 mod formats;
@@ -38,6 +39,8 @@ enum Tool {
     Load(load::Options),
     /// Writes a batch with bad lines to an imitation of InfluxDB 3
     Refusals(refusals::Options),
+    /// Rate of one topic while lines of another one are refused
+    Beside(beside::BesideOptions),
 }
 
 fn main() {
@@ -52,5 +55,6 @@ fn main() {
         Tool::Limit(options) => limit::limit(&options),
         Tool::Load(options) => load::load(&options),
         Tool::Refusals(options) => refusals::refusals(&options),
+        Tool::Beside(options) => beside::beside(&options),
     }
 }

@@ -1,7 +1,7 @@
 //! Time and requests until every line of a batch is stored or refused, with bad lines among them. The server is the test kit's InfluxDB 3,
 //! which answers a request that stores lines at its next flush.
 
-use base::{Api, Destination};
+use base::Destination;
 use clap::Args;
 use influx::{Client, Connection, Delays, LaneWriter, Lines, LogObserver, Writer, WriterOptions};
 use line_protocol::LineBuffer;
@@ -16,16 +16,43 @@ pub struct Options {
     version: String,
     /// Endpoint: v1, v2 or v3
     #[arg(long)]
-    api: String,
-    /// Lines of the batch
+    pub api: String,
+    /// Lines of a batch
     #[arg(long, default_value_t = 5_000)]
-    lines: usize,
-    /// Lines that the server refuses, evenly spread
+    pub lines: usize,
+    /// Lines of a batch that the server refuses, evenly spread
     #[arg(long)]
-    bad: usize,
+    pub bad: usize,
     /// Time between two flushes
     #[arg(long, default_value_t = 1_000)]
     flush_ms: u64,
+}
+
+impl Options {
+    pub fn flush(&self) -> Duration {
+        Duration::from_millis(self.flush_ms)
+    }
+
+    pub fn product(&self) -> Product {
+        Product::Influx3(Influx3 { version: self.version.clone(), flush: self.flush(), ..Influx3::default() })
+    }
+
+    /// The database as a destination of the endpoint.
+    pub fn destination(&self, database: &str) -> Destination {
+        let database = database.to_owned();
+        match self.api.as_str() {
+            "v1" => Destination::Database { database, retention_policy: None },
+            "v2" => Destination::Bucket { org: "o".to_owned(), bucket: database },
+            "v3" => Destination::Database3 { database },
+            other => panic!("--api {other}"),
+        }
+    }
+
+    /// Whether the line with this number, counted over all batches, is refused.
+    pub fn is_bad(&self, number: usize) -> bool {
+        let (place, step) = (number % self.lines, self.lines / self.bad.max(1));
+        place % step == step / 2 && place / step < self.bad
+    }
 }
 
 /// Prints one line of JSON.
@@ -35,18 +62,11 @@ pub fn refusals(options: &Options) {
 }
 
 async fn measure(options: &Options) {
-    let flush = Duration::from_millis(options.flush_ms);
-    let server = Influx3 { version: options.version.clone(), flush, ..Influx3::default() };
-    let receiver =
-        Receiver::start(ReceiverOptions { product: Product::Influx3(server), ..ReceiverOptions::default() });
-    let receiver = receiver.await.unwrap();
-    let (api, destination) = match options.api.as_str() {
-        "v1" => (Api::V1, Destination::Database { database: "d".into(), retention_policy: None }),
-        "v2" => (Api::V2, Destination::Bucket { org: String::new(), bucket: "d".into() }),
-        "v3" => (Api::V3, Destination::Database3 { database: "d".into() }),
-        other => panic!("--api {other}"),
-    };
-    let connection = Connection { api, ..Connection::new(receiver.url().parse().unwrap()) };
+    let receiver = ReceiverOptions { product: options.product(), ..ReceiverOptions::default() };
+    let receiver = Receiver::start(receiver).await.unwrap();
+    let destination = options.destination("d");
+    let connection =
+        Connection { api: destination.api(), ..Connection::new(receiver.url().parse().unwrap()) };
     let writer_options = WriterOptions {
         lines_max: options.lines,
         bytes_max: 4_000_000,
@@ -60,12 +80,10 @@ async fn measure(options: &Options) {
     Arc::clone(&writer).prepare(destination.clone(), 1).await;
     let mut lane = writer.lane(1);
     deliver(&mut lane, &destination, &["m v=1 0".to_owned()], 0).await;
-    let step = options.lines / options.bad;
-    let is_bad = |i: usize| i % step == step / 2 && i / step < options.bad;
-    let text = |i: usize| if is_bad(i) { format!("m v=\"s\" {i}") } else { format!("m v={i} {i}") };
+    let text = |i: usize| if options.is_bad(i) { format!("m v=\"s\" {i}") } else { format!("m v={i} {i}") };
     let lines: Vec<String> = (0..options.lines).map(text).collect();
     // A batch comes at any moment between two flushes.
-    tokio::time::sleep(flush.mul_f64(fastrand::f64())).await;
+    tokio::time::sleep(options.flush().mul_f64(fastrand::f64())).await;
     let start = Instant::now();
     let requests = deliver(&mut lane, &destination, &lines, options.bad).await;
     println!(r#"{{"requests":{requests},"seconds":{}}}"#, start.elapsed().as_secs_f64());

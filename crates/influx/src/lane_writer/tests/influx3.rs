@@ -419,27 +419,3 @@ async fn lines_are_grouped_only_for_a_server_that_named_itself() {
     assert!(setup.writer.groups_lines(&bucket()));
     assert!(!setup.writer.groups_lines(&own()), "a lane with `api = \"v3\"`");
 }
-
-/// Prints the figures of docs/benchmarks.md:
-/// `cargo test -p kafka-influx-bridge-influx influx3::prints -- --ignored --nocapture`
-#[tokio::test]
-#[ignore = "prints times, which no test asserts"]
-async fn prints_the_time_of_bad_lines_at_a_flush_of_one_second() {
-    println!("| version, API | bad of 5,000 | requests | s |");
-    for (version, destination, name) in
-        [(NEW, own(), "3.11.2, v3"), (OLD, own(), "3.11.1, v3"), (NEW, database(), "v1"), (NEW, v2(), "v2")]
-    {
-        for bad in [1, 10, 100, 1_000] {
-            let server =
-                Influx3 { version: version.to_owned(), flush: Duration::from_secs(1), ..Influx3::default() };
-            let setup = Setup::new(Options { product: Product::Influx3(server), ..Options::default() }).await;
-            setup.deliver(&own(), &lines(["m v=1 0"])).await;
-            let (lines, _) = batch(5_000, bad);
-            let start = std::time::Instant::now();
-            let delivered = setup.deliver(&destination, &lines).await;
-            assert_eq!(delivered.refused.len(), bad);
-            let (requests, seconds) = (delivered.requests.total(), start.elapsed().as_secs_f64());
-            println!("| {name} | {bad} | {requests} | {seconds:.1} |");
-        }
-    }
-}
