@@ -1,8 +1,8 @@
 //! The values that one pass over an element found, as positions in the record's bytes.
 
 use super::interned_keys::{InternedKeys, KeyId};
-use super::key_tree::NodeId;
 use super::scalar::Scalar;
+use super::seen_keys::NodeId;
 use std::ops::Range;
 
 /// Most scalars of an element that are listed. The shape of an element with as many would take too much memory.

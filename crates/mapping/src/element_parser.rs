@@ -4,18 +4,18 @@ use super::drop_reason::{DropReason, Drops};
 use super::element::{Element, Place, Positioned};
 use super::first_drops::FirstDrops;
 use super::interned_keys::InternedKeys;
-use super::key_tree::{KeyTree, NodeId, Seen};
 use super::plan::{Plan, PlannedKey, ScalarUse};
 use super::replacements::Replaced;
 use super::rules::Rules;
 use super::scalar::Scalar;
+use super::seen_keys::{NodeId, Seen, SeenKeys};
 use super::selector::KeySelector;
 use crate::decode::{Path, Scanner, Syntax, SyntaxError, Token};
 
 /// Everything a mapper has learned about a topic's keys.
 #[derive(Debug)]
 pub struct Knowledge {
-    pub keys: KeyTree,
+    pub keys: SeenKeys,
     pub tags: InternedKeys,
     pub fields: InternedKeys,
     /// The selectors whose values are copied from elements.

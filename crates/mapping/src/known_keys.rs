@@ -4,12 +4,12 @@
 
 use super::element_parser::{KEY_BYTES_MAX, Knowledge};
 use super::interned_keys::KeyId;
-use super::key_tree::NodeId;
 use super::line::{LineLayout, LineValues};
 use super::plan::Role;
 use super::record_shape::{Attempts, Facts, PlannedScalar};
 use super::rules::Rules;
 use super::scalar::Texts;
+use super::seen_keys::NodeId;
 use super::topic_parts::TopicParts;
 use crate::decode::{Scanner, Token};
 

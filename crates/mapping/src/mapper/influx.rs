@@ -8,10 +8,10 @@ use crate::distinct;
 use crate::drop_reason::DropReason;
 use crate::element::{Place, Positioned};
 use crate::interned_keys::KeyId;
-use crate::key_tree::NodeId;
 use crate::line::LineContext;
 use crate::rejection::Rejection;
 use crate::scalar::{Kind, Scalar, Texts};
+use crate::seen_keys::NodeId;
 use line_protocol::encode::{TIME_MAX, TIME_MIN};
 use line_protocol::input::{
     Found, PlainLine, PlainReader, RawLine, RawTag, RawValue, push_portable, push_unescaped,

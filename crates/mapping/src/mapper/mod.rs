@@ -13,7 +13,6 @@ use super::element_parser::{ElementParser, Knowledge};
 use super::first_drops::{FirstDrop, FirstDrops};
 use super::formats::{FormatReader, Frame, JsonText, KEPT_BYTES_MAX, SchemaId};
 use super::interned_keys::{InternedKeys, KeyId};
-use super::key_tree::{KeyTree, NodeId};
 use super::known_keys::{KnownKeys, KnownKeysReader};
 use super::line::{CopiedFieldError, LineContext, LineLayout, LineValues};
 use super::mapped::Mapped;
@@ -23,6 +22,7 @@ use super::rejection::Rejection;
 use super::reshape::{ElementText, Losses, ParsedJson, Reshaper, Shaped, TextRef};
 use super::scalar::Texts;
 use super::schemas::{SchemaCache, Schemas};
+use super::seen_keys::{NodeId, SeenKeys};
 use super::topic_parts::{Sources, TopicParts};
 use super::{Format, KeySelector, Rules, distinct};
 use crate::decode::{Query, Scanner, Source, Syntax, SyntaxError, Token};
@@ -122,7 +122,7 @@ impl Mapper {
         assert!(copied.len() <= Rules::COPIED_MAX, "the configuration refuses more selectors of the element");
         let outside_selectors = rules.outside_selectors();
         let mut known = Knowledge {
-            keys: KeyTree::new(),
+            keys: SeenKeys::new(),
             tags: InternedKeys::default(),
             fields: InternedKeys::default(),
             copied,

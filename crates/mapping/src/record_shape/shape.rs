@@ -2,13 +2,13 @@
 
 use crate::decode::{Scanner, Token, is_whitespace};
 use crate::drop_reason::DropReason;
-use crate::key_tree::{KeyTree, NodeId};
 use crate::line::{LineLayout, LineValues};
 use crate::padded_bytes::{Gap, Prefix};
 use crate::plan::{Plan, ScalarUse};
 use crate::replacements::Replaced;
 use crate::rules::Rules;
 use crate::scalar::{Scalar, Texts};
+use crate::seen_keys::{NodeId, SeenKeys};
 
 /// The bytes between the scalars of an object, and the use of each scalar.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub struct RecordShape {
 /// What a shape needs to know beside the object's bytes.
 #[derive(Debug)]
 pub struct Facts<'f> {
-    pub keys: &'f KeyTree,
+    pub keys: &'f SeenKeys,
     pub rules: &'f Rules,
     pub texts: Texts<'f>,
 }

@@ -29,7 +29,7 @@ impl NodeId {
 }
 
 #[derive(Debug)]
-pub struct KeyTree {
+pub struct SeenKeys {
     nodes: Vec<Node>,
     /// Open addressing: node numbers, `NONE` where free; a power of two, at most half full.
     slots: Vec<u32>,
@@ -76,7 +76,7 @@ pub struct Seen {
     pub bytes: Range<usize>,
 }
 
-impl KeyTree {
+impl SeenKeys {
     pub fn new() -> Self {
         // Keys come from outside. Without a random state, they could be chosen to collide.
         let seed = |of: u64| RandomState::new().hash_one(of) | 1;
@@ -109,7 +109,7 @@ impl KeyTree {
         new
     }
 
-    /// The child like [`KeyTree::child`]; none where the key is new.
+    /// The child like [`SeenKeys::child`]; none where the key is new.
     #[inline]
     pub fn known_child(&mut self, parent: NodeId, before: Option<NodeId>, key: &[u8]) -> Option<NodeId> {
         let expected = match before {
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn finds_known_keys() {
-        let mut tree = KeyTree::new();
+        let mut tree = SeenKeys::new();
         let a = tree.child(NodeId::ROOT, None, b"a");
         let b = tree.child(a, None, b"b");
         let c = tree.child(a, Some(b), b"c");
@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn finds_every_one_of_many() {
-        let mut tree = KeyTree::new();
+        let mut tree = SeenKeys::new();
         let keys: Vec<String> = (0..5_000).map(|n| format!("k{n}")).collect();
         let ids: Vec<NodeId> = keys.iter().map(|k| tree.child(NodeId::ROOT, None, k.as_bytes())).collect();
         for (key, id) in keys.iter().zip(ids) {
