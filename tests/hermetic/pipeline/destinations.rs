@@ -142,7 +142,7 @@ fn endless_salvage_stops_no_other_destination() {
         cluster.produce("good", 0, (from..from + 500).map(|n| record(&n.to_string())));
         cluster.produce("good", 1, (from + 500..from + 1_000).map(|n| record(&n.to_string())));
         wait_until("the good topic is committed", || {
-            cluster.committed_in_all("good", 2) == i64::try_from(from).unwrap() + 1_000
+            cluster.committed_in_all("good", 2) == i64::from(from) + 1_000
         });
     }
     assert_eq!(cluster.committed("bad", 1), [Some(1)], "the search still waits");
