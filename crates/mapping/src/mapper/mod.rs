@@ -199,10 +199,8 @@ impl Mapper {
         if let Err(rejection) = whole {
             mapped = Mapped::rejected_whole(rejection);
         }
-        let rejections: u64 = match mapped.has_rejected() {
-            true => mapped.rejected_by_reason().map(|(_, count)| count).sum(),
-            false => 0,
-        };
+        let rejections: u64 =
+            if mapped.has_rejected() { mapped.rejected_by_reason().map(|(_, count)| count).sum() } else { 0 };
         mapped.elements = (lines.lines() - mark.lines + mapped.filtered) as u64 + rejections;
         if rejected {
             lines.truncate(mark);

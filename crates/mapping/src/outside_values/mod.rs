@@ -277,13 +277,13 @@ impl OutsideValues {
                 TreeKey::Index(_) => None,
             })
         };
-        self.name = name_to(enclosing.len());
         // Index in `enclosing` of the object of a level.
         let object = |levels: usize| {
             let containers = enclosing.iter().enumerate().rev();
             let mut objects = containers.filter(|(_, (container, _))| container.is_object());
             objects.nth(levels.checked_sub(1)?).map(|(place, _)| place)
         };
+        self.name = name_to(enclosing.len());
         self.beside.truncate(self.lengths.0);
         let values = self.values.iter_mut().zip(&mut self.objects);
         for ((value, known), source) in values.zip(&self.sources) {
