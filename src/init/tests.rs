@@ -298,6 +298,15 @@ fn several_keys_are_one_time() {
 }
 
 #[test]
+fn a_value_beside_the_objects_under_a_reserved_name_has_another() {
+    let sample = hundred(|n| {
+        format!(r#"{{"time":{},"items":[{{"id":"a","v":{n}}},{{"id":"b","v":1}}]}}"#, n % 2 == 0)
+    });
+    let want = r#"query = "$.items[*]"; tag_keys = ["id"]; fields = { root_time = "$.time" }"#;
+    assert_eq!(keys(&sample), want, "{}", table(&sample));
+}
+
+#[test]
 fn texts_instead_of_numbers_leave_the_field_out() {
     let f = |value: fn(u32) -> String, want: &str| {
         let sample = hundred(|n| format!(r#"{{"v":{}}}"#, value(n)));

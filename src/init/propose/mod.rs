@@ -200,7 +200,9 @@ impl<'p> Proposer<'p> {
         });
         let within = within.map(|key| Candidate { key, all: self.seen.objects, outside: None });
         let around = self.root.into_iter().flat_map(|root| root.keys.iter().map(move |key| (root, key)));
-        let mut taken: HashSet<String> = self.names.iter().map(|(_, outside)| outside.name.clone()).collect();
+        let reserved = configuration::RESERVED.map(str::to_owned);
+        let mut taken: HashSet<String> =
+            self.names.iter().map(|(_, outside)| outside.name.clone()).chain(reserved).collect();
         let mut selectors = HashSet::new();
         let around = around.filter_map(|(root, key)| {
             let of_lists = self.shape.takes_lists();

@@ -108,7 +108,7 @@ pub(super) fn write(
             }
         }
         for (place, zip) in reshape.zip.iter().enumerate() {
-            if let Some((name, value)) = single(zips + 2 * place, lists, &element)? {
+            if let Some([name, value]) = single(zips + 2 * place, lists, &element)? {
                 member(Some(name), Some(value), &element, out, || {})?;
                 continue;
             }
@@ -137,11 +137,11 @@ fn single(
     names: usize,
     lists: &Finder,
     element: &TextRef<'_>,
-) -> Result<Option<(Range<usize>, Range<usize>)>, SyntaxError> {
+) -> Result<Option<[Range<usize>; 2]>, SyntaxError> {
     let Some((name, value)) = lists.last(names).zip(lists.last(names + 1)) else { return Ok(None) };
     let is_name = matches!(token_at(element, &name.range)?.0, Token::Text(_));
     let is_value = !matches!(token_at(element, &value.range)?.0, Token::Object | Token::Array | Token::Null);
-    Ok((is_name && is_value).then(|| (name.range.clone(), value.range.clone())))
+    Ok((is_name && is_value).then(|| [name.range.clone(), value.range.clone()]))
 }
 
 /// Writes the items of a list of objects as members. `list` stands before the list.
