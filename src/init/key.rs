@@ -101,6 +101,9 @@ impl Key {
         for (name, objects) in names {
             key.objects += objects;
             key.texts += objects;
+            if key.times.len() < TIMES_MAX {
+                key.times.push((name.to_owned(), None));
+            }
             if key.distinct.len() < DISTINCT_MAX {
                 key.distinct.insert(name.to_owned(), (key.objects, key.distinct.len()));
             } else {

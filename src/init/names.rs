@@ -101,7 +101,7 @@ pub fn may_be_time(name: &str) -> bool {
         "measured",
         "ns",
     ];
-    is_time(name) || has_word(name, &WORDS)
+    is_time(name) || has_word(name, &WORDS) || ends_in_unit(name, &["sec", "secs", "second", "seconds"])
 }
 
 pub fn is_time(name: &str) -> bool {
@@ -113,14 +113,20 @@ pub fn is_time(name: &str) -> bool {
 pub fn part_of_second(name: &str) -> Option<(&'static str, f64)> {
     const NANOSECONDS: [&str; 6] = ["ns", "nsec", "nsecs", "nanos", "nanosecond", "nanoseconds"];
     const MICROSECONDS: [&str; 6] = ["us", "usec", "usecs", "micros", "microsecond", "microseconds"];
+    if ends_in_unit(name, &NANOSECONDS) {
+        Some(("ns", 1e9))
+    } else {
+        ends_in_unit(name, &MICROSECONDS).then_some(("us", 1e6))
+    }
+}
+
+/// Whether a name is a unit, alone or behind a name of a time: `seconds`, `tv_sec`, `ts_ns`.
+fn ends_in_unit(name: &str, units: &[&str]) -> bool {
     const OF_TIME: [&str; 8] = ["tv", "ts", "time", "timestamp", "clock", "unix", "epoch", "t"];
     let words = words(name);
-    let (unit, others) = words.split_last()?;
-    let is_of = |units: &[&str]| units.contains(&unit.as_str());
-    if !others.iter().all(|word| OF_TIME.contains(&word.as_str())) {
-        return None;
-    }
-    if is_of(&NANOSECONDS) { Some(("ns", 1e9)) } else { is_of(&MICROSECONDS).then_some(("us", 1e6)) }
+    words.split_last().is_some_and(|(unit, others)| {
+        units.contains(&unit.as_str()) && others.iter().all(|word| OF_TIME.contains(&word.as_str()))
+    })
 }
 
 /// Rank of a name for a measurement; a lower rank is likelier. None for other names.

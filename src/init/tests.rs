@@ -146,7 +146,7 @@ fn each_structure_has_its_option() {
     );
     f(
         |n| {
-            let bt = 1_767_225_000 + n;
+            let bt = 1_767_225_000 + 60 * n;
             format!(
                 r#"[{{"bn":"dev:","bt":{bt},"bu":"A","n":"u","u":"V","v":{n}.5}},{{"n":"i","t":-5,"v":1}},{{"n":"i","v":2}}]"#
             )
@@ -273,9 +273,21 @@ fn several_keys_are_one_time() {
         |n| format!(r#"{{"at":{{"tv_sec":{},"tv_usec":{}}},"v":{n}}}"#, 1_767_225_600 + n, n * 9_999),
         r#"time_key = "at_tv_sec"; time_format = "unix"; time_add = { at_tv_usec = "us" }"#,
     );
+    f(
+        |n| format!(r#"{{"timestamp":{{"seconds":{},"nanos":{}}},"v":{n}}}"#, 1_767_225_600 + n, n * 9_999),
+        r#"time_key = "timestamp_seconds"; time_format = "unix"; time_add = { timestamp_nanos = "ns" }"#,
+    );
+    // The names of members are times.
+    f(
+        |n| {
+            let at = |minute: u32| format!("2025-12-{:02}T{:02}:{minute:02}:00Z", 1 + n % 30, n % 24);
+            format!(r#"{{"meter":"m","data":{{"{}":{{"kw":{n}.5}},"{}":{{"kw":1}}}}}}"#, at(0), at(15))
+        },
+        r#"query = "$.data.*"; time_key = "@key"; time_format = "rfc3339"; tag_keys = ["$.meter"]"#,
+    );
     // A duration, and nanoseconds of more than a second.
     f(
-        |n| format!(r#"{{"clock":{},"wait_ns":{n},"ns":{}}}"#, 1_767_225_600 + n, n * 99_999_999),
+        |n| format!(r#"{{"clock":{},"wait_ns":{n},"ns":{}}}"#, 1_767_225_600 + n, u64::from(n) * 99_999_999),
         r#"time_key = "clock"; time_format = "unix""#,
     );
     // The same event in another unit is no field; an earlier one is.
@@ -283,6 +295,15 @@ fn several_keys_are_one_time() {
         |n| format!(r#"{{"ts":1767225600,"received_ms":1767225600123,"bootTime":1700000000,"v":{n}}}"#),
         r#"time_key = "ts"; time_format = "unix"; exclude = ["received_ms"]"#,
     );
+}
+
+#[test]
+fn a_value_beside_the_objects_under_a_reserved_name_has_another() {
+    let sample = hundred(|n| {
+        format!(r#"{{"time":{},"items":[{{"id":"a","v":{n}}},{{"id":"b","v":1}}]}}"#, n % 2 == 0)
+    });
+    let want = r#"query = "$.items[*]"; tag_keys = ["id"]; fields = { root_time = "$.time" }"#;
+    assert_eq!(keys(&sample), want, "{}", table(&sample));
 }
 
 #[test]

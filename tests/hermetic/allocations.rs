@@ -110,16 +110,17 @@ fn values_from_outside_of_an_element_allocate_nothing() {
         assert_eq!((path.allocations(others, records), path.rejected), (0, 0), "{kind}");
     }
     let options = "query = \"$.site.meters\"\nmeasurement = \"{kind}\"\ntag_keys = [\"^.name\", \"^^.region\", \"key:$.k\"]\n\
-                   tags = { i = \"{@key}-{header:unit}\", up = \"{^@key}\" }\nfields = { total = \"^.total\", copy = \"v\" }";
+                   tags = { i = \"{@key}-{header:unit}\", list = \"{@member}\", up = \"{^@key}\" }\n\
+                   time_key = \"$.at\"\ntime_format = \"unix\"\ntime_add = { ms = \"ms\" }\nfields = { total = \"^.total\", copy = \"v\" }";
     let mut path = DataPath::new(mapper(&format!("{HEAD}\n{options}\n{TAIL}")));
-    let records = [r#"{"site":{"meters":[{"v":1,"kind":"a b"},{"v":2,"kind":"c"}],"name":"n","total":5},"region":"r"}"#;
+    let records = [r#"{"site":{"meters":[{"v":1,"kind":"a b"},{"v":2,"kind":"c","ms":5}],"name":"n","total":5},"region":"r","at":1700000000}"#;
         1];
     assert_eq!((path.allocations(&records, &records), path.rejected), (0, 0));
     let record = Record { key: Some(br#"{"k":"x"}"#), ..record(0, records[0].as_bytes()) };
     let mut lines = LineBuffer::default();
     path.mapper.map(&record, &mut lines);
     let line = String::from_utf8_lossy(lines.line(1).unwrap()).into_owned();
-    assert!(line.starts_with("c,k=x,name=n,region=r,up=site v=2,copy=2,total=5 "), "{line}");
+    assert_eq!(line, "c,k=x,list=meters,name=n,region=r,up=site v=2,copy=2,total=5 1700000000005000000");
 }
 
 #[test]

@@ -76,6 +76,7 @@ mod urls;
 pub use load::{
     Loaded, NotFound, SEARCHED, find, load, load_without_secrets, parse, parse_without_secrets, read,
 };
+pub use mapping_rules::RESERVED;
 pub use mask::is_secret_name;
 pub use needs_restart::{LiveChanges, NeedsRestart};
 pub use report::{ConfigErrors, Problem};

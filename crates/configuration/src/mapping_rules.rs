@@ -14,7 +14,7 @@ use mapping::{
 use toml::de::DeValue;
 
 /// Names that InfluxDB reserves: it refuses such tags, and drops a field called "time".
-const RESERVED: [&str; 3] = ["time", "_field", "_measurement"];
+pub const RESERVED: [&str; 3] = ["time", "_field", "_measurement"];
 
 /// The rules of a `[[mapping]]`. A refused value is reported, and its default is used.
 pub fn read(section: Section<'_>) -> Rules {

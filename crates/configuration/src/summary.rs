@@ -8,7 +8,8 @@ use engine::batch::BatchSize;
 use engine::dead_letter::Store;
 use engine::{Mapping, MappingDestination};
 use mapping::{
-    Compression, DistinctTimes, Format, Globs, Integers, KeySelector, Rules, Schema, flattened_of_dots,
+    AddedTime, Compression, DistinctTimes, Format, Globs, Integers, KeySelector, Rules, Schema,
+    flattened_of_dots,
 };
 use std::collections::BTreeSet;
 use toml::de::DeValue;
@@ -210,7 +211,12 @@ fn fields(section: Section<'_>, rules: &Rules) -> Option<String> {
 
 fn time(section: Section<'_>, rules: &Rules) -> String {
     let time = match (&rules.time, shown(section, "time_format")) {
-        (Some(time), Some(format)) => format!("time from {:?} as {format}", time.shown()),
+        (Some(time), Some(format)) => {
+            let plus =
+                |added: &AddedTime| format!(", plus {:?} in {}", added.key.to_string(), added.unit.name());
+            let added: String = time.added.iter().map(plus).collect();
+            format!("time from {:?} as {format}{added}", time.shown())
+        }
         _ if rules.format == Format::Influx => {
             format!("time of each line in {}, else {}", rules.precision.name(), kafka_time(rules))
         }

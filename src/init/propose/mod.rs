@@ -15,6 +15,7 @@ use super::proposal::{NewTag, Proposal};
 use super::recognize::shape_of;
 use super::shape::{Outside, Shape, Step, steps_of};
 use super::text::{joined, shown, values};
+use super::times::guess;
 use super::{Sample, SampledRecord, Trial, names};
 use base::text::{counted, grouped};
 use distinguishing_tags::Tag;
@@ -32,7 +33,8 @@ pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
     if seen.objects == 0 {
         return None;
     }
-    let names = root.as_ref().map_or(Vec::new(), |root| member_names(&shape, root));
+    let names = root.as_ref().map_or(Vec::new(), |root| member_names(&shape, root, now_ns));
+    let (times, names): (Vec<_>, Vec<_>) = names.into_iter().partition(|(key, _)| key.is_time);
     let unit = if shape.steps.is_empty() && seen.objects == seen.records { "record" } else { "object" };
     let of = || Proposer {
         seen: &seen,
@@ -44,6 +46,7 @@ pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
         own: Globs::compile(shape.own).unwrap_or_default(),
         known_tags: Globs::compile(shape.known_tags).unwrap_or_default(),
         names: names.clone(),
+        time_name: times.first().cloned(),
         now_ns,
         out: Proposal::new(unit),
     };
@@ -61,7 +64,7 @@ pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
 }
 
 /// The names under which objects and their parents stand, as keys: each with its selector. The closest is the first.
-fn member_names(shape: &Shape, root: &Observation) -> Vec<(Key, Outside)> {
+fn member_names(shape: &Shape, root: &Observation, now_ns: i64) -> Vec<(Key, Outside)> {
     let key = |(number, (place, selector)): (usize, (usize, String))| {
         let mut names: Vec<(&str, u64)> = Vec::new();
         for key in &root.keys {
@@ -80,7 +83,9 @@ fn member_names(shape: &Shape, root: &Observation) -> Vec<(Key, Outside)> {
             number => format!("parent_{number}"),
         };
         let (is_renamed, owner) = (number > 0, String::new());
-        (Key::of_names(&name, names), Outside { selector, name, is_renamed, owner, depth: 1 })
+        let mut key = Key::of_names(&name, names);
+        key.is_time = guess(&key.times, now_ns).is_some_and(|guess| guess.fits == key.times.len());
+        (key, Outside { selector, name, is_renamed, owner, depth: 1 })
     };
     shape.names().into_iter().rev().enumerate().map(key).collect()
 }
@@ -101,6 +106,8 @@ struct Proposer<'p> {
     known_tags: Globs,
     /// The names under which the objects stand.
     names: Vec<(Key, Outside)>,
+    /// Such names that are times.
+    time_name: Option<(Key, Outside)>,
     now_ns: i64,
     out: Proposal,
 }
@@ -193,7 +200,9 @@ impl<'p> Proposer<'p> {
         });
         let within = within.map(|key| Candidate { key, all: self.seen.objects, outside: None });
         let around = self.root.into_iter().flat_map(|root| root.keys.iter().map(move |key| (root, key)));
-        let mut taken: HashSet<String> = self.names.iter().map(|(_, outside)| outside.name.clone()).collect();
+        let reserved = configuration::RESERVED.map(str::to_owned);
+        let mut taken: HashSet<String> =
+            self.names.iter().map(|(_, outside)| outside.name.clone()).chain(reserved).collect();
         let mut selectors = HashSet::new();
         let around = around.filter_map(|(root, key)| {
             let of_lists = self.shape.takes_lists();

@@ -41,6 +41,16 @@ impl<'p> Proposer<'p> {
             let is_part = |key: &&Key| self.shape.time_keys.contains(&key.pattern.as_str());
             return self.seen.keys.iter().filter(is_part).collect();
         }
+        if let Some((name, outside)) = &self.time_name
+            && let Some(guess) = guess(&name.times, self.now_ns)
+        {
+            let why = format!("The names under which the objects stand are times: {}.", guess.description);
+            let selector = outside.selector.clone();
+            self.out.set("time_key", selector, vec![why]);
+            self.out.set("time_format", guess.format, Vec::new());
+            self.zone(&guess);
+            return Vec::new();
+        }
         if let Some(key) = self.timestamp() {
             return vec![key];
         }

@@ -65,7 +65,7 @@ impl Members<'_> {
             (false, false) => Beside::Nothing,
         };
         let why = format!(
-            "The members of {} are objects with the same keys under names such as {}: each becomes a point, and its name a tag.",
+            "The members of {} are objects with the same keys under names such as {}: each becomes a point.",
             object(self.path),
             named(self.objects.keys())
         );
@@ -85,7 +85,7 @@ impl Members<'_> {
         }
         let beside = if self.objects.is_empty() { Beside::Nothing } else { Beside::Objects };
         let why = format!(
-            "The members of {} are arrays of objects with the same keys under names such as {}: each object becomes a point, and the name of its array a tag.",
+            "The members of {} are arrays of objects with the same keys under names such as {}: each object becomes a point.",
             object(self.path),
             named(self.lists.keys())
         );
@@ -151,7 +151,7 @@ fn of_rows(view: &View<'_>) -> Option<Shape> {
         });
     let beside = if has_objects { Beside::Objects } else { Beside::Nothing };
     let why = format!(
-        "The members of {} are arrays of rows under names such as {}: each row becomes a point, and the name of its array a tag. The names of the columns are guesses, of which only \"time\" is known by its values.",
+        "The members of {} are arrays of rows under names such as {}: each row becomes a point. The names of the columns are guesses, of which only \"time\" is known by its values.",
         object(path),
         named([first, second].map(|array| array.segments.last().map(name_of).unwrap_or_default()).iter())
     );

@@ -493,6 +493,10 @@ fn sums_up_each_mapping() {
         "query = '$.items[*]'\ndistinct_times = false",
         "every topic -> bucket \"ec2\" of organization \"test\": a point for each of $.items[*], measurement is the topic's name; no tags; time of the Kafka record",
     );
+    f(
+        "time_key = 'ts'\ntime_format = 'unix'\ntime_add = { x = 'us' }",
+        "every topic -> bucket \"ec2\" of organization \"test\": measurement is the topic's name; no tags; time from \"ts\" as unix, plus \"x\" in us",
+    );
 }
 
 #[test]

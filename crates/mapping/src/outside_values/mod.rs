@@ -270,13 +270,7 @@ impl OutsideValues {
             return Ok(());
         }
         let enclosing = tree.enclosing(span);
-        // The last name of the path up to a container.
-        let name_to = |end: usize| {
-            enclosing.get(..end)?.iter().rev().find_map(|(_, key)| match key {
-                TreeKey::Name(start) => Some(*start),
-                TreeKey::Index(_) => None,
-            })
-        };
+        self.name = last_name(&enclosing);
         // Index in `enclosing` of the object of a level.
         let object = |levels: usize| {
             let containers = enclosing.iter().enumerate().rev();
@@ -306,7 +300,9 @@ impl OutsideValues {
                     // Number of steps to the element or to the enclosing object.
                     let end = if *levels == 0 { Some(enclosing.len()) } else { object(*levels) };
                     let key = match source {
-                        Source::Member { .. } => end.and_then(name_to).map(TreeKey::Name),
+                        Source::Member { .. } => {
+                            end.and_then(|end| last_name(enclosing.get(..end)?)).map(TreeKey::Name)
+                        }
                         _ => end.and_then(|end| enclosing.get(end.checked_sub(1)?)).map(|(_, key)| *key),
                     };
                     *value = match key {
@@ -375,6 +371,14 @@ impl OutsideValues {
     pub fn release(&mut self) {
         self.beside = Vec::new();
     }
+}
+
+/// The start of the last name on the path that leads through these containers.
+fn last_name(enclosing: &[(&Tree, TreeKey)]) -> Option<usize> {
+    enclosing.iter().rev().find_map(|(_, key)| match key {
+        TreeKey::Name(start) => Some(*start),
+        TreeKey::Index(_) => None,
+    })
 }
 
 /// The steps to the object of this level that encloses the value of a path.

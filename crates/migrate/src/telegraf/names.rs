@@ -7,6 +7,7 @@
 use super::conf::Options;
 use super::rules::{Rules, is_match};
 use crate::values::exact_glob;
+use configuration::RESERVED;
 use mapping::{KeySelector, Rename, globs_overlap};
 
 /// Where the value of a tag comes from.
@@ -591,7 +592,6 @@ fn compose((before, result): (&str, &str), (from, to): Renaming<'_>) -> Option<(
 
 /// Whether a configuration can give a tag or field this name.
 pub fn is_writable(name: &str) -> bool {
-    const RESERVED: [&str; 3] = ["time", "_field", "_measurement"];
     !name.is_empty()
         && !RESERVED.contains(&name)
         && !name.ends_with('\\')

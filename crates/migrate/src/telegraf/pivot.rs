@@ -21,7 +21,7 @@ pub fn pivot(options: &Options, rules: &mut Rules) {
         _ => None,
     };
     match (name, &fields[..]) {
-        (Some(name), [value]) if rules.format.is_none() && !changes_value(rules, value) => {
+        (Some(name), [value]) if rules.format.is_none() && !are_changed(rules, &name, value) => {
             rules.zip.push((name, value.clone()));
             let why = format!(
                 "`zip` gives the value under {field:?} the name that {tag:?} has. A record whose {tag:?} is no text keeps both, and a text or boolean that is not stored leaves no tag"
@@ -37,11 +37,12 @@ pub fn pivot(options: &Options, rules: &mut Rules) {
     }
 }
 
-/// Whether an option for the key of the value, or for patterns of names, would not hold for the field.
-fn changes_value(rules: &Rules, value: &str) -> bool {
+/// Whether an option for one of the keys, or for patterns of names, would not hold for the field.
+fn are_changed(rules: &Rules, name: &str, value: &str) -> bool {
+    let is_name_replaced = rules.values.iter().any(|(key, _)| is_match(std::slice::from_ref(key), name));
     let names = |key: &String| is_match(std::slice::from_ref(key), value);
     let lists = rules.string_fields.iter().filter(|key| *key != "*").chain(&rules.number_fields);
     let tables = rules.types.iter().map(|(key, _)| key).chain(rules.values.iter().map(|(key, _)| key));
     let renames_patterns = rules.rename.iter().any(|(from, _)| is_pattern(from));
-    lists.chain(tables).any(names) || !rules.include.is_empty() || renames_patterns
+    is_name_replaced || lists.chain(tables).any(names) || !rules.include.is_empty() || renames_patterns
 }

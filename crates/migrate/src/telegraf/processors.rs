@@ -218,6 +218,14 @@ mod tests {
         let kept = "each point keeps \"metric\" and \"value\"";
         let texts = format!("{input}\njson_string_fields = ['value']");
         f(&texts, pivot, long, "kafka_consumer,host=a,metric=temp value=21.5,seq=1", kept);
+        let enumerated = "[[processors.enum]]\n[[processors.enum.mapping]]\ntags = ['metric']\n[processors.enum.mapping.value_mappings]\ntemp = 't'\n";
+        f(
+            input,
+            &format!("{enumerated}{pivot}"),
+            long,
+            "kafka_consumer,host=a,metric=t value=21.5,seq=1",
+            kept,
+        );
         let included = format!("{input}\nfieldinclude = ['value']");
         f(&included, pivot, long, "kafka_consumer,host=a,metric=temp value=21.5", kept);
     }
