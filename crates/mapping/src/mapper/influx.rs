@@ -664,7 +664,9 @@ mod tests {
     fn reserved_keys_that_are_renamed_repeat_only_themselves() {
         let renamed = |renames: &[(&str, &str)], text: &str| {
             let mut rename = Rename::default();
-            renames.iter().for_each(|(from, to)| rename.add(from, to).unwrap());
+            for (from, to) in renames {
+                rename.add(from, to).unwrap();
+            }
             mapped(&Rules { rename, ..rules() }, text)
         };
         let one = [("_field", "x"), ("time", "x"), ("c", "x")];
