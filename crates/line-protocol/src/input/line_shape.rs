@@ -11,6 +11,8 @@ use crate::runs;
 pub const PLACES: usize = 1 << 10;
 /// Shapes that are known at a time. An agent writes about as many measurements.
 const SHAPES: usize = 32;
+/// Index of no shape.
+const NO_SHAPE: u8 = u8::MAX;
 /// Most bytes between the values of a line. With it the shapes of a topic take at most 130 kB.
 const BYTES_MAX: usize = 2 << 10;
 /// Most lines of unknown shape between two learned shapes of one place.
@@ -50,7 +52,7 @@ pub struct Ends {
 impl Default for LineShapes {
     fn default() -> Self {
         Self {
-            places: Box::new(std::array::from_fn(|place| (place % SHAPES) as u8)),
+            places: Box::new([NO_SHAPE; PLACES]),
             shapes: Box::new(std::array::from_fn(|_| LineShape::default())),
             candidate: LineShape::default(),
         }
@@ -85,23 +87,22 @@ impl LineShapes {
         shape.learn_in = shape.learn_every;
     }
 
-    /// Gives the measurement at `place` the learned shape. Returns whether shapes seem to repeat.
+    /// Gives the measurement at `place` the learned shape. Returns whether the measurement had none before, or one that repeated.
     fn keep_candidate(&mut self, place: usize, home: usize) -> bool {
         let (candidate, shapes) = (&mut self.candidate, &mut self.shapes);
-        if candidate.ends.is_empty() {
+        let Some(place) = self.places.get_mut(place).filter(|_| !candidate.ends.is_empty()) else {
             return false;
-        }
+        };
         let known = shapes.iter().position(|shape| shape.is_same(candidate));
         let free = || shapes.iter().position(|shape| shape.ends.is_empty());
         let index = known.or_else(free).unwrap_or(home);
-        if let Some(place) = self.places.get_mut(place) {
-            *place = index as u8;
+        let before = shapes.get_mut(usize::from(std::mem::replace(place, index as u8)));
+        let is_useful = before.is_none_or(|before| std::mem::take(&mut before.was_found));
+        if let Some(shape) = shapes.get_mut(index).filter(|_| known.is_none()) {
+            std::mem::swap(&mut shape.text, &mut candidate.text);
+            std::mem::swap(&mut shape.ends, &mut candidate.ends);
+            (shape.tags, shape.was_found) = (candidate.tags, false);
         }
-        let Some(shape) = shapes.get_mut(index).filter(|_| known.is_none()) else { return true };
-        let is_useful = shape.ends.is_empty() || shape.was_found;
-        std::mem::swap(&mut shape.text, &mut candidate.text);
-        std::mem::swap(&mut shape.ends, &mut candidate.ends);
-        (shape.tags, shape.was_found) = (candidate.tags, false);
         is_useful
     }
 

@@ -290,6 +290,17 @@ fn as_many_shapes_are_known_as_an_agent_writes() {
 }
 
 #[test]
+fn alternating_shapes_of_a_measurement_are_known_at_times() {
+    let mut reader = PlainReader::default();
+    let mut known = 0;
+    for line in ["m,t=x v=1 5", "m,t=x v=1,w=2 5"].repeat(1_000) {
+        known += usize::from(reader.knows(line.as_bytes()));
+        assert!(reader.read(line.as_bytes(), 0).is_some());
+    }
+    assert!(known >= 2_000 / 5, "{known}");
+}
+
+#[test]
 fn shapes_are_learned_less_often_where_they_do_not_repeat() {
     let mut reader = PlainReader::default();
     let mut read = |line: String| reader.read(line.as_bytes(), 0).unwrap();
