@@ -277,7 +277,6 @@ impl OutsideValues {
             let mut objects = containers.filter(|(_, (container, _))| container.is_object());
             objects.nth(levels.checked_sub(1)?).map(|(place, _)| place)
         };
-        self.name = name_to(enclosing.len());
         self.beside.truncate(self.lengths.0);
         let values = self.values.iter_mut().zip(&mut self.objects);
         for ((value, known), source) in values.zip(&self.sources) {
