@@ -248,7 +248,7 @@ async fn a_line_that_all_addresses_refuse_with_a_page_is_refused_with_proof() {
     connection.urls = [&first, &second].map(|receiver| receiver.url().parse().unwrap()).to_vec();
     let (events, writer) = start_writer(&connection, OPTIONS);
     let (mut lane, destination, batch) = (writer.lane(7), bucket(), good(50));
-    let delivery = tokio::time::timeout(Duration::from_mins(1), lane.deliver(&destination, &batch));
+    let delivery = tokio::time::timeout(PATIENCE, lane.deliver(&destination, &batch));
     assert_eq!(refused_lines(&delivery.await.expect("it ends")), [7]);
     assert!(!events.take().iter().any(|event| matches!(event, Event::AddressChanged { .. })));
 }

@@ -49,7 +49,7 @@ async fn a_broken_server_that_some_connections_lead_to_refuses_no_line() {
                 three.deliver(&destination, &batches[2])
             )
         };
-        let delivered = tokio::time::timeout(Duration::from_mins(1), deliveries).await.expect("all end");
+        let delivered = tokio::time::timeout(PATIENCE, deliveries).await.expect("all end");
         for delivered in [delivered.0, delivered.1, delivered.2] {
             assert_eq!(delivered.refused, [], "in round {round}");
         }
@@ -103,7 +103,7 @@ async fn a_batch_at_a_contradictory_address_blocks_and_sends_only_what_is_not_st
     };
     let both = async { tokio::join!(lane.deliver(&destination, &batch), meanwhile) };
     let (delivered, stored_before) =
-        tokio::time::timeout(Duration::from_mins(1), both).await.expect("it ends");
+        tokio::time::timeout(PATIENCE, both).await.expect("it ends");
     assert_eq!((delivered.lines_stored, delivered.refused.len()), (100, 0));
     let stored = setup.receiver.counts().lines_stored.load(Relaxed);
     assert_eq!(stored, stored_before + 1, "only the last line was sent and stored");
@@ -115,7 +115,7 @@ async fn until_sent(count: &AtomicUsize, want: usize) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_mins(1), waiting).await.expect("the line is retried");
+    tokio::time::timeout(PATIENCE, waiting).await.expect("the line is retried");
 }
 
 /// A line whose only server refuses it with unknown words is refused, also where each batch is this line alone: other lanes store.
@@ -136,7 +136,7 @@ async fn a_bad_line_at_one_server_is_refused_with_the_controls_of_other_lanes() 
         }
     };
     let delivered = tokio::select! {
-        delivered = tokio::time::timeout(Duration::from_mins(1), delivery) => delivered.expect("it is refused"),
+        delivered = tokio::time::timeout(PATIENCE, delivery) => delivered.expect("it is refused"),
         () = traffic => unreachable!(),
     };
     assert_eq!(refused_lines(&delivered), [0]);

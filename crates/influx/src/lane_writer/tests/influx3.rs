@@ -272,7 +272,7 @@ async fn a_database_beyond_the_limit_blocks_and_refuses_nothing() {
         };
         tokio::select! {
             delivered = delivery => panic!("{delivered:?}"),
-            blocked = tokio::time::timeout(Duration::from_mins(1), blocked) => blocked.expect("it blocks"),
+            blocked = tokio::time::timeout(PATIENCE, blocked) => blocked.expect("it blocks"),
         }
         assert_eq!(causes(&setup.events.take()), ["server_limit"]);
     }
@@ -294,7 +294,7 @@ async fn failures_of_the_log_are_waited_for() {
                 assert!(wait.is_err(), "it waits");
             }
             setup.receiver.fail_writes(None);
-            let delivered = tokio::time::timeout(Duration::from_mins(1), delivery).await.expect("it resumes");
+            let delivered = tokio::time::timeout(PATIENCE, delivery).await.expect("it resumes");
             assert_eq!((delivered.lines_stored, delivered.refused.len()), (100, 0));
             let events = setup.events.take();
             assert_eq!(causes(&events), [cause], "{destination}");
@@ -349,7 +349,7 @@ async fn a_wrong_token_is_found_before_the_first_lines() {
     };
     tokio::select! {
         () = prepare => panic!("it ends"),
-        blocked = tokio::time::timeout(Duration::from_mins(1), blocked) => blocked.expect("it blocks"),
+        blocked = tokio::time::timeout(PATIENCE, blocked) => blocked.expect("it blocks"),
     }
     assert_eq!(causes(&setup.events.take()), ["unauthorized"]);
     assert_eq!(setup.receiver.counts().requests.load(Relaxed), 0);

@@ -79,7 +79,7 @@ async fn an_empty_write_that_influxdb_3_refuses_raises_no_alarm() {
     })
     .await;
     let preparing = Arc::clone(&setup.writer).prepare(bucket(), 7);
-    tokio::time::timeout(Duration::from_mins(1), preparing).await.expect("the destination takes writes");
+    tokio::time::timeout(PATIENCE, preparing).await.expect("the destination takes writes");
     assert_eq!(setup.receiver.counts().requests.load(Relaxed), 1);
     assert!(setup.writer.alarms().is_empty());
     assert_eq!(causes(&setup.events.take()), [""; 0]);

@@ -20,6 +20,8 @@ mod messages;
 mod questdb;
 mod statuses;
 
+/// Longest wait for what has to happen. A busy machine takes long, which is no fault.
+const PATIENCE: Duration = Duration::from_mins(10);
 const DELAYS: Delays = Delays {
     retry_first: Duration::from_millis(1),
     retry_max: Duration::from_millis(5),
@@ -81,7 +83,7 @@ impl Setup {
 
     async fn deliver(&self, destination: &Destination, lines: &Lines) -> Delivered {
         let mut lane = self.writer.lane(7);
-        let delivery = tokio::time::timeout(Duration::from_mins(1), lane.deliver(destination, lines));
+        let delivery = tokio::time::timeout(PATIENCE, lane.deliver(destination, lines));
         let delivered = delivery.await.expect("the delivery ends");
         let settled = delivered.lines_stored + delivered.refused.len() + delivered.kept_out.len();
         assert_eq!(settled, lines.len());

@@ -222,7 +222,7 @@ async fn another_address_is_no_control() {
                 four.deliver(&destination, &batches[3])
             )
         });
-        let delivered = tokio::time::timeout(Duration::from_mins(1), deliveries).await.expect("all end");
+        let delivered = tokio::time::timeout(PATIENCE, deliveries).await.expect("all end");
         for delivered in [delivered.0, delivered.1, delivered.2, delivered.3] {
             assert_eq!(delivered.refused, [], "in round {round}");
         }
