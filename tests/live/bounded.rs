@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Limit for the whole process with the default configuration.
 const RESIDENT_MAX_KB: u64 = 64_000;
+/// One fetch of 128 kB of data that compresses more than 100 to 1, unpacked: the formula of docs/memory.md adds it.
+const UNPACKED_FETCH_KB: u64 = 16_000;
 /// Limit for each further destination: the lane's queue, one producer batch in it, and the keys and shapes that the mapper learns.
 const DESTINATION_KB: u64 = 150;
 /// Reading counts as stopped when no record was read for this time.
@@ -136,7 +138,8 @@ fn memory_is_bounded_with_a_thousand_partitions_of_compressible_data() {
     producer.flush(PATIENCE).unwrap();
     let (text, admin) =
         config(&format!("'{topic}'"), "[[mapping]]\nname_key = 'name'\nstring_fields = ['text']");
-    assert_bounded(&format!("{partitions} partitions"), &text, &admin, RESIDENT_MAX_KB);
+    let resident_max_kb = RESIDENT_MAX_KB + UNPACKED_FETCH_KB;
+    assert_bounded(&format!("{partitions} partitions"), &text, &admin, resident_max_kb);
 }
 
 #[test]

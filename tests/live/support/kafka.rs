@@ -194,7 +194,8 @@ impl Kafka {
         for record in records {
             self.send(topic, &record);
         }
-        let flushed = self.producer.flush(PATIENCE);
+        // A broker that was stopped may stay fenced for another minute, until its heartbeat to the controller has timed out.
+        let flushed = self.producer.flush(PATIENCE * 3);
         assert!(
             flushed.is_ok(),
             "{flushed:?}, {} records are not acknowledged",
