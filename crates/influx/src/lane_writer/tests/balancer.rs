@@ -102,8 +102,7 @@ async fn a_batch_at_a_contradictory_address_blocks_and_sends_only_what_is_not_st
         setup.receiver.counts().lines_stored.load(Relaxed)
     };
     let both = async { tokio::join!(lane.deliver(&destination, &batch), meanwhile) };
-    let (delivered, stored_before) =
-        tokio::time::timeout(PATIENCE, both).await.expect("it ends");
+    let (delivered, stored_before) = tokio::time::timeout(PATIENCE, both).await.expect("it ends");
     assert_eq!((delivered.lines_stored, delivered.refused.len()), (100, 0));
     let stored = setup.receiver.counts().lines_stored.load(Relaxed);
     assert_eq!(stored, stored_before + 1, "only the last line was sent and stored");
