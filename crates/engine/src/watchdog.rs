@@ -1,5 +1,5 @@
-//! Watchdog: raises an alarm when the bridge is stuck, and reports alarms that have become blocking. A blocked bridge has an alarm that explains it and continues by itself. A stuck
-//! bridge has work and no alarm, and makes no progress.
+//! Watchdog: raises an alarm when the bridge is stuck, and reports alarms that have become blocking. A blocked bridge has an alarm that
+//! explains it, and continues by itself. A stuck bridge has work and no alarm, and makes no progress.
 
 use crate::telemetry::{Counters, Heartbeats, Lags};
 use base::alarm::{AlarmGuard, FailureReport, Scope};

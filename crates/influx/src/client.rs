@@ -47,7 +47,7 @@ pub(crate) enum ConnectionUse {
 /// Reads the credential from its source again; `None` if it has no source that can change.
 pub type CredentialSource = Box<dyn Fn() -> Option<Credential> + Send + Sync>;
 
-/// What a check of credential and destination found, unless the server takes no write now. No point was written.
+/// The result of checking credential and destination, unless the server takes no write now. No point was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probed {
     /// The server takes writes.

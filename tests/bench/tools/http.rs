@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, BufRead, Read, Write};
 use std::net::TcpStream;
 
-/// What precedes the body of a request. Empty headers are not sent.
+/// The lines before the body of a request. Empty headers are not sent.
 pub struct Head {
     pub method: String,
     /// Path and query.

@@ -179,8 +179,8 @@ impl DataThread {
         }
     }
 
-    /// Reads records again that could not be fetched. librdkafka counts an error as a record that was read, and would continue behind it after
-    /// the next rebalance.
+    /// Reads records again that could not be fetched. librdkafka counts an error as a record that was read, and would continue behind it
+    /// after the next rebalance.
     fn reread_failed(&mut self, now: Instant) {
         let failed = self.dispatcher.take_failed().into_iter();
         self.pending_seeks.add(failed.map(|(at, offset)| (at, SeekTarget::Unsettled(offset))), now);
