@@ -26,7 +26,9 @@ def run(stage):
             beside = options | {"records": stage.count(RECORDS, least=20_000)}
             undisturbed = tool(stage, "beside", beside | {"bad": 0})["rate"]
             for bad in BAD[:1] if stage.smoke else BAD:
-                rate = tool(stage, "beside", beside | {"bad": bad})["rate"]
+                disturbed = tool(stage, "beside", beside | {"bad": bad})
+                assert stage.smoke or disturbed["refused"] > 0, "the measured topic ended before a line of the other one was refused"
+                rate = disturbed["rate"]
                 row = tool(stage, "refusals", options | {"bad": bad}) | {"other_rate": rate, "other_ratio": rate / undisturbed}
                 yield {"round": round_number, "server": server, "bad": bad} | row
 
