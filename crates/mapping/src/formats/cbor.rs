@@ -10,14 +10,20 @@
 
 use super::input::Input;
 use super::json_text::{JsonText, PathSegment, ValuePath, check_depth};
+use super::key_texts::KeyTexts;
 use crate::drop_reason::DropReason;
 use crate::rejection::Rejection;
 use crate::time::TimeFormat;
 use jiff::tz::TimeZone;
 
 /// Appends the JSON text of the next value.
-pub(super) fn transcode(input: &mut Input<'_>, text: &mut JsonText) -> Result<(), Rejection> {
-    Decoder { input, text }.value(None, 0)
+pub(super) fn transcode(
+    input: &mut Input<'_>,
+    text: &mut JsonText,
+    keys: &mut KeyTexts,
+) -> Result<(), Rejection> {
+    keys.begin();
+    Decoder { input, text, keys }.value(None, 0)
 }
 
 // Major types (RFC 8949, section 3.1).
@@ -37,6 +43,7 @@ const DROPPED_TAGS: [u64; 7] = [4, 5, 264, 265, 30, 25, 29];
 struct Decoder<'a, 'i, 't> {
     input: &'i mut Input<'a>,
     text: &'t mut JsonText,
+    keys: &'t mut KeyTexts,
 }
 
 /// First byte of a value, with its argument.
@@ -160,10 +167,7 @@ impl Decoder<'_, '_, '_> {
         let mut member = 0;
         while self.has_next(head, member)? {
             self.text.push(if member == 0 { b"" } else { b"," });
-            let key = self.text.bytes.len() + 1;
-            self.key()?;
-            let segment = PathSegment::Key(key, self.text.bytes.len() - 1);
-            self.text.push(b":");
+            let segment = self.key()?;
             self.value(Some(&ValuePath { parent, segment }), depth + 1)?;
             member += 1;
         }
@@ -188,7 +192,18 @@ impl Decoder<'_, '_, '_> {
         Ok(is_break)
     }
 
-    fn key(&mut self) -> Result<(), Rejection> {
+    /// Appends the next key with its quotes and the colon.
+    fn key(&mut self) -> Result<PathSegment, Rejection> {
+        if let Some(known) = self.keys.push_known(self.input, self.text) {
+            return Ok(known);
+        }
+        let (read, start) = (self.input.position(), self.text.bytes.len());
+        self.new_key()?;
+        self.text.push(b":");
+        Ok(self.keys.remember(self.input, read, self.text, start))
+    }
+
+    fn new_key(&mut self) -> Result<(), Rejection> {
         let head = self.head()?;
         match head.major {
             TEXT | BYTES => self.string(head),
@@ -223,7 +238,7 @@ impl Decoder<'_, '_, '_> {
         // Such tags can be nested too.
         check_depth(depth, self.input.position())?;
         let mut unused = JsonText::default();
-        Decoder { input: self.input, text: &mut unused }.value(None, depth + 1)?;
+        Decoder { input: self.input, text: &mut unused, keys: self.keys }.value(None, depth + 1)?;
         self.text.drop(DropReason::Binary, path);
         Ok(())
     }

@@ -33,6 +33,20 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// The bytes that were read from a position on.
+    pub fn since(&self, position: usize) -> &'a [u8] {
+        self.bytes.get(position..self.at).unwrap_or_default()
+    }
+
+    /// Reads bytes if they are the next ones. Returns whether they are.
+    pub fn skip(&mut self, bytes: &[u8]) -> bool {
+        let is_next = self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(bytes));
+        if is_next {
+            self.at += bytes.len();
+        }
+        is_next
+    }
+
     /// The next byte, which stays unread.
     pub fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()

@@ -11,6 +11,7 @@ mod csv;
 mod frame;
 mod input;
 mod json_text;
+mod key_texts;
 mod msgpack;
 mod protobuf;
 mod reader;

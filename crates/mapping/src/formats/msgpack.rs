@@ -9,17 +9,24 @@
 
 use super::input::Input;
 use super::json_text::{JsonText, PathSegment, ValuePath, check_depth};
+use super::key_texts::KeyTexts;
 use crate::drop_reason::DropReason;
 use crate::rejection::Rejection;
 
 /// Appends the JSON text of the next value.
-pub(super) fn transcode(input: &mut Input<'_>, text: &mut JsonText) -> Result<(), Rejection> {
-    Decoder { input, text }.value(None, 0)
+pub(super) fn transcode(
+    input: &mut Input<'_>,
+    text: &mut JsonText,
+    keys: &mut KeyTexts,
+) -> Result<(), Rejection> {
+    keys.begin();
+    Decoder { input, text, keys }.value(None, 0)
 }
 
 struct Decoder<'a, 'i, 't> {
     input: &'i mut Input<'a>,
     text: &'t mut JsonText,
+    keys: &'t mut KeyTexts,
 }
 
 impl Decoder<'_, '_, '_> {
@@ -82,10 +89,7 @@ impl Decoder<'_, '_, '_> {
         self.text.push(b"{");
         for member in 0..size {
             self.text.push(if member == 0 { b"" } else { b"," });
-            let key = self.text.bytes.len() + 1;
-            self.key()?;
-            let segment = PathSegment::Key(key, self.text.bytes.len() - 1);
-            self.text.push(b":");
+            let segment = self.key()?;
             self.value(Some(&ValuePath { parent, segment }), depth + 1)?;
         }
         self.text.push(b"}");
@@ -109,7 +113,18 @@ impl Decoder<'_, '_, '_> {
         Ok(())
     }
 
-    fn key(&mut self) -> Result<(), Rejection> {
+    /// Appends the next key with its quotes and the colon.
+    fn key(&mut self) -> Result<PathSegment, Rejection> {
+        if let Some(known) = self.keys.push_known(self.input, self.text) {
+            return Ok(known);
+        }
+        let (read, start) = (self.input.position(), self.text.bytes.len());
+        self.new_key()?;
+        self.text.push(b":");
+        Ok(self.keys.remember(self.input, read, self.text, start))
+    }
+
+    fn new_key(&mut self) -> Result<(), Rejection> {
         let start = self.input.position();
         match self.input.peek().unwrap_or_default() {
             0xA0..=0xBF | 0xD9..=0xDB => self.value(None, 0),

@@ -5,6 +5,7 @@ use super::csv::Table;
 use super::frame::{Beginning, Frame};
 use super::input::Input;
 use super::json_text::{JsonText, RecordText};
+use super::key_texts::KeyTexts;
 use super::schema::{Schema, SchemaUse};
 use super::{Format, cbor, cell, msgpack, protobuf};
 use crate::compression;
@@ -16,13 +17,14 @@ use std::borrow::Cow;
 pub(crate) const KEPT_BYTES_MAX: usize = 256 << 10;
 
 /// Appends the JSON text of the next value, on a single line.
-type Transcode = fn(input: &mut Input<'_>, text: &mut JsonText) -> Result<(), Rejection>;
+type Transcode = fn(input: &mut Input<'_>, text: &mut JsonText, keys: &mut KeyTexts) -> Result<(), Rejection>;
 
 /// Writes values in the format of the rules as JSON text. A mapper reuses its memory from record to record.
 #[derive(Debug, Default)]
 pub(crate) struct FormatReader {
     /// The last value's JSON text; empty for JSON and line protocol, which need no other text.
     pub json: JsonText,
+    pub(super) keys: KeyTexts,
     table: Table,
     messages: protobuf::Work,
 }
@@ -51,8 +53,8 @@ impl FormatReader {
             }
             // The mapper reads lines of line protocol without JSON text.
             Format::Json | Format::JsonLines | Format::Influx => {}
-            Format::Msgpack => read_values(rules.format, msgpack::transcode, value, json)?,
-            Format::Cbor => read_values(rules.format, cbor::transcode, value, json)?,
+            Format::Msgpack => read_values(rules.format, msgpack::transcode, value, json, &mut self.keys)?,
+            Format::Cbor => read_values(rules.format, cbor::transcode, value, json, &mut self.keys)?,
             Format::Protobuf => {
                 let schema = schema.ok_or_else(|| Rejection::Unframed(Beginning::of(value)))?;
                 let SchemaUse { id, schema: Schema::Protobuf(schema) } = schema else {
@@ -72,7 +74,8 @@ impl FormatReader {
 
     /// Empties the text, and frees the memory of a large record.
     pub fn clear(&mut self) {
-        if self.json.memory() + self.table.memory() + self.messages.memory() > KEPT_BYTES_MAX {
+        let memory = self.json.memory() + self.keys.memory() + self.table.memory() + self.messages.memory();
+        if memory > KEPT_BYTES_MAX {
             *self = Self::default();
         }
         self.json.clear();
@@ -85,12 +88,13 @@ fn read_values(
     transcode: Transcode,
     value: &[u8],
     json: &mut JsonText,
+    keys: &mut KeyTexts,
 ) -> Result<(), Rejection> {
     let mut input = Input::new(value, format.title());
     while !input.is_at_end() {
         input.refuse_json()?;
         let start = input.position();
-        transcode(&mut input, json)?;
+        transcode(&mut input, json, keys)?;
         assert!(input.position() > start, "a value has at least one byte");
         json.bytes.push(b'\n');
     }
@@ -167,9 +171,10 @@ impl Format {
     fn objects_end(self, bytes: &[u8]) -> usize {
         let Some(transcode) = self.transcode() else { return 0 };
         let (mut input, mut text, mut end) = (Input::new(bytes, self.title()), JsonText::default(), 0);
+        let mut keys = KeyTexts::default();
         while !input.is_at_end() {
             text.clear();
-            let is_read = transcode(&mut input, &mut text).is_ok();
+            let is_read = transcode(&mut input, &mut text, &mut keys).is_ok();
             if !is_read || !(text.bytes.starts_with(b"{") || text.bytes.starts_with(b"[{")) {
                 break;
             }
@@ -184,7 +189,7 @@ impl Format {
         let transcode = self.transcode()?;
         let mut input = Input::new(bytes, self.title());
         input.refuse_json().ok()?;
-        transcode(&mut input, &mut JsonText::default()).ok()?;
+        transcode(&mut input, &mut JsonText::default(), &mut KeyTexts::default()).ok()?;
         Some(input.position())
     }
 }
