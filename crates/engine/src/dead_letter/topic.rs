@@ -4,7 +4,7 @@ use super::DeadLetterError;
 use super::headers::{Cut, LetterRecord, pack};
 use super::letter::Letter;
 use base::text::printable;
-use kafka::{Acknowledgement, ClientKind, Complaint, Producer, Settings, client_words, properties};
+use kafka::{Acknowledgement, ClientKind, Complaint, Producer, Settings, properties, why_no_client};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _};
@@ -183,7 +183,7 @@ impl TopicWriter {
 
 fn create(kafka: &Settings, kind: ClientKind) -> Result<Producer, DeadLetterError> {
     let created = Producer::with(kafka, &properties(kafka, kind));
-    created.map_err(|error| DeadLetterError::Client { why: client_words(&error) })
+    created.map_err(|error| DeadLetterError::Client { why: why_no_client(&error) })
 }
 
 impl fmt::Debug for TopicWriter {

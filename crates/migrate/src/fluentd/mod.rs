@@ -17,7 +17,7 @@ use self::route::Route;
 use self::source::{Source, Topic};
 use self::syntax::Section;
 use super::draft_tables::DraftTables;
-use super::{Bridge, Input, Machine, MigrateError, Migration, Notes};
+use super::{Bridge, Input, MigrateError, Migration, Notes};
 use std::rc::Rc;
 
 /// Whether a text looks like a fluent.conf.
@@ -32,7 +32,7 @@ pub fn recognizes(text: &str) -> bool {
 
 /// # Errors
 /// A file can't be read, or no source reads Kafka.
-pub fn migrate(files: &[Input], _machine: &Machine) -> Result<Migration, MigrateError> {
+pub fn migrate(files: &[Input]) -> Result<Migration, MigrateError> {
     let root = read(files)?;
     let mut notes = Notes::default();
     note_what_is_beside(&root, &mut notes);
@@ -201,8 +201,7 @@ fn note_elsewhere(source: &Source<'_>, way: &Way<'_>, notes: &mut Notes) {
             "a second InfluxDB for the same records: run a second bridge with its own group".to_owned()
         } else {
             format!(
-                "{} of {} goes to @type {kind}: the bridge writes to InfluxDB only",
-                "what",
+                "the records of {} go to @type {kind}, but the bridge writes to InfluxDB only",
                 topics.join(", ")
             )
         };
