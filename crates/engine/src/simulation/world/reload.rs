@@ -63,6 +63,7 @@ impl World {
         let settled = member.dispatcher.take_settled().offsets;
         // The old lanes end, and lines in flight may be stored or not.
         let old_lanes = std::mem::take(&mut member.lanes);
+        store.is_writer_lost = member.has_lost_partitions();
         for lane in old_lanes.0.borrow_mut().iter_mut() {
             lane.half_write(store, rng);
         }
