@@ -116,6 +116,7 @@ impl DataThread {
     }
 
     fn apply(&mut self, Reload { context, done }: Reload, now: Instant) {
+        self.dispatcher.take_returned(now);
         self.store_offsets();
         let (settings, outlet) = parts_of(context);
         let consumer = Arc::clone(&self.consumer);
@@ -126,7 +127,7 @@ impl DataThread {
         let paused = consumer.pause(&all).and_then(|()| check_partitions(&all));
         let make_queue =
             || FetchedRecords::new(Arc::new(Queue::new(Arc::clone(&consumer), thread::current())));
-        self.dispatcher.renew(settings, outlet, make_queue, |at, fetched, unsettled| {
+        self.dispatcher.renew(settings, outlet, make_queue, now, |at, fetched, unsettled| {
             fetched.queue().forward(&at.topic, at.partition);
             if let Some(unsettled) = unsettled {
                 again.insert(at.clone(), SeekTarget::Unsettled(unsettled.from));

@@ -129,15 +129,19 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         batch_id
     }
 
-    /// Applies a new configuration, with new lanes, from the next record on. Unsettled records are left unsettled. `moved` is called for
+    /// Applies a new configuration, with new lanes, from the next record on. Unsettled records are left unsettled; batches that have
+    /// come back settle first. `moved` is called for
     /// each assigned partition with its new queue and the range of records to read again.
     pub fn renew(
         &mut self,
         settings: DispatcherSettings,
         outlet: O,
         make_queue: impl Fn() -> Q,
+        now: Instant,
         mut moved: impl FnMut(&TopicPartition, &Q, Option<Unsettled>),
     ) {
+        // Otherwise records of finished batches would be stored again under the new rules.
+        self.take_returned(now);
         self.leave_fetched_unsettled();
         // Batches of the old lanes that come back late are ignored. The old queues are freed when nothing is sent to them any more.
         self.returned = channel();
@@ -310,7 +314,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     }
 
     /// Settles the finished batches that came back, and sends the rest of abandoned ones.
-    fn take_returned(&mut self, now: Instant) {
+    pub fn take_returned(&mut self, now: Instant) {
         while let Ok(returned) = self.returned.1.try_recv() {
             match returned {
                 ReturnedBatch::Finished(finished) => self.settle_finished(finished, now),

@@ -78,6 +78,7 @@ impl World {
             settings::dispatcher_settings(configuration, *writes_letters),
             lanes.clone(),
             Queue::default,
+            *now,
             |at, queue, unsettled| {
                 let (before, next) = assigned.get_mut(at).unwrap();
                 // Fetched records that were not taken are fetched again.
