@@ -324,9 +324,9 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     }
 
     fn settle_finished(&mut self, finished: FinishedBatch, now: Instant) {
-        let blocked = finished.batch.kept_out_assignments(&finished.delivered.kept_out);
+        let blocked = finished.batch.first_kept_out(&finished.delivered.kept_out);
         for &assignment in
-            finished.batch.assignments.iter().filter(|assignment| !blocked.contains(assignment))
+            finished.batch.assignments.iter().filter(|assignment| !blocked.contains_key(assignment))
         {
             self.handler.tracker.settle(assignment, finished.batch.batch_id);
         }
