@@ -198,3 +198,31 @@ impl Format {
         self.description().strict
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Format;
+    use crate::Compression;
+
+    #[test]
+    fn text_formats_unpack_by_themselves_and_zlib_in_json_alone() {
+        const TEXT: [&str; 5] = ["json", "json_lines", "influx", "csv", "value"];
+        const JSON: [&str; 2] = ["json", "json_lines"];
+        const BEGINNINGS: [&[u8]; 5] = [
+            b"\x1F\x8B\x08\0",
+            b"\x28\xB5\x2F\xFD",
+            b"\x04\x22\x4D\x18",
+            b"\xFF\x06\0\0sNaPpY",
+            b"\x82SNAPPY\0",
+        ];
+        for format in Format::ALL {
+            let may = |value: &[u8]| Compression::Auto.may_unpack(format, value);
+            let name = format.name();
+            for beginning in BEGINNINGS {
+                assert_eq!(may(beginning), TEXT.contains(&name), "{name}: {}", beginning.escape_ascii());
+            }
+            assert_eq!(may(b"\x78\x9C\x03\0"), JSON.contains(&name), "{name}: zlib");
+            assert!(Compression::Zlib.may_unpack(format, b"\x78\x9C\x03\0"), "{name}: a named compression");
+        }
+    }
+}
