@@ -21,7 +21,7 @@ fuzz_target!(|input: &[u8]| {
         bytes
     } else {
         framed = [b"\0\0\0\0\x07", bytes].concat();
-        &framed
+        framed.as_slice()
     };
     let rules = Arc::new(rules(choice));
     let mut mapper = Mapper::new(Arc::clone(&rules), "t opic", LIMITS);
