@@ -91,7 +91,7 @@ fn messages_in_troubleshooting_exist_in_the_program() {
         }
     }
     // Messages of rejections are composed of several texts.
-    let texts = sources + &composed_rejections().join("\n");
+    let texts = sources.replace("\\\"", "\"") + &composed_rejections().join("\n");
     let formats = read("docs/formats.md");
     let rejections = messages_of_tables(&formats);
     assert!(rejections.len() >= 35, "{rejections:#?}");
