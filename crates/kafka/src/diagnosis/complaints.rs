@@ -27,7 +27,7 @@ impl Complaint {
     }
 
     /// The fault and what to do.
-    pub fn remedy(&self) -> String {
+    pub fn explanation(&self) -> String {
         let known = self.code.and_then(|code| advice(code, &self.text));
         known.unwrap_or_else(|| Fault::NotConnected.remedy().to_owned())
     }
