@@ -150,7 +150,7 @@ mod tests {
         f(Code::Authentication, "wrong password", "wrong password");
         f(Code::AllBrokersDown, "1/1 brokers are down", "wrong password");
         complaints.add(Complaint::logged("a line of the log"));
-        assert!(complaints.last_cause().unwrap().remedy().contains("kafka.sasl"));
+        assert!(complaints.last_cause().unwrap().explanation().contains("kafka.sasl"));
         complaints.clear();
         assert_eq!(complaints.last_cause(), None);
     }
