@@ -1,5 +1,6 @@
 //! Records with the frame of a schema registry: blocked topics, evolution, unknown ids.
 
+use super::formats::gzip;
 use crate::schema_server::SchemaServer;
 use crate::support::{Bridge, Cluster, Setup, Sink, wait_until};
 use base::alarm::{Alarm, Scope};
@@ -108,6 +109,22 @@ fn an_unknown_id_is_rejected_after_its_time_and_the_rest_is_stored() {
     bridge.stop();
     let stored: Vec<String> = ids(200).into_iter().filter(|id| id != "0050" && id != "0060").collect();
     assert_eq!(sink.ids("main"), stored);
+}
+
+/// The first record has the unknown id, so that only the records behind it show another schema of the topic.
+#[test]
+fn an_unknown_id_of_compressed_values_is_rejected_after_its_time() {
+    let (cluster, sink, server) = (Cluster::with_topic("t", 1), Sink::start(), SchemaServer::start());
+    server.schema("/schemas/ids/1", ONE, "[]");
+    cluster.produce("t", 0, (0..50).map(|id| gzip(&if id == 0 { two(9, id) } else { one(1, id) })));
+    let bridge = Setup::new(&cluster, &sink, "'t'")
+        .mapping("format = 'avro'\nvalue_compression = 'gzip'\ntag_keys = ['id']")
+        .top(&format!("[schema_registry]\nurl = '{}'\nunknown_id_max = '1s'", server.address))
+        .start();
+    wait_until("all is committed", || cluster.committed("t", 1) == [Some(50)]);
+    assert_eq!(bridge.rejected(Reason::Schema), 1);
+    bridge.stop();
+    assert_eq!(sink.ids("main"), ids(50)[1..]);
 }
 
 #[test]
