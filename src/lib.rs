@@ -13,3 +13,4 @@ mod routing;
 mod seed;
 mod signals;
 mod systemd;
+mod terminal;

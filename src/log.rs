@@ -1,10 +1,10 @@
 //! The log on standard error, as text or JSON. In systemd's journal each line has its priority.
 
 use crate::systemd::logs_to_journal;
-use base::text::refuses_colour;
+use crate::terminal::Style;
 use configuration::{Log, LogFormat};
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -68,8 +68,7 @@ fn start_as<W>(log: Log, writer: W, timed: bool)
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    // https://no-color.org
-    let colour = io::stderr().is_terminal() && !refuses_colour();
+    let colour = Style::of(&io::stderr()).is_coloured();
     set_level(log.level);
     let builder =
         log_to().with_max_level(Level::TRACE).with_writer(writer).with_target(false).with_ansi(colour);

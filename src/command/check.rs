@@ -2,12 +2,12 @@
 
 use super::connect::{Tally, connect};
 use super::exit::{CONNECTION_FAILED, WRONG};
-use super::terminal::{Colour, Style};
+use crate::terminal::{Colour, Style};
 use base::Api;
 use base::text::counted;
 use configuration::{Config, ConfigErrors, Loaded, Problem};
 use influx::Client;
-use kafka::{ClientKind, client_words, properties};
+use kafka::{ClientKind, properties, why_no_client};
 use rdkafka::consumer::BaseConsumer;
 use std::io::{self, Write};
 use std::path::Path;
@@ -62,7 +62,7 @@ fn client_error(config: &Config) -> Option<String> {
     let has_tls = config.kafka.properties.iter().any(|(name, _)| name.starts_with("ssl."));
     let kafka = has_tls.then(|| properties(&config.kafka, ClientKind::Unconnected).create::<BaseConsumer>());
     if let Some(Err(error)) = kafka {
-        return Some(client_words(&error));
+        return Some(why_no_client(&error));
     }
     let registry =
         config.schema_registry.as_ref().and_then(|settings| schema_registry::Client::new(settings).err());

@@ -13,7 +13,6 @@ mod migrate;
 mod reload;
 mod replay;
 mod run;
-mod terminal;
 
 pub use arguments::Arguments;
 pub use exit::WRONG;

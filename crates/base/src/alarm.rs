@@ -80,7 +80,7 @@ impl Alarm {
     }
 }
 
-/// A failure, as its lane reports it.
+/// A failure, as a guard reports it.
 #[derive(Clone, Copy)]
 pub struct FailureReport<'a> {
     pub cause: &'static str,
@@ -103,20 +103,21 @@ pub trait AlarmListener: Send + Sync {
 /// All active alarms.
 pub struct AlarmRegistry {
     listener: Arc<dyn AlarmListener>,
-    registry: Mutex<Registered>,
+    state: Mutex<State>,
 }
 
-/// Identity of an alarm. Two lanes that fail for different causes have two alarms.
+/// Identity of an alarm. Two guards with failures of different causes have two alarms.
 type AlarmKey = (Scope, &'static str);
 
 #[derive(Default)]
-struct Registered {
+struct State {
     /// Bounded: each guard is part of at most one alarm.
     active: BTreeMap<AlarmKey, ActiveAlarm>,
     /// The last report of an alarm, also after its end: an alarm that comes and goes is not reported each time. Reports older than
     /// `REPEAT` are removed.
     reported: BTreeMap<AlarmKey, LastReport>,
-    lanes: u64,
+    /// Number of the last guard.
+    last_guard: u64,
 }
 
 struct LastReport {
@@ -129,19 +130,19 @@ struct ActiveAlarm {
     since: Instant,
     /// Whether the alarm was reported, so that its end is reported too.
     is_reported: bool,
-    /// The lanes that the alarm stops, and whether each is blocked until someone acts.
-    lanes: BTreeMap<u64, bool>,
+    /// The guards whose work the alarm stops, and whether each is blocked until someone acts.
+    guards: BTreeMap<u64, bool>,
 }
 
 impl AlarmRegistry {
     pub fn new(listener: Arc<dyn AlarmListener>) -> Arc<Self> {
-        Arc::new(Self { listener, registry: Mutex::default() })
+        Arc::new(Self { listener, state: Mutex::default() })
     }
 
     /// The active alarms, for the readiness and status pages.
     pub fn current(&self, now: Instant) -> Vec<Alarm> {
         let lasting = |active: &ActiveAlarm| now.saturating_duration_since(active.since);
-        lock(&self.registry)
+        lock(&self.state)
             .active
             .values()
             .map(|active| Alarm { lasting: lasting(active), ..active.alarm.clone() })
@@ -150,31 +151,28 @@ impl AlarmRegistry {
 
     /// Whether lines for this destination are blocked until someone acts.
     pub fn is_blocked(&self, destination: &str) -> bool {
-        let registry = lock(&self.registry);
-        registry.active.values().filter(|active| active.alarm.blocks).any(|active| {
-            match &active.alarm.scope {
-                Scope::Server => true,
-                Scope::Destination(name) => name == destination,
-                Scope::DeadLetters | Scope::Topic(_) | Scope::Kafka | Scope::Bridge => false,
-            }
+        let state = lock(&self.state);
+        state.active.values().filter(|active| active.alarm.blocks).any(|active| match &active.alarm.scope {
+            Scope::Server => true,
+            Scope::Destination(name) => name == destination,
+            Scope::DeadLetters | Scope::Topic(_) | Scope::Kafka | Scope::Bridge => false,
         })
     }
 
     /// Reports every lasting alarm again at its next failure.
     pub fn forget_reports(&self) {
-        lock(&self.registry).reported.clear();
+        lock(&self.state).reported.clear();
     }
 
     /// Reports alarms that have become blocking since their last report. Their next failure may be a request timeout away.
     pub fn report_blocking(&self, now: Instant) {
         let due: Vec<Alarm> = {
-            let mut registry = lock(&self.registry);
-            let keys: Vec<AlarmKey> = registry.active.keys().cloned().collect();
-            let retried = |registry: &Registered, key| {
-                registry.reported.get(key).is_some_and(|report| !report.was_blocking)
-            };
+            let mut state = lock(&self.state);
+            let keys: Vec<AlarmKey> = state.active.keys().cloned().collect();
+            let retried =
+                |state: &State, key| state.reported.get(key).is_some_and(|report| !report.was_blocking);
             keys.iter()
-                .filter_map(|key| retried(&registry, key).then(|| registry.due(key, now)).flatten())
+                .filter_map(|key| retried(&state, key).then(|| state.take_due(key, now)).flatten())
                 .collect()
         };
         for alarm in &due {
@@ -182,43 +180,43 @@ impl AlarmRegistry {
         }
     }
 
-    /// Creates the guard of one lane.
+    /// Creates the guard of one lane, topic or other part of the data path.
     pub fn guard(self: &Arc<Self>) -> AlarmGuard {
-        let mut registry = lock(&self.registry);
-        registry.lanes += 1;
-        AlarmGuard { lane: registry.lanes, alarms: Arc::clone(self), waits: None }
+        let mut state = lock(&self.state);
+        state.last_guard += 1;
+        AlarmGuard { guard: state.last_guard, alarms: Arc::clone(self), active: None }
     }
 }
 
 impl std::fmt::Debug for AlarmRegistry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AlarmRegistry")
-            .field("active", &lock(&self.registry).active.len())
+            .field("active", &lock(&self.state).active.len())
             .finish_non_exhaustive()
     }
 }
 
-impl Registered {
-    /// Adds a lane's failure, which began at `since`. Returns the alarm if it is due for a report.
-    fn add(&mut self, lane: u64, failure: FailureReport<'_>, since: Instant, now: Instant) -> Option<Alarm> {
+impl State {
+    /// Adds a guard's failure, which began at `since`. Returns the alarm if it is due for a report.
+    fn add(&mut self, guard: u64, failure: FailureReport<'_>, since: Instant, now: Instant) -> Option<Alarm> {
         let key = (failure.scope.clone(), failure.cause);
         let active = self.active.entry(key.clone()).or_insert_with(|| ActiveAlarm {
             alarm: alarm(failure),
             since,
             is_reported: false,
-            lanes: BTreeMap::new(),
+            guards: BTreeMap::new(),
         });
         active.since = active.since.min(since);
         if active.alarm.why != failure.why {
             active.alarm = alarm(failure);
         }
-        active.lanes.insert(lane, failure.blocks);
-        active.alarm.blocks = active.lanes.values().any(|blocks| *blocks);
-        self.due(&key, now)
+        active.guards.insert(guard, failure.blocks);
+        active.alarm.blocks = active.guards.values().any(|blocks| *blocks);
+        self.take_due(&key, now)
     }
 
     /// The alarm, if it is due for a report, which counts as made.
-    fn due(&mut self, key: &AlarmKey, now: Instant) -> Option<Alarm> {
+    fn take_due(&mut self, key: &AlarmKey, now: Instant) -> Option<Alarm> {
         let active = self.active.get_mut(key)?;
         active.alarm.lasting = now.saturating_duration_since(active.since);
         let is_blocking = active.alarm.is_blocking();
@@ -233,12 +231,12 @@ impl Registered {
         Some(active.alarm.clone())
     }
 
-    /// Removes a lane from an alarm. Returns the alarm if that was its last lane.
-    fn remove(&mut self, lane: u64, key: &AlarmKey) -> Option<ActiveAlarm> {
+    /// Removes a guard from an alarm. Returns the alarm if that was its last guard.
+    fn remove(&mut self, guard: u64, key: &AlarmKey) -> Option<ActiveAlarm> {
         let active = self.active.get_mut(key)?;
-        active.lanes.remove(&lane);
-        active.alarm.blocks = active.lanes.values().any(|blocks| *blocks);
-        if active.lanes.is_empty() { self.active.remove(key) } else { None }
+        active.guards.remove(&guard);
+        active.alarm.blocks = active.guards.values().any(|blocks| *blocks);
+        if active.guards.is_empty() { self.active.remove(key) } else { None }
     }
 }
 
@@ -248,44 +246,45 @@ fn alarm(failure: FailureReport<'_>) -> Alarm {
     Alarm { cause, blocks, scope, at, why, remedy: remedy(), lasting: Duration::ZERO }
 }
 
-/// The alarm that stops one lane, at most one at a time. Dropping the guard removes the lane from its alarm without a report.
+/// The alarm that stops one lane, topic or other part of the data path, at most one at a time. Dropping the guard removes it from its alarm
+/// without a report.
 #[derive(Debug)]
 pub struct AlarmGuard {
     alarms: Arc<AlarmRegistry>,
-    lane: u64,
-    waits: Option<GuardedAlarm>,
+    guard: u64,
+    active: Option<GuardedAlarm>,
 }
 
 #[derive(Debug)]
 struct GuardedAlarm {
     key: AlarmKey,
-    /// First failure since the lane last worked in this scope.
+    /// First failure since the part last worked in this scope.
     since: Instant,
 }
 
 impl AlarmGuard {
-    /// Records a failure of the lane, which replaces the one before. Another cause in the same scope does not end the alarm for the lane:
-    /// no end is reported, and its duration continues.
+    /// Records a failure, which replaces the one before. Another cause in the same scope does not end the alarm for this guard: no end
+    /// is reported, and its duration continues.
     pub fn failed(&mut self, failure: FailureReport<'_>, now: Instant) {
         self.failed_since(failure, now, now);
     }
 
     /// Like [`AlarmGuard::failed`], for a failure that began at `since` and is noticed now.
     pub fn failed_since(&mut self, failure: FailureReport<'_>, since: Instant, now: Instant) {
-        if self.waits.as_ref().is_some_and(|waits| waits.key.0 != *failure.scope) {
+        if self.active.as_ref().is_some_and(|active| active.key.0 != *failure.scope) {
             self.recovered(now);
         }
         let key = (failure.scope.clone(), failure.cause);
-        let since = self.waits.as_ref().map_or(since, |waits| waits.since);
+        let since = self.active.as_ref().map_or(since, |active| active.since);
         let before =
-            self.waits.replace(GuardedAlarm { key: key.clone(), since }).filter(|waits| waits.key != key);
+            self.active.replace(GuardedAlarm { key: key.clone(), since }).filter(|active| active.key != key);
         let due = {
-            let mut registry = lock(&self.alarms.registry);
-            let ended = before.and_then(|waits| registry.remove(self.lane, &waits.key));
-            let due = registry.add(self.lane, failure, since, now);
+            let mut state = lock(&self.alarms.state);
+            let ended = before.and_then(|active| state.remove(self.guard, &active.key));
+            let due = state.add(self.guard, failure, since, now);
             // If the first cause was reported, the end is reported too, whatever the last cause was.
             if ended.is_some_and(|ended| ended.is_reported)
-                && let Some(active) = registry.active.get_mut(&key)
+                && let Some(active) = state.active.get_mut(&key)
             {
                 active.is_reported = true;
             }
@@ -296,10 +295,10 @@ impl AlarmGuard {
         }
     }
 
-    /// Records that the lane works again. Costs nothing while no alarm is active.
+    /// Records that the part works again. Costs nothing while no alarm is active.
     pub fn recovered(&mut self, now: Instant) {
-        let Some(waits) = self.waits.take() else { return };
-        let ended = lock(&self.alarms.registry).remove(self.lane, &waits.key);
+        let Some(active) = self.active.take() else { return };
+        let ended = lock(&self.alarms.state).remove(self.guard, &active.key);
         if let Some(ended) = ended.filter(|ended| ended.is_reported) {
             self.alarms.listener.resolved(&ended.alarm, now.saturating_duration_since(ended.since));
         }
@@ -308,9 +307,9 @@ impl AlarmGuard {
 
 impl Drop for AlarmGuard {
     fn drop(&mut self) {
-        if let Some(waits) = self.waits.take() {
+        if let Some(active) = self.active.take() {
             // The alarm did not end, so no end is reported.
-            let _ended = lock(&self.alarms.registry).remove(self.lane, &waits.key);
+            let _ended = lock(&self.alarms.state).remove(self.guard, &active.key);
         }
     }
 }
@@ -491,7 +490,7 @@ mod tests {
             let now = start + Duration::from_secs(number);
             fail(&mut guard, "reject_rate", &Scope::Topic(format!("t{number}")), now);
             guard.recovered(now);
-            assert!(lock(&alarms.registry).reported.len() <= 60, "topic {number}");
+            assert!(lock(&alarms.state).reported.len() <= 60, "topic {number}");
         }
     }
 

@@ -54,11 +54,6 @@ pub fn grouped(number: u64) -> String {
     grouped
 }
 
-/// Whether the user wants no colours (no-color.org).
-pub fn refuses_colour() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -153,7 +153,7 @@ impl GroupContext {
         let mut alarms = self.alarms();
         if code != Some(RDKafkaErrorCode::InconsistentGroupProtocol) {
             alarms.error(code, text, false, Instant::now());
-        } else if alarms.trouble.is_due(code) {
+        } else if alarms.trouble.take_due(code) {
             self.is_incompatible.store(true, Ordering::Relaxed);
         }
     }
@@ -366,7 +366,7 @@ impl ClientContext for GroupContext {
 
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
-        let is_due = self.alarms().trouble.is_handshake_due(code, reason);
+        let is_due = self.alarms().trouble.take_handshake_due(code, reason);
         let why = is_due.then(|| why_untrusted(reason, self.ca_file.as_deref())).flatten();
         match why {
             Some(why) => self.alarms().error(code, &format!("{why}: {reason}"), true, Instant::now()),

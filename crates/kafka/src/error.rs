@@ -1,13 +1,13 @@
 //! Failures of Kafka that end the service.
 
-use super::diagnosis::{Fault, client_words};
+use super::diagnosis::{Fault, why_no_client};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use thiserror::Error;
 
 /// A failure that ends this member.
 #[derive(Debug, Error)]
 pub enum MemberError {
-    #[error("the Kafka client can't be made: {}", client_words(.0))]
+    #[error("the Kafka client can't be made: {}", why_no_client(.0))]
     Client(#[source] KafkaError),
     #[error("the topics can't be subscribed to, so no records are read: {0}; check `kafka.topics`")]
     Subscribe(#[source] KafkaError),

@@ -25,8 +25,8 @@ pub struct LoggedErrors {
 
 impl LoggedErrors {
     /// Whether an error of this kind is to be logged now. If so, it counts as logged.
-    pub fn is_due(&mut self, code: Option<RDKafkaErrorCode>) -> bool {
-        is_due(&mut self.codes, code)
+    pub fn take_due(&mut self, code: Option<RDKafkaErrorCode>) -> bool {
+        take_due(&mut self.codes, code)
     }
 
     /// Logs an error without an active alarm. `is_throttled`: a quota delays this client.
@@ -35,13 +35,13 @@ impl LoggedErrors {
         match code.and_then(|code| diagnose(code, text, is_throttled)) {
             // "All brokers down" only follows from another error: a refused login does not mean that Kafka is down.
             Some(_) if code == Some(RDKafkaErrorCode::AllBrokersDown) && self.unresolved().is_some() => {}
-            Some(Advice { fault, .. }) if fault.passes() && self.is_due(code) => info!(reason, "{fault}"),
+            Some(Advice { fault, .. }) if fault.passes() && self.take_due(code) => info!(reason, "{fault}"),
             Some(Advice { fault, .. }) if fault.passes() => {}
             // librdkafka reports each error twice, the second time without its reason.
-            Some(Advice { fault, .. }) if self.is_due(code) && is_due(&mut self.faults, fault) => {
+            Some(Advice { fault, .. }) if self.take_due(code) && take_due(&mut self.faults, fault) => {
                 error!(reason, "{fault}");
             }
-            None if self.is_due(code) => {
+            None if self.take_due(code) => {
                 warn!(reason, "kafka reports an error; records stay in kafka until it is resolved");
             }
             _ => {}
@@ -49,7 +49,7 @@ impl LoggedErrors {
     }
 
     /// Whether a second handshake about an untrusted certificate is due. If so, it counts as done.
-    pub fn is_handshake_due(&mut self, code: Option<RDKafkaErrorCode>, text: &str) -> bool {
+    pub fn take_handshake_due(&mut self, code: Option<RDKafkaErrorCode>, text: &str) -> bool {
         let is_wanted = code == Some(RDKafkaErrorCode::SSL)
             && text.contains("certificate verify failed")
             && self.handshake.is_none_or(|last| last.elapsed() >= AGAIN);
@@ -65,7 +65,7 @@ impl LoggedErrors {
     }
 }
 
-fn is_due<T: PartialEq>(logged: &mut Vec<(T, Instant)>, kind: T) -> bool {
+fn take_due<T: PartialEq>(logged: &mut Vec<(T, Instant)>, kind: T) -> bool {
     let is_due = !logged.iter().any(|(known, at)| *known == kind && at.elapsed() < AGAIN);
     logged.retain(|(known, at)| at.elapsed() < RESOLVED_AFTER && !(is_due && *known == kind));
     if is_due {

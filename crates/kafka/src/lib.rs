@@ -69,7 +69,7 @@ pub use client::{Acknowledgement, AdminClient, ClientLog, Producer, StandaloneCo
 pub use context::{Forwarded, GroupConsumer, GroupContext, GroupEvent, Queue, Queues, REVOKE_DRAIN_MAX};
 pub use diagnosis::{
     AdvertisedBroker, Complaint, Complaints, Diagnosis, Fault, Security, advertised_brokers, advice,
-    client_words, left_bootstrap,
+    left_bootstrap, why_no_client,
 };
 pub use error::MemberError;
 pub use ffi::{

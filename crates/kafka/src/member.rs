@@ -21,6 +21,7 @@ use base::TopicPartition;
 use base::alarm::AlarmRegistry;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::{Metadata, MetadataTopic};
 use rdkafka::statistics::{Statistics, Topic};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeSet;
@@ -37,8 +38,8 @@ const LIST_TOPICS_EVERY: Duration = Duration::from_secs(4);
 const LIST_TOPICS_MAX: Duration = Duration::from_secs(3);
 /// Interval of explicit commits, the same as that of the automatic commit.
 const EXPLICIT_COMMIT_EVERY: Duration = Duration::from_secs(1);
-/// Interval between requests for end offsets that the brokers did not return.
-const ENDS_EVERY: Duration = Duration::from_secs(1);
+/// Interval between requests for start and end offsets that the brokers did not return.
+const OFFSETS_EVERY: Duration = Duration::from_secs(1);
 /// Time limit of the request for committed offsets behind a gap. Without an answer the same gap may be reported again.
 const COMMITTED_MAX: Duration = Duration::from_secs(3);
 /// Time limit of a request for the starts of partitions.
@@ -302,7 +303,7 @@ impl Member {
         let unknown = until_end.without_end(*number);
         if !unknown.is_empty() {
             until_end.set_ends(offset_requests::ends(&self.consumer, &unknown));
-            self.next_ends = Instant::now() + ENDS_EVERY;
+            self.next_ends = Instant::now() + OFFSETS_EVERY;
         }
     }
 
@@ -326,7 +327,7 @@ impl Member {
         if Instant::now() < self.next_starts {
             return;
         }
-        self.next_starts = Instant::now() + ENDS_EVERY;
+        self.next_starts = Instant::now() + OFFSETS_EVERY;
         let context = self.consumer.context();
         let learned = context.start_offsets().learn(&self.consumer, STARTS_MAX);
         let known: Vec<_> = learned.begin.iter().chain(&learned.delivered).cloned().collect();
@@ -433,8 +434,7 @@ impl Member {
                 return Ok(());
             }
         };
-        let existing: BTreeSet<&str> =
-            metadata.topics().iter().map(rdkafka::metadata::MetadataTopic::name).collect();
+        let existing = listed_names(&metadata);
         let matched =
             existing.iter().filter(|name| self.topics.is_match(name)).map(|name| (*name).to_owned());
         let mut wanted: BTreeSet<String> = self.subscribed.iter().cloned().chain(matched).collect();
@@ -461,8 +461,7 @@ impl Member {
                 return Ok(());
             }
         };
-        let existing: BTreeSet<&str> =
-            metadata.topics().iter().map(rdkafka::metadata::MetadataTopic::name).collect();
+        let existing = listed_names(&metadata);
         let (names, missing): (Vec<_>, Vec<_>) =
             self.topics.names.iter().cloned().partition(|name| existing.contains(name.as_str()));
         if !missing.is_empty() {
@@ -505,6 +504,11 @@ impl Member {
         self.subscribed = topics;
         Ok(())
     }
+}
+
+/// The names of all topics in a listing, also of those without partitions.
+fn listed_names(metadata: &Metadata) -> BTreeSet<&str> {
+    metadata.topics().iter().map(MetadataTopic::name).collect()
 }
 
 /// Runs both commits: an explicit offset that the brokers refuse keeps no other one uncommitted. An error that is tried again counts first.

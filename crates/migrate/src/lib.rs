@@ -115,8 +115,8 @@ pub fn migrate(files: &[Input], machine: &Machine) -> Result<Migration, MigrateE
     let kind = files.iter().find_map(|file| Kind::of(&file.text));
     match kind {
         Some(Kind::Telegraf) => telegraf::migrate(files, machine),
-        Some(Kind::Fluentd) => fluentd::migrate(files, machine),
-        Some(Kind::Logstash) => logstash::migrate(files, machine),
+        Some(Kind::Fluentd) => fluentd::migrate(files),
+        Some(Kind::Logstash) => logstash::migrate(files),
         None => Err(MigrateError::Unknown(
             files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", "),
         )),

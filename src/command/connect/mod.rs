@@ -19,7 +19,7 @@ mod report;
 mod sampled;
 mod topics;
 
-use super::terminal::Style;
+use crate::terminal::Style;
 use configuration::Config;
 use engine::dead_letter::Store;
 use engine::dead_letter::check_writable;

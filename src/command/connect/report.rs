@@ -1,6 +1,6 @@
 //! The report: a line for each check.
 
-use crate::command::terminal::{Colour, Style};
+use crate::terminal::{Colour, Style};
 use base::text::printable;
 use std::fmt;
 use std::io::{self, Write};

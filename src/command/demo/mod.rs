@@ -5,9 +5,9 @@ mod records;
 mod screen;
 
 use super::exit::FAILED;
-use super::terminal::Colour;
 use crate::pipeline::{Pipeline, PipelineError};
 use crate::signals::Signals;
+use crate::terminal::Colour;
 use base::record::{Record, RecordTime};
 use base::secret::Secret;
 use base::text::grouped;

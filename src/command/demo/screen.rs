@@ -1,6 +1,6 @@
 //! Output of the demo: lines, and a running line that a terminal redraws in place.
 
-use crate::command::terminal::{Colour, Style};
+use crate::terminal::{Colour, Style};
 use base::text::printable;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;

@@ -5,9 +5,9 @@ mod connection;
 mod sampling;
 
 use super::exit::{CONNECTION_FAILED, WRONG};
-use super::terminal::Bar;
 use crate::init::{Sample, SampledRecord, Trial, framed, propose};
 use crate::records::{InputRecord, Records};
+use crate::terminal::Bar;
 use base::record::{Record, RecordTime};
 use base::text::{counted, printable};
 use clap::builder::{PossibleValuesParser, TypedValueParser};

@@ -3,8 +3,8 @@
 use super::compose::SampledTopics;
 use super::connection::Connection;
 use super::{InitError, InitOptions, now_ns, print, without_objects};
-use crate::command::terminal::Bar;
 use crate::init::{Observation, Sample, SampledRecord, Shape, propose, why_no_metrics};
+use crate::terminal::Bar;
 use base::suggest::with_nearest;
 use base::text::{counted, grouped, printable};
 use engine::dead_letter::Progress;

@@ -6,10 +6,10 @@ mod tally;
 
 use super::config_file::ConfigFile;
 use super::exit::{FAILED, NOT_ALL_STORED, WRONG};
-use super::terminal::Bar;
 use crate::pipeline;
 use crate::routing;
 use crate::signals::Signals;
+use crate::terminal::Bar;
 use base::text::printable;
 use batches::{Batches, Closed, Letters};
 use configuration::Config;

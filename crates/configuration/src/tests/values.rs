@@ -392,21 +392,21 @@ fn reads_batch_admin_and_log() {
 
 #[test]
 fn records_are_shown_to_this_machine_unless_said_otherwise() {
-    let f = |lines: &str, want: ShowRecords| {
-        assert_eq!(config(&with("admin", lines)).admin.shows_records(), want, "{lines}");
+    let f = |lines: &str, want: RecordsAudience| {
+        assert_eq!(config(&with("admin", lines)).admin.records_audience(), want, "{lines}");
     };
-    f("", ShowRecords::Local);
-    f("listen = 'localhost:1'", ShowRecords::Local);
-    f("listen = '[::1]:1'", ShowRecords::Local);
-    f("listen = '[::ffff:127.0.0.1]:1'", ShowRecords::Local);
-    f("show_records = true", ShowRecords::Everybody);
-    f("show_records = false", ShowRecords::Nobody);
-    f("listen = '0.0.0.0:1'", ShowRecords::Nobody);
-    f("listen = '[::]:1'", ShowRecords::Nobody);
-    f("listen = '10.1.2.3:1'", ShowRecords::Nobody);
-    f("listen = '0.0.0.0:1'\nshow_records = true", ShowRecords::Everybody);
-    f("listen = ''\nshow_records = true", ShowRecords::Nobody);
-    assert_eq!(config(SMALL).admin.shows_records(), ShowRecords::Local);
+    f("", RecordsAudience::Local);
+    f("listen = 'localhost:1'", RecordsAudience::Local);
+    f("listen = '[::1]:1'", RecordsAudience::Local);
+    f("listen = '[::ffff:127.0.0.1]:1'", RecordsAudience::Local);
+    f("show_records = true", RecordsAudience::Everybody);
+    f("show_records = false", RecordsAudience::Nobody);
+    f("listen = '0.0.0.0:1'", RecordsAudience::Nobody);
+    f("listen = '[::]:1'", RecordsAudience::Nobody);
+    f("listen = '10.1.2.3:1'", RecordsAudience::Nobody);
+    f("listen = '0.0.0.0:1'\nshow_records = true", RecordsAudience::Everybody);
+    f("listen = ''\nshow_records = true", RecordsAudience::Nobody);
+    assert_eq!(config(SMALL).admin.records_audience(), RecordsAudience::Local);
 }
 
 #[test]

@@ -77,7 +77,7 @@ pub fn advice(code: Code, text: &str) -> Option<String> {
 }
 
 /// Why librdkafka creates no client from these properties, and which key is wrong.
-pub fn client_words(error: &KafkaError) -> String {
+pub fn why_no_client(error: &KafkaError) -> String {
     let diagnosis = Diagnosis::of(&[Complaint::no_client(error)], &Security::default());
     format!("{}: {}", diagnosis.detail, diagnosis.fault.remedy())
 }

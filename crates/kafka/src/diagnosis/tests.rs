@@ -305,8 +305,8 @@ fn the_error_of_a_client_that_is_not_created_shows_no_value() {
     let found = Diagnosis::of(&[Complaint::no_client(&error)], &Security::default());
     assert!(found.is_of_client());
     assert_eq!(found.what(), "the Kafka client can't be made: sasl.password: No such value");
-    assert_eq!(client_words(&error), "sasl.password: No such value: look at [kafka] in bridge.toml");
-    let words = client_words(&KafkaError::ClientCreation("ssl.key.location failed: bad decrypt".to_owned()));
+    assert_eq!(why_no_client(&error), "sasl.password: No such value: look at [kafka] in bridge.toml");
+    let words = why_no_client(&KafkaError::ClientCreation("ssl.key.location failed: bad decrypt".to_owned()));
     assert!(words.contains("key_password"), "{words}");
 }
 

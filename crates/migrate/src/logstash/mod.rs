@@ -15,7 +15,7 @@ mod tests;
 use self::conditions::KnownFields;
 use self::syntax::Plugin;
 use super::draft_tables::DraftTables;
-use super::{Bridge, Input, Machine, MigrateError, Migration, Notes};
+use super::{Bridge, Input, MigrateError, Migration, Notes};
 use configuration::draft::Table;
 use std::rc::Rc;
 
@@ -41,7 +41,7 @@ pub fn recognizes(text: &str) -> bool {
 
 /// # Errors
 /// A file can't be read, or no input reads Kafka.
-pub fn migrate(files: &[Input], _machine: &Machine) -> Result<Migration, MigrateError> {
+pub fn migrate(files: &[Input]) -> Result<Migration, MigrateError> {
     let mut plugins = Vec::new();
     for file in files {
         let name: Rc<str> = file.name.as_str().into();

@@ -1,6 +1,5 @@
 //! Output on terminals: colours, and the progress of long commands.
 
-use base::text::refuses_colour;
 use engine::dead_letter::Progress;
 use std::env;
 use std::io::{self, IsTerminal, Write};
@@ -25,15 +24,23 @@ pub struct Style {
 }
 
 impl Style {
-    /// The style for `out`: coloured on a terminal, unless `NO_COLOR` (<https://no-color.org>) is set.
+    /// The style for `out`: coloured on a terminal that is not a dumb one, unless `NO_COLOR` (<https://no-color.org>) is set.
     pub fn of(out: &impl IsTerminal) -> Self {
         let is_dumb = env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
         Self { is_coloured: out.is_terminal() && !refuses_colour() && !is_dumb }
     }
 
+    pub fn is_coloured(self) -> bool {
+        self.is_coloured
+    }
+
     pub fn paint(self, colour: Colour, text: &str) -> String {
         if self.is_coloured { format!("\x1b[{}m{text}\x1b[0m", colour as u8) } else { text.to_owned() }
     }
+}
+
+fn refuses_colour() -> bool {
+    env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 /// Erases the line that the cursor is on.
