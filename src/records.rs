@@ -312,9 +312,9 @@ mod tests {
     #[test]
     fn a_compressed_file_is_one_record() {
         let gzip = |text: &[u8]| {
-            let mut packer = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
-            let mut packed = vec![0; packer.gzip_compress_bound(text.len())];
-            let length = packer.gzip_compress(text, &mut packed).unwrap();
+            let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
+            let mut packed = vec![0; compressor.gzip_compress_bound(text.len())];
+            let length = compressor.gzip_compress(text, &mut packed).unwrap();
             packed.truncate(length);
             packed
         };
@@ -355,9 +355,9 @@ mod tests {
     }
 
     fn zlib(text: &[u8]) -> Vec<u8> {
-        let mut packer = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
-        let mut packed = vec![0; packer.zlib_compress_bound(text.len())];
-        let length = packer.zlib_compress(text, &mut packed).unwrap();
+        let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
+        let mut packed = vec![0; compressor.zlib_compress_bound(text.len())];
+        let length = compressor.zlib_compress(text, &mut packed).unwrap();
         packed.truncate(length);
         packed
     }

@@ -2,10 +2,16 @@
 
 use super::tests::{sample, table};
 
+const MSGPACK: &[u8] = b"\x82\xA1v\x01\xA1w\x02";
+const CBOR: &[u8] = b"\xA2\x61v\x01\x61w\x02";
+const LINE: &[u8] = b"m v=1 1767225600000000000";
+const CSV: &[u8] = b"v,w\n1,2\n";
+const JSON: &[u8] = br#"{"v":1,"w":2}"#;
+
 fn zlib(text: &[u8]) -> Vec<u8> {
-    let mut packer = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
-    let mut packed = vec![0; packer.zlib_compress_bound(text.len())];
-    let length = packer.zlib_compress(text, &mut packed).unwrap();
+    let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
+    let mut packed = vec![0; compressor.zlib_compress_bound(text.len())];
+    let length = compressor.zlib_compress(text, &mut packed).unwrap();
     packed.truncate(length);
     packed
 }
@@ -31,11 +37,6 @@ fn names_the_compression_that_is_not_recognized_by_itself() {
         let keys: Vec<&str> = lines.lines().filter(|line| !line.starts_with(['#', '['])).collect();
         assert_eq!(keys, want, "{lines}");
     };
-    const MSGPACK: &[u8] = b"\x82\xA1v\x01\xA1w\x02";
-    const CBOR: &[u8] = b"\xA2\x61v\x01\x61w\x02";
-    const LINE: &[u8] = b"m v=1 1767225600000000000";
-    const CSV: &[u8] = b"v,w\n1,2\n";
-    const JSON: &[u8] = br#"{"v":1,"w":2}"#;
     f(zstd, &[MSGPACK; 3], &[r#"format = "msgpack""#, r#"value_compression = "zstd""#]);
     f(zlib, &[MSGPACK; 3], &[r#"format = "msgpack""#, r#"value_compression = "zlib""#]);
     f(snappy, &[CBOR; 3], &[r#"format = "cbor""#, r#"value_compression = "snappy""#]);

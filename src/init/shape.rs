@@ -106,20 +106,16 @@ impl<'s> Packed<'s> {
 impl Shape {
     /// Whole records, in the format that fits more of them.
     pub fn whole(sample: &Sample) -> Self {
-        let mut shape = match Packed::of(sample) {
-            Some(Packed { compression, values }) => {
-                let mut shape = Self::of_values(sample, &values);
-                let mut packed = sample.records.iter().filter_map(|record| record.value.as_deref());
-                // `value_compression` recognizes most compressions of text by itself.
-                if !packed.any(|value| Compression::is_automatic(shape.rules.format, value)) {
-                    shape.rules.compression = compression;
-                }
-                shape
+        let values = || sample.records.iter().filter_map(|record| record.value.as_deref());
+        let mut shape = if let Some(Packed { compression, values: unpacked }) = Packed::of(sample) {
+            let mut shape = Self::of_values(sample, &unpacked);
+            // `value_compression` recognizes most compressions of text by itself.
+            if !values().any(|value| Compression::is_automatic(shape.rules.format, value)) {
+                shape.rules.compression = compression;
             }
-            None => {
-                let values = sample.records.iter().filter_map(|record| record.value.as_deref());
-                Self::of_values(sample, &values.map(mapping::unpacked).collect::<Vec<_>>())
-            }
+            shape
+        } else {
+            Self::of_values(sample, &values().map(mapping::unpacked).collect::<Vec<_>>())
         };
         shape.schemas = shape.rules.format.has_schema().then(|| sample.schemas.clone()).flatten();
         shape

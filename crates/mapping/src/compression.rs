@@ -525,7 +525,7 @@ mod tests {
     #[test]
     fn the_schema_in_a_frame_is_found_behind_the_compression() {
         let framed = |compression, format, value: &[u8]| {
-            let rules = Arc::new(Rules { compression, format, ..Rules::default() });
+            let rules = Arc::new(Rules { format, compression, ..Rules::default() });
             Mapper::new(rules, "t", RecordLimits { record_bytes_max: 1_000, ..LIMITS }).schema_of(value)
         };
         let value = b"\0\0\0\0\x07\x02\x02\x02";

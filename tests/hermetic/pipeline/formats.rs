@@ -27,9 +27,9 @@ struct Row {
 }
 
 pub fn gzip(value: &[u8]) -> Vec<u8> {
-    let mut packer = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
-    let mut packed = vec![0; packer.gzip_compress_bound(value.len())];
-    let length = packer.gzip_compress(value, &mut packed).unwrap();
+    let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
+    let mut packed = vec![0; compressor.gzip_compress_bound(value.len())];
+    let length = compressor.gzip_compress(value, &mut packed).unwrap();
     packed.truncate(length);
     packed
 }
