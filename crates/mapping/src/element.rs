@@ -25,6 +25,8 @@ pub struct Element {
     pub has_repeated_keys: bool,
     /// Length of the flattened keys of all values.
     pub key_bytes: usize,
+    /// Depth of the innermost object or array.
+    pub depth: usize,
 }
 
 /// A value, and where the parser stood behind it.
@@ -73,6 +75,7 @@ impl Element {
         self.scalars.clear();
         self.has_repeated_keys = false;
         self.key_bytes = 0;
+        self.depth = 0;
     }
 
     /// Begins an element of which nothing is listed, and returns its number.

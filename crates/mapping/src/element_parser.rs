@@ -71,6 +71,9 @@ impl<'a> ElementParser<'_, 'a> {
         let (entries, start) = (self.element.entries.len(), self.scanner.position());
         let token = self.scanner.value()?;
         self.scanner.check_depth(token, depth)?;
+        if matches!(token, Token::Object | Token::Array) {
+            self.element.depth = self.element.depth.max(depth);
+        }
         match token {
             Token::Object => self.object(node, depth)?,
             Token::Array => self.array(node, depth)?,

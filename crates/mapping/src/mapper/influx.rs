@@ -733,7 +733,13 @@ mod tests {
         };
         f(b"m v=1,w=2,v=3 5", "m w=2,v=3 5", "v", DropReason::Duplicate);
         f(b"m,a=1 a=2,b=3 5", "m,a=1 b=3 5", "a", DropReason::TagAndField);
-        f(b"m v=1,time=2 5", "m v=1 5", "time", DropReason::ReservedKey);
+        // Single spaces and two: both readers refuse the same keys.
+        for reserved in ["time", "_field", "_measurement"] {
+            for spaces in [" ", "  "] {
+                let line = format!("m{spaces}v=1,{reserved}=2 5");
+                f(line.as_bytes(), "m v=1 5", reserved, DropReason::ReservedKey);
+            }
+        }
         f(b"m,t=\xFF s=\"x\" 5", "m,t=\u{FFFD} s=\"x\" 5", "t", DropReason::NotUtf8);
         f(b"m s=\"\xFF\" 5", "m s=\"\u{FFFD}\" 5", "s", DropReason::NotUtf8);
         // Tags that the bridge adds.

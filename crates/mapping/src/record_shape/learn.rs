@@ -2,7 +2,7 @@
 
 use super::shape::{RecordShape, Slot};
 use crate::Rules;
-use crate::decode::Scanner;
+use crate::decode::{DEPTH_MAX, Scanner};
 use crate::element::{Element, SCALARS_MAX};
 use crate::element_parser::Knowledge;
 use crate::interned_keys::KeyId;
@@ -22,7 +22,9 @@ pub fn record_shape(
     rules: &Rules,
     topic_parts: &TopicParts,
 ) -> Option<RecordShape> {
-    if element.has_repeated_keys || element.scalars.len() >= SCALARS_MAX {
+    // A shape fits wherever an element stands, which may be one level deeper than here.
+    let may_be_too_deep = element.depth + 1 >= DEPTH_MAX;
+    if element.has_repeated_keys || may_be_too_deep || element.scalars.len() >= SCALARS_MAX {
         return None;
     }
     let (mut slots, mut tags, mut fields, mut gap_start) =

@@ -1,3 +1,4 @@
+use crate::decode::DEPTH_MAX;
 use crate::test_support::{self, LIMITS, record};
 use crate::{Globs, KeySelector, Mapper, Replacement, Replacements, Rules, Template};
 use std::sync::Arc;
@@ -153,4 +154,19 @@ fn learns_alternating_shapes_and_drops_unrepeated_ones() {
     assert!(before.0 <= 13);
     let after = all(&mut turns(1_200));
     assert!(after.1 - before.1 > 1_000, "{before:?} {after:?}");
+}
+
+#[test]
+fn a_known_shape_is_as_deep_as_the_parser_allows() {
+    let nested = |levels: usize| format!("{}1{}", r#"{"v":"#.repeat(levels), "}".repeat(levels));
+    for levels in [DEPTH_MAX - 1, DEPTH_MAX] {
+        let (object, mut mapper) = (nested(levels), mapper(Rules::default()));
+        let item = format!("[{object}]");
+        let fresh = map(&mut self::mapper(Rules::default()), &item).0;
+        assert_eq!(fresh.is_empty(), levels == DEPTH_MAX);
+        for _ in 0..3 {
+            assert!(!map(&mut mapper, &object).0.is_empty());
+            assert_eq!(map(&mut mapper, &item).0, fresh, "{levels}");
+        }
+    }
 }

@@ -106,6 +106,22 @@ fn parallel_arrays_of_names_and_values_become_fields() {
 }
 
 #[test]
+fn a_row_that_holds_an_object_or_an_array_is_rejected() {
+    let reshape = Reshape { columns: keys(&["at", "v", "q"]), ..Reshape::default() };
+    let rules = rules(reshape);
+    let nested = "its row has an object or an array as its value 3, and `columns` names single values: select the rows themselves with `query`, or let the producer send flat rows";
+    for query in ["$.w[*]", "$.w"] {
+        let rules = Rules { query: Query::parse(query).unwrap(), ..rules.clone() };
+        check(&rules, r#"{"w":[[17,5,{"q":1}],[18,6]]}"#, &format!("t at=18,v=6; {nested}"), &[]);
+        check(&rules, r#"{"w":[[18,6],[null,5,[1]]]}"#, &format!("t at=18,v=6; {nested}"), &[]);
+        check(&rules, r#"{"w":[[18,6],[null,null,2]]}"#, "t at=18,v=6; t q=2", &[]);
+    }
+    // A list of rows and objects.
+    let rules = Rules { query: Query::parse("$.w").unwrap(), ..rules };
+    check(&rules, r#"{"w":[[18,6],{"x":1},null]}"#, "t at=18,v=6; t x=1; filtered", &[]);
+}
+
+#[test]
 fn each_index_of_parallel_arrays_becomes_an_element() {
     let rules = rules(Reshape { explode: keys(&["d_a", "b"]), ..Reshape::default() });
     let f = |value: &str, want: &str, drops: &[(DropReason, u64)]| check(&rules, value, want, drops);
