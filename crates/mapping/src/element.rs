@@ -143,6 +143,19 @@ impl Element {
         was_active
     }
 
+    /// Drops the fields whose key is that of a tag, and hands the key of each to `dropped`.
+    pub fn drop_fields(&mut self, is_tag: impl Fn(KeyId) -> bool, mut dropped: impl FnMut(KeyId)) {
+        for entry in &mut self.entries {
+            if let Place::Field(key) = entry.place
+                && entry.state == State::Active
+                && is_tag(key)
+            {
+                entry.state = State::TakenBack;
+                dropped(key);
+            }
+        }
+    }
+
     /// The values that are written as tags.
     pub fn tags(&self) -> impl Iterator<Item = (KeyId, Scalar)> {
         self.active().filter_map(|entry| match entry.place {

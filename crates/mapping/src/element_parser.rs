@@ -22,6 +22,10 @@ pub struct Knowledge {
     pub copied: Vec<KeySelector>,
     /// Paths of `$` selectors, whose values shapes and known keys find in an element that is the record's root.
     pub roots: Vec<Path>,
+    /// Whether an element may be the record's root, where `$` selectors are paths within the element.
+    pub has_root_selectors: bool,
+    /// Whether the plan of a key depends on that.
+    pub has_plans_of_root: bool,
     pub first_drops: FirstDrops,
     pub drops: Drops,
 }
@@ -37,6 +41,8 @@ pub struct ElementParser<'m, 'a> {
     pub known: &'m mut Knowledge,
     pub element: &'m mut Element,
     pub scratch: &'m mut Vec<u8>,
+    /// Whether the element is the record's root, as far as plans depend on that.
+    pub is_root: bool,
 }
 
 impl<'a> ElementParser<'_, 'a> {
@@ -116,7 +122,7 @@ impl<'a> ElementParser<'_, 'a> {
         let Some(scalar) = Scalar::of(token, self.scanner.source(), position) else {
             return self.no_value(node, token);
         };
-        let plan = self.known.plan(node, self.rules);
+        let plan = self.plan(node);
         let (token, scalar) = match plan.replaced(token, self.rules, self.scratch) {
             Replaced::Unchanged => (token, scalar),
             Replaced::By(token, scalar) => (token, scalar),
@@ -137,10 +143,16 @@ impl<'a> ElementParser<'_, 'a> {
         }
     }
 
+    fn plan(&mut self, node: NodeId) -> Plan {
+        let plan = self.known.plan(node, self.rules);
+        // A list has no such values at its root, so this happens only where a topic has lists beside objects.
+        if plan.is_of_root && !self.is_root { self.known.new_plan(node, self.rules, false) } else { plan }
+    }
+
     /// Counts NaN and infinity; null is no loss.
     fn no_value(&mut self, node: NodeId, token: Token<'a>) {
         if token == Token::NotFinite
-            && let ScalarUse::Dropped(drop) = self.known.plan(node, self.rules).use_of_not_finite()
+            && let ScalarUse::Dropped(drop) = self.plan(node).use_of_not_finite()
         {
             self.drop_value(node, drop);
         }
@@ -179,15 +191,21 @@ impl Knowledge {
         self.copied.len() + self.roots.len()
     }
 
-    /// The plan of a node's key, made when the key is first seen.
+    /// The plan of a node's key, made when the key is first seen. For elements that may be the record's root, the plan is that of the root.
     pub fn plan(&mut self, node: NodeId, rules: &Rules) -> Plan {
         if let Some(plan) = self.keys.plan(node) {
             return plan;
         }
-        let Self { keys, tags, fields, copied, roots, .. } = self;
-        let key = PlannedKey { flattened: &keys.flattened(node), is_at: |path: &_| keys.is_at(node, path) };
-        let plan = Plan::of(&key, rules, copied, roots, tags, fields);
-        keys.set_plan(node, plan);
+        let plan = self.new_plan(node, rules, self.has_root_selectors);
+        self.has_plans_of_root |= plan.is_of_root;
+        self.keys.set_plan(node, plan);
         plan
+    }
+
+    fn new_plan(&mut self, node: NodeId, rules: &Rules, is_root: bool) -> Plan {
+        let Self { keys, tags, fields, copied, roots, .. } = self;
+        let is_at = |path: &_| keys.is_at(node, path);
+        let key = PlannedKey { flattened: &keys.flattened(node), is_at, is_root };
+        Plan::of(&key, rules, copied, roots, tags, fields)
     }
 }

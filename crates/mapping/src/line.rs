@@ -41,8 +41,18 @@ pub struct LineLayout {
     /// In the order of the line. Of tags with one key, the first one with a value is written.
     tags: Vec<Tag>,
     longest_field: Option<KeyId>,
-    /// The key of the record's offset, unless a field of the record has this key.
-    offset: Option<KeyId>,
+    offset: OffsetField,
+}
+
+/// The field of the record's offset.
+#[derive(Clone, Copy, Debug, Default)]
+enum OffsetField {
+    /// There is none, or a field of the record has its key.
+    #[default]
+    None,
+    Written(KeyId),
+    /// Its key is a tag of the line, which stays.
+    BesideTag,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -339,11 +349,21 @@ impl LineLayout {
         }
         self.tags.sort_unstable_by_key(|tag| tag.order);
 
-        self.offset = topic_parts.offset_field;
-        let fields = record_fields.inspect(|key| self.offset = self.offset.filter(|offset| offset != key));
+        let mut offset = topic_parts.offset_field;
+        let fields = record_fields.inspect(|key| offset = offset.filter(|offset| offset != key));
         let length = |key: &KeyId| known.fields.get(*key).prefix.bytes().len();
         let configured = topic_parts.fields.iter().map(|field| field.key).chain(topic_parts.offset_field);
         self.longest_field = fields.chain(configured).max_by_key(length);
+        let prefix = |key: KeyId| known.fields.get(key).prefix.bytes();
+        let is_tag = |key| {
+            let is_key = |tag: &Tag| known.tags.get(tag.key).prefix.bytes() == prefix(key);
+            topic_parts.offset_is_tag || self.tags.iter().any(is_key)
+        };
+        self.offset = match offset {
+            None => OffsetField::None,
+            Some(key) if is_tag(key) => OffsetField::BesideTag,
+            Some(key) => OffsetField::Written(key),
+        };
     }
 
     fn push_tag(&mut self, key: KeyId, source: TagSource, known: &Knowledge) {
@@ -351,9 +371,9 @@ impl LineLayout {
         self.tags.push(Tag { order, key, source });
     }
 
-    /// Leaves out the record's offset, whose key is a tag of the line.
-    pub fn leave_out_offset(&mut self) {
-        self.offset = None;
+    /// Whether the record's offset is dropped, because its key is a tag of the line.
+    pub fn drops_offset(&self) -> bool {
+        matches!(self.offset, OffsetField::BesideTag)
     }
 
     /// Allocated memory in bytes.
@@ -374,10 +394,14 @@ impl LineLayout {
         self.check_length(out.len() - start, context)?;
         out.push(b' ');
         out.extend_from_slice(values.fields_written());
-        if let Some(key) = self.offset {
-            out.extend_from_slice(context.known.fields.get(key).prefix.bytes());
-            out.extend_from_slice(itoa::Buffer::new().format(context.record.offset).as_bytes());
-            out.push(b'i');
+        match self.offset {
+            OffsetField::None => {}
+            OffsetField::Written(key) => {
+                out.extend_from_slice(context.known.fields.get(key).prefix.bytes());
+                out.extend_from_slice(itoa::Buffer::new().format(context.record.offset).as_bytes());
+                out.push(b'i');
+            }
+            OffsetField::BesideTag => values.drops.add(DropReason::TagAndField),
         }
         Ok(())
     }

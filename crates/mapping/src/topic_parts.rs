@@ -21,6 +21,8 @@ pub struct TopicParts {
     /// Tags of `tags`.
     pub fallback: Vec<(KeyId, FallbackTag)>,
     pub offset_field: Option<KeyId>,
+    /// Whether the mapping adds a tag with the key of `offset_field`.
+    pub offset_is_tag: bool,
     /// Keys of `Rules::tag_selectors` outside of the element, with their indices in the outside values; a key that InfluxDB reserves is
     /// left out.
     pub outside_tags: Vec<(KeyId, usize)>,
@@ -164,19 +166,32 @@ impl TopicParts {
             let place = outside(selector)?;
             Some((tags.intern(&rules.rename.apply(&selector.flattened()))?, place))
         });
-        let outside_tags = outside_tags.collect();
+        let outside_tags: Vec<_> = outside_tags.collect();
+        let from_kafka_keys = from_kafka.iter().map(|(key, _)| *key);
+        let outside_keys = outside_tags.iter().map(|(key, _)| *key);
+        for key in from_kafka_keys.chain(outside_keys).chain(fallback.iter().map(|(key, _)| *key)) {
+            tags.set_added(key);
+        }
         let copied = rules.fields.iter().filter_map(|(name, from)| {
             let (key, from, values) =
                 (fields.intern(name)?, sources.find(from)?, rules.values.tables().index_of(name));
             Some((key, CopiedField { key, from, values, conversion: Conversion::of_copied(name, rules) }))
         });
-        let copied: Vec<_> = last_of_each(copied).into_iter().map(|(_, field)| field).collect();
+        let mut copied: Vec<_> = last_of_each(copied).into_iter().map(|(_, field)| field).collect();
         let offset_field = rules.offset_field.as_deref().and_then(|key| fields.intern(key));
+        let is_tag = |field: KeyId| {
+            let tag = tags.find(fields.get(field).prefix.bytes());
+            tag.is_some_and(|tag| tags.is_added(tag))
+        };
+        for field in copied.iter_mut().filter(|field| is_tag(field.key)) {
+            field.conversion = Conversion::BesideTag;
+        }
         let mut parts = Self {
             measurement: Measurement::new(rules, topic, sources),
             topic: written_measurement(topic.as_bytes()),
             from_kafka,
             fallback,
+            offset_is_tag: offset_field.is_some_and(is_tag),
             offset_field: offset_field.filter(|key| copied.iter().all(|field| field.key != *key)),
             outside_tags,
             fields: copied,

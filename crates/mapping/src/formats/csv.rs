@@ -421,12 +421,12 @@ mod tests {
         let template = |text: &str| Template::parse(text).unwrap();
         let rules = Rules {
             measurement: template("m{line}"),
-            tags: vec![("id".to_owned(), template("{plant}-{@.id}"))],
+            tags: vec![("serial".to_owned(), template("{plant}-{@.id}"))],
             number_fields: Globs::compile(&["id"]).unwrap(),
             ..rules(Csv::default())
         };
         let (lines, _, drops) = map(rules, &["line,plant,id,v\n01,007,1.10,007\n"]).remove(0);
-        assert_eq!((lines.as_str(), drops), ("m01,id=007-1.10 id=1.10,v=7\n", vec![]));
+        assert_eq!((lines.as_str(), drops), ("m01,serial=007-1.10 id=1.10,v=7\n", vec![]));
     }
 
     #[test]

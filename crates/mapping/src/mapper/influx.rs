@@ -407,13 +407,6 @@ impl Mapper {
         values.collect(element, &known.fields, &texts)?;
         let (tags, fields) = (element.tags().map(|(key, _)| key), element.fields().map(|(key, _)| key));
         layout.arrange(tags, std::iter::empty(), fields, known, &self.topic_parts);
-        let offset = self.topic_parts.offset_field.map(|key| known.fields.get(key).prefix.bytes());
-        if offset.and_then(|key| known.tags.find(key)).is_some_and(|tag| {
-            known.tags.is_used_by(tag, element.generation) || self.topic_parts.has_tag(tag)
-        }) {
-            known.drops.add(DropReason::TagAndField);
-            layout.leave_out_offset();
-        }
         let (topic_parts, outside) = (&self.topic_parts, &self.outside);
         let context = LineContext { known, topic_parts, outside, record: pass.record, texts };
         layout.write(values, &context, pass.lines.text_mut())?;

@@ -127,6 +127,8 @@ impl Mapper {
             fields: InternedKeys::default(),
             copied,
             roots: Vec::new(),
+            has_root_selectors: false,
+            has_plans_of_root: false,
             first_drops: FirstDrops::default(),
             drops: Drops::default(),
         };
@@ -139,6 +141,10 @@ impl Mapper {
         let roots = outside.roots_of_objects();
         let may_find_roots = maps_whole_records && known.copied.len() + roots.len() <= Rules::COPIED_MAX;
         known.roots = if may_find_roots { roots.to_vec() } else { Vec::new() };
+        let is_root = |selector: &KeySelector| matches!(selector, KeySelector::Root(_));
+        known.has_root_selectors = rules.query == Query::Whole
+            && !rules.reshape.renames_keys()
+            && outside_selectors.iter().any(is_root);
         let (topic, topic_digits) = (topic.to_owned(), distinct::TopicDigits::of(topic));
         Self {
             rules,
@@ -664,7 +670,7 @@ impl Mapper {
     ) -> Result<(), Rejection> {
         let (index, mark, object) = (pass.index, pass.lines.mark(), scanner.clone());
         pass.repeat(self.outside.value_bytes() + pass.kafka_bytes, self.limits.lines_bytes_max)?;
-        if self.map_known(scanner, depth, index, pass).is_some() {
+        if !self.has_other_plans(depth) && self.map_known(scanner, depth, index, pass).is_some() {
             pass.index += 1;
         } else {
             pass.lines.truncate(mark);
@@ -686,6 +692,9 @@ impl Mapper {
                     return Ok(());
                 }
             }
+            if self.has_other_plans(depth) {
+                return self.line_is_written(index, pass);
+            }
             self.shapes.learn(
                 &object,
                 scanner.position(),
@@ -696,6 +705,11 @@ impl Mapper {
             );
         }
         self.line_is_written(index, pass)
+    }
+
+    /// Whether an object at this depth, an item of a list, has other plans than the record's root, for which shapes are learned.
+    fn has_other_plans(&self, depth: usize) -> bool {
+        depth > 0 && self.known.has_plans_of_root
     }
 
     /// Whether an object at this depth is the record's root, in which shapes and known keys find the values of `$` selectors.
@@ -772,12 +786,16 @@ impl Mapper {
             known: &mut self.known,
             element: &mut self.element,
             scratch: &mut self.work.scratch,
+            is_root: depth == 0,
         };
         parser.object(NodeId::ROOT, depth)
     }
 
     /// Writes the line of an object of unknown shape. Returns whether the object has a field.
     fn write_element(&mut self, index: usize, pass: &mut Pass<'_, '_>) -> Result<bool, Rejection> {
+        if self.known.fields.shares_keys() {
+            self.drop_fields_of_tags();
+        }
         self.work.values.collect(&self.element, &self.known.fields, &pass.texts)?;
         self.push_copied_fields(pass)?;
         if !self.work.values.has_fields() {
@@ -795,18 +813,59 @@ impl Mapper {
         layout.write(values, &context, pass.lines.text_mut())?;
         end_line(time, pass.lines);
         known.drops.add_all(&values.drops);
+        if self.work.layout.drops_offset()
+            && let Some(key) = self.topic_parts.offset_field
+        {
+            self.report_field(key, DropReason::TagAndField);
+        }
         self.report_measurement();
         Ok(true)
     }
 
+    /// Drops the fields of the element whose keys are tags of the element.
+    fn drop_fields_of_tags(&mut self) {
+        let (mut dropped, generation) = (Vec::new(), self.element.generation);
+        let Knowledge { tags, fields, drops, .. } = &mut self.known;
+        let is_tag = |key| {
+            let tag = tags.find(fields.get(key).prefix.bytes());
+            tag.is_some_and(|tag| tags.is_used_by(tag, generation))
+        };
+        self.element.drop_fields(is_tag, |key| {
+            drops.add(DropReason::TagAndField);
+            dropped.push(key);
+        });
+        dropped.into_iter().for_each(|key| self.report_field(key, DropReason::TagAndField));
+    }
+
+    /// Whether a field has the key of a tag of the element.
+    fn is_tag_of_element(&self, field: KeyId) -> bool {
+        let Knowledge { tags, fields, .. } = &self.known;
+        let tag = || tags.find(fields.get(field).prefix.bytes());
+        fields.shares_keys() && tag().is_some_and(|tag| tags.is_used_by(tag, self.element.generation))
+    }
+
+    /// Reports once that a field is dropped.
+    fn report_field(&mut self, key: KeyId, drop: DropReason) {
+        if !self.reported.fields.contains(&(key, drop)) {
+            self.reported.fields.push((key, drop));
+            self.known.first_drops.add(&self.known.fields.get(key).key, drop);
+        }
+    }
+
     /// Appends the fields of `fields`. Where the element itself has such a field, its own is kept.
     fn push_copied_fields(&mut self, pass: &Pass<'_, '_>) -> Result<(), Rejection> {
-        for field in &self.topic_parts.fields {
+        for place in 0..self.topic_parts.fields.len() {
+            let Some(field) = self.topic_parts.fields.get(place) else { break };
             let (key, outside) = (field.key, &self.outside);
+            let reason = if self.element.fields().any(|(own, _)| own == key) {
+                Some(DropReason::Duplicate)
+            } else {
+                self.is_tag_of_element(key).then_some(DropReason::TagAndField)
+            };
             let values = &mut self.work.values;
-            let result = if self.element.fields().any(|(own, _)| own == key) {
+            let result = if let Some(reason) = reason {
                 match values.value(field.from, outside) {
-                    Some(_) => Err(CopiedFieldError::Dropped(DropReason::Duplicate)),
+                    Some(_) => Err(CopiedFieldError::Dropped(reason)),
                     None => Ok(()),
                 }
             } else {
@@ -819,12 +878,8 @@ impl Mapper {
                 Ok(()) => {}
                 Err(CopiedFieldError::Rejected(rejection)) => return Err(rejection),
                 Err(CopiedFieldError::Dropped(drop)) => {
-                    let Knowledge { fields, drops, first_drops, .. } = &mut self.known;
-                    drops.add(drop);
-                    if !self.reported.fields.contains(&(key, drop)) {
-                        self.reported.fields.push((key, drop));
-                        first_drops.add(&fields.get(key).key, drop);
-                    }
+                    self.known.drops.add(drop);
+                    self.report_field(key, drop);
                 }
             }
         }

@@ -18,6 +18,8 @@ pub struct Plan {
     pub role: Role,
     /// Whether numbers become a field unchanged, and nothing else.
     pub copies_numbers: bool,
+    /// Whether a `$` selector leads to the value. An element that is not the record's root needs a plan of its own then.
+    pub is_of_root: bool,
 }
 
 /// Uses of a value beside its role: one bit for each selector that copies the value, and one for the measurement's name.
@@ -52,6 +54,8 @@ pub struct PlannedKey<'k, F> {
     pub flattened: &'k str,
     /// Whether a path within the element leads to the key's value.
     pub is_at: F,
+    /// Whether the element is the record's root, so that `$` selectors are paths within the element.
+    pub is_root: bool,
 }
 
 impl<F: Fn(&Path) -> bool> PlannedKey<'_, F> {
@@ -59,8 +63,14 @@ impl<F: Fn(&Path) -> bool> PlannedKey<'_, F> {
         match selector {
             KeySelector::Flattened(key) => key == self.flattened,
             KeySelector::Element(path) => (self.is_at)(path),
+            KeySelector::Root(_) => self.is_of_root(selector),
             _ => false,
         }
+    }
+
+    /// Whether a `$` selector leads to the key's value. An index may also be the name of a member, so it leads to none.
+    fn is_of_root(&self, selector: &KeySelector) -> bool {
+        matches!(selector, KeySelector::Root(path) if self.is_root && path.has_only_names() && (self.is_at)(path))
     }
 }
 
@@ -86,6 +96,8 @@ pub enum Conversion {
     ByValue { strings: Strings, integers: Integers },
     /// By `types`: the type is always this one.
     To(FieldType),
+    /// The key is that of a tag which the mapping adds, so no value becomes a field. InfluxDB 3 refuses points that have both.
+    BesideTag,
 }
 
 /// Treatment of strings (and, for `Keep`, booleans) under a field's key.
@@ -123,8 +135,10 @@ impl Plan {
         let roots = Copies(places.fold(0, |bits, (place, _)| bits | 1 << place));
         // A configuration has far fewer tables.
         let values = rules.values.tables().index_of(key.flattened).map(|index| index as u32);
+        let is_of_root = key.is_root && rules.selectors().any(|(_, selector)| key.is_of_root(selector));
         if rules.time.as_ref().is_some_and(|time| time.selectors().any(|(_, selector)| key.is(selector))) {
-            return Self { copies: Copies(bits), roots, values, role: Role::Time, copies_numbers: false };
+            let (copies, role) = (Copies(bits), Role::Time);
+            return Self { copies, roots, values, role, copies_numbers: false, is_of_root };
         }
         let is_name = rules.name_key.as_ref().is_some_and(|selector| key.is(selector));
         let bits = if is_name { bits | Copies::NAME } else { bits };
@@ -132,7 +146,7 @@ impl Plan {
         let copies_numbers = matches!(role, Role::Field { conversion, .. } if conversion.copies_numbers());
         let is_used_elsewhere = bits != 0 || roots.is_any();
         let copies_numbers = copies_numbers && !is_used_elsewhere;
-        Self { copies: Copies(bits), roots, values, role, copies_numbers }
+        Self { copies: Copies(bits), roots, values, role, copies_numbers, is_of_root }
     }
 
     /// Decides what a scalar under the key becomes, in an object of known and of unknown shape.
@@ -145,8 +159,12 @@ impl Plan {
             Role::Tag(key) => ScalarUse::Tag(key),
             Role::Field { key, conversion } => match conversion.apply(token, scalar) {
                 Ok(scalar) => ScalarUse::Field(key, scalar),
-                // The string is used elsewhere, so nothing is dropped.
-                Err(DropReason::String) if self.copies.is_any() => ScalarUse::Nothing,
+                // The value is used elsewhere, so nothing is dropped.
+                Err(DropReason::String | DropReason::TagAndField)
+                    if self.copies.is_any() || self.is_of_root =>
+                {
+                    ScalarUse::Nothing
+                }
                 Err(drop) => ScalarUse::Dropped(drop),
             },
             // The value of a time was copied.
@@ -181,15 +199,31 @@ impl Role {
         fields: &mut InternedKeys,
     ) -> Self {
         let key = planned.flattened;
-        if rules.tag_keys.is_match(key) || rules.tag_selectors.iter().any(|selector| planned.is(selector)) {
-            return tags.intern(&rules.rename.apply(key)).map_or(Self::Reserved, Self::Tag);
+        let is_own = |selector: &&KeySelector| selector.is_in_element() && planned.is(selector);
+        if rules.tag_keys.is_match(key) || rules.tag_selectors.iter().find(is_own).is_some() {
+            let Some(tag) = tags.intern(&rules.rename.apply(key)) else { return Self::Reserved };
+            if !tags.is_added(tag) && fields.find(tags.get(tag).prefix.bytes()).is_some() {
+                fields.share_keys();
+            }
+            return Self::Tag(tag);
+        }
+        if rules.tag_selectors.iter().any(|selector| planned.is_of_root(selector)) {
+            // The value becomes a tag with those from outside of the element.
+            return Self::Excluded;
         }
         if !rules.include.is_match(key) || rules.exclude.is_match(key) {
             return Self::Excluded;
         }
         let conversion = Conversion::of(key, rules);
-        let field = fields.intern(&rules.rename.apply(key));
-        field.map_or(Self::Reserved, |key| Self::Field { key, conversion })
+        let Some(key) = fields.intern(&rules.rename.apply(key)) else { return Self::Reserved };
+        match tags.find(fields.get(key).prefix.bytes()) {
+            Some(tag) if tags.is_added(tag) => {
+                return Self::Field { key, conversion: Conversion::BesideTag };
+            }
+            Some(_) => fields.share_keys(),
+            None => {}
+        }
+        Self::Field { key, conversion }
     }
 }
 
@@ -226,6 +260,7 @@ impl Conversion {
         match self {
             Self::ByValue { strings, integers } => field(token, scalar, strings, integers),
             Self::To(to) => scalar.converted(token, to).ok_or(DropReason::Type),
+            Self::BesideTag => Err(DropReason::TagAndField),
         }
     }
 }
@@ -256,5 +291,7 @@ fn numeric(number: Number<'_>, scalar: Scalar, integers: Integers) -> Result<Sca
     }
 }
 
+#[cfg(test)]
+mod tag_and_field;
 #[cfg(test)]
 mod tests;

@@ -202,8 +202,8 @@ fn times_are_made_of_several_values() {
     let text = |text: &str| TimeSource::Text(Template::parse(text).unwrap());
     let f = |rules: &Rules, value: &str, want: &str| assert_eq!(mapped(rules, value).0, want, "{value}");
     let list = rule(keys(&["a", "$.b", "@.c"]), &[("n", Precision::Nanoseconds)], "unix");
-    f(&list, r#"{"v":1,"a":5,"b":6,"n":7}"#, "t v=1,b=6 5000000007");
-    f(&list, r#"{"v":1,"b":6,"c":7}"#, "t v=1,b=6 6000000000");
+    f(&list, r#"{"v":1,"a":5,"b":6,"n":7}"#, "t v=1 5000000007");
+    f(&list, r#"{"v":1,"b":6,"c":7}"#, "t v=1 6000000000");
     f(&list, r#"{"v":1,"a":"","c":"7"}"#, "t v=1 7000000000");
     f(&list, r#"{"v":1,"a":null,"b":null,"c":8,"n":"-1"}"#, "t v=1 7999999999");
     f(&list, r#"{"v":1,"n":7}"#, "");

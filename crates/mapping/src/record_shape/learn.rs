@@ -49,8 +49,18 @@ pub fn record_shape(
     let end = Gap::new(object.at(end).since(gap_start));
     let written_tags = tags.iter().copied().chain(topic_parts.outside_tags.iter().map(|(key, _)| *key));
     let written_fields = fields.iter().copied().chain(topic_parts.fields.iter().map(|field| field.key));
-    if !are_distinct(written_tags) || !are_distinct(written_fields.chain(topic_parts.offset_field)) {
+    let written_fields = || written_fields.clone().chain(topic_parts.offset_field);
+    if !are_distinct(written_tags) || !are_distinct(written_fields()) {
         return None;
+    }
+    if known.fields.shares_keys() {
+        let is_field = |tag: &KeyId| {
+            let tag = known.tags.get(*tag).prefix.bytes();
+            written_fields().any(|field| known.fields.get(field).prefix.bytes() == tag)
+        };
+        if tags.iter().any(is_field) {
+            return None;
+        }
     }
     let (mut layout, number_of_tags) = (LineLayout::default(), tags.len());
     let outside_tags = topic_parts.outside_tags.iter().copied();

@@ -84,28 +84,27 @@ fn finds_values_of_the_root() {
     let mut f = |value: &str, line: &str, hits: u32| {
         assert_eq!(map(&mut mapper, value), (line.to_owned(), hits), "{value}");
     };
-    f(r#"{"t":"y","a":{"b":1},"l":[2]}"#, "topic,a_b=1,t=y a_b=1,l_0=2\n", 0);
-    f(r#"{"t":"x","a":{"b":2.50},"l":[3]}"#, "topic,a_b=2.5,t=x t=7,a_b=2.50,l_0=3\n", 1);
-    f(r#"{"t":null,"a":{"b":2},"l":[3]}"#, "topic,a_b=2 a_b=2,l_0=3\n", 2);
-    // The item of a list is not the root.
-    f(r#"[{"t":"y","a":{"b":2},"l":[3]}]"#, "topic a_b=2,l_0=3\n", 3);
+    f(r#"{"t":"y","a":{"b":1},"l":[2]}"#, "topic,a_b=1,t=y l_0=2\n", 0);
+    f(r#"{"t":"x","a":{"b":2.50},"l":[3]}"#, "topic,a_b=2.5,t=x l_0=3\n", 1);
+    f(r#"{"t":null,"a":{"b":2},"l":[3]}"#, "topic,a_b=2 l_0=3\n", 2);
+    // The item of a list is not the root, and its values are not those of the tags.
+    f(r#"[{"t":"y","a":{"b":2},"l":[3]}]"#, "topic l_0=3\n", 2);
     // The parser reads objects of other shapes.
-    f(r#"{"t":{"u":1},"l":"z"}"#, "topic,l=z t_u=1\n", 3);
-    f(r#"{"t":"x","t":"y","l":[3]}"#, "topic,t=y l_0=3\n", 3);
-    f(r#"{"t":"y","a":{"b":2},"l":[3]},"#, "", 4);
+    f(r#"{"t":{"u":1},"l":"z"}"#, "topic,l=z t_u=1\n", 2);
+    f(r#"{"t":"x","t":"y","l":[3]}"#, "topic,t=y l_0=3\n", 2);
+    f(r#"{"t":"y","a":{"b":2},"l":[3]},"#, "", 3);
 }
 
 #[test]
 fn an_index_is_no_name_of_the_root() {
-    for (path, list, object) in [
-        ("$.a[0]", "topic,a_0=1 a_0=1\n", "topic a_0=1\n"),
-        ("$.a['0']", "topic a_0=1\n", "topic,a_0=1 a_0=1\n"),
-    ] {
+    for (path, list, object) in
+        [("$.a[0]", "topic,a_0=1 v=2\n", "topic v=2\n"), ("$.a['0']", "topic v=2\n", "topic,a_0=1 v=2\n")]
+    {
         let tag_selectors = vec![KeySelector::parse(path).unwrap()];
         let mut mapper = mapper(Rules { tag_selectors, ..Rules::default() });
         for _ in 0..3 {
-            assert_eq!(map(&mut mapper, r#"{"a":[1]}"#).0, list, "{path}");
-            assert_eq!(map(&mut mapper, r#"{"a":{"0":1}}"#).0, object, "{path}");
+            assert_eq!(map(&mut mapper, r#"{"a":[1],"v":2}"#).0, list, "{path}");
+            assert_eq!(map(&mut mapper, r#"{"a":{"0":1},"v":2}"#).0, object, "{path}");
         }
     }
 }
