@@ -26,6 +26,8 @@ pub struct Knowledge {
     pub has_root_selectors: bool,
     /// Whether the plan of a key depends on that.
     pub has_plans_of_root: bool,
+    /// Whether a part of a key can't be written, which the parser counts.
+    pub has_trimmed_keys: bool,
     pub first_drops: FirstDrops,
     pub drops: Drops,
 }
@@ -52,6 +54,9 @@ impl<'a> ElementParser<'_, 'a> {
         while let Some(key) = self.scanner.key(before.is_none())? {
             let child = self.known.keys.child(node, before, key.decode(self.scratch));
             before = Some(child);
+            if !self.scanner.is_utf8() && key.is_not_utf8() {
+                self.drop_value(child, DropReason::NotUtf8);
+            }
             self.member(child, depth + 1)?;
         }
         Ok(())
@@ -135,11 +140,24 @@ impl<'a> ElementParser<'_, 'a> {
                 self.element.name = value;
             }
         }
-        match plan.use_of(token, scalar) {
-            ScalarUse::Tag(key) => self.put(node, Place::Tag(key), scalar, token),
-            ScalarUse::Field(key, scalar) => self.put(node, Place::Field(key), scalar, token),
-            ScalarUse::Nothing => {}
-            ScalarUse::Dropped(drop) => self.drop_value(node, drop),
+        let (used, is_put) = match plan.use_of(token, scalar) {
+            ScalarUse::Tag(key) => (Some((Place::Tag(key), scalar)), true),
+            ScalarUse::Field(key, scalar) => (Some((Place::Field(key), scalar)), true),
+            ScalarUse::Nothing => (None, false),
+            ScalarUse::Dropped(drop) => {
+                self.drop_value(node, drop);
+                (None, false)
+            }
+        };
+        let is_lossy = || matches!(token, Token::Text(text) if text.is_not_utf8());
+        if (is_put || plan.copies.is_any()) && !self.scanner.is_utf8() && is_lossy() {
+            self.drop_value(node, DropReason::NotUtf8);
+        }
+        if let Some((place, scalar)) = used {
+            if plan.is_trimmed {
+                self.drop_value(node, DropReason::Backslash);
+            }
+            self.put(node, place, scalar);
         }
     }
 
@@ -158,10 +176,7 @@ impl<'a> ElementParser<'_, 'a> {
         }
     }
 
-    fn put(&mut self, node: NodeId, place: Place, scalar: Scalar, token: Token<'_>) {
-        if matches!(token, Token::Text(text) if !self.scanner.is_utf8() && text.is_not_utf8()) {
-            self.drop_value(node, DropReason::NotUtf8);
-        }
+    fn put(&mut self, node: NodeId, place: Place, scalar: Scalar) {
         let Knowledge { tags, fields, .. } = &mut *self.known;
         if self.element.put(place, scalar, tags, fields) {
             self.drop_value(node, DropReason::Duplicate);
@@ -198,6 +213,7 @@ impl Knowledge {
         }
         let plan = self.new_plan(node, rules, self.has_root_selectors);
         self.has_plans_of_root |= plan.is_of_root;
+        self.has_trimmed_keys |= plan.is_trimmed;
         self.keys.set_plan(node, plan);
         plan
     }

@@ -260,6 +260,11 @@ impl LineValues {
                         scalar.push_text(&context.texts, &mut self.scratch, out);
                     }
                 }
+                RecordPart::OfTime(from) => {
+                    if let Some(scalar) = self.value(*from, context.outside) {
+                        scalar.push_exact(&context.texts, &mut self.scratch, out);
+                    }
+                }
             }
             out.len() > start
         })

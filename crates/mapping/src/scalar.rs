@@ -220,6 +220,14 @@ impl Scalar {
         }
     }
 
+    /// Appends the value as text like [`Scalar::push_text`], and a number with all its digits: a double has too few for nanoseconds.
+    pub fn push_exact(self, texts: &Texts<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
+        let is_number = matches!(self.kind, Kind::Number | Kind::Integer);
+        if !(is_number && decimal::push_plain(self.raw(texts), out)) {
+            self.push_text(texts, scratch, out);
+        }
+    }
+
     /// Appends the value of a field.
     #[inline]
     pub fn push_field(self, texts: &Texts<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) {

@@ -87,6 +87,8 @@ pub enum RecordPart {
     Text(Vec<u8>),
     Kafka(KafkaText),
     Value(ValueSource),
+    /// A value in the text of a time, in which numbers keep all their digits.
+    OfTime(ValueSource),
 }
 
 /// A field of `fields`.
@@ -211,7 +213,8 @@ impl TimeInput {
                 TimeText::Values(keys.iter().filter_map(|key| sources.find(key)).collect())
             }
             TimeSource::Text(text) => {
-                RecordTemplate::new(text, rules, topic, sources).map_or(TimeText::Missing, TimeText::Template)
+                let template = RecordTemplate::new(text, rules, topic, sources).map(RecordTemplate::of_time);
+                template.map_or(TimeText::Missing, TimeText::Template)
             }
         };
         let added = time.added.iter().filter_map(|added| {
@@ -275,6 +278,12 @@ impl RecordTemplate {
         Some(Self(parts.into()))
     }
 
+    /// The same template for a time.
+    fn of_time(self) -> Self {
+        let part = |part| if let RecordPart::Value(from) = part { RecordPart::OfTime(from) } else { part };
+        Self(self.0.into_iter().map(part).collect())
+    }
+
     /// The text, if all records of the topic have the same.
     fn fixed(&self) -> Option<Vec<u8>> {
         match &*self.0 {
@@ -318,7 +327,7 @@ impl TopicParts {
         let parts = fallback.chain(measurement).chain(time).flat_map(|template| &*template.0);
         let texts = parts.filter_map(|part| match part {
             RecordPart::Kafka(text) => Some(text),
-            RecordPart::Text(_) | RecordPart::Value(_) => None,
+            RecordPart::Text(_) | RecordPart::Value(_) | RecordPart::OfTime(_) => None,
         });
         tags.chain(texts).cloned().collect()
     }

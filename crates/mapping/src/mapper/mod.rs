@@ -129,12 +129,13 @@ impl Mapper {
             roots: Vec::new(),
             has_root_selectors: false,
             has_plans_of_root: false,
+            has_trimmed_keys: false,
             first_drops: FirstDrops::default(),
             drops: Drops::default(),
         };
         let sources = Sources { copied: &known.copied, outside: &outside_selectors };
         let topic_parts = TopicParts::new(&rules, topic, &sources, &mut known.tags, &mut known.fields);
-        let (element, outside) = (Element::default(), OutsideValues::new(&outside_selectors, &rules.query));
+        let (element, outside) = (Element::default(), OutsideValues::new(&outside_selectors, &rules));
         let (shapes, work) = (RecordShapes::default(), Work::default());
         let maps_whole_records = rules.query == Query::Whole && rules.reshape.is_empty();
         let maps_whole_objects = maps_whole_records && outside_selectors.is_empty();
@@ -210,7 +211,7 @@ impl Mapper {
         mapped.elements = (lines.lines() - mark.lines + mapped.filtered) as u64 + rejections;
         if rejected {
             lines.truncate(mark);
-            (mapped.filtered, mapped.left_out) = (0, 0);
+            (mapped.filtered, mapped.left_out, mapped.without_items) = (0, 0, 0);
         }
         mapped.lines = lines.lines() - mark.lines;
         if mapped.lines == 0 && mapped.filtered == 0 && !mapped.has_rejected() {
@@ -458,6 +459,7 @@ impl Mapper {
         let mut spans = std::mem::take(&mut self.work.spans);
         let result = self.locate(scanner, &mut spans).map_err(Rejection::from).and_then(|mut document| {
             self.work.reshaper.begin(&self.rules.reshape, &document, self.outside.tree())?;
+            self.replace_outside(pass);
             if self.rules.query == Query::Whole {
                 self.map_selected(&mut document, pass)?;
                 *scanner = scanner.at(document.position());
@@ -468,10 +470,15 @@ impl Mapper {
                 pass.mapped.selected_nothing = true;
             }
             *scanner = scanner.at(document.bytes().len());
+            let (index, filtered) = (pass.index, pass.mapped.filtered);
             spans.iter().try_for_each(|span| {
                 self.outside.enter_selected(span, &document)?;
+                self.replace_outside(pass);
                 self.map_selected(&mut document.within(span.start, span.end), pass)
-            })
+            })?;
+            // Selected nulls count as an empty selection, unless the query selects anything else.
+            pass.mapped.selected_nothing |= pass.index == index && pass.mapped.filtered > filtered;
+            Ok(())
         });
         self.outside.end_document();
         self.work.spans = spans;
@@ -518,10 +525,8 @@ impl Mapper {
         }
         match token {
             Token::Array => self.map_items(scanner, pass),
-            // A selected null counts as an empty selection.
             Token::Null if self.rules.query != Query::Whole => {
                 pass.mapped.filtered += 1;
-                pass.mapped.selected_nothing = true;
                 Ok(())
             }
             scalar => self.map_scalar(scanner, start, scalar, pass),
@@ -532,7 +537,9 @@ impl Mapper {
     fn map_items(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
         let mut item = 0;
         while scanner.element(item == 0)? {
-            self.outside.enter_item(item);
+            if self.outside.enter_item(item) {
+                self.replace_outside(pass);
+            }
             item += 1;
             scanner.skip_whitespace();
             let start = scanner.position();
@@ -622,6 +629,11 @@ impl Mapper {
                     pass.mapped.left_out += 1;
                     pass.index += 1;
                 }
+                Shaped::WithoutItems => {
+                    pass.mapped.filtered += 1;
+                    pass.mapped.without_items += 1;
+                    pass.index += 1;
+                }
                 Shaped::Rejected(rejection) => pass.reject(rejection),
             }
             Ok(())
@@ -677,6 +689,7 @@ impl Mapper {
             *scanner = object.clone();
             if self.has_roots(depth) {
                 self.locate_roots(&object)?;
+                self.replace_outside(pass);
             }
             self.parse(scanner, depth)?;
             pass.index += 1;
@@ -725,6 +738,11 @@ impl Mapper {
         located
     }
 
+    /// Applies `values` to the values from outside of the element.
+    fn replace_outside(&mut self, pass: &Pass<'_, '_>) {
+        self.outside.replace(&self.rules.values, &pass.texts, &mut self.work.scratch);
+    }
+
     /// Notes the element of a new line, and checks the length of the record's lines.
     fn line_is_written(&mut self, index: usize, pass: &Pass<'_, '_>) -> Result<(), Rejection> {
         self.trace.iter_mut().for_each(|trace| trace.push(index));
@@ -761,6 +779,7 @@ impl Mapper {
         };
         if has_roots {
             self.outside.take_roots(values.copies.get(self.known.copied.len()..)?);
+            self.outside.replace(&self.rules.values, &pass.texts, scratch);
         }
         let texts = Texts { outside: self.outside.text(), ..pass.texts };
         let (known, topic_parts, outside) = (&self.known, &self.topic_parts, &self.outside);

@@ -6,6 +6,7 @@ use super::replacements::Replaced;
 use super::scalar::{Kind, Scalar};
 use super::{FieldType, Integers, KeySelector, Rules};
 use crate::decode::{Number, Path, Token};
+use line_protocol::encode;
 
 /// The rules of a mapping, applied to one flattened key.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,8 @@ pub struct Plan {
     pub copies_numbers: bool,
     /// Whether a `$` selector leads to the value. An element that is not the record's root needs a plan of its own then.
     pub is_of_root: bool,
+    /// Whether a part of the key, such as a backslash at its end, can't be written.
+    pub is_trimmed: bool,
 }
 
 /// Uses of a value beside its role: one bit for each selector that copies the value, and one for the measurement's name.
@@ -138,7 +141,8 @@ impl Plan {
         let is_of_root = key.is_root && rules.selectors().any(|(_, selector)| key.is_of_root(selector));
         if rules.time.as_ref().is_some_and(|time| time.selectors().any(|(_, selector)| key.is(selector))) {
             let (copies, role) = (Copies(bits), Role::Time);
-            return Self { copies, roots, values, role, copies_numbers: false, is_of_root };
+            let (copies_numbers, is_trimmed) = (false, false);
+            return Self { copies, roots, values, role, copies_numbers, is_of_root, is_trimmed };
         }
         let is_name = rules.name_key.as_ref().is_some_and(|selector| key.is(selector));
         let bits = if is_name { bits | Copies::NAME } else { bits };
@@ -146,7 +150,9 @@ impl Plan {
         let copies_numbers = matches!(role, Role::Field { conversion, .. } if conversion.copies_numbers());
         let is_used_elsewhere = bits != 0 || roots.is_any();
         let copies_numbers = copies_numbers && !is_used_elsewhere;
-        Self { copies: Copies(bits), roots, values, role, copies_numbers, is_of_root }
+        let is_written = matches!(role, Role::Tag(_) | Role::Field { .. });
+        let is_trimmed = is_written && is_trimmed(&rules.rename.apply(key.flattened));
+        Self { copies: Copies(bits), roots, values, role, copies_numbers, is_of_root, is_trimmed }
     }
 
     /// Decides what a scalar under the key becomes, in an object of known and of unknown shape.
@@ -263,6 +269,11 @@ impl Conversion {
             Self::BesideTag => Err(DropReason::TagAndField),
         }
     }
+}
+
+/// Whether a part of a final key can't be written.
+fn is_trimmed(key: &str) -> bool {
+    encode::push_key(key.as_bytes(), &mut Vec::new())
 }
 
 /// The form in which a field's value is written, or the reason why it is dropped.

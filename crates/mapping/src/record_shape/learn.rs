@@ -35,6 +35,9 @@ pub fn record_shape(
         let gap = Gap::new(scalar.since(gap_start));
         gap_start = bytes.end as usize;
         let plan = known.plan(*node, rules);
+        if plan.is_trimmed {
+            return None;
+        }
         let (mut prefix, tag) = (Prefix::default(), tags.len());
         match plan.role {
             Role::Tag(key) => tags.push(key),

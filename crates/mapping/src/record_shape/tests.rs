@@ -85,7 +85,7 @@ fn finds_values_of_the_root() {
         assert_eq!(map(&mut mapper, value), (line.to_owned(), hits), "{value}");
     };
     f(r#"{"t":"y","a":{"b":1},"l":[2]}"#, "topic,a_b=1,t=y l_0=2\n", 0);
-    f(r#"{"t":"x","a":{"b":2.50},"l":[3]}"#, "topic,a_b=2.5,t=x l_0=3\n", 1);
+    f(r#"{"t":"x","a":{"b":2.50},"l":[3]}"#, "topic,a_b=2.5,t=7 l_0=3\n", 1);
     f(r#"{"t":null,"a":{"b":2},"l":[3]}"#, "topic,a_b=2 l_0=3\n", 2);
     // The item of a list is not the root, and its values are not those of the tags.
     f(r#"[{"t":"y","a":{"b":2},"l":[3]}]"#, "topic l_0=3\n", 2);

@@ -257,3 +257,37 @@ fn a_condition_on_the_record_takes_the_values_of_one_line_apart() {
         &[(DropReason::String, 2)],
     );
 }
+
+#[test]
+fn elements_whose_arrays_are_empty_are_not_those_that_where_leaves_out() {
+    let reshape = Reshape { explode: keys(&["a"]), ..Reshape::default() };
+    let (_, became) = map(&mut crate::test_support::mapper(rules(reshape)), &record(br#"{"a":[],"v":1}"#));
+    assert_eq!((became.filtered, became.left_out, became.without_items), (1, 0, 1));
+}
+
+#[test]
+fn a_null_beside_other_selected_values_is_no_empty_selection() {
+    let rules = Rules { query: Query::parse("$.w[*]").unwrap(), ..Rules::default() };
+    let mut mapper = crate::test_support::mapper(rules);
+    for (value, lines, filtered, selected_nothing) in [
+        (r#"{"w":[1,null,2]}"#, 2, 1, false),
+        (r#"{"w":[3,null]}"#, 1, 1, false),
+        (r#"{"w":[null,null]}"#, 0, 2, true),
+        (r#"{"w":[]}"#, 0, 1, true),
+        (r#"{"w":[{"x":"text"}]}"#, 0, 1, false),
+    ] {
+        let (_, became) = map(&mut mapper, &record(value.as_bytes()));
+        let got = (became.lines, became.filtered, became.selected_nothing);
+        assert_eq!(got, (lines, filtered, selected_nothing), "{value}");
+    }
+}
+
+#[test]
+fn the_words_of_numbers_that_are_not_finite_stay_texts() {
+    let all = || Globs::compile(&["s"]).unwrap();
+    let rules = Rules { parse_json: all(), string_fields: all(), ..Rules::default() };
+    for word in ["NaN", "Infinity", "-Infinity"] {
+        let record = format!(r#"{{"s":"{word}","v":1}}"#);
+        check(&rules, &record, &format!(r#"t s="{word}",v=1"#), &[(DropReason::NotJson, 1)]);
+    }
+}
