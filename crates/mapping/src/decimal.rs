@@ -76,27 +76,27 @@ pub fn push_plain(text: &[u8], out: &mut Vec<u8>) -> bool {
     if !(-ZEROS_MAX..=ZEROS_MAX).contains(&number.exponent) {
         return false;
     }
-    let digits: Vec<u8> = number.whole.iter().chain(number.fraction).copied().collect();
+    let digits = || number.whole.iter().chain(number.fraction).copied();
     // Position of the decimal point in the digits.
     let point = number.whole.len() as i64 + number.exponent;
-    let at = usize::try_from(point).unwrap_or(0);
-    let (whole, fraction) = digits.split_at(at.min(digits.len()));
-    let start = whole.iter().take_while(|digit| **digit == b'0').count();
-    let whole = whole.get(start..).unwrap_or_default();
+    let before_point = usize::try_from(point).unwrap_or(0);
+    let written = number.whole.len() + number.fraction.len();
     if number.negative {
         out.push(b'-');
     }
-    out.extend_from_slice(whole);
-    if !whole.is_empty() {
-        out.extend(std::iter::repeat_n(b'0', at.saturating_sub(digits.len())));
-    } else {
+    let start = out.len();
+    out.extend(digits().take(before_point).skip_while(|digit| *digit == b'0'));
+    if out.len() == start {
         out.push(b'0');
+    } else {
+        out.extend(std::iter::repeat_n(b'0', before_point.saturating_sub(written)));
     }
-    let length = fraction.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1);
-    if length > 0 {
-        out.push(b'.');
-        out.extend(std::iter::repeat_n(b'0', usize::try_from(-point).unwrap_or(0)));
-        out.extend_from_slice(fraction.get(..length).unwrap_or_default());
+    let start = out.len();
+    out.push(b'.');
+    out.extend(std::iter::repeat_n(b'0', usize::try_from(-point).unwrap_or(0)));
+    out.extend(digits().skip(before_point));
+    while out.len() > start && matches!(out.last(), Some(b'0' | b'.')) {
+        out.pop();
     }
     true
 }

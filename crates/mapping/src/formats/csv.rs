@@ -442,7 +442,7 @@ mod tests {
         let types = crate::KeyTable::compile(vec![("s".to_owned(), FieldType::String)]).unwrap();
         let fields = vec![("s".to_owned(), KeySelector::Flattened("serial".to_owned()))];
         let exclude = Globs::compile(&["serial"]).unwrap();
-        let rules = Rules { types, fields, exclude, ..rules(Csv::default()) };
+        let rules = Rules { fields, types, exclude, ..rules(Csv::default()) };
         let (lines, _, _) = map(rules, &["serial,v\n007,1\n"]).remove(0);
         assert_eq!(lines, "t v=1,s=\"007\"\n");
     }

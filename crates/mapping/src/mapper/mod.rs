@@ -101,6 +101,16 @@ struct Reported {
     measurement: bool,
 }
 
+impl Reported {
+    /// Reports a dropped field, unless it was reported before.
+    fn field(&mut self, key: KeyId, drop: DropReason, fields: &InternedKeys, first_drops: &mut FirstDrops) {
+        if !self.fields.contains(&(key, drop)) {
+            self.fields.push((key, drop));
+            first_drops.add(&fields.get(key).key, drop);
+        }
+    }
+}
+
 impl Work {
     /// Allocated memory in bytes of the buffers that grow with a record.
     fn bytes(&self) -> usize {
@@ -843,17 +853,17 @@ impl Mapper {
 
     /// Drops the fields of the element whose keys are tags of the element.
     fn drop_fields_of_tags(&mut self) {
-        let (mut dropped, generation) = (Vec::new(), self.element.generation);
-        let Knowledge { tags, fields, drops, .. } = &mut self.known;
+        let generation = self.element.generation;
+        let Knowledge { tags, fields, drops, first_drops, .. } = &mut self.known;
         let is_tag = |key| {
             let tag = tags.find(fields.get(key).prefix.bytes());
             tag.is_some_and(|tag| tags.is_used_by(tag, generation))
         };
+        let reported = &mut self.reported;
         self.element.drop_fields(is_tag, |key| {
             drops.add(DropReason::TagAndField);
-            dropped.push(key);
+            reported.field(key, DropReason::TagAndField, fields, first_drops);
         });
-        dropped.into_iter().for_each(|key| self.report_field(key, DropReason::TagAndField));
     }
 
     /// Whether a field has the key of a tag of the element.
@@ -865,10 +875,8 @@ impl Mapper {
 
     /// Reports once that a field is dropped.
     fn report_field(&mut self, key: KeyId, drop: DropReason) {
-        if !self.reported.fields.contains(&(key, drop)) {
-            self.reported.fields.push((key, drop));
-            self.known.first_drops.add(&self.known.fields.get(key).key, drop);
-        }
+        let Knowledge { fields, first_drops, .. } = &mut self.known;
+        self.reported.field(key, drop, fields, first_drops);
     }
 
     /// Appends the fields of `fields`. Where the element itself has such a field, its own is kept.

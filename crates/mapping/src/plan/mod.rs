@@ -140,9 +140,16 @@ impl Plan {
         let values = rules.values.tables().index_of(key.flattened).map(|index| index as u32);
         let is_of_root = key.is_root && rules.selectors().any(|(_, selector)| key.is_of_root(selector));
         if rules.time.as_ref().is_some_and(|time| time.selectors().any(|(_, selector)| key.is(selector))) {
-            let (copies, role) = (Copies(bits), Role::Time);
-            let (copies_numbers, is_trimmed) = (false, false);
-            return Self { copies, roots, values, role, copies_numbers, is_of_root, is_trimmed };
+            let (role, copies_numbers, is_trimmed) = (Role::Time, false, false);
+            return Self {
+                copies: Copies(bits),
+                roots,
+                values,
+                role,
+                copies_numbers,
+                is_of_root,
+                is_trimmed,
+            };
         }
         let is_name = rules.name_key.as_ref().is_some_and(|selector| key.is(selector));
         let bits = if is_name { bits | Copies::NAME } else { bits };

@@ -249,7 +249,7 @@ fn what_can_not_be_written_of_a_key_is_counted() {
     let f = |value: &[u8], line: &str, drops: &[(DropReason, u64)]| {
         let tag_keys = Globs::compile(&["t*"]).unwrap();
         let name_key = Some(KeySelector::Flattened("n".to_owned()));
-        let mut mapper = mapper(Rules { tag_keys, name_key, ..Rules::default() });
+        let mut mapper = mapper(Rules { name_key, tag_keys, ..Rules::default() });
         for _ in 0..4 {
             let (lines, _) = map(&mut mapper, &record(value));
             let dropped: Vec<_> = mapper.take_drops().iter().collect();
