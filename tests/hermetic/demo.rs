@@ -108,3 +108,14 @@ fn a_closed_output_ends_the_demo() {
     demo.out = None;
     assert_eq!(demo.child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn the_status_page_takes_another_port_where_its_own_is_taken() {
+    use std::net::TcpListener;
+    // Where another process has the port, that process may end in the middle of the test.
+    let Ok(_taken) = TcpListener::bind("127.0.0.1:9644") else { return };
+    let mut demo = Demo::start(&["--seconds", "1"]);
+    let shown = demo.read_until("Status page");
+    assert!(!shown.contains("127.0.0.1:9644"), "{shown}");
+    demo.end();
+}

@@ -3,7 +3,7 @@
 
 use crate::batch::Batch;
 use crate::dead_letter::{
-    DeadLetterError, DeadLetters, Elements, FailedStage, Letter, Original, Originals, REFUSED, Wanted,
+    DeadLetterError, DeadLetters, Elements, FailedStage, Letter, Original, Originals, REFUSED, RecordPlace,
 };
 use crate::offset_tracker::AssignmentId;
 use crate::telemetry::Counters;
@@ -95,9 +95,9 @@ impl LaneDeadLetters {
     }
 
     async fn read_again(&mut self, records: &[RefusedRecord]) -> Vec<Option<Original>> {
-        let wanted: Vec<Wanted> = records
+        let wanted: Vec<RecordPlace> = records
             .iter()
-            .map(|record| Wanted {
+            .map(|record| RecordPlace {
                 topic: record.at.topic.as_str().into(),
                 partition: record.at.partition,
                 offset: record.offset,

@@ -332,7 +332,8 @@ impl Topic {
     /// Whether a record is mapped now: the topic is not blocked, and has a destination.
     fn admits(&mut self, record: &Record<'_>, alarms: &Arc<AlarmRegistry>, now: Instant) -> bool {
         if self.schema_wait.is_waiting() {
-            self.schema_wait.left_unsettled(record.value);
+            let mapper = &mut self.mapper;
+            self.schema_wait.left_unsettled(|| mapper.as_mut()?.schema_of(record.value?));
             return false;
         }
         if self.limiter.admit() == Admission::Unsettled {

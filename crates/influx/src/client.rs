@@ -293,7 +293,17 @@ async fn send(request: RequestBuilder) -> Result<Answer, RequestFailure> {
         location: location(&response),
         ..Answer::default()
     };
-    while let Some(chunk) = response.chunk().await.map_err(|error| RequestFailure::from(&error))? {
+    loop {
+        let chunk = match response.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => break,
+            // A proxy that refuses a large request early may reset the connection before its page is read.
+            Err(_) if is_decided_by_status(answer.status) => {
+                answer.is_cut = true;
+                break;
+            }
+            Err(error) => return Err(RequestFailure::from(&error)),
+        };
         let room = BODY_BYTES_MAX - answer.body.len();
         // A chunk that is smaller than the room is kept whole.
         answer.body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
@@ -304,6 +314,11 @@ async fn send(request: RequestBuilder) -> Result<Answer, RequestFailure> {
     }
     answer.credential = credential;
     Ok(answer)
+}
+
+/// Whether the status alone decides what an answer means, see the table in docs/faults.md.
+fn is_decided_by_status(status: u16) -> bool {
+    matches!(status, 400..=499) && !matches!(status, 400 | 404 | 410 | 421 | 422)
 }
 
 /// Judges the answer to a request without lines. `is_foreign`: the answer is not in the form of InfluxDB.

@@ -407,3 +407,6 @@ async fn watch_address(writer: Weak<Writer>, index: usize, destination: Destinat
         this.recheck(this.client.addresses().at(index), &destination).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

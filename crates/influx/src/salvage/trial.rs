@@ -53,6 +53,25 @@ impl SuspectTrial {
         }
     }
 
+    /// Adds lines that are all refused according to an answer that counts them. The count is about all lines, the cause only about the
+    /// lines that it fits: the others are tried.
+    pub fn add_all_counted(
+        &mut self,
+        lines: &Lines,
+        suspects: Vec<Suspect>,
+        cause: RefusalCause,
+        evidence: &mut Evidence,
+    ) {
+        let (fitting, others): (Vec<Suspect>, Vec<Suspect>) =
+            suspects.into_iter().partition(|suspect| may_be_about(lines, suspect, &cause));
+        if fitting.is_empty() {
+            self.part(others, None);
+        } else {
+            self.add(others);
+            self.add_all_refused(fitting, cause, evidence);
+        }
+    }
+
     /// Adds lines that are all refused according to an answer about them.
     pub fn add_all_refused(&mut self, suspects: Vec<Suspect>, cause: RefusalCause, evidence: &mut Evidence) {
         match evidence.proof(&cause) {
@@ -192,15 +211,7 @@ impl SuspectTrial {
         match evidence.dropped(refusal.parsed) {
             // A count proves nothing if its message is not known.
             Some(dropped) if dropped == suspects.len() && cause != RefusalCause::Other => {
-                // The count is about all lines, the cause only about the lines that it fits.
-                let (fitting, others): (Vec<Suspect>, Vec<Suspect>) =
-                    suspects.into_iter().partition(|suspect| may_be_about(lines, suspect, &cause));
-                if fitting.is_empty() {
-                    self.part(others, None);
-                } else {
-                    self.add(others);
-                    self.add_all_refused(fitting, cause, evidence);
-                }
+                self.add_all_counted(lines, suspects, cause, evidence);
             }
             dropped => {
                 let dropped = dropped.filter(|dropped| *dropped != suspects.len());

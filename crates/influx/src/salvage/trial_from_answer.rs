@@ -58,7 +58,7 @@ pub fn trial(
     let behind = suspects_behind(lines, piece, &cause, suspects.last(), evidence);
     if dropped == Some(count) {
         trial.add(behind);
-        trial.add_all_refused(suspects, cause, evidence);
+        trial.add_all_counted(lines, suspects, cause, evidence);
     } else if behind.is_empty() {
         trial.add_refused(suspects, dropped);
     } else {

@@ -70,7 +70,9 @@ impl Unproven {
     /// Records that the line was refused alone again.
     pub fn refused_again(&mut self, why: Arc<str>, kind: UnprovenKind, at: RefusedAt) {
         // What an address stores proves nothing about another one, and nothing about servers behind it that answer differently.
-        if at.address != self.at.address || at.is_contradicted {
+        let is_other_address = at.address != self.at.address || at.is_contradicted;
+        // A failure of the server is no refusal of the line, so it is no part of a proof.
+        if is_other_address || !self.kind.can_be_confirmed() || !kind.can_be_confirmed() {
             self.controls = 0;
         }
         self.refusals = if self.controls == 0 { 1 } else { self.refusals.saturating_add(1) };
@@ -100,5 +102,40 @@ impl UnprovenKind {
     /// Whether further refusals of the line are a proof if the server stores other lines meanwhile.
     pub fn can_be_confirmed(self) -> bool {
         matches!(self, Self::Words | Self::TooLarge)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(moment: u64) -> RefusedAt {
+        RefusedAt { address: 0, moment, control: 0, is_contradicted: false }
+    }
+
+    /// Whether this many refusals of each kind, with a control after each, prove the line.
+    fn is_proven_by(refusals: &[(UnprovenKind, u32)]) -> bool {
+        let why: Arc<str> = "no".into();
+        let mut kinds = refusals.iter().flat_map(|&(kind, count)| (0..count).map(move |_| kind));
+        let mut line = Unproven::new(0, Arc::clone(&why), at(1), kinds.next().unwrap());
+        for (moment, kind) in (2..).zip(kinds) {
+            line.add_control(0);
+            line.refused_again(Arc::clone(&why), kind, at(moment));
+        }
+        line.is_proven()
+    }
+
+    /// A 500, or a 413 for a small line, is no refusal of the line, so it is no part of a proof.
+    #[test]
+    fn refusals_that_prove_nothing_do_not_count_for_later_ones() {
+        use UnprovenKind::{Failure, SmallTooLarge, TooLarge, Words};
+        let enough = REFUSALS_MIN.max(CONTROLS_MIN) + 1;
+        assert!(is_proven_by(&[(Words, enough)]) && is_proven_by(&[(TooLarge, enough)]));
+        for kind in [Failure, SmallTooLarge] {
+            assert!(!is_proven_by(&[(kind, enough)]), "{kind:?}");
+            assert!(!is_proven_by(&[(kind, enough), (Words, 1)]), "{kind:?}");
+            assert!(!is_proven_by(&[(Words, enough - 2), (kind, 1), (Words, 1)]), "{kind:?}");
+            assert!(is_proven_by(&[(kind, enough), (Words, enough)]), "{kind:?}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use crate::decode::push_lossy;
 use crate::distinct;
 use crate::drop_reason::DropReason;
 use crate::element::{Place, Positioned};
+use crate::formats::without_bom;
 use crate::interned_keys::KeyId;
 use crate::line::LineContext;
 use crate::rejection::Rejection;
@@ -33,6 +34,7 @@ const FIELDS: &[u8] = b"fields";
 /// Whether text has lines of line protocol and no other lines.
 #[must_use]
 pub fn is_line_protocol(text: &[u8]) -> bool {
+    let text = without_bom(text);
     let (mut line, mut at, mut points) = (RawLine::default(), 0, 0_u64);
     while at < text.len() {
         let (found, end) = line.read(text, at);

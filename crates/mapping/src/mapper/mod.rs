@@ -11,7 +11,7 @@ use super::drop_reason::{DropReason, Drops};
 use super::element::Element;
 use super::element_parser::{ElementParser, Knowledge};
 use super::first_drops::{FirstDrop, FirstDrops};
-use super::formats::{FormatReader, Frame, JsonText, KEPT_BYTES_MAX, SchemaId};
+use super::formats::{FormatReader, Frame, JsonText, KEPT_BYTES_MAX, SchemaId, without_bom};
 use super::interned_keys::{InternedKeys, KeyId};
 use super::known_keys::{KnownKeys, KnownKeysReader};
 use super::line::{CopiedFieldError, LineContext, LineLayout, LineValues};
@@ -188,6 +188,22 @@ impl Mapper {
         self.schemas.last()
     }
 
+    /// The id of the registry's schema in the frame of a value, which is unpacked as [`Mapper::map`] unpacks it. None: the value has no
+    /// frame, or the mapping reads none.
+    pub fn schema_of(&mut self, value: &[u8]) -> Option<SchemaId> {
+        let Rules { compression, format, schema, .. } = &*self.rules;
+        let bytes_max = self.limits.record_bytes_max;
+        if !format.has_schema() || schema.is_some() || value.len() > bytes_max {
+            return None;
+        }
+        let unpacked = self.work.unpacked.read(*compression, *format, value, bytes_max).ok()?;
+        let id = Frame::of(unpacked.unwrap_or(value)).map(|frame| frame.schema);
+        if self.work.unpacked.bytes() > KEPT_BYTES_MAX {
+            self.work.unpacked = Unpacked::default();
+        }
+        id
+    }
+
     /// Takes the number of dropped values since the last call, by reason.
     pub fn take_drops(&mut self) -> Drops {
         let mut drops = self.known.drops.take();
@@ -302,7 +318,7 @@ impl Mapper {
             if let Some(Frame { schema, .. }) = Frame::of(value) {
                 return Err(Rejection::Framed { schema, format: format.name() });
             }
-            return self.map_influx(value, call);
+            return self.map_influx(without_bom(value), call);
         }
         if format.is_json() {
             // Serializers of JSON Schema write the frame. The text behind it needs no schema.

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 mod adversary;
 mod balancer;
+mod retention;
 mod sim;
 
 /// 2026-01-05, a Monday.

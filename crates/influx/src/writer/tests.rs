@@ -1,0 +1,106 @@
+//! A writer to servers that answer probes, pings and cut answers in unusual ways.
+
+use super::*;
+use crate::lines::Lines;
+use crate::test_support::{Events, connection};
+use line_protocol::LineBuffer;
+use reqwest::Url;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+
+/// Longest wait for what has to happen. A busy machine takes long, which is no fault.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+const DELAYS: Delays = Delays {
+    retry_first: Duration::from_millis(1),
+    retry_max: Duration::from_millis(5),
+    blocked_first: Duration::from_millis(2),
+    blocked_max: Duration::from_millis(10),
+    address_first: Duration::from_millis(2),
+    address_max: Duration::from_millis(10),
+};
+
+fn bucket() -> Destination {
+    Destination::Bucket { org: "o".into(), bucket: "b".into() }
+}
+
+fn lines(count: usize) -> Lines {
+    (0..count).map(|i| format!("m v={i} {i}")).collect::<LineBuffer>().into()
+}
+
+fn writer_to_urls(urls: Vec<Url>) -> (Arc<Events>, Arc<Writer>) {
+    let mut connection = connection("http://h");
+    connection.urls = urls;
+    let events = Arc::new(Events::default());
+    let options = WriterOptions {
+        lines_max: 5000,
+        bytes_max: 4_000_000,
+        points_per_second_max: None,
+        delays: DELAYS,
+        accepts_unproven: false,
+    };
+    let client = Client::new(&connection).unwrap();
+    let writer = Writer::new(client, &connection, options, Arc::clone(&events) as Arc<dyn Observer>);
+    (events, writer)
+}
+
+async fn in_time<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, what).await.expect("it ends")
+}
+
+/// Answers every write with this status and half of a body, then closes the connection. Writes of up to `lines_max` lines are stored.
+async fn cutting_proxy(status: u16, lines_max: usize) -> Url {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut stream = BufReader::new(stream);
+            let (mut head, mut length) = (String::new(), 0);
+            while stream.read_line(&mut head).await.is_ok_and(|bytes| bytes > 2) {
+                let header = head.lines().last().unwrap_or_default().to_ascii_lowercase();
+                length = header.strip_prefix("content-length: ").map_or(length, |text| text.parse().unwrap());
+            }
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body).await.unwrap();
+            let answer = if head.starts_with("GET") {
+                "HTTP/1.1 404 Any\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned()
+            } else if body.iter().filter(|byte| **byte == b'\n').count() <= lines_max {
+                "HTTP/1.1 204 Any\r\nConnection: close\r\n\r\n".to_owned()
+            } else {
+                format!("HTTP/1.1 {status} Any\r\nContent-Length: 1000\r\n\r\n<html>Request Ent")
+            };
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    url
+}
+
+/// A proxy refuses a request early with 413, and its page ends with the connection.
+#[tokio::test]
+async fn a_413_whose_body_is_cut_off_splits_the_batch() {
+    let (_, writer) = writer_to_urls(vec![cutting_proxy(413, 10).await]);
+    let delivered = in_time(writer.lane(7).deliver(&bucket(), &lines(40))).await;
+    assert_eq!((delivered.lines_stored, delivered.requests.retried), (40, 0));
+    assert!(delivered.requests.split > 0);
+}
+
+/// Half an answer whose text would decide is no answer.
+#[tokio::test]
+async fn an_answer_that_is_cut_off_decides_only_by_its_status() {
+    let by_status = [401, 403, 405, 413, 415, 429].map(|status| (status, true));
+    let by_text = [200, 400, 404, 410, 421, 422, 500, 503].map(|status| (status, false));
+    for (status, is_kept) in by_status.into_iter().chain(by_text) {
+        let (_, writer) = writer_to_urls(vec![cutting_proxy(status, 0).await]);
+        let client = writer.client();
+        let address = client.addresses().current();
+        match in_time(client.write(address, &bucket(), "m v=1 1\n".into(), false)).await {
+            Ok(answer) => {
+                assert!(is_kept && answer.is_cut && answer.status == status, "{status}: {answer:?}");
+                assert_eq!(answer.body, b"<html>Request Ent", "{status}");
+            }
+            Err(failure) => {
+                assert!(!is_kept && failure.cause == Cause::Disconnected, "{status}: {failure:?}");
+            }
+        }
+    }
+}
