@@ -83,9 +83,12 @@ impl RecordShape {
         let (bytes, start) = (scanner.bytes(), scanner.position());
         let end = self.slots.iter().try_fold(start, |at, slot| {
             let at = slot.gap.end_in::<ANY_SPACE>(bytes, at)?;
-            let plain = slot.plan.copies_numbers.then_some(&slot.prefix);
-            let end = plain.and_then(|prefix| prefix.push_with_number(bytes, at, &mut values.fields));
-            end.or_else(|| slot.scalar().find(scanner.at(at), facts, values))
+            if slot.plan.copies_numbers
+                && let Some(end) = slot.prefix.push_with_number(bytes, at, &mut values.fields)
+            {
+                return Some(end);
+            }
+            slot.scalar().find(scanner.at(at), facts, values)
         });
         let end = end.and_then(|at| self.end.end_in::<ANY_SPACE>(bytes, at));
         // An object without fields is not a point.
@@ -124,10 +127,10 @@ impl PlannedScalar<'_> {
             // The value itself, whatever `values` makes of it.
             self.plan.roots.copy(Some(scalar), &mut values.copies);
         }
-        let fits = match self.plan.replaced(token, facts.rules, &mut values.scratch) {
-            Replaced::Unchanged => self.put(token, scalar, facts, values),
-            Replaced::By(token, scalar) => self.put(token, scalar, facts, values),
-            Replaced::LeftOut => true,
+        let fits = if self.plan.values.is_none() {
+            self.put(token, scalar, facts, values)
+        } else {
+            self.put_replaced(token, scalar, facts, values)
         };
         fits.then_some(end)
     }
@@ -141,6 +144,24 @@ impl PlannedScalar<'_> {
         }
     }
 
+    /// Treats a scalar for which `values` has a table; few keys have one.
+    #[inline(never)]
+    fn put_replaced(
+        &self,
+        token: Token<'_>,
+        scalar: Scalar,
+        facts: &Facts<'_>,
+        values: &mut LineValues,
+    ) -> bool {
+        match self.plan.replaced(token, facts.rules, &mut values.scratch) {
+            Replaced::Unchanged => self.put(token, scalar, facts, values),
+            Replaced::By(token, scalar) => self.put(token, scalar, facts, values),
+            Replaced::LeftOut => true,
+        }
+    }
+
+    #[expect(clippy::inline_always, reason = "passing a token through memory costs more than its use")]
+    #[inline(always)]
     fn put(&self, token: Token<'_>, scalar: Scalar, facts: &Facts<'_>, values: &mut LineValues) -> bool {
         if self.plan.copies.is_any() {
             values.copy(self.plan.copies, scalar);
