@@ -83,10 +83,6 @@ impl Compression {
             Self::None => None,
             // Nearly all values are not compressed.
             Self::Auto if format.is_binary() || matches!(value.first(), Some(b'{' | b'[')) => None,
-            // No compressed value begins with a letter; most lines do.
-            Self::Auto if format == Format::Influx && value.first().is_some_and(u8::is_ascii_alphabetic) => {
-                None
-            }
             Self::Auto => {
                 by_beginning(value).or_else(|| (format.is_json() && is_zlib(value)).then_some(Codec::Zlib))
             }

@@ -161,6 +161,12 @@ impl LineValues {
         })
     }
 
+    /// Appends a field whose text is written as it stands in the record, with its quotes.
+    pub fn push_text_field(&mut self, prefix: &[u8], quoted: &[u8]) {
+        self.fields.push(prefix);
+        self.fields.push(quoted);
+    }
+
     /// Appends a field. Fails with its length for a string that is too long.
     pub fn push_field(&mut self, prefix: &[u8], scalar: Scalar, texts: &Texts<'_>) -> Result<(), usize> {
         self.fields.push(prefix);

@@ -54,6 +54,8 @@ pub struct Mapper {
     maps_whole_objects: bool,
     /// Whether a record that begins with a brace is such an object, and nothing unpacks or changes its text.
     maps_plain_objects: bool,
+    /// Whether a record that begins with a letter is line protocol: no compressed value and no frame begins so.
+    maps_plain_lines: bool,
     shapes: RecordShapes,
     known_keys: KnownKeys,
     schemas: SchemaCache,
@@ -139,9 +141,9 @@ impl Mapper {
         let maps_whole_records = rules.query == Query::Whole && rules.reshape.is_empty();
         let maps_whole_objects = maps_whole_records && outside_selectors.is_empty();
         let keeps_text = rules.parse_json.is_empty() && rules.values.is_empty();
-        let unpacks_objects = !matches!(rules.compression, Compression::None | Compression::Auto);
-        let maps_plain_objects =
-            maps_whole_objects && rules.format == Format::Json && keeps_text && !unpacks_objects;
+        let is_plain = matches!(rules.compression, Compression::None | Compression::Auto);
+        let maps_plain_objects = maps_whole_objects && rules.format == Format::Json && keeps_text && is_plain;
+        let maps_plain_lines = rules.format == Format::Influx && is_plain;
         let roots = outside.roots_of_objects();
         let may_find_roots = maps_whole_records && known.copied.len() + roots.len() <= Rules::COPIED_MAX;
         known.roots = if may_find_roots { roots.to_vec() } else { Vec::new() };
@@ -158,6 +160,7 @@ impl Mapper {
             outside_selectors,
             maps_whole_objects,
             maps_plain_objects,
+            maps_plain_lines,
             shapes,
             known_keys: KnownKeys::default(),
             schemas: SchemaCache::default(),
@@ -276,6 +279,9 @@ impl Mapper {
         if self.maps_plain_objects && value.starts_with(b"{") {
             let result = self.map_plain_object(value, call);
             return result.map_err(|rejection| rejection.with_excerpt(value, self.rules.format));
+        }
+        if self.maps_plain_lines && value.first().is_some_and(u8::is_ascii_alphabetic) {
+            return self.map_influx(value, call);
         }
         let Rules { compression, format, .. } = *self.rules;
         if !compression.may_unpack(format, value) {

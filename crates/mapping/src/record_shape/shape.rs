@@ -4,11 +4,12 @@ use crate::decode::{Scanner, Token, is_whitespace};
 use crate::drop_reason::DropReason;
 use crate::line::{LineLayout, LineValues};
 use crate::padded_bytes::{Gap, Prefix};
-use crate::plan::{Plan, ScalarUse};
+use crate::plan::{PlainText, Plan, ScalarUse};
 use crate::replacements::Replaced;
 use crate::rules::Rules;
 use crate::scalar::{Scalar, Texts};
 use crate::seen_keys::{NodeId, SeenKeys};
+use line_protocol::encode;
 
 /// The bytes between the scalars of an object, and the use of each scalar.
 #[derive(Debug)]
@@ -117,7 +118,11 @@ impl PlannedScalar<'_> {
         if scanner.rest().first().is_none_or(|byte| is_whitespace(*byte)) {
             return None;
         }
+        let start = scanner.position();
         let plain = scanner.plain_text();
+        if plain.is_some() && self.put_plain_text(start, &scanner, values) {
+            return Some(scanner.position());
+        }
         let token = plain.map_or_else(|| scanner.value(), |text| Ok(Token::Text(text))).ok()?;
         let end = scanner.position();
         let Some(scalar) = Scalar::of(token, scanner.source(), end) else {
@@ -133,6 +138,32 @@ impl PlannedScalar<'_> {
             self.put_replaced(token, scalar, facts, values)
         };
         fits.then_some(end)
+    }
+
+    /// Treats the plain text between `start` and the scanner's position if its key alone decides what it becomes, as for most text: then
+    /// it needs no token. Returns whether that is so.
+    #[inline]
+    fn put_plain_text(&self, start: usize, scanner: &Scanner<'_>, values: &mut LineValues) -> bool {
+        let end = scanner.position();
+        match self.plan.plain_text {
+            PlainText::Tag => {
+                let scalar = Scalar::plain_text(scanner.source(), start..end);
+                if !scalar.is_empty_text() {
+                    values.set_tag(self.tag, scalar);
+                }
+                true
+            }
+            PlainText::Field => {
+                let quoted = scanner.bytes().get(start..end).unwrap_or_default();
+                if quoted.len() > encode::STRING_BYTES_MAX {
+                    return false;
+                }
+                // Plain text has no quote and no backslash, the only bytes that line protocol escapes in strings.
+                values.push_text_field(self.prefix, quoted);
+                true
+            }
+            PlainText::Undecided => false,
+        }
     }
 
     /// Treats a value that is no scalar.
