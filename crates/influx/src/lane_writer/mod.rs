@@ -48,7 +48,7 @@ pub struct KeptOutLine {
     /// The server's message, printable and bounded.
     pub why: Arc<str>,
     /// One sentence that names the limit and its setting.
-    pub remedy: Arc<str>,
+    pub remedy: &'static str,
 }
 
 /// Requests by outcome.
@@ -205,7 +205,7 @@ impl BatchDelivery<'_> {
             line: self.lines.place(kept_out.line),
             cause: Cause::ServerLimit,
             why: kept_out.why,
-            remedy: kept_out.limit.remedy.into(),
+            remedy: kept_out.limit.remedy,
         };
         let mut kept_out: Vec<KeptOutLine> = kept_out.into_iter().map(with_remedy).collect();
         kept_out.sort_by_key(|kept_out| kept_out.line);
