@@ -5,6 +5,7 @@ use crate::lines::Lines;
 use crate::test_support::{Events, connection};
 use line_protocol::LineBuffer;
 use reqwest::Url;
+use testkit::receiver::{Options, Receiver, Reply, WriteRequest};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
@@ -26,6 +27,14 @@ fn bucket() -> Destination {
 
 fn lines(count: usize) -> Lines {
     (0..count).map(|i| format!("m v={i} {i}")).collect::<LineBuffer>().into()
+}
+
+async fn receiver(faults: impl Fn(&WriteRequest) -> Option<Reply> + Send + Sync + 'static) -> Receiver {
+    Receiver::start(Options { faults: Some(Box::new(faults)), ..Options::default() }).await.unwrap()
+}
+
+fn writer_to(receivers: &[&Receiver]) -> (Arc<Events>, Arc<Writer>) {
+    writer_to_urls(receivers.iter().map(|receiver| receiver.url().parse().unwrap()).collect())
 }
 
 fn writer_to_urls(urls: Vec<Url>) -> (Arc<Events>, Arc<Writer>) {
@@ -102,5 +111,74 @@ async fn an_answer_that_is_cut_off_decides_only_by_its_status() {
                 assert!(!is_kept && failure.cause == Cause::Disconnected, "{status}: {failure:?}");
             }
         }
+    }
+}
+
+fn raised(events: &Events) -> Vec<&'static str> {
+    let cause = |event: Event| match event {
+        Event::Raised(alarm) => Some(alarm.cause),
+        _ => None,
+    };
+    events.take().into_iter().filter_map(cause).collect()
+}
+
+/// A firewall refuses requests without a body, and forwards all others.
+#[tokio::test]
+async fn a_firewall_that_refuses_writes_without_lines_raises_no_alarm() {
+    for status in [403, 405, 411, 418] {
+        let server = receiver(move |request| {
+            request.text.is_empty().then(|| Reply::status(status).body("<html>request blocked</html>"))
+        })
+        .await;
+        let (events, writer) = writer_to(&[&server]);
+        in_time(Arc::clone(&writer).prepare(bucket(), 7)).await;
+        assert_eq!(raised(&events), [""; 0], "{status}");
+        assert_eq!(in_time(writer.lane(7).deliver(&bucket(), &lines(5))).await.requests.total(), 1);
+    }
+}
+
+/// The alarm of a probe ends with the first stored lines, whatever the server answers to further probes.
+#[tokio::test]
+async fn a_probe_that_always_fails_ends_once_lines_are_stored() {
+    let server = receiver(|request| request.text.is_empty().then(|| Reply::status(401).body("no"))).await;
+    let (_, writer) = writer_to(&[&server]);
+    let prepared = tokio::spawn(Arc::clone(&writer).prepare(bucket(), 7));
+    in_time(async {
+        while !writer.is_blocked(&bucket()) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    in_time(writer.lane(7).deliver(&bucket(), &lines(5))).await;
+    in_time(prepared).await.unwrap();
+    assert!(!writer.is_blocked(&bucket()) && writer.alarms().is_empty());
+}
+
+/// The first address fails once. Afterwards it stores lines, but refuses the probes, as it did before.
+#[tokio::test]
+async fn an_address_that_stores_lines_and_refuses_probes_is_used_again_after_a_failure() {
+    for (status, body) in [(403, ""), (405, "<html>no</html>"), (400, "<html>no</html>")] {
+        let fails = Arc::new(AtomicBool::new(false));
+        let failing = Arc::clone(&fails);
+        let first = receiver(move |request| {
+            let probe = request.text.is_empty().then(|| Reply::status(status).body(body));
+            probe.or_else(|| failing.swap(false, SeqCst).then(|| Reply::status(503)))
+        })
+        .await;
+        let second = receiver(|_| None).await;
+        let (_, writer) = writer_to(&[&first, &second]);
+        let mut lane = writer.lane(7);
+        in_time(Arc::clone(&writer).prepare(bucket(), 7)).await;
+        in_time(lane.deliver(&bucket(), &lines(5))).await;
+        assert_eq!((first.point_count(), second.point_count()), (5, 0), "{status}");
+        fails.store(true, SeqCst);
+        in_time(lane.deliver(&bucket(), &lines(5))).await;
+        assert_eq!(second.point_count(), 5, "{status}");
+        in_time(async {
+            while writer.client().addresses().current().index() != 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
 }
