@@ -101,15 +101,26 @@ impl LaneWriter {
         }
         match outcome {
             Outcome::Stored => ControlFlow::Break(target.stored(pending)),
-            Outcome::TooLarge { why } => {
-                ControlFlow::Break(LinesVerdict::TooLarge { why, at: target.refused_at() })
+            Outcome::TooLarge { why, is_foreign } => {
+                let verdict = LinesVerdict::TooLarge { why, at: target.refused_at() };
+                match pending.tried.refused.take() {
+                    // The proof needs the answers of one address.
+                    Some(first) => ControlFlow::Break(*first),
+                    // The proxy of another address may take a larger line. Several lines are split instead.
+                    None if is_foreign && pending.lines == 1 => {
+                        pending.tried.addresses.insert(address.index());
+                        try_elsewhere(pending, addresses, verdict)
+                    }
+                    None => ControlFlow::Break(verdict),
+                }
             }
             Outcome::Refused { why, is_foreign } => {
                 let (answer, parsed) = (Box::new(answer), Box::new(parsed));
                 let verdict =
                     LinesVerdict::Refused { why: why.clone(), answer, parsed, at: target.refused_at() };
                 if is_foreign {
-                    return try_elsewhere(pending, addresses, (address, why), verdict);
+                    pending.tried.refusing.push((address.index(), why));
+                    return try_elsewhere(pending, addresses, verdict);
                 }
                 writer.skip_refusing(&mut pending.tried.refusing, destination);
                 ControlFlow::Break(verdict)
@@ -224,14 +235,8 @@ fn tally(outcome: &Outcome, counters: &WriteCounters, requests: &mut RequestCoun
 }
 
 /// After a refusal in the words of another program: tries the next address. If there is none, the first refusal counts.
-fn try_elsewhere(
-    pending: &mut PendingRequest,
-    addresses: &Addresses,
-    (address, why): (&Address, String),
-    verdict: LinesVerdict,
-) -> Next {
+fn try_elsewhere(pending: &mut PendingRequest, addresses: &Addresses, verdict: LinesVerdict) -> Next {
     let tried = &mut pending.tried;
-    tried.refusing.push((address.index(), why));
     let first = tried.refused.take().unwrap_or_else(|| Box::new(verdict));
     // An address that is down may cost a timeout.
     if addresses.pick(&tried.addresses).is_some_and(|next| !addresses.is_down(next)) {

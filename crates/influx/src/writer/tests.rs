@@ -182,3 +182,22 @@ async fn an_address_that_stores_lines_and_refuses_probes_is_used_again_after_a_f
         .await;
     }
 }
+
+/// A proxy before the first address takes up to 64 kB, and the second address is the server itself.
+#[tokio::test]
+async fn a_line_that_is_too_large_for_the_proxy_of_one_address_is_stored_at_another() {
+    let first = receiver(|request| {
+        (request.text.len() > 64_000)
+            .then(|| Reply::status(413).body("<html>Request Entity Too Large</html>"))
+    })
+    .await;
+    let second = receiver(|_| None).await;
+    let (_, writer) = writer_to(&[&first, &second]);
+    let large = format!("m s=\"{}\" 7", "x".repeat(80_000));
+    let batch: LineBuffer =
+        (0..20).map(|i| if i == 7 { large.clone() } else { format!("m v={i} {i}") }).collect();
+    let delivered = in_time(writer.lane(7).deliver(&bucket(), &batch.into())).await;
+    assert_eq!((delivered.lines_stored, delivered.refused), (20, vec![]));
+    assert_eq!((first.point_count(), second.point_count()), (19, 1));
+    assert_eq!(writer.client().addresses().current().index(), 0, "it takes all other lines");
+}
