@@ -96,6 +96,8 @@ impl LaneWriter {
         target.record_state(&outcome, &mut pending.tried).await;
         let is_failure_of_address = outcome.is_failure_of_address();
         if is_failure_of_address && addresses.pick(&pending.tried.addresses).is_some() {
+            // What one address does not understand says nothing about another.
+            pending.tried.uncompressed = None;
             // The event of the address is enough: no line waits.
             return AT_ONCE;
         }

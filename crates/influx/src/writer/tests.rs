@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::lines::Lines;
+use crate::settings::Compression;
 use crate::test_support::{Events, connection};
 use line_protocol::LineBuffer;
 use reqwest::Url;
@@ -38,8 +39,13 @@ fn writer_to(receivers: &[&Receiver]) -> (Arc<Events>, Arc<Writer>) {
 }
 
 fn writer_to_urls(urls: Vec<Url>) -> (Arc<Events>, Arc<Writer>) {
+    writer_with(urls, |_| ())
+}
+
+fn writer_with(urls: Vec<Url>, adjust: impl FnOnce(&mut Connection)) -> (Arc<Events>, Arc<Writer>) {
     let mut connection = connection("http://h");
     connection.urls = urls;
+    adjust(&mut connection);
     let events = Arc::new(Events::default());
     let options = WriterOptions {
         lines_max: 5000,
@@ -200,4 +206,22 @@ async fn a_line_that_is_too_large_for_the_proxy_of_one_address_is_stored_at_anot
     assert_eq!((delivered.lines_stored, delivered.refused), (20, vec![]));
     assert_eq!((first.point_count(), second.point_count()), (19, 1));
     assert_eq!(writer.client().addresses().current().index(), 0, "it takes all other lines");
+}
+
+/// The first address understands no gzip and then fails. The second one gets the lines compressed.
+#[tokio::test]
+async fn compression_stays_on_at_an_address_that_was_not_asked_without_it() {
+    let first = receiver(|request| Some(Reply::status(if request.gzipped { 415 } else { 503 }))).await;
+    let second = receiver(|request| {
+        assert!(request.gzipped || request.text.is_empty());
+        None
+    })
+    .await;
+    let urls = [&first, &second].map(|receiver| receiver.url().parse().unwrap());
+    let (events, writer) =
+        writer_with(urls.to_vec(), |connection| connection.compression = Compression::Gzip);
+    in_time(writer.lane(7).deliver(&bucket(), &lines(500))).await;
+    assert_eq!(second.point_count(), 500);
+    assert!(writer.client().addresses().all().all(Address::wants_gzip));
+    assert!(!events.take().iter().any(|event| matches!(event, Event::CompressionRefused { .. })));
 }
