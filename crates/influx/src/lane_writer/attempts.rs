@@ -1,6 +1,6 @@
 //! Sends one request until an answer is about its lines.
 
-use super::{BatchDelivery, LaneWriter, RESENT_BYTES_MAX, RequestCounts};
+use super::{BatchDelivery, CARRIED_BYTES, LaneWriter, RESENT_BYTES_MAX, RequestCounts};
 use crate::address::{Address, Addresses};
 use crate::answer::Answer;
 use crate::backoff::{Backoff, now, pause};
@@ -24,6 +24,9 @@ use std::time::Duration;
 /// Ends the attempts with a verdict, or continues them after a delay.
 type Next = ControlFlow<LinesVerdict, Duration>;
 
+/// Attempts without an answer before a request is halved: some proxies reset every large upload, and some links are too slow for one.
+const UNANSWERED_MAX: u32 = 3;
+
 /// Another address, or a cause that was removed: no delay.
 const AT_ONCE: Next = ControlFlow::Continue(Duration::ZERO);
 
@@ -33,7 +36,8 @@ pub(super) enum LinesVerdict {
         address: usize,
         is_compression_refused: bool,
     },
-    /// No answer within the bridge's timeout, or the server's own, to a request larger than [`RESENT_BYTES_MAX`].
+    /// No answer within the bridge's timeout, or the server's own, to a request larger than [`RESENT_BYTES_MAX`]; or again and again no
+    /// answer to a request larger than [`CARRIED_BYTES`].
     TimedOut {
         why: String,
         at: RefusedAt,
@@ -66,6 +70,7 @@ impl LaneWriter {
             lines: request.len(),
             opens_connection: next.opens_connection,
             is_blocked,
+            unanswered: 0,
             backoff: Backoff::new(self.writer.options.delays),
             tried: TriedAtOnce::default(),
         };
@@ -357,17 +362,23 @@ struct PendingRequest {
     opens_connection: bool,
     /// An answer about lines does not end the alarm of the batch.
     is_blocked: bool,
+    /// Attempts without an answer in a row, once every address was tried.
+    unanswered: u32,
     backoff: Backoff,
     tried: TriedAtOnce,
 }
 
 impl PendingRequest {
-    /// Whether this failure may be a timeout because of the size. InfluxDB 2 has a timeout of its own, by default 10 s, and answers 500
-    /// after it. Proxies have theirs.
-    fn is_resent_smaller_after(&self, cause: Cause, status: u16) -> bool {
+    /// Records a failure that may pass. Returns whether its reason may be the size of the request. InfluxDB 2 has a timeout of its own, by
+    /// default 10 s, and answers 500 after it. Proxies have theirs.
+    fn is_resent_smaller_after(&mut self, cause: Cause, status: u16) -> bool {
+        let is_unanswered = matches!(cause, Cause::TimedOut | Cause::Disconnected);
+        self.unanswered = if is_unanswered { self.unanswered.saturating_add(1) } else { 0 };
         let is_timeout =
             matches!(cause, Cause::TimedOut | Cause::Unavailable) || matches!(status, 408 | 499 | 504 | 524);
-        is_timeout && self.lines > 1 && self.body.plain.len() > RESENT_BYTES_MAX
+        let bytes = self.body.plain.len();
+        let may_be_size = is_timeout && bytes > RESENT_BYTES_MAX;
+        self.lines > 1 && (may_be_size || (self.unanswered >= UNANSWERED_MAX && bytes > CARRIED_BYTES))
     }
 }
 

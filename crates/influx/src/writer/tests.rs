@@ -6,7 +6,7 @@ use crate::settings::Compression;
 use crate::test_support::{Events, connection};
 use line_protocol::LineBuffer;
 use reqwest::Url;
-use testkit::receiver::{Options, Receiver, Reply, WriteRequest};
+use testkit::receiver::{Ending, Options, Receiver, Reply, WriteRequest};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
@@ -224,4 +224,27 @@ async fn compression_stays_on_at_an_address_that_was_not_asked_without_it() {
     assert_eq!(second.point_count(), 500);
     assert!(writer.client().addresses().all().all(Address::wants_gzip));
     assert!(!events.take().iter().any(|event| matches!(event, Event::CompressionRefused { .. })));
+}
+
+/// Some proxies reset each connection whose request is too large for them.
+#[tokio::test]
+async fn a_batch_whose_connections_are_reset_again_and_again_is_sent_in_smaller_requests() {
+    let proxy =
+        receiver(|request| (request.text.len() > 100_000).then(|| Reply::status(204).ending(Ending::Reset)))
+            .await;
+    let (_, writer) = writer_to(&[&proxy]);
+    let batch: LineBuffer = (0..4_000).map(|i| format!("m s=\"{}\" {i}", "x".repeat(80))).collect();
+    let delivered = in_time(writer.lane(7).deliver(&bucket(), &batch.into())).await;
+    assert_eq!((delivered.lines_stored, proxy.point_count()), (4_000, 4_000));
+    assert!(delivered.requests.stored <= 8, "{:?}", delivered.requests);
+}
+
+/// A server that is down for a while gets the batch in requests that are not too small.
+#[tokio::test]
+async fn a_small_request_without_an_answer_stays_whole() {
+    let server =
+        receiver(|request| (request.number <= 20).then(|| Reply::status(204).ending(Ending::Reset))).await;
+    let (_, writer) = writer_to(&[&server]);
+    let delivered = in_time(writer.lane(7).deliver(&bucket(), &lines(1_000))).await;
+    assert_eq!((delivered.requests.retried, delivered.requests.stored), (20, 1));
 }
