@@ -3,7 +3,7 @@
 use super::pass::{MapCall, Pass};
 use super::{Mapper, end_line};
 use crate::TimeError;
-use crate::decode::push_lossy;
+use crate::decode::{is_utf8, push_lossy};
 use crate::distinct;
 use crate::drop_reason::DropReason;
 use crate::element::{Place, Positioned};
@@ -181,7 +181,7 @@ impl Mapper {
         pass: &mut Pass<'_, '_>,
     ) -> Result<(), Rejection> {
         let text = pass.texts.record;
-        let is_utf8 = text.is_ascii() || str::from_utf8(text).is_ok();
+        let is_utf8 = is_utf8(text);
         let (copies, keeps_times) = (is_utf8 && work.copies, work.keeps_times);
         let mut position = Position { at: 0, number: 1, numbered: 0, is_utf8 };
         work.raw.begin();

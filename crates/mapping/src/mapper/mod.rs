@@ -24,7 +24,7 @@ use super::scalar::Texts;
 use super::schemas::{SchemaCache, Schemas};
 use super::seen_keys::{NodeId, SeenKeys};
 use super::topic_parts::{Sources, TopicParts};
-use super::{Format, KeySelector, Rules, distinct};
+use super::{Compression, Format, KeySelector, Rules, distinct};
 use crate::decode::{Query, Scanner, Source, Syntax, SyntaxError, Token};
 use base::record::Record;
 use influx::InfluxWork;
@@ -52,6 +52,10 @@ pub struct Mapper {
     outside_selectors: Vec<KeySelector>,
     /// Whether elements are objects of the record as they stand there, with all that their points need.
     maps_whole_objects: bool,
+    /// Whether a record that begins with a brace is such an object, and nothing unpacks or changes its text.
+    maps_plain_objects: bool,
+    /// Whether a record that begins with a letter is line protocol: no compressed value and no frame begins so.
+    maps_plain_lines: bool,
     shapes: RecordShapes,
     known_keys: KnownKeys,
     schemas: SchemaCache,
@@ -149,6 +153,10 @@ impl Mapper {
         let (shapes, work) = (RecordShapes::default(), Work::default());
         let maps_whole_records = rules.query == Query::Whole && rules.reshape.is_empty();
         let maps_whole_objects = maps_whole_records && outside_selectors.is_empty();
+        let keeps_text = rules.parse_json.is_empty() && rules.values.is_empty();
+        let is_plain = matches!(rules.compression, Compression::None | Compression::Auto);
+        let maps_plain_objects = maps_whole_objects && rules.format == Format::Json && keeps_text && is_plain;
+        let maps_plain_lines = rules.format == Format::Influx && is_plain;
         let roots = outside.roots_of_objects();
         let may_find_roots = maps_whole_records && known.copied.len() + roots.len() <= Rules::COPIED_MAX;
         known.roots = if may_find_roots { roots.to_vec() } else { Vec::new() };
@@ -168,6 +176,8 @@ impl Mapper {
             outside,
             outside_selectors,
             maps_whole_objects,
+            maps_plain_objects,
+            maps_plain_lines,
             shapes,
             known_keys: KnownKeys::default(),
             schemas: SchemaCache::default(),
@@ -299,6 +309,13 @@ impl Mapper {
         if bytes > bytes_max {
             return Err(Rejection::TooLarge { bytes, bytes_max });
         }
+        if self.maps_plain_objects && value.starts_with(b"{") {
+            let result = self.map_plain_object(value, call);
+            return result.map_err(|rejection| rejection.with_excerpt(value, self.rules.format));
+        }
+        if self.maps_plain_lines && value.first().is_some_and(u8::is_ascii_alphabetic) {
+            return self.map_influx(value, call);
+        }
         let Rules { compression, format, .. } = *self.rules;
         if !compression.may_unpack(format, value) {
             return self.map_unpacked(value, call);
@@ -310,6 +327,16 @@ impl Mapper {
             .and_then(|unpacked| self.map_unpacked(unpacked.unwrap_or(value), call));
         self.work.unpacked = unpacked;
         result
+    }
+
+    /// Maps a record that is one JSON object, without the steps that other records need: those cost as much as several numbers.
+    fn map_plain_object(&mut self, value: &[u8], call: MapCall<'_, '_>) -> Result<(), Rejection> {
+        let mut scanner = Scanner::new(value);
+        let texts = Texts { record: value, element: b"", values: b"", outside: b"" };
+        let mut pass = self.pass(call, texts, None, None);
+        scanner.value()?;
+        self.map_object(&mut scanner, 0, &mut pass)?;
+        Ok(scanner.end()?)
     }
 
     fn map_unpacked(&mut self, value: &[u8], call: MapCall<'_, '_>) -> Result<(), Rejection> {
@@ -380,6 +407,7 @@ impl Mapper {
     }
 
     /// A pass before the first element of a record. `json` and `parsed`: the record's text with its marks, where it has them.
+    #[inline]
     fn pass<'p, 'r>(
         &self,
         call: MapCall<'p, 'r>,

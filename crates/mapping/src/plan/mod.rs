@@ -23,6 +23,19 @@ pub struct Plan {
     pub is_of_root: bool,
     /// Whether a part of the key, such as a backslash at its end, can't be written.
     pub is_trimmed: bool,
+    /// What plain text becomes if no further rule changes or copies it.
+    pub plain_text: PlainText,
+}
+
+/// What text without escapes becomes, as far as its key alone decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlainText {
+    /// The value of the tag.
+    Tag,
+    /// The value of the field, with its quotes.
+    Field,
+    /// The value, or another rule, decides.
+    Undecided,
 }
 
 /// Uses of a value beside its role: one bit for each selector that copies the value, and one for the measurement's name.
@@ -141,6 +154,7 @@ impl Plan {
         let is_of_root = key.is_root && rules.selectors().any(|(_, selector)| key.is_of_root(selector));
         if rules.time.as_ref().is_some_and(|time| time.selectors().any(|(_, selector)| key.is(selector))) {
             let (role, copies_numbers, is_trimmed) = (Role::Time, false, false);
+            let plain_text = PlainText::Undecided;
             return Self {
                 copies: Copies(bits),
                 roots,
@@ -149,6 +163,7 @@ impl Plan {
                 copies_numbers,
                 is_of_root,
                 is_trimmed,
+                plain_text,
             };
         }
         let is_name = rules.name_key.as_ref().is_some_and(|selector| key.is(selector));
@@ -159,7 +174,13 @@ impl Plan {
         let copies_numbers = copies_numbers && !is_used_elsewhere;
         let is_written = matches!(role, Role::Tag(_) | Role::Field { .. });
         let is_trimmed = is_written && is_trimmed(&rules.rename.apply(key.flattened));
-        Self { copies: Copies(bits), roots, values, role, copies_numbers, is_of_root, is_trimmed }
+        let plain_text = match role {
+            _ if is_used_elsewhere || values.is_some() => PlainText::Undecided,
+            Role::Tag(_) => PlainText::Tag,
+            Role::Field { conversion, .. } if conversion.copies_text() => PlainText::Field,
+            _ => PlainText::Undecided,
+        };
+        Self { copies: Copies(bits), roots, values, role, copies_numbers, is_of_root, is_trimmed, plain_text }
     }
 
     /// Decides what a scalar under the key becomes, in an object of known and of unknown shape.
@@ -265,6 +286,11 @@ impl Conversion {
     /// Whether JSON numbers are written as they stand in the record.
     pub fn copies_numbers(self) -> bool {
         matches!(self, Self::ByValue { integers: Integers::Float, .. } | Self::To(FieldType::Float))
+    }
+
+    /// Whether text is written as it stands in the record.
+    fn copies_text(self) -> bool {
+        matches!(self, Self::ByValue { strings: Strings::Keep, .. } | Self::To(FieldType::String))
     }
 
     /// The form in which a field's value is written, or the reason why it is dropped.
