@@ -81,7 +81,7 @@ async fn raw_server(mut answers: impl FnMut(&str, usize) -> String + Send + 'sta
             }
             let mut body = vec![0; length];
             stream.read_exact(&mut body).await.unwrap();
-            let lines = body.iter().filter(|byte| **byte == b'\n').count();
+            let lines = String::from_utf8_lossy(&body).lines().count();
             let answer = format!("HTTP/1.1 {}", answers(&head, lines));
             stream.write_all(answer.as_bytes()).await.unwrap();
         }
