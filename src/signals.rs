@@ -16,7 +16,7 @@ pub struct Signals {
     pub stop: Arc<AtomicBool>,
     pub again: Arc<AtomicBool>,
     notify: Arc<Notify>,
-    /// The runtime of the thread that handles the signals, if it is an own one.
+    /// The runtime of the thread that handles the signals. None: they are handled on a runtime of the caller.
     _apart: Option<Runtime>,
 }
 

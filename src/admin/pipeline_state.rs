@@ -4,7 +4,7 @@ use super::History;
 use super::history::{BUCKETS, Totals};
 use base::Destination;
 use base::locks;
-use configuration::{Config, ShowRecords};
+use configuration::{Config, RecordsAudience};
 use engine::batch::Budget;
 use engine::telemetry::{Counters, Heartbeats, Lags};
 use engine::watchdog::WatchdogInputs;
@@ -98,7 +98,7 @@ impl PipelineState {
 /// Configuration that the status page shows.
 #[derive(Clone, Debug, Default)]
 pub struct ShownConfig {
-    pub show_records: ShowRecords,
+    pub show_records: RecordsAudience,
     /// Destinations of topics come while the bridge runs.
     pub routing: Option<Arc<Routing>>,
     pub group_id: String,
@@ -111,7 +111,7 @@ pub struct ShownConfig {
 impl ShownConfig {
     pub fn new(config: &Config, routing: Arc<Routing>) -> Self {
         Self {
-            show_records: config.admin.shows_records(),
+            show_records: config.admin.records_audience(),
             routing: Some(routing),
             group_id: config.kafka.group_id.clone(),
             dead_letters: config.dead_letter.as_ref().map(ToString::to_string),

@@ -6,7 +6,7 @@ use super::overview::{Overview, PATHS};
 use super::{PipelineState, exposition, metrics, page as status_page, status_json};
 use base::alarm::Alarm;
 use bytes::Bytes;
-use configuration::ShowRecords;
+use configuration::RecordsAudience;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{
@@ -160,11 +160,11 @@ fn header<'r, B>(request: &'r Request<B>, name: &HeaderName) -> Option<&'r str> 
 }
 
 /// Whether the client may see the contents of records.
-fn shows_records(show: ShowRecords, host: Option<&str>) -> bool {
+fn shows_records(show: RecordsAudience, host: Option<&str>) -> bool {
     match show {
-        ShowRecords::Nobody => false,
-        ShowRecords::Local => host.is_none_or(is_local),
-        ShowRecords::Everybody => true,
+        RecordsAudience::Nobody => false,
+        RecordsAudience::Local => host.is_none_or(is_local),
+        RecordsAudience::Everybody => true,
     }
 }
 
@@ -237,12 +237,12 @@ mod tests {
     #[test]
     fn records_are_shown_to_the_configured_clients() {
         let f = |show, host, want| assert_eq!(shows_records(show, host), want, "{show:?} {host:?}");
-        f(ShowRecords::Nobody, Some("localhost"), false);
-        f(ShowRecords::Nobody, None, false);
-        f(ShowRecords::Local, Some("localhost:1"), true);
-        f(ShowRecords::Local, Some("evil.example"), false);
-        f(ShowRecords::Local, None, true);
-        f(ShowRecords::Everybody, Some("bridge.example"), true);
+        f(RecordsAudience::Nobody, Some("localhost"), false);
+        f(RecordsAudience::Nobody, None, false);
+        f(RecordsAudience::Local, Some("localhost:1"), true);
+        f(RecordsAudience::Local, Some("evil.example"), false);
+        f(RecordsAudience::Local, None, true);
+        f(RecordsAudience::Everybody, Some("bridge.example"), true);
     }
 
     #[test]

@@ -163,7 +163,8 @@ mod tests {
             4MB a write, up to 9.5MB while InfluxDB answers slowly (no `bytes_max`); 28MB for all batches (no `memory_max`)\n\
             changed since earlier builds: `memory_max` is 28MB by default (16MB before); \
             json: NaN and Infinity leave out their field, and a schema registry's frame is skipped (both rejected before); \
-            json: compressed values are unpacked without `value_compression` (rejected before)";
+            json: compressed values are unpacked without `value_compression` (rejected before); \
+            distinct_times: digits differ between topics (a replay across the update makes second points)";
         assert_eq!(
             (status, out, err.as_str()),
             (0, format!("{summary}\n{rest}\nbridge.toml: no errors\n"), "")

@@ -15,7 +15,7 @@ pub struct MigrateOptions {
     /// Files, and folders such as telegraf.d or conf.d with *.conf files; "-" is standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// File to write, or folder for bridge.toml; further files are written beside it [default: standard output]
+    /// File to write, or folder for bridge.toml; further files are written beside it; "-" is standard output [default: -]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Overwrite an existing file
@@ -74,7 +74,8 @@ fn run(options: &MigrateOptions) -> Result<u8, CommandError> {
         return Ok(if same { 0 } else { REJECTED });
     }
     let texts: Vec<String> = migration.bridges.iter().map(|bridge| bridge.draft.to_string()).collect();
-    let written = if let Some(path) = &options.output {
+    let file = options.output.as_deref().filter(|path| *path != Path::new("-"));
+    let written = if let Some(path) = file {
         write_files(path, &texts, options.force)?
     } else {
         assert!(!texts.is_empty(), "a migration without a bridge is an error before");

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
 
 /// The refusal of a run until the end with the group protocol of the brokers.
-const UNTIL_END_OF_CONSUMER: &str = "--until-end needs group_protocol = \"classic\" in [kafka]: with \"consumer\" a member without partitions is not told \
+const UNTIL_END_NEEDS_CLASSIC: &str = "--until-end needs group_protocol = \"classic\" in [kafka]: with \"consumer\" a member without partitions is not told \
      that it has none, so the run might never end";
 
 /// Runs until a signal or a failure, or with `until_end` until all records that are in Kafka at the start are settled.
@@ -32,7 +32,7 @@ pub fn run(named: Option<&Path>, until_end: bool) -> ExitCode {
         }
     };
     if until_end && config.kafka.group_protocol == GroupProtocol::Consumer {
-        eprintln!("{UNTIL_END_OF_CONSUMER}");
+        eprintln!("{UNTIL_END_NEEDS_CLASSIC}");
         return ExitCode::from(WRONG);
     }
     end_process_on_panic();

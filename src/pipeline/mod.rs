@@ -15,7 +15,7 @@ use crate::admin::{PipelineState, Server, ShownConfig};
 use crate::routing;
 use base::Destination;
 use base::stop::Stop;
-use configuration::{Config, ShowRecords};
+use configuration::{Config, RecordsAudience};
 use engine::batch::{BatchSize, Budget};
 use engine::consumer::{self, ConsumerError, Consumers, RunningConsumer, THREADS_REMEDY};
 use engine::dead_letter::{DeadLetterError, DeadLetters, Originals};
@@ -94,7 +94,7 @@ impl Default for PipelineOptions {
 /// A running bridge.
 pub struct Pipeline {
     admin: Option<Server>,
-    members: Vec<JoinHandle<Result<(), ConsumerError>>>,
+    consumers: Vec<JoinHandle<Result<(), ConsumerError>>>,
     /// Sends requests to the data threads.
     requests: Vec<Sender<Request>>,
     reloading: Option<Reloading>,
@@ -156,7 +156,7 @@ impl Pipeline {
         let destination_checks =
             DestinationChecks::start(&writer, routing.destinations(), runtime.handle(), seeds.u64(..));
         let shown_config = ShownConfig::new(config, Arc::clone(&routing));
-        let counters = Arc::new(Counters::new(shown_config.show_records != ShowRecords::Nobody));
+        let counters = Arc::new(Counters::new(shown_config.show_records != RecordsAudience::Nobody));
         let context = EngineContext {
             dead_letters: dead_letter_context(config, None, &routing, &counters, &writer)?,
             routing,
@@ -173,7 +173,7 @@ impl Pipeline {
         let state = Arc::new(PipelineState::new(&context, shown_config, registry));
         let admin = start_admin(config, &state, &context.runtime);
         watchdog::start(state.watchdog_inputs(), context.stop.clone())?;
-        let (members, requests) = match start_consumers(config, &context, &state, options.until_end) {
+        let (consumers, requests) = match start_consumers(config, &context, &state, options.until_end) {
             Ok(running) => running.into_iter().map(|one| (one.thread, one.requests)).unzip(),
             Err(error) => {
                 runtime.shutdown_background();
@@ -182,7 +182,7 @@ impl Pipeline {
         };
         Ok(Self {
             admin,
-            members,
+            consumers,
             requests,
             reloading: None,
             config: config.clone(),
@@ -232,7 +232,7 @@ impl Pipeline {
 
     /// Whether all consumers have left.
     pub fn is_finished(&self) -> bool {
-        self.members.iter().all(JoinHandle::is_finished)
+        self.consumers.iter().all(JoinHandle::is_finished)
     }
 
     /// Stops, and waits until all consumers have left, at most `shutdown_max` or until `hurry`. Returns whether they have.
@@ -251,7 +251,7 @@ impl Pipeline {
     /// Waits for the consumers to leave. Returns the error of a consumer that ended by itself.
     pub fn join(self) -> Result<(), PipelineError> {
         let results =
-            self.members.into_iter().map(|member| member.join().unwrap_or(Err(ConsumerError::Thread)));
+            self.consumers.into_iter().map(|consumer| consumer.join().unwrap_or(Err(ConsumerError::Thread)));
         let result = results.fold(Ok(()), Result::and).map_err(PipelineError::Consumer);
         // A request in flight must not delay the end.
         self.runtime.shutdown_background();

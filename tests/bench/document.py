@@ -5,6 +5,7 @@ import plot
 import programs
 import refusals as bad_lines
 import server_cost as kinds
+import server_load as forms
 import targets
 from results import Rows, median
 from targets import digits, spread, words
@@ -31,8 +32,8 @@ def write(results, folder):
     sections = {name: Rows(rows) for name, rows in results["sections"].items() if rows}
     machine = results["machine"]
     folder.mkdir(parents=True, exist_ok=True)
-    makers = {"cost": cost, "formats": formats, "consumers": consumers, "influx": influx, "server-cost": server_cost, "latency": latency, "open-loop": open_loop, "start": start}
-    makers |= {"acknowledgement": acknowledgement, "refusals": refusals}
+    makers = {"cost": cost, "formats": formats, "consumers": consumers, "influx": influx, "server-cost": server_cost, "server-load": server_load}
+    makers |= {"latency": latency, "open-loop": open_loop, "start": start, "acknowledgement": acknowledgement, "refusals": refusals}
     makers |= {"memory": memory, "size": size, "stages": stages, "growth": growth}
     parts = [head(machine, rounds(sections)), target_table(sections)]
     parts += [maker(sections[name]) for name, maker in makers.items() if name in sections]
@@ -73,7 +74,7 @@ tests/bench/run --only cost       # one section; --help lists them
 - **Memory** is the maximum of resident memory.
 - **The receiver** runs on the same cores, answers at once unless the section says otherwise, and counts lines after the run. A run with missing records
   fails.
-- Figures are the median of {rounds} round{"s" if rounds > 1 else ""}, with minimum and maximum; of at most 2 rounds for growth, latency and memory.
+- Figures are the median of {rounds} round{"s" if rounds > 1 else ""}, with minimum and maximum; of at most 2 rounds for growth, latency, memory and the forms of requests.
 """
 
 
@@ -205,6 +206,41 @@ InfluxDB handles each series and field once per request, so a point of a larger 
 `lines_max`, and `bytes_max` and `memory_max` that leave room for it.
 
 {chr(10).join(lines)}
+"""
+
+
+def server_load(rows):
+    kinds_of_rows = list(dict.fromkeys(rows.of("kind")))
+    base = rows.where(variant=forms.BASE)
+    cells = lambda kind: (f"{kinds.fields(kind)} fields: CPU", "points/s")
+    titles = ["form of the requests", *(cell for kind in kinds_of_rows for cell in cells(kind))]
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    # By kind, the variants with their median ratio of CPU time.
+    ratios = {kind: {} for kind in kinds_of_rows}
+    for name in dict.fromkeys(rows.of("variant")):
+        columns = []
+        for kind in kinds_of_rows:
+            here, over = rows.where(kind=kind, variant=name), base.where(kind=kind)
+            for key in ("influx_us", "rate") if here else ():
+                found = here.ratios(key, over)
+                columns.append(spread(found))
+                if key == "influx_us" and name != forms.BASE:
+                    ratios[kind][name] = median(found)
+            columns += [] if here else ["", ""]
+        lines.append(f"| {name} | {' | '.join(columns)} |")
+    absolute = " and ".join(
+        f"{spread(base.where(kind=kind).of('influx_us'))} µs and {spread(base.where(kind=kind).of('rate'))} points/s with {kinds.fields(kind)} fields"
+        for kind in kinds_of_rows
+    )
+    return f"""## What lowers InfluxDB's CPU
+
+The same points in requests of different forms, from a plain load generator (`tests/bench/tools/variants.rs`) into an empty InfluxDB 2, a new one for each run: InfluxDB's CPU
+time from the first request until 5 s after the last answer, and points/s, both as ratios to the first row. The first row is {absolute}.
+The points have {kinds.SERIES:,} series. Series come in turn with {kinds.fields("wide")} fields, and at random with {kinds.fields("shaped")}.
+
+{chr(10).join(lines)}
+
+{chr(10).join(sentence for kind in kinds_of_rows for sentence in forms.sentences(kind, ratios[kind]))}
 """
 
 

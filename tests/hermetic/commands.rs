@@ -780,3 +780,20 @@ fn level_and_message(line: &str) -> (String, String) {
     }
     (level, message)
 }
+
+#[test]
+fn check_connect_fails_for_unsigned_integers_on_influxdb_1() {
+    let cluster = Cluster::with_topic("t", 1);
+    let url = responding(
+        "HTTP/1.1 204 No Content\r\nX-Influxdb-Version: 1.8.10\r\nX-Influxdb-Build: OSS\r\nConnection: close\r\n\r\n",
+    );
+    let f = |types: &str, is_refused: bool| {
+        let setup = Setup::new("unsigned", &cluster.address(), "['t']", &url).mapping(types);
+        let shown = text(&setup.run(&["check", "--connect"]).stdout);
+        let failed = shown.lines().find(|line| line.starts_with("FAILED") && line.contains("\"uint\""));
+        assert_eq!(failed.is_some(), is_refused, "{types}: {shown}");
+        assert!(failed.is_none_or(|line| line.contains("InfluxDB 1.8.10 refuses each point")), "{shown}");
+    };
+    f("types = { v = 'uint' }", true);
+    f("types = { v = 'int' }", false);
+}

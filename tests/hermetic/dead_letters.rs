@@ -4,7 +4,7 @@ use crate::letters::read_all;
 use configuration::Config;
 use engine::dead_letter::{
     DeadLetterError, DeadLetters, Elements, FailedStage, FoundLetter, Letter, LetterReader, Original,
-    Originals, REFUSED, Wanted,
+    Originals, REFUSED, RecordPlace,
 };
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -91,7 +91,11 @@ impl Kafka {
         producer.flush(Duration::from_secs(20)).unwrap();
     }
 
-    fn read(&self, from: &Originals, wanted: &[Wanted]) -> Result<Vec<Option<Original>>, DeadLetterError> {
+    fn read(
+        &self,
+        from: &Originals,
+        wanted: &[RecordPlace],
+    ) -> Result<Vec<Option<Original>>, DeadLetterError> {
         self.runtime.block_on(from.read(wanted))
     }
 
@@ -141,8 +145,8 @@ fn whole(letters: Vec<Letter>) -> Vec<FoundLetter> {
     letters.into_iter().map(|letter| FoundLetter { letter, truncated: false }).collect()
 }
 
-fn wanted(topic: &str, partition: i32, offset: i64) -> Wanted {
-    Wanted { topic: topic.into(), partition, offset }
+fn wanted(topic: &str, partition: i32, offset: i64) -> RecordPlace {
+    RecordPlace { topic: topic.into(), partition, offset }
 }
 
 #[test]
@@ -365,7 +369,7 @@ fn large_originals_are_read_in_parts() {
     kafka.cluster.create_topic("t", 1, 1).unwrap();
     kafka.produce("t", (0..5).map(|n| vec![n; 900_000]));
     let originals = Originals::new(&kafka.config().kafka);
-    let requested: Vec<Wanted> = (0..5).map(|offset| wanted("t", 0, offset)).collect();
+    let requested: Vec<RecordPlace> = (0..5).map(|offset| wanted("t", 0, offset)).collect();
     let (mut rest, mut parts) = (requested.as_slice(), Vec::new());
     while !rest.is_empty() {
         let found = kafka.read(&originals, rest).unwrap();

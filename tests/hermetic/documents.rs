@@ -1,6 +1,8 @@
 //! Documents are true: paths, commands, configurations, messages and tests that they name exist.
 
 use crate::pages::{self, Block};
+use line_protocol::reader::{LineError, Reason as LineReason};
+use mapping::{Beginning, Format, Reason, Rejection};
 use std::path::{Path, PathBuf};
 
 /// Pages whose records, configurations and points `tests/hermetic/shapes.rs` compares.
@@ -88,6 +90,52 @@ fn messages_in_troubleshooting_exist_in_the_program() {
             assert!(sources.contains(part), "the bridge does not say {part:?}");
         }
     }
+    // Messages of rejections are composed of several texts.
+    let texts = sources.replace("\\\"", "\"") + &composed_rejections().join("\n");
+    let formats = read("docs/formats.md");
+    let rejections = messages_of_tables(&formats);
+    assert!(rejections.len() >= 35, "{rejections:#?}");
+    for message in rejections {
+        let is_variable = |c: char| c == '…' || c.is_ascii_digit();
+        for part in message.split(is_variable).filter(|part| part.trim().len() > 3) {
+            assert!(
+                texts.contains(part.trim()),
+                "docs/formats.md: {message}: the bridge does not say {part:?}"
+            );
+        }
+    }
+}
+
+/// Texts of rejections that have another text in their middle.
+fn composed_rejections() -> Vec<String> {
+    let looks = Beginning::Other;
+    let why = "the value is cut off";
+    let of_line = |reason| Rejection::BadLine { line: 3, error: LineError { column: 1, reason } };
+    let rejections = [
+        Rejection::Row { line: 3, cells: 2, columns: 3 },
+        Rejection::Unreadable { format: Format::Cbor.title(), why, at: 0, context: None },
+        Rejection::Unfit { schema: None, why, at: 0, looks },
+        Rejection::Unfit { schema: Some(7), why, at: 0, looks },
+        Rejection::FieldType { schema: None, number: 3, written: "a varint", declared: "a double", at: 0 },
+        Rejection::MessageIndex { schema: None, index: 2 },
+        of_line(LineReason::MissingFields),
+        of_line(LineReason::InvalidField),
+        Rejection::StringTooLong { key: "value".to_owned(), bytes: 2 << 20 },
+    ];
+    rejections.iter().map(ToString::to_string).collect()
+}
+
+/// The messages in tables whose first column is called `message`. A cell may have several, and quotes inside of two backticks.
+fn messages_of_tables(text: &str) -> Vec<String> {
+    let tables = text.split("| message | meaning and remedy |\n").skip(1);
+    let rows = tables.flat_map(|table| table.lines().skip(1).take_while(|line| line.starts_with('|')));
+    let cells = rows.filter_map(|row| row.split(" | ").next()?.strip_prefix("| "));
+    cells
+        .flat_map(|cell| match cell.strip_prefix("``") {
+            Some(quoted) => vec![quoted.trim_end_matches('`').trim().to_owned()],
+            None => cell.split('`').skip(1).step_by(2).map(str::to_owned).collect(),
+        })
+        .collect()
 }
 
 fn message_headings(text: &str) -> impl Iterator<Item = &str> {
@@ -216,20 +264,35 @@ fn alarm_causes() -> Vec<String> {
 
 #[test]
 fn every_cause_of_an_alarm_is_documented_with_meaning_and_remedy() {
-    let (text, causes) = (read("docs/troubleshooting.md"), alarm_causes());
+    let causes = alarm_causes();
     assert!(causes.len() > 35 && causes.iter().any(|cause| cause == "stuck"), "{causes:?}");
-    let rows: Vec<Vec<&str>> = text
-        .lines()
-        .filter(|line| line.starts_with("| `"))
-        .map(|row| row.split('|').map(str::trim).collect())
-        .collect();
-    for cause in causes {
-        let quoted = format!("`{cause}`");
-        let row = rows.iter().find(|row| row.get(1).is_some_and(|first| first.contains(&quoted)));
-        let Some([_, _, meaning, remedy, ..]) = row.map(Vec::as_slice) else {
-            panic!("docs/troubleshooting.md has no row for the cause {cause}")
-        };
-        assert!(!meaning.is_empty() && !remedy.is_empty(), "{cause}: {row:?}");
+    for page in ["docs/troubleshooting.md", "docs/troubleshooting.ko.md"] {
+        let text = read(page);
+        let missing: Vec<&String> = causes.iter().filter(|cause| row_of(&text, cause, 3).is_none()).collect();
+        assert!(missing.is_empty(), "{page} has no row for the causes {missing:?}");
+    }
+}
+
+/// The cells of the row whose first cell has this word, all of them filled. A word such as `dead_letter_…` stands for all that begin so.
+fn row_of<'t>(text: &'t str, word: &str, cells: usize) -> Option<Vec<&'t str>> {
+    let is_named = |cell: &str| {
+        cell.split('`').skip(1).step_by(2).any(|quoted| match quoted.strip_suffix('…') {
+            Some(beginning) => word.starts_with(beginning),
+            None => quoted == word,
+        })
+    };
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    let mut rows = rows.map(|row| row.split(" | ").map(str::trim).collect::<Vec<_>>());
+    rows.find(|row| row.len() == cells && row.iter().all(|cell| !cell.is_empty()) && is_named(row[0]))
+}
+
+#[test]
+fn every_reason_of_a_rejection_is_documented_with_a_remedy() {
+    for page in ["docs/troubleshooting.md", "docs/troubleshooting.ko.md"] {
+        let text = read(page);
+        let names = Reason::ALL.map(Reason::name);
+        let missing: Vec<&str> = names.into_iter().filter(|name| row_of(&text, name, 2).is_none()).collect();
+        assert!(missing.is_empty(), "{page} has no row for the reasons {missing:?}");
     }
 }
 

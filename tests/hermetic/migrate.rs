@@ -254,6 +254,9 @@ mod command {
         let folder = Folder::new("output");
         let output = folder.run(&["telegraf.conf"]);
         assert_eq!(output.status.code(), Some(0));
+        let named = folder.run(&["telegraf.conf", "-o", "-"]);
+        assert_eq!((named.stdout, named.stderr), (output.stdout.clone(), output.stderr.clone()));
+        assert!(!folder.0.join("-").exists(), "\"-\" is no file");
         let golden = fs::read_to_string(root().join("tests/migrate/telegraf/many/bridge.toml")).unwrap();
         assert_eq!(text(&output.stdout), golden);
         let said = text(&output.stderr);

@@ -5,7 +5,7 @@ use crate::support::config::v2;
 use crate::support::{Bridge, Kafka, Live, PATIENCE, Produced, block_on, measured, run_command, wait_for};
 use configuration::Config;
 use engine::dead_letter::{
-    DeadLetters, Elements, FailedStage, FoundLetter, Letter, LetterReader, Originals, Wanted,
+    DeadLetters, Elements, FailedStage, FoundLetter, Letter, LetterReader, Originals, RecordPlace,
 };
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -127,8 +127,8 @@ fn originals_are_read_again_until_kafka_deletes_them() {
     kafka.produce(&topic, (0..10_000).map(|n| Produced::new(format!("value {n}")).to(n % 2)));
     kafka.delete_records_before(&topic, &[0, 3_000]);
     let originals = Originals::new(&config(&kafka, "none").kafka);
-    let wanted = |partition, offset| Wanted { topic: topic.as_str().into(), partition, offset };
-    let read = |wanted: &[Wanted]| {
+    let wanted = |partition, offset| RecordPlace { topic: topic.as_str().into(), partition, offset };
+    let read = |wanted: &[RecordPlace]| {
         let begin = Instant::now();
         let found = block_on(originals.read(wanted)).unwrap();
         let value = |found: Option<_>| {

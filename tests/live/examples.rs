@@ -3,8 +3,8 @@
 use crate::example_records::{ExampleRecords, REGISTRY};
 use crate::support::digits::topic_digits;
 use crate::support::{
-    Bridge, Example, Http, Influx, Live, PATIENCE, Produced, Stored, assert_points, fields_of, measured,
-    wait_for,
+    Bridge, Example, Http, Influx, Live, PATIENCE, Produced, Stored, TIME_MS, assert_points, fields_of,
+    measured, wait_for,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -258,6 +258,63 @@ fn debezium_rows_become_points() {
     let is_replaced = |line: &&str| !line.contains("temperature=71.75");
     let expected: Vec<&str> = example.expected.lines().filter(is_replaced).collect();
     assert_expected(&influx, &bucket, &expected.join("\n"));
+    bridge.stop();
+}
+
+/// The records of a CSV file, each with the lines up to an empty one, or those of a file of lines.
+fn records_of(name: &str, is_wanted: impl Fn(&[u8]) -> bool) -> Vec<Produced> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+    let records = ExampleRecords::read(&folder).records.into_iter().filter(|record| is_wanted(record));
+    records.map(|record| Produced::new(record).at(TIME_MS)).collect()
+}
+
+#[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
+fn rows_of_csv_become_points() {
+    let live = Live::take_turn();
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("sensors"), 1, 1);
+    let bucket = influx.create_bucket(live.name("sensors"));
+    let example = Example::read("csv-sensors")
+        .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
+        .add("kafka", &format!("group_id = \"{topic}\""))
+        .set("topics = [\"sensors\"]", &format!("topics = [\"{topic}\"]"))
+        .set("bucket = \"sensors\"", &format!("bucket = \"{bucket}\""))
+        .set(INFLUX, influx.url());
+    kafka.produce(&topic, records_of("csv-sensors", |_| true));
+    let bridge = start(&example, &token());
+    kafka.group(&topic).wait_until_settled(&topic, 1, PATIENCE);
+    assert_expected(&influx, &bucket, &example.expected);
+    bridge.stop();
+}
+
+#[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
+fn lines_of_telegraf_are_stored_as_they_are() {
+    let live = Live::take_turn();
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("telegraf"), 1, 1);
+    let bucket = influx.create_bucket(live.name("telegraf"));
+    let example = Example::read("telegraf-line-protocol")
+        .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
+        .add("kafka", &format!("group_id = \"{topic}\""))
+        .set("topics = [\"telegraf\", \"scripts\"]", &format!("topics = [\"{topic}\"]"))
+        .set("topics = [\"telegraf\"]", &format!("topics = [\"{topic}\"]"))
+        .set("bucket = \"telegraf\"", &format!("bucket = \"{bucket}\""))
+        .set(INFLUX, influx.url());
+    // The comparison reads one point a line, no unsigned integers, and the last digit of JSON's numbers inexactly: "syslog" has a line break in a
+    // text, and two others have such numbers.
+    let is_compared = |record: &[u8]| {
+        !["syslog", "since ", "disk", "cpu,cpu=cpu-total"]
+            .iter()
+            .any(|name| record.starts_with(name.as_bytes()))
+    };
+    kafka.produce(&topic, records_of("telegraf-line-protocol", is_compared));
+    let bridge = start(&example, &token());
+    kafka.group(&topic).wait_until_settled(&topic, 1, PATIENCE);
+    let expected = example.expected_in("telegraf", &topic);
+    let compared: Vec<&str> = expected.lines().filter(|line| is_compared(line.as_bytes())).collect();
+    assert_expected(&influx, &bucket, &compared.join("\n"));
     bridge.stop();
 }
 

@@ -1,16 +1,11 @@
-//! Reads `[dead_letter]` and `[reject]`.
+//! Reads `[dead_letter]`.
 
 use super::kafka::KafkaRead;
+use super::keys;
 use super::section::Section;
 use super::topics::{self, TopicList};
-use super::{Reject, keys};
 use engine::dead_letter::Store;
 use std::path::PathBuf;
-
-pub fn reject(top: Section<'_>) -> Reject {
-    let section = top.table_or_empty("reject", &keys::REJECT);
-    Reject { rate_max: section.share_or_default("rate_max") }
-}
 
 pub fn read(top: Section<'_>, kafka: Option<&KafkaRead>) -> Option<Store> {
     let section = top.table("dead_letter", &keys::DEAD_LETTER)?;

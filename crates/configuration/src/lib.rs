@@ -52,6 +52,7 @@ mod mask;
 mod needs_restart;
 mod pairs;
 mod protobuf;
+mod reject;
 mod reload_comparisons;
 mod report;
 mod reshape;
@@ -171,7 +172,7 @@ pub struct Admin {
 
 /// The requests that get record values on the status page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ShowRecords {
+pub enum RecordsAudience {
     #[default]
     Nobody,
     /// Requests for a loopback name or address. A website whose DNS name resolves to this machine is not one of them.
@@ -181,12 +182,12 @@ pub enum ShowRecords {
 
 impl Admin {
     #[must_use]
-    pub fn shows_records(&self) -> ShowRecords {
+    pub fn records_audience(&self) -> RecordsAudience {
         let is_loopback = |listen: SocketAddr| listen.ip().to_canonical().is_loopback();
         match (self.listen, self.show_records) {
-            (Some(_), Some(true)) => ShowRecords::Everybody,
-            (Some(listen), None) if is_loopback(listen) => ShowRecords::Local,
-            _ => ShowRecords::Nobody,
+            (Some(_), Some(true)) => RecordsAudience::Everybody,
+            (Some(listen), None) if is_loopback(listen) => RecordsAudience::Local,
+            _ => RecordsAudience::Nobody,
         }
     }
 }

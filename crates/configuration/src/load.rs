@@ -7,8 +7,8 @@ use super::section::Section;
 use super::source::{Source, Span};
 use super::syntax::Repeated;
 use super::{
-    Config, admin, batch, dead_letter, influx, kafka, keys, log, mapping, mask, schema_registry, summary,
-    syntax,
+    Config, admin, batch, dead_letter, influx, kafka, keys, log, mapping, mask, reject, schema_registry,
+    summary, syntax,
 };
 use engine::dead_letter::Store;
 use std::path::{Path, PathBuf};
@@ -199,7 +199,7 @@ fn read_content(context: &Context<'_>, table: &DeTable<'_>) -> Option<(Config, V
     let schema_registry = schema_registry::read(top);
     let mappings = mapping::read_all(top, influx.as_ref(), kafka.as_ref());
     let (batch, batch_summary, has_memory_max) = batch::read(top);
-    let reject = dead_letter::reject(top);
+    let reject = reject::read(top);
     let dead_letter = dead_letter::read(top, kafka.as_ref());
     if let (Some(read), Some(Store::Topic(topic))) = (&mut kafka, &dead_letter) {
         read.kafka.topics.excluded = Some(topic.clone());

@@ -9,7 +9,7 @@ use engine::dead_letter::Store;
 use engine::{Mapping, MappingDestination};
 use mapping::{
     AddedTime, Compression, DistinctTimes, Format, Globs, Integers, KeySelector, Rules, Schema,
-    flattened_of_dots,
+    decode::Query, flattened_of_dots,
 };
 use std::collections::BTreeSet;
 use toml::de::DeValue;
@@ -101,8 +101,28 @@ pub fn of_changes(mappings: &[Mapping], has_memory_max: bool) -> Option<String> 
     let zipped = mappings.iter().any(|mapping| !mapping.rules.reshape.zip.is_empty()).then(|| {
         "zip: one name with its value becomes a field, as in arrays (both stayed keys of the element before)".to_owned()
     });
-    let changes: Vec<String> =
-        [memory, json, lines, unpacked, framed, zipped].into_iter().flatten().collect();
+    let any = |is: &dyn Fn(&Rules) -> bool| mappings.iter().any(|mapping| is(&mapping.rules));
+    let distinct = any(&|rules| match rules.distinct_times {
+        DistinctTimes::Never => false,
+        // Lines have times of their own, or Kafka's.
+        DistinctTimes::Kafka => rules.time.is_none(),
+        DistinctTimes::Always => true,
+    });
+    let distinct = distinct.then(|| {
+        "distinct_times: digits differ between topics (a replay across the update makes second points)"
+            .to_owned()
+    });
+    let columns = any(&|rules| {
+        rules.format == Format::Csv
+            && rules.selectors().any(|(option, _)| ["measurement", "tags", "time"].contains(&option))
+    });
+    let columns = columns.then(|| {
+        "csv: a column in a placeholder keeps its text, and is a field only by `number_fields` or `types` (a number field before)".to_owned()
+    });
+    let scalars = any(&|rules| rules.query != Query::Whole)
+        .then(|| "query: selected numbers, strings and booleans are fields (rejected before)".to_owned());
+    let changes = [memory, json, lines, unpacked, framed, zipped, columns, scalars, distinct];
+    let changes: Vec<String> = changes.into_iter().flatten().collect();
     (!changes.is_empty()).then(|| format!("changed since earlier builds: {}", changes.join("; ")))
 }
 

@@ -24,6 +24,7 @@ pub struct Lane<Q> {
     spare: Option<Batch>,
     /// Assignments of the batch in flight.
     in_flight: Vec<AssignmentId>,
+    in_flight_id: BatchId,
     /// Bytes of the batch in flight.
     in_flight_bytes: usize,
     sizes: SizeController,
@@ -36,7 +37,20 @@ pub struct Lane<Q> {
     closed: mpsc::Sender<Batch>,
 }
 
-/// A batch that came back from its lane's writer: all its lines are stored, refused or blocked, and the dead letters of the records
+/// A batch that came back from its lane's writer.
+#[derive(Debug)]
+pub enum ReturnedBatch {
+    Finished(FinishedBatch),
+    /// The dispatcher asked for it by [`Outlet::abandon`]. Some of its lines may be stored, and no dead letter is written.
+    ///
+    /// [`Outlet::abandon`]: crate::ports::Outlet::abandon
+    Abandoned {
+        lane: usize,
+        batch: Batch,
+    },
+}
+
+/// A batch with its results: all its lines are stored, refused or blocked, and the dead letters of the records
 /// that it settles are written.
 #[derive(Debug)]
 pub struct FinishedBatch {
@@ -64,6 +78,7 @@ impl<Q> Lane<Q> {
             open,
             spare: Some(spare),
             in_flight: Vec::new(),
+            in_flight_id: BatchId::first(),
             in_flight_bytes: 0,
             sizes,
             has_waited: false,
@@ -108,11 +123,17 @@ impl<Q> Lane<Q> {
         let Some(mut next) = self.spare.take() else { return false };
         next.batch_id = batch_id;
         let batch = std::mem::replace(&mut self.open, next);
-        self.in_flight.clone_from(&batch.assignments);
-        self.in_flight_bytes = batch.bytes();
         (self.has_waited, self.fill_until, self.flush_early) = (false, None, false);
+        self.send(batch);
+        true
+    }
+
+    fn send(&mut self, batch: Batch) {
+        self.in_flight.clone_from(&batch.assignments);
+        self.in_flight_id = batch.batch_id;
+        self.in_flight_bytes = batch.bytes();
         match self.closed.try_send(batch) {
-            Ok(()) => true,
+            Ok(()) => (),
             // Otherwise the batch would never settle, and the lane would stop silently.
             #[expect(
                 clippy::panic,
@@ -127,12 +148,7 @@ impl<Q> Lane<Q> {
         let size = finished.size();
         let (answer_time, request_bytes_max) =
             (finished.answer_time(), finished.delivered.request_bytes_max.unwrap_or(usize::MAX));
-        let mut batch = finished.into_batch();
-        let batch_id = batch.batch_id;
-        batch.reset(batch_id, self.bytes_kept(limits, budget));
-        self.in_flight.clear();
-        self.in_flight_bytes = 0;
-        self.spare = Some(batch);
+        self.keep_for_reuse(finished.into_batch(), limits, budget);
         if size.lines > 0 {
             let memory_left = budget.bytes_max().saturating_sub(budget.used());
             let has_backlog = self.has_waited;
@@ -147,6 +163,36 @@ impl<Q> Lane<Q> {
         if let Some(answer_time) = answer_time.filter(|_| self.has_waited) {
             self.fill_until = Some(now + (answer_time / FILL_SHARE).min(FILL_MAX));
         }
+    }
+
+    /// Sends an abandoned batch again, without the records of these assignments. It was closed before the open batch, so its lines have to
+    /// be written before those.
+    pub fn send_rest(
+        &mut self,
+        mut batch: Batch,
+        is_removed: impl Fn(AssignmentId) -> bool,
+        limits: &Limits,
+        budget: &Budget,
+    ) {
+        batch.remove(is_removed);
+        if batch.is_empty() {
+            self.keep_for_reuse(batch, limits, budget);
+        } else {
+            self.send(batch);
+        }
+    }
+
+    fn keep_for_reuse(&mut self, mut batch: Batch, limits: &Limits, budget: &Budget) {
+        let batch_id = batch.batch_id;
+        batch.reset(batch_id, self.bytes_kept(limits, budget));
+        self.in_flight.clear();
+        self.in_flight_bytes = 0;
+        self.spare = Some(batch);
+    }
+
+    /// The batch in flight, if it has records of these assignments.
+    pub fn in_flight_of(&self, is_of: impl Fn(AssignmentId) -> bool) -> Option<BatchId> {
+        self.in_flight.iter().any(|assignment| is_of(*assignment)).then_some(self.in_flight_id)
     }
 
     /// The largest buffer that is kept for the next batch, because it counts too. Where memory is scarce, it is left to the lanes that

@@ -2,7 +2,8 @@
 //! so that the simulation runs everything between them.
 
 use crate::batch::Batch;
-use crate::lane::FinishedBatch;
+use crate::lane::ReturnedBatch;
+use crate::offset_tracker::BatchId;
 use base::Destination;
 use kafka::{Delivery, FetchedRecords};
 use rdkafka::consumer::ConsumerContext;
@@ -28,16 +29,20 @@ pub trait LaneQueue {
     fn release(&mut self, is_released: impl Fn(&str, i32) -> bool);
 }
 
-/// Writes batches. Each batch comes back as [`FinishedBatch`] when all its lines are stored, refused or blocked, and its dead letters
-/// are written.
+/// Writes batches. Each batch comes back as [`ReturnedBatch::Finished`] when all its lines are stored, refused or blocked, and its dead
+/// letters are written.
 pub trait Outlet {
     /// Opens a lane. At most one batch at a time is sent to it.
     fn open(
         &mut self,
         lane: usize,
         destination: &Arc<Destination>,
-        finished: &Sender<FinishedBatch>,
+        returned: &Sender<ReturnedBatch>,
     ) -> mpsc::Sender<Batch>;
+
+    /// Ends the writing of the batch in flight, which comes back at once as [`ReturnedBatch::Abandoned`]. Returns false if its lines are
+    /// written already: then only its dead letters may follow.
+    fn abandon(&mut self, lane: usize, batch: BatchId) -> bool;
 
     /// Whether the lane can't write until somebody fixes something.
     fn is_blocked(&self, lane: usize, destination: &Destination) -> bool;

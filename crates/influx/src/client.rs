@@ -328,7 +328,7 @@ fn judge_empty_write(outcome: Outcome, is_foreign: bool) -> Result<Probed, Faile
     match outcome {
         Outcome::Stored => Ok(Probed::Writable),
         Outcome::Refused { why, is_foreign } => Ok(Probed::RefusesEmpty { why, is_foreign }),
-        Outcome::TooLarge { why } => Ok(Probed::TooLarge { why }),
+        Outcome::TooLarge { why, .. } => Ok(Probed::TooLarge { why }),
         // The request is not compressed.
         Outcome::Uncompressed { why } => {
             let failed = FailedAttempt::new(Cause::RequestRefused, true, why);

@@ -35,8 +35,13 @@ use tracing::{debug, error, info, warn};
 pub enum GroupEvent {
     /// The reply has the queue that each partition is to be forwarded to, in the same order.
     Assigned { partitions: Vec<TopicPartition>, reply: Sender<Queues> },
-    /// The reply has the ends of the settled prefixes. It comes when everything is settled or left unsettled.
-    Revoked { partitions: Vec<TopicPartition>, reply: Sender<Vec<(TopicPartition, NextOffset)>> },
+    /// The reply has the ends of the settled prefixes. It comes when everything is settled or left unsettled. `is_lost`: the group gave the
+    /// partitions away before.
+    Revoked {
+        partitions: Vec<TopicPartition>,
+        is_lost: bool,
+        reply: Sender<Vec<(TopicPartition, NextOffset)>>,
+    },
     /// The offsets of these partitions begin again, because their topic was recreated or lost its last records. Each partition has to be
     /// read from its first offset, which is given here. Nobody waits for a reply.
     Recreated { beginnings: Vec<(TopicPartition, NextOffset)> },
@@ -281,7 +286,7 @@ impl GroupContext {
         let is_lost = consumer.assignment_lost();
         info!(partitions = %summary(&partitions), lost = is_lost, "revoked");
         let (reply, answer) = channel();
-        let event = GroupEvent::Revoked { partitions: partitions.clone(), reply };
+        let event = GroupEvent::Revoked { partitions: partitions.clone(), is_lost, reply };
         // Without a reply in time nothing is committed, and the next owner reads from the last committed offset.
         let settled = self.request(event, &answer).unwrap_or_default();
         let mut ends: BTreeMap<_, _> = self.start_offsets().revoke(&partitions).into_iter().collect();

@@ -162,7 +162,8 @@ mod tests {
         TopicPartition { topic: topic.to_owned(), partition }
     }
 
-    /// Resets and controllers are recognized by the text of librdkafka's log. This test recognizes a real reset of the embedded Kafka: `what_retention_took_is_counted_and_reading_goes_on_at_the_earliest` in `tests/hermetic/pipeline/offsets.rs`.
+    /// Resets and controllers are recognized by the text of librdkafka's log. A test in `tests/hermetic/pipeline/offsets.rs` recognizes a real
+    /// reset of the embedded Kafka: `records_deleted_by_retention_are_counted_and_reading_resumes_at_the_earliest`.
     #[test]
     fn the_recognized_log_text_belongs_to_the_bundled_librdkafka() {
         let (_, version) = rdkafka::util::get_rdkafka_version();

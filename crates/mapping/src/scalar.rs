@@ -79,6 +79,12 @@ impl Scalar {
         Some(Self { kind, source, start: (end - length) as u32, end: end as u32 })
     }
 
+    /// The text without escapes whose quotes begin and end this range of a source.
+    pub fn plain_text(source: Source, quoted: Range<usize>) -> Self {
+        // Records and their JSON text are smaller than 4 GB.
+        Self { kind: Kind::Plain, source, start: quoted.start as u32 + 1, end: quoted.end as u32 - 1 }
+    }
+
     /// The scalar in this range of [`Source::Outside`].
     pub fn outside(kind: Kind, bytes: Range<usize>) -> Self {
         // Records, their keys and names are smaller than 4 GB.

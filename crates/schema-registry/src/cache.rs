@@ -26,7 +26,8 @@ pub struct Cache {
     entries: HashMap<SchemaId, Entry>,
     /// Memory of all schemas.
     memory: usize,
-    asked: usize,
+    /// Number of tasks that ask the registry.
+    asking: usize,
 }
 
 #[derive(Debug)]
@@ -36,9 +37,9 @@ struct Entry {
     /// When the registry last gave the schema.
     answered: Option<Instant>,
     /// Whether a task asks the registry for it.
-    is_asked: bool,
+    is_asking: bool,
     /// When a task last began to ask.
-    asked: Option<Instant>,
+    asked_at: Option<Instant>,
     /// When the registry last answered, whatever the answer.
     checked: Option<Instant>,
 }
@@ -52,18 +53,28 @@ impl Entry {
         };
         of_lookup + size_of::<Self>()
     }
+
+    fn is_wanted(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.wanted) < WANTED_FOR
+    }
 }
 
 impl Cache {
     /// The state of an id, and whether a task has to begin to ask for it.
     pub fn find(&mut self, id: SchemaId, now: Instant) -> (Lookup, bool) {
         if !self.entries.contains_key(&id) {
-            if self.asked >= ASKED_MAX {
+            if self.asking >= ASKED_MAX {
                 return (Lookup::Missing(MissingSchema::Awaited), false);
             }
             let lookup = Lookup::Missing(MissingSchema::Awaited);
-            let entry =
-                Entry { lookup, wanted: now, answered: None, is_asked: false, asked: None, checked: None };
+            let entry = Entry {
+                lookup,
+                wanted: now,
+                answered: None,
+                is_asking: false,
+                asked_at: None,
+                checked: None,
+            };
             self.insert(id, entry, now);
         }
         let Some(entry) = self.entries.get_mut(&id) else {
@@ -77,15 +88,15 @@ impl Cache {
             Lookup::Unusable(_) => is_old,
             Lookup::Ready(_) => false,
         };
-        let begins = is_open && !entry.is_asked && self.asked < ASKED_MAX;
+        let begins = is_open && !entry.is_asking && self.asking < ASKED_MAX;
         if begins {
             if is_old {
                 self.memory -= entry.memory();
                 entry.lookup = Lookup::Missing(MissingSchema::Awaited);
                 self.memory += entry.memory();
             }
-            (entry.is_asked, entry.asked) = (true, Some(now));
-            self.asked += 1;
+            (entry.is_asking, entry.asked_at) = (true, Some(now));
+            self.asking += 1;
         }
         (entry.lookup.clone(), begins)
     }
@@ -97,11 +108,11 @@ impl Cache {
         if entry.answered.is_some_and(|answered| answered >= since) {
             return (true, begins);
         }
-        let is_due = entry.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= ASK_EVERY);
-        let asks_again = is_due && !begins && !entry.is_asked && self.asked < ASKED_MAX;
+        let is_due = entry.asked_at.is_none_or(|at| now.saturating_duration_since(at) >= ASK_EVERY);
+        let asks_again = is_due && !begins && !entry.is_asking && self.asking < ASKED_MAX;
         if asks_again {
-            (entry.is_asked, entry.asked) = (true, Some(now));
-            self.asked += 1;
+            (entry.is_asking, entry.asked_at) = (true, Some(now));
+            self.asking += 1;
         }
         (false, begins || asks_again)
     }
@@ -119,23 +130,23 @@ impl Cache {
         if matches!((&entry.lookup, &lookup), (Lookup::Missing(_), _) | (_, Lookup::Ready(_))) {
             entry.lookup = lookup;
         }
-        let is_wanted = now.saturating_duration_since(entry.wanted) < WANTED_FOR;
+        let is_wanted = entry.is_wanted(now);
         let goes_on = matches!(entry.lookup, Lookup::Missing(_)) && is_wanted;
         if !goes_on {
-            entry.is_asked = false;
-            self.asked -= 1;
+            entry.is_asking = false;
+            self.asking -= 1;
         }
         self.insert(id, entry, now);
         goes_on
     }
 
-    /// Whether a missing schema is still wanted. If it is not, its task ends.
-    pub fn is_wanted(&mut self, id: SchemaId, now: Instant) -> bool {
+    /// Whether the task of a missing schema goes on asking. It ends if nobody wants the schema any more.
+    pub fn keep_asking(&mut self, id: SchemaId, now: Instant) -> bool {
         let Some(entry) = self.entries.get_mut(&id) else { return false };
-        let is_wanted = now.saturating_duration_since(entry.wanted) < WANTED_FOR;
+        let is_wanted = entry.is_wanted(now);
         if !is_wanted {
-            entry.is_asked = false;
-            self.asked -= 1;
+            entry.is_asking = false;
+            self.asking -= 1;
         }
         is_wanted
     }
@@ -152,7 +163,7 @@ impl Cache {
         while self.entries.len() > ENTRIES_MAX || self.memory > MEMORY_MAX {
             // Entries with a task stay, so that each task ends in its entry. The new entry stays too: otherwise a schema larger than the
             // bound would never be there.
-            let others = self.entries.iter().filter(|(other, entry)| **other != id && !entry.is_asked);
+            let others = self.entries.iter().filter(|(other, entry)| **other != id && !entry.is_asking);
             // Missing ones first: they cost a request, and a schema in use costs the original of a dead letter.
             let age = |entry: &Entry| now.saturating_duration_since(entry.wanted);
             let oldest =
@@ -213,7 +224,7 @@ mod tests {
         assert!(!cache.find(0, now).1, "one task for each id");
         assert!(cache.answer(0, Lookup::Missing(MissingSchema::Unknown), now), "it is still wanted");
         let later = now + WANTED_FOR;
-        assert!(!cache.is_wanted(0, later));
+        assert!(!cache.keep_asking(0, later));
         let (lookup, begins) = cache.find(0, later);
         assert!(matches!(lookup, Lookup::Missing(MissingSchema::Unknown)) && begins, "{lookup:?}");
     }
@@ -224,11 +235,11 @@ mod tests {
         let is_unknown = |lookup: &Lookup| matches!(lookup, Lookup::Missing(MissingSchema::Unknown));
         cache.find(1, start);
         cache.answer(1, Lookup::Missing(MissingSchema::Unknown), start);
-        assert!(!cache.is_wanted(1, start + WANTED_FOR));
+        assert!(!cache.keep_asking(1, start + WANTED_FOR));
         let (soon, begins) = cache.find(1, start + WANTED_FOR);
         assert!(is_unknown(&soon) && begins);
         cache.answer(1, Lookup::Missing(MissingSchema::Unknown), start + WANTED_FOR);
-        assert!(!cache.is_wanted(1, start + WANTED_FOR * 2));
+        assert!(!cache.keep_asking(1, start + WANTED_FOR * 2));
         let (late, begins) = cache.find(1, start + WANTED_FOR + UNKNOWN_FOR);
         assert!(matches!(late, Lookup::Missing(MissingSchema::Awaited)) && begins, "{late:?}");
     }

@@ -46,7 +46,7 @@ complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand 
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand map" -l timestamp -d 'Kafka timestamp of all records, in nanoseconds since 1970 [default: lines have no timestamp]' -r
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand map" -l live -d 'Read the topic for this number of seconds, from its last records on, without joining the group or committing' -r
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand map" -s h -l help -d 'Print help'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand migrate" -s o -l output -d 'File to write, or folder for bridge.toml; further files are written beside it [default: standard output]' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand migrate" -s o -l output -d 'File to write, or folder for bridge.toml; further files are written beside it; "-" is standard output [default: -]' -r -F
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand migrate" -l diff -d 'Write nothing, and show the points of the records in a file beside those of Telegraf, if Telegraf is installed (or named by the variable TELEGRAF); exit status 1 if points differ' -r -F
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand migrate" -l force -d 'Overwrite an existing file'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand migrate" -s h -l help -d 'Print help'

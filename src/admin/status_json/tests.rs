@@ -7,7 +7,7 @@ use super::super::tests::{pipeline, request_as, start};
 use super::super::warnings::warnings;
 use super::*;
 use base::alarm::{BEFORE_RECORD_TEXT, FailureReport};
-use configuration::ShowRecords;
+use configuration::RecordsAudience;
 use engine::telemetry::{RejectedRecord, TurnCounts};
 use engine::{Mapping, MappingDestination, Routing};
 use std::collections::BTreeSet;
@@ -236,7 +236,7 @@ async fn browsers_get_the_page_and_other_clients_text() {
 #[tokio::test]
 async fn records_are_hidden_from_foreign_names_that_resolve_to_this_machine() {
     let pipeline = pipeline("http://127.0.0.1:1");
-    pipeline.set_shown_config(ShownConfig { show_records: ShowRecords::Local, ..ShownConfig::default() });
+    pipeline.set_shown_config(ShownConfig { show_records: RecordsAudience::Local, ..ShownConfig::default() });
     let server = start(&pipeline);
     for (host, want) in [("localhost:9643", true), ("evil.example:9643", false)] {
         let (status, header, body) =

@@ -2,11 +2,12 @@
 
 use crate::http::{Client, Head};
 use crate::records::Shape;
-use crate::setup;
+use crate::variants::Variant;
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Instant;
 
 #[derive(Args)]
 pub struct Options {
@@ -22,20 +23,24 @@ pub struct Options {
     bucket: String,
     #[arg(long)]
     token: String,
+    /// Connections, each with one request in flight
     #[arg(long, default_value_t = 2)]
     writers: usize,
     #[arg(long)]
     records: usize,
     #[command(flatten)]
     shape: Shape,
+    #[command(flatten)]
+    variant: Variant,
 }
 
-/// Ends when all lines are stored.
+/// Ends when all lines are stored. Prints the time that this took, and the bytes of all requests.
 pub fn load(options: &Options) {
-    let bodies = setup::bodies(&options.config, options.shape, options.records);
-    let place = format!("/api/v2/write?org={}&bucket={}", options.org, options.bucket);
-    let head = Head::post(&place, &options.token, false);
-    let next = AtomicUsize::new(0);
+    let bodies = options.variant.bodies(&options.config, options.shape, options.records);
+    let (org, bucket, precision) = (&options.org, &options.bucket, options.variant.precision());
+    let place = format!("/api/v2/write?org={org}&bucket={bucket}&precision={precision}");
+    let head = Head::post(&place, &options.token, options.variant.gzip);
+    let (next, begin) = (AtomicUsize::new(0), Instant::now());
     thread::scope(|scope| {
         for _ in 0..options.writers {
             scope.spawn(|| {
@@ -46,5 +51,6 @@ pub fn load(options: &Options) {
             });
         }
     });
-    println!("{{}}");
+    let (seconds, bytes) = (begin.elapsed().as_secs_f64(), bodies.iter().map(Vec::len).sum::<usize>());
+    println!(r#"{{"seconds":{seconds},"bytes":{bytes}}}"#);
 }

@@ -22,6 +22,7 @@ mod setup;
 mod topics;
 #[path = "../values/mod.rs"]
 mod values;
+mod variants;
 
 use clap::Parser;
 

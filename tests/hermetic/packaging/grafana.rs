@@ -177,7 +177,10 @@ fn alarms_go_to_existing_contact_points() {
 
 #[test]
 fn yaml_files_parse() {
-    let all = files(&docker());
+    // GitHub ignores an issue form or a workflow that does not parse.
+    let github = files(&docker().join("../.github"));
+    assert!(github.len() >= 5, "{github:?}");
+    let all = [files(&docker()), github].concat();
     let is_yaml = |path: &&PathBuf| {
         let is_template = path.components().any(|part| part.as_os_str() == "templates");
         path.extension().is_some_and(|end| end == "yml" || end == "yaml") && !is_template

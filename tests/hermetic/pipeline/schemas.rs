@@ -1,9 +1,14 @@
 //! Records with the frame of a schema registry: blocked topics, evolution, unknown ids.
 
+use super::formats::gzip;
+use super::letters::Folder;
+use super::reload::reload;
 use crate::schema_server::SchemaServer;
 use crate::support::{Bridge, Cluster, Setup, Sink, wait_until};
 use base::alarm::{Alarm, Scope};
 use mapping::Reason;
+use std::fs;
+use std::process::Command;
 use testkit::receiver::Reply;
 
 const ONE: &str =
@@ -110,6 +115,30 @@ fn an_unknown_id_is_rejected_after_its_time_and_the_rest_is_stored() {
     assert_eq!(sink.ids("main"), stored);
 }
 
+/// The first record has the unknown id, so that only the records behind it show another schema of the topic.
+#[test]
+fn an_unknown_id_of_compressed_values_is_rejected_after_its_time() {
+    let (cluster, sink, server) = (Cluster::with_topic("t", 1), Sink::start(), SchemaServer::start());
+    server.schema("/schemas/ids/1", ONE, "[]");
+    cluster.produce("t", 0, (0..50).map(|id| gzip(&if id == 0 { two(9, id) } else { one(1, id) })));
+    let setup = Setup::new(&cluster, &sink, "'t'")
+        .mapping("format = 'avro'\nvalue_compression = 'gzip'\ntag_keys = ['id']")
+        .top(&format!("[schema_registry]\nurl = '{}'\nunknown_id_max = '1s'", server.address));
+    let folder = Folder::new("compressed-ids");
+    fs::write(folder.path().join("bridge.toml"), setup.text()).unwrap();
+    let mut check = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"));
+    let checked = check.args(["check", "--connect"]).current_dir(folder.path()).output().unwrap();
+    let checked = String::from_utf8(checked.stdout).unwrap();
+    for line in ["schema 9 of a sampled record", "it has a schema of the sampled records"] {
+        assert!(checked.contains(line), "{checked}");
+    }
+    let bridge = setup.start();
+    wait_until("all is committed", || cluster.committed("t", 1) == [Some(50)]);
+    assert_eq!(bridge.rejected(Reason::Schema), 1);
+    bridge.stop();
+    assert_eq!(sink.ids("main"), ids(50)[1..]);
+}
+
 #[test]
 fn without_another_schema_of_the_topic_an_unknown_id_is_never_rejected() {
     let (cluster, sink, server) = (Cluster::with_topic("t", 1), Sink::start(), SchemaServer::start());
@@ -163,4 +192,41 @@ fn a_new_schema_in_the_last_records_is_awaited_by_a_run_until_the_end() {
     bridge.wait_for_end();
     assert_eq!(sink.ids("main"), ids(200));
     assert_eq!(cluster.committed("t", 1), [Some(200)]);
+}
+
+#[test]
+fn a_reload_with_the_address_of_the_right_registry_ends_the_wait() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    let (wrong, right) = (SchemaServer::start(), SchemaServer::start());
+    wrong.is_down(true);
+    right.schema("/schemas/ids/1", ONE, "[]");
+    cluster.produce("t", 0, (0..100).map(|id| one(1, id)));
+    let mut bridge = setup(&cluster, &sink, &wrong, "'t'", "").start();
+    wait_until("the alarm is raised", || alarm(&bridge, "schema_registry").is_some());
+    assert_eq!(cluster.committed("t", 1), [None]);
+    reload(&mut bridge, &setup(&cluster, &sink, &right, "'t'", ""));
+    wait_until("all is committed", || cluster.committed("t", 1) == [Some(100)]);
+    wait_until("the alarm ends", || alarm(&bridge, "schema_registry").is_none());
+    bridge.stop();
+    assert_eq!(sink.ids("main"), ids(100));
+}
+
+#[test]
+fn a_reload_reads_the_file_of_an_avro_schema_again() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    let path = std::env::temp_dir().join(format!("bridge-reload-{}.avsc", std::process::id()));
+    std::fs::write(&path, ONE).unwrap();
+    let keys = format!("format = 'avro'\nschema = '{}'\ntag_keys = ['id']", path.display());
+    let setup = Setup::new(&cluster, &sink, "'t'").mapping(&keys);
+    let mut bridge = setup.clone().start();
+    // Without the frame, whose five bytes name the schema.
+    cluster.produce("t", 0, [&one(1, 0)[5..]]);
+    sink.wait_for_points("main", 1);
+    std::fs::write(&path, TWO).unwrap();
+    reload(&mut bridge, &setup);
+    cluster.produce("t", 0, [&two(2, 1)[5..]]);
+    sink.wait_for_points("main", 2);
+    bridge.stop();
+    std::fs::remove_file(path).unwrap();
+    assert_eq!(sink.ids("main"), ids(2));
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The Kafka timestamp that expected.lp was made with.
-const TIME_MS: i64 = 1_767_225_600_123;
+pub const TIME_MS: i64 = 1_767_225_600_123;
 
 use super::Produced;
 use super::digits::topic_digits;

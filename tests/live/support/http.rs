@@ -1,5 +1,7 @@
 //! A minimal HTTP client.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -85,14 +87,5 @@ pub fn encode(text: &str) -> String {
 
 /// Encodes `Authorization: Basic`.
 pub fn basic(user: &str, password: &str) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let login = format!("{user}:{password}");
-    let groups = login.as_bytes().chunks(3).map(|group| {
-        let bits =
-            (0..3).fold(0_usize, |bits, i| bits << 8 | usize::from(group.get(i).copied().unwrap_or(0)));
-        let digit =
-            |i: usize| if i <= group.len() { char::from(DIGITS[bits >> (18 - 6 * i) & 63]) } else { '=' };
-        (0..4).map(digit).collect::<String>()
-    });
-    format!("Basic {}", groups.collect::<String>())
+    format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
 }

@@ -40,7 +40,7 @@ mod tmpfs;
 pub use bridge::{Bridge, Paused, binary as bridge_binary, run_command};
 pub use certificates::{HIDDEN_HOST, KEY_PASSWORD};
 pub use config::Config;
-pub use example::Example;
+pub use example::{Example, TIME_MS};
 pub use exposition::Page;
 pub use generator::Generated;
 pub use http::{Http, basic, block_on, encode};

@@ -1,6 +1,8 @@
 //! Tests of the reference bridge.toml, the examples and the configuration of the container image.
 
 use super::*;
+use crate::declaration::{Key, Value};
+use crate::keys;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -181,5 +183,59 @@ fn the_examples_are_valid() {
         let env = |name: &str| (!text.contains(&format!("${{{name}:-"))).then(|| "secret".to_owned());
         let loaded = parse(&file, &text, &env).unwrap_or_else(|errors| panic!("{errors}"));
         assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    }
+}
+
+/// The keys of a mapping that have no meaning in a format, found with the example of each key.
+fn refused_keys(format: &str) -> Vec<&'static str> {
+    let is_refused = |key: &&Key| {
+        let (Value::Default(value) | Value::Required(value) | Value::Example(value)) = &key.value;
+        let text = with("mapping", &format!("format = '{format}'\n{} = {value}", key.name));
+        let no_meaning = format!("`{}` has no meaning with format = \"{format}\"", key.name);
+        key.name != "format"
+            && run(&text).err().is_some_and(|errors| errors.to_string().contains(&no_meaning))
+    };
+    keys::MAPPING.keys.iter().filter(is_refused).map(|key| key.name).collect()
+}
+
+#[test]
+fn the_document_of_formats_names_each_key_that_a_format_refuses() {
+    // A line has no use for the other keys.
+    const OF_LINES: [&str; 21] = [
+        "topics",
+        "format",
+        "value_compression",
+        "strict",
+        "measurement",
+        "tags",
+        "topic_tag",
+        "key_tag",
+        "partition_tag",
+        "offset_field",
+        "header_tags",
+        "include",
+        "exclude",
+        "rename",
+        "precision",
+        "time_min",
+        "time_max",
+        "distinct_times",
+        "bucket",
+        "database",
+        "retention_policy",
+    ];
+    let others = keys::MAPPING.keys.iter().map(|key| key.name).filter(|key| !OF_LINES.contains(key));
+    assert_eq!(refused_keys("influx"), others.collect::<Vec<_>>());
+    assert_eq!(refused_keys("json"), ["schema"]);
+    let text = std::fs::read_to_string(root().join("docs/formats.md")).unwrap();
+    for (format, title) in [("influx", "Line protocol"), ("csv", "CSV"), ("value", "Single values")] {
+        let section = text.split("\n## ").find(|section| section.starts_with(title)).unwrap();
+        let sentence =
+            section.split("`check` refuses").nth(1).and_then(|rest| rest.split("\n- ").next()).unwrap();
+        let sentence = sentence.split("\n\n").next().unwrap();
+        // A schema belongs to two formats alone.
+        for key in refused_keys(format).into_iter().filter(|key| format == "influx" || *key != "schema") {
+            assert!(sentence.contains(&format!("`{key}`")), "docs/formats.md: {title}: {key}: {sentence}");
+        }
     }
 }

@@ -392,21 +392,21 @@ fn reads_batch_admin_and_log() {
 
 #[test]
 fn records_are_shown_to_this_machine_unless_said_otherwise() {
-    let f = |lines: &str, want: ShowRecords| {
-        assert_eq!(config(&with("admin", lines)).admin.shows_records(), want, "{lines}");
+    let f = |lines: &str, want: RecordsAudience| {
+        assert_eq!(config(&with("admin", lines)).admin.records_audience(), want, "{lines}");
     };
-    f("", ShowRecords::Local);
-    f("listen = 'localhost:1'", ShowRecords::Local);
-    f("listen = '[::1]:1'", ShowRecords::Local);
-    f("listen = '[::ffff:127.0.0.1]:1'", ShowRecords::Local);
-    f("show_records = true", ShowRecords::Everybody);
-    f("show_records = false", ShowRecords::Nobody);
-    f("listen = '0.0.0.0:1'", ShowRecords::Nobody);
-    f("listen = '[::]:1'", ShowRecords::Nobody);
-    f("listen = '10.1.2.3:1'", ShowRecords::Nobody);
-    f("listen = '0.0.0.0:1'\nshow_records = true", ShowRecords::Everybody);
-    f("listen = ''\nshow_records = true", ShowRecords::Nobody);
-    assert_eq!(config(SMALL).admin.shows_records(), ShowRecords::Local);
+    f("", RecordsAudience::Local);
+    f("listen = 'localhost:1'", RecordsAudience::Local);
+    f("listen = '[::1]:1'", RecordsAudience::Local);
+    f("listen = '[::ffff:127.0.0.1]:1'", RecordsAudience::Local);
+    f("show_records = true", RecordsAudience::Everybody);
+    f("show_records = false", RecordsAudience::Nobody);
+    f("listen = '0.0.0.0:1'", RecordsAudience::Nobody);
+    f("listen = '[::]:1'", RecordsAudience::Nobody);
+    f("listen = '10.1.2.3:1'", RecordsAudience::Nobody);
+    f("listen = '0.0.0.0:1'\nshow_records = true", RecordsAudience::Everybody);
+    f("listen = ''\nshow_records = true", RecordsAudience::Nobody);
+    assert_eq!(config(SMALL).admin.records_audience(), RecordsAudience::Local);
 }
 
 #[test]
@@ -537,7 +537,13 @@ fn names_what_is_chosen_without_keys_of_batch() {
 fn names_what_the_formats_do_otherwise_than_earlier() {
     let f = |lines: &str, want: &[&str]| {
         let batch = "[batch]\nmemory_max = '28MB'\n";
-        let summaries = run(&(with("mapping", lines) + batch)).unwrap().summaries;
+        // A table of its own may follow the keys of the mapping.
+        let lines = if lines.contains("distinct_times") {
+            lines.to_owned()
+        } else {
+            format!("distinct_times = false\n{lines}")
+        };
+        let summaries = run(&(with("mapping", &lines) + batch)).unwrap().summaries;
         let line = summaries.iter().find_map(|line| line.strip_prefix("changed since earlier builds: "));
         let found: Vec<&str> = line.map(|line| line.split("; ").collect()).unwrap_or_default();
         assert_eq!(found.len(), want.len(), "{lines}: {summaries:?}");
@@ -558,6 +564,18 @@ zip = [{ names = 'n', values = 'v' }]";
     f("format = 'csv'", &["csv: compressed values are unpacked", framed]);
     f("format = 'msgpack'", &["msgpack: values with a schema registry's frame are rejected as a whole"]);
     f("format = 'avro'\n[schema_registry]\nurl = 'http://r'", &[]);
+    let plain = "format = 'csv'\nvalue_compression = 'none'\n";
+    let placeholder = "csv: a column in a placeholder keeps its text";
+    f(&format!("{plain}tags = {{ t = '{{a}}' }}"), &[framed, placeholder]);
+    f(&format!("{plain}measurement = '{{topic}}'\ntag_keys = ['a']"), &[framed]);
+    let json_alone = "value_compression = 'none'\n";
+    let scalars = "query: selected numbers, strings and booleans are fields";
+    f(&format!("{json_alone}query = '$.a'"), &[json, scalars]);
+    let digits = "distinct_times: digits differ between topics";
+    let time = "time_key = 'at'\ntime_format = 'unix'\n";
+    f(&format!("{json_alone}distinct_times = true"), &[json, digits]);
+    f(&format!("{json_alone}{time}distinct_times = true"), &[json]);
+    f(&format!("{json_alone}{time}distinct_times = 'always'"), &[json, digits]);
 }
 
 #[test]

@@ -198,8 +198,10 @@ fn wrong_values_of_mappings() {
     );
     influx("tags = { t = '{key:$.a}' }", "`tags` has the placeholder {key:$.a}, and a line has no keys");
     influx("precision = 'm'", "`precision` must be one of \"ns\", \"us\", \"ms\", \"s\"");
-    for format in ["msgpack", "cbor"] {
-        let lines = format!("format = '{format}'\nvalue_compression = 'auto'");
+    for format in ["msgpack", "cbor", "avro", "protobuf"] {
+        let registry = "[schema_registry]\nurl = 'http://r'";
+        let registry = if ["avro", "protobuf"].contains(&format) { registry } else { "" };
+        let lines = format!("format = '{format}'\nvalue_compression = 'auto'\n{registry}");
         f(&lines, "`value_compression` = \"auto\" is for text formats");
     }
     f(

@@ -7,6 +7,7 @@ use crate::offset_tracker::{AssignmentId, BatchId};
 use base::TopicPartition;
 use influx::KeptOutLine;
 use line_protocol::{LineBuffer, Mark};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,8 @@ pub struct Batch {
     pub runs: Runs,
     /// Assignments whose records settle with the batch, each once.
     pub assignments: Vec<AssignmentId>,
-    /// The partitions of `assignments`, in the same order; filled when the batch is closed. None: revoked before that.
+    /// The partitions of `assignments`, in the same order; filled when the batch is closed. None: the topic was recreated before
+    /// that.
     pub partitions: Vec<Option<Arc<TopicPartition>>>,
     /// Dead letters of rejected records, which settle with the batch, and the assignments of these records.
     pub letters: Vec<(AssignmentId, Letter)>,
@@ -33,7 +35,7 @@ pub struct Batch {
 #[derive(Clone, Copy, Debug)]
 pub struct RecordSource<'a> {
     pub assignment: AssignmentId,
-    /// None: the partition was revoked before the batch was closed.
+    /// None: the topic was recreated before the batch was closed.
     pub partition: Option<&'a Arc<TopicPartition>>,
     pub offset: i64,
     /// Index of the line among the lines of the record.
@@ -90,6 +92,29 @@ impl Batch {
         let lines = self.first_of_last(count);
         let last = lines.checked_sub(1).and_then(|last| self.lines.ends().get(last));
         self.lines.truncate(Mark { bytes: last.map_or(0, |&end| end as usize), lines });
+    }
+
+    /// Removes the lines and dead letters of records of these assignments.
+    pub fn remove(&mut self, is_removed: impl Fn(AssignmentId) -> bool) {
+        if !self.assignments.iter().any(|assignment| is_removed(*assignment)) {
+            return;
+        }
+        let (lines, runs) = (std::mem::take(&mut self.lines), std::mem::take(&mut self.runs));
+        for (assignment, offset, of_record) in runs.records().filter(|(of, ..)| !is_removed(*of)) {
+            let (first, count) = (self.lines.lines(), of_record.len());
+            of_record.filter_map(|line| lines.line(line)).for_each(|line| self.lines.push_line(line));
+            self.runs.push(assignment, offset, first, count);
+        }
+        // An open batch has no partitions yet.
+        let mut are_removed = self.assignments.iter().map(|assignment| is_removed(*assignment));
+        self.partitions.retain(|_| are_removed.next() == Some(false));
+        self.assignments.retain(|assignment| !is_removed(*assignment));
+        self.letters.retain(|(assignment, _)| !is_removed(*assignment));
+        self.letter_bytes = self.letters.iter().map(|(_, letter)| letter.bytes()).sum();
+        if self.is_empty() {
+            self.opened = None;
+        }
+        self.account();
     }
 
     /// Adds the dead letter of a record that was rejected, or that has rejected elements.
@@ -152,13 +177,14 @@ impl Batch {
         }
     }
 
-    /// Assignments whose records this batch must not settle, because a limit of the server keeps lines of them out. Each once.
-    pub fn kept_out_assignments(&self, blocked: &[KeptOutLine]) -> Vec<AssignmentId> {
-        let mut assignments: Vec<AssignmentId> =
-            blocked.iter().map(|blocked| self.origin(blocked.line).assignment).collect();
-        assignments.sort_unstable();
-        assignments.dedup();
-        assignments
+    /// Assignments whose records this batch must not settle, because a limit of the server keeps lines of them out, each with its first such
+    /// line. Few, although there may be many lines.
+    pub fn first_kept_out<'k>(&self, kept_out: &'k [KeptOutLine]) -> BTreeMap<AssignmentId, &'k KeptOutLine> {
+        let mut first = BTreeMap::new();
+        for line in kept_out {
+            first.entry(self.origin(line.line).assignment).or_insert(line);
+        }
+        first
     }
 
     /// The time at which the batch has to be closed. None while it is empty.
@@ -196,6 +222,7 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use influx::Cause;
 
     const SIZE: BatchSize = BatchSize { lines: 2, bytes: 100 };
     const AGE_MAX: Duration = Duration::from_secs(1);
@@ -239,6 +266,48 @@ mod tests {
         f(&[], (7, 41), true);
         f(&["a v=\"123456789012345678\""], (100, 74), false);
         f(&[], (100, 72), true);
+    }
+
+    #[test]
+    fn each_assignment_with_lines_that_are_kept_out_has_its_first_one() {
+        let (now, mut batch) = (Instant::now(), Batch::new(BatchId::first(), &Budget::new(1_000)));
+        for line in 0..9 {
+            batch.lines.push_line(b"m v=1");
+            batch.push(AssignmentId::for_test(line % 3), line as i64, 1, now);
+        }
+        let line =
+            |line| KeptOutLine { line, cause: Cause::ServerLimit, why: "limit".into(), remedy: "raise it" };
+        let kept_out: Vec<_> = [1, 2, 4, 5, 7].into_iter().map(line).collect();
+        let first = batch.first_kept_out(&kept_out);
+        let first: Vec<_> = first.into_iter().map(|(assignment, line)| (assignment, line.line)).collect();
+        assert_eq!(first, [(AssignmentId::for_test(1), 1), (AssignmentId::for_test(2), 2)]);
+    }
+
+    #[test]
+    fn removes_the_records_of_an_assignment() {
+        let now = Instant::now();
+        let batch = |records: &[(u64, i64, &[&str])]| {
+            let mut batch = Batch::new(BatchId::first(), &Budget::new(1_000));
+            for (assignment, offset, lines) in records {
+                lines.iter().for_each(|line| batch.lines.push_line(line.as_bytes()));
+                batch.push(AssignmentId::for_test(*assignment), *offset, lines.len(), now);
+            }
+            batch.partitions = vec![None; batch.assignments.len()];
+            batch
+        };
+        let removed = |number: u64| move |assignment| assignment == AssignmentId::for_test(number);
+        let mut both = batch(&[(1, 5, &["a v=1"]), (2, 8, &["b v=1", "b v=2"]), (1, 6, &["a v=2"])]);
+        let unchanged = both.lines.text().as_ptr();
+        both.remove(removed(3));
+        assert_eq!((both.lines.lines(), both.lines.text().as_ptr()), (4, unchanged));
+        both.remove(removed(2));
+        assert_eq!(both.lines.text(), b"a v=1\na v=2\n");
+        let offsets: Vec<_> = (0..2).map(|line| both.source(line).offset).collect();
+        assert_eq!((offsets, both.assignments.len(), both.partitions.len()), (vec![5, 6], 1, 1));
+        assert!(both.due(AGE_MAX).is_some());
+        both.remove(removed(1));
+        assert!(both.is_empty() && both.assignments.is_empty() && both.partitions.is_empty());
+        assert_eq!(both.due(AGE_MAX), None);
     }
 
     #[test]

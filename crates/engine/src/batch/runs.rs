@@ -1,6 +1,7 @@
 //! Traces lines to their records, without an entry for each record.
 
 use crate::offset_tracker::AssignmentId;
+use std::ops::Range;
 
 /// Runs of consecutive records of one partition that became the same number of lines each.
 #[derive(Debug, Default)]
@@ -52,6 +53,17 @@ impl Runs {
             assignment: run.assignment,
             offset: run.first_offset + i64::from(record),
             line: within % run.lines_each,
+        })
+    }
+
+    /// The records of all lines, in the order of the lines: assignment, offset and lines.
+    pub fn records(&self) -> impl Iterator<Item = (AssignmentId, i64, Range<usize>)> + '_ {
+        self.0.iter().flat_map(|run| {
+            (0..run.records).map(|record| {
+                let first = (run.first_line + record * run.lines_each) as usize;
+                let lines = first..first + run.lines_each as usize;
+                (run.assignment, run.first_offset + i64::from(record), lines)
+            })
         })
     }
 

@@ -215,12 +215,14 @@ impl DataThread {
                     let _gave_up = reply.send(Queues { queues, acknowledge });
                     self.count_rebalance();
                 }
-                GroupEvent::Revoked { partitions, reply } => {
+                GroupEvent::Revoked { partitions, is_lost, reply } => {
                     self.pending_seeks.forget(&partitions);
                     let acknowledge = Box::new(move |settled| {
                         let _gave_up = reply.send(settled);
                     });
-                    self.dispatcher.revoke(partitions, now + REVOKE_DRAIN_MAX, acknowledge);
+                    // Nothing can be committed for lost partitions, and others may write them already.
+                    let drain_max = if is_lost { Duration::ZERO } else { REVOKE_DRAIN_MAX };
+                    self.dispatcher.revoke(partitions, now + drain_max, acknowledge);
                     self.count_rebalance();
                 }
             }

@@ -75,6 +75,8 @@ pub(super) struct Forwarding(Vec<Receiver<Forwarded>>);
 impl Forwarding {
     /// Begins an assignment. The control thread sends when its partitions are forwarded.
     pub fn begin(&mut self) -> Sender<Forwarded> {
+        // There may be many rebalances and never a reload.
+        self.forget_done();
         let (acknowledge, forwarded) = channel();
         self.0.push(forwarded);
         acknowledge
@@ -83,8 +85,12 @@ impl Forwarding {
     /// Whether all partitions are forwarded. A dropped sender counts too: a control thread that gave up waiting for the queues forwards
     /// nothing.
     pub fn is_done(&mut self) -> bool {
-        self.0.retain(|forwarded| forwarded.try_recv() == Err(TryRecvError::Empty));
+        self.forget_done();
         self.0.is_empty()
+    }
+
+    fn forget_done(&mut self) {
+        self.0.retain(|forwarded| forwarded.try_recv() == Err(TryRecvError::Empty));
     }
 }
 
@@ -116,6 +122,7 @@ impl DataThread {
     }
 
     fn apply(&mut self, Reload { context, done }: Reload, now: Instant) {
+        self.dispatcher.take_returned(now);
         self.store_offsets();
         let (settings, outlet) = parts_of(context);
         let consumer = Arc::clone(&self.consumer);
@@ -126,7 +133,7 @@ impl DataThread {
         let paused = consumer.pause(&all).and_then(|()| check_partitions(&all));
         let make_queue =
             || FetchedRecords::new(Arc::new(Queue::new(Arc::clone(&consumer), thread::current())));
-        self.dispatcher.renew(settings, outlet, make_queue, |at, fetched, unsettled| {
+        self.dispatcher.renew(settings, outlet, make_queue, now, |at, fetched, unsettled| {
             fetched.queue().forward(&at.topic, at.partition);
             if let Some(unsettled) = unsettled {
                 again.insert(at.clone(), SeekTarget::Unsettled(unsettled.from));
@@ -160,6 +167,18 @@ mod tests {
         one.send(Forwarded).unwrap();
         assert!(!forwarding.is_done(), "the second is still with the control thread");
         drop(two);
+        assert!(forwarding.is_done());
+    }
+
+    #[test]
+    fn keeps_no_assignment_that_is_forwarded() {
+        let mut forwarding = Forwarding::default();
+        let waits = forwarding.begin();
+        for _ in 0..100 {
+            forwarding.begin().send(Forwarded).unwrap();
+        }
+        assert_eq!(forwarding.0.len(), 2, "the one that waits, and the last one");
+        drop(waits);
         assert!(forwarding.is_done());
     }
 }

@@ -1,6 +1,5 @@
 //! Errors of writing letters and reading originals. The bridge keeps the records and tries again.
 
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -15,9 +14,9 @@ pub enum DeadLetterError {
     TopicTooSmall { topic: String },
     TopicRefuses { topic: String, why: String },
     Unreachable { topic: String, why: String, remedy: String },
-    FileLocked { path: Shown },
-    File { path: Shown, cause: FileCause, why: String },
-    FileSlow { path: Shown, seconds: u64 },
+    FileLocked { path: PathBuf },
+    File { path: PathBuf, cause: FileCause, why: String },
+    FileSlow { path: PathBuf, seconds: u64 },
     Unreadable { why: String, remedy: String },
 }
 
@@ -29,16 +28,6 @@ pub enum FileCause {
     NoFolder,
     NoFile,
     Other,
-}
-
-/// A path for messages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown(pub PathBuf);
-
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.display().fmt(f)
-    }
 }
 
 impl FileCause {
@@ -66,7 +55,7 @@ impl DeadLetterError {
             io::ErrorKind::IsADirectory => FileCause::NoFile,
             _ => FileCause::Other,
         };
-        Self::File { path: Shown(path.to_owned()), cause, why: error.to_string() }
+        Self::File { path: path.to_owned(), cause, why: error.to_string() }
     }
 
     /// The cause in metrics and alarms.
@@ -105,11 +94,16 @@ impl DeadLetterError {
                 format!("kafka does not accept dead letters for the topic {topic} ({why})")
             }
             Self::FileLocked { path } => {
-                format!("dead letters can't be written to {path}, because another process writes there")
+                format!(
+                    "dead letters can't be written to {}, because another process writes there",
+                    path.display()
+                )
             }
-            Self::File { path, why, .. } => format!("dead letters can't be written to {path}: {why}"),
+            Self::File { path, why, .. } => {
+                format!("dead letters can't be written to {}: {why}", path.display())
+            }
             Self::FileSlow { path, seconds } => {
-                format!("dead letters were not written to {path} within {seconds} s")
+                format!("dead letters were not written to {} within {seconds} s", path.display())
             }
             Self::Unreadable { why, .. } => {
                 format!("the original records can't be read from kafka ({why})")
@@ -148,8 +142,7 @@ mod tests {
 
     /// One error of each variant, and one of each cause of a file.
     fn all() -> Vec<DeadLetterError> {
-        let (topic, why, path) =
-            ("dead".to_owned(), "because".to_owned(), Shown(PathBuf::from("dead.jsonl")));
+        let (topic, why, path) = ("dead".to_owned(), "because".to_owned(), PathBuf::from("dead.jsonl"));
         let remedy = "act".to_owned();
         let of_file = |cause| DeadLetterError::File { path: path.clone(), cause, why: why.clone() };
         let causes = [

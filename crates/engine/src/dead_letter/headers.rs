@@ -23,26 +23,26 @@ const WHY: &str = "why";
 const TIME: &str = "time";
 /// "true" if the topic does not accept the whole original.
 const TRUNCATED: &str = "truncated";
-/// The size of the original's value, if it is cut.
+/// The size of the original's value, if it is kept.
 const VALUE_BYTES: &str = "value_bytes";
 /// "gone" if the original could not be read again.
 const ORIGINAL: &str = "original";
 const LINES: &str = "lines";
 
-/// Sizes to which an original is cut. Kafka's default limit accepts the first; each further size is tried only after the one before was
+/// Sizes to which an original is kept. Kafka's default limit accepts the first; each further size is tried only after the one before was
 /// refused.
 const KEPT_BYTES: [usize; 5] = [64_000, 16_000, 4_000, 1_000, 0];
-/// Bytes of the reason in a letter that is cut.
+/// Bytes of the reason in a letter that is kept.
 const WHY_BYTES: usize = 200;
 
 /// How much of the original goes into a letter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cut(usize);
+pub struct KeptSize(usize);
 
-impl Cut {
+impl KeptSize {
     pub const WHOLE: Self = Self(0);
 
-    /// The next smaller cut. None: this is the smallest.
+    /// The next smaller kept. None: this is the smallest.
     pub fn smaller(self) -> Option<Self> {
         (self.0 < KEPT_BYTES.len()).then_some(Self(self.0 + 1))
     }
@@ -64,8 +64,8 @@ pub struct LetterRecord<'a> {
 }
 
 /// Encodes a letter. `time` is the time of writing, in RFC 3339.
-pub fn pack<'a>(letter: &'a Letter, cut: Cut, time: &'a str) -> LetterRecord<'a> {
-    let bytes_max = cut.bytes_max();
+pub fn pack<'a>(letter: &'a Letter, kept: KeptSize, time: &'a str) -> LetterRecord<'a> {
+    let bytes_max = kept.bytes_max();
     let kept = |bytes: &'a Option<Vec<u8>>| bytes.as_deref().map(|bytes| first(bytes, bytes_max));
     let (key, value) = (kept(&letter.key), kept(&letter.value));
     let mut headers: Vec<_> = originals_headers(letter, bytes_max)
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn keeps_the_original_and_adds_headers() {
         let letter = letter();
-        let packed = pack(&letter, Cut::WHOLE, "2026-01-01T00:00:00Z");
+        let packed = pack(&letter, KeptSize::WHOLE, "2026-01-01T00:00:00Z");
         assert_eq!((packed.key, packed.value), (Some(&b"key"[..]), Some(&b"value"[..])));
         let shown: Vec<String> = packed
             .headers
@@ -249,10 +249,10 @@ mod tests {
     #[test]
     fn unpacking_a_letter_of_a_letter_gives_the_outer_letter() {
         let mut inner = letter();
-        let (_, _, headers) = owned(pack(&inner, Cut::WHOLE, "then"));
+        let (_, _, headers) = owned(pack(&inner, KeptSize::WHOLE, "then"));
         inner.headers = headers;
         (inner.reason, inner.offset) = ("empty", 99);
-        let (key, value, headers) = owned(pack(&inner, Cut::WHOLE, "now"));
+        let (key, value, headers) = owned(pack(&inner, KeptSize::WHOLE, "now"));
         assert_eq!(unpack(key, value, headers).unwrap().letter, inner);
     }
 
@@ -292,7 +292,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_whole_letter_reads_back(letter in any_letter()) {
-            let (key, value, headers) = owned(pack(&letter, Cut::WHOLE, "now"));
+            let (key, value, headers) = owned(pack(&letter, KeptSize::WHOLE, "now"));
             prop_assert_eq!(unpack(key, value, headers), Ok(FoundLetter { letter, truncated: false }));
         }
 
@@ -301,13 +301,13 @@ mod tests {
             letter.value = letter.value.map(|_| vec![b'x'; bytes]);
             letter.key = letter.key.map(|_| vec![b'k'; bytes / 2]);
             letter.headers.push(("long".repeat(100), Some(vec![b'h'; bytes / 3])));
-            let mut cut = Cut::WHOLE;
+            let mut kept = KeptSize::WHOLE;
             let mut before = usize::MAX;
-            while let Some(smaller) = cut.smaller() {
-                cut = smaller;
-                let packed = pack(&letter, cut, "now");
+            while let Some(smaller) = kept.smaller() {
+                kept = smaller;
+                let packed = pack(&letter, kept, "now");
                 let now = packed_bytes(&packed);
-                prop_assert!(now <= before, "{cut:?} made it larger");
+                prop_assert!(now <= before, "{kept:?} made it larger");
                 before = now;
                 let (key, value, headers) = owned(packed);
                 let found = unpack(key, value, headers).unwrap();

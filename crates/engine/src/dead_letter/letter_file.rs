@@ -2,7 +2,6 @@
 //! the last copy of a record.
 
 use super::DeadLetterError;
-use super::error::Shown;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -163,7 +162,7 @@ fn open_locked(path: &Path) -> Result<File, DeadLetterError> {
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
             Err(TryLockError::Error(error)) => return Err(failed(error)),
             Err(TryLockError::WouldBlock) => {
-                return Err(DeadLetterError::FileLocked { path: Shown(path.to_owned()) });
+                return Err(DeadLetterError::FileLocked { path: path.to_owned() });
             }
         }
         let (own, there) = (file.metadata().map_err(failed)?, fs::metadata(path));
@@ -171,7 +170,7 @@ fn open_locked(path: &Path) -> Result<File, DeadLetterError> {
             return Ok(file);
         }
     }
-    Err(DeadLetterError::FileLocked { path: Shown(path.to_owned()) })
+    Err(DeadLetterError::FileLocked { path: path.to_owned() })
 }
 
 fn last_byte(file: &File, bytes: u64) -> io::Result<u8> {

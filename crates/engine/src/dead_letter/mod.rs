@@ -20,7 +20,7 @@ mod topic;
 pub use error::DeadLetterError;
 pub use letter::{Elements, FailedStage, FoundLetter, Letter, REFUSED};
 pub use letter_reader::{LetterEntry, LetterReader, NextLetter, Progress, ReadingError};
-pub use original_reader::{Original, Wanted};
+pub use original_reader::{Original, RecordPlace};
 pub use originals::Originals;
 pub use settings::Store;
 

@@ -27,7 +27,7 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// A record to read again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Wanted {
+pub struct RecordPlace {
     pub topic: Arc<str>,
     pub partition: i32,
     pub offset: i64,
@@ -92,7 +92,7 @@ impl OriginalReader {
     /// Reads the wanted records in order, until they have `bytes_max` together. Blocks.
     pub fn read(
         &mut self,
-        wanted: &[Wanted],
+        wanted: &[RecordPlace],
         bytes_max: usize,
     ) -> Result<Vec<Option<Original>>, DeadLetterError> {
         let mut partitions: BTreeMap<(&str, i32), Places> = BTreeMap::new();
@@ -285,6 +285,6 @@ pub(super) fn original(message: &BorrowedMessage<'_>) -> Original {
 
 impl DeadLetterError {
     pub(super) fn unreadable(complaint: &Complaint) -> Self {
-        Self::Unreadable { why: printable(&complaint.text, 300), remedy: complaint.remedy() }
+        Self::Unreadable { why: printable(&complaint.text, 300), remedy: complaint.explanation() }
     }
 }

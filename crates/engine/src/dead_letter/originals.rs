@@ -1,7 +1,7 @@
 //! Reads records again by their coordinates, with a consumer that joins no group and commits nothing.
 
 use super::DeadLetterError;
-use super::original_reader::{Original, OriginalReader, Wanted};
+use super::original_reader::{Original, OriginalReader, RecordPlace};
 use kafka::{Complaint, Settings};
 use rdkafka::error::RDKafkaErrorCode;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl Originals {
     ///
     /// # Errors
     /// Kafka can't be reached now; a later call may succeed.
-    pub async fn read(&self, wanted: &[Wanted]) -> Result<Vec<Option<Original>>, DeadLetterError> {
+    pub async fn read(&self, wanted: &[RecordPlace]) -> Result<Vec<Option<Original>>, DeadLetterError> {
         let mut slot = Arc::clone(&self.slot).lock_owned().await;
         let (kafka, wanted) = (Arc::clone(&self.kafka), wanted.to_vec());
         let job = spawn_blocking(move || {
@@ -94,7 +94,7 @@ mod tests {
         let kafka = Settings { brokers: vec![cluster.bootstrap_servers()], ..Settings::default() };
         let mut originals = Originals::new(&kafka);
         originals.idle_max = Duration::from_millis(20);
-        let wanted = [Wanted { topic: "t".into(), partition: 0, offset: 0 }];
+        let wanted = [RecordPlace { topic: "t".into(), partition: 0, offset: 0 }];
         for _ in 0..3 {
             assert_eq!(originals.read(&wanted).await, Ok(vec![None]));
             let is_dropped = async {

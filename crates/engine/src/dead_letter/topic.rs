@@ -1,7 +1,7 @@
 //! Writes letters to a Kafka topic. Each letter counts as written when all replicas have acknowledged it.
 
 use super::DeadLetterError;
-use super::headers::{Cut, LetterRecord, pack};
+use super::headers::{KeptSize, LetterRecord, pack};
 use super::letter::Letter;
 use base::text::printable;
 use kafka::{Acknowledgement, ClientKind, Complaint, Producer, Settings, properties, why_no_client};
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 /// The producer's queue, `queue.buffering.max.kbytes`, in bytes. librdkafka counts the values of the records in it, without keys and
-/// headers. A letter with a larger value would never fit, and is cut.
+/// headers. A letter with a larger value would never fit, and is kept.
 const LETTER_BYTES_MAX: usize = 4 << 20;
 /// Time limit for room in the producer's queue. Earlier letters are acknowledged or fail within 10 s.
 const ROOM_WAIT_MAX: Duration = Duration::from_secs(15);
@@ -40,7 +40,7 @@ pub struct TopicWriter {
 #[derive(Clone, Copy, Debug)]
 struct Sending {
     letter: usize,
-    cut: Cut,
+    kept: KeptSize,
     is_single: bool,
 }
 
@@ -69,7 +69,7 @@ impl TopicWriter {
     /// Sends every letter, and cuts letters that are refused as too large. Ends when all are acknowledged, or after the first failure.
     async fn send_all(&self, letters: &[Letter], settled: &mut [bool]) -> Result<(), DeadLetterError> {
         let time = super::now();
-        let whole = |letter| Sending { letter, cut: Cut::WHOLE, is_single: false };
+        let whole = |letter| Sending { letter, kept: KeptSize::WHOLE, is_single: false };
         let mut to_send: VecDeque<Sending> = (0..letters.len()).map(whole).collect();
         let mut in_flight: VecDeque<Sent> = VecDeque::new();
         let mut failed = None;
@@ -78,7 +78,7 @@ impl TopicWriter {
             let has_room = failed.is_none() && in_flight.len() < IN_FLIGHT_MAX;
             if let Some(sending) = to_send.pop_front_if(|_| has_room) {
                 let Some(letter) = letters.get(sending.letter) else { continue };
-                match self.enqueue(&pack(letter, sending.cut, &time), sending) {
+                match self.enqueue(&pack(letter, sending.kept, &time), sending) {
                     Ok(answer) => {
                         in_flight.push_back(Sent { sending, answer });
                         room_by = Instant::now() + ROOM_WAIT_MAX;
@@ -104,7 +104,7 @@ impl TopicWriter {
         }
     }
 
-    /// Handles a refusal. A letter that is too large is sent again, first alone and then cut; any other refusal ends the attempt.
+    /// Handles a refusal. A letter that is too large is sent again, first alone and then kept; any other refusal ends the attempt.
     fn refused(
         &self,
         code: RDKafkaErrorCode,
@@ -114,9 +114,9 @@ impl TopicWriter {
     ) {
         debug!(%code, topic = self.topic, ?sending, "dead letter refused");
         let is_too_large = code == RDKafkaErrorCode::MessageSizeTooLarge;
-        let cut = if sending.is_single { sending.cut.smaller() } else { Some(sending.cut) };
-        match cut {
-            Some(cut) if is_too_large => to_send.push_front(Sending { cut, is_single: true, ..sending }),
+        let kept = if sending.is_single { sending.kept.smaller() } else { Some(sending.kept) };
+        match kept {
+            Some(kept) if is_too_large => to_send.push_front(Sending { kept, is_single: true, ..sending }),
             _ => *failed = failed.take().or_else(|| Some(self.error(code))),
         }
     }
@@ -174,7 +174,7 @@ impl TopicWriter {
             _ => {
                 let last = self.producer.context().complaints().last_cause();
                 let cause = last.unwrap_or(Complaint { code: Some(code), text: why });
-                let (why, remedy) = (printable(&cause.text, 300), cause.remedy());
+                let (why, remedy) = (printable(&cause.text, 300), cause.explanation());
                 DeadLetterError::Unreachable { topic, why, remedy }
             }
         }

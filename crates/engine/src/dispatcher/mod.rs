@@ -6,7 +6,7 @@ mod revocation;
 pub use resumption::{BlockedTopic, Leftover, ResumableTopic};
 
 use crate::batch::{Batch, Budget, Limits, SizeController};
-use crate::lane::{FinishedBatch, Lane};
+use crate::lane::{FinishedBatch, Lane, ReturnedBatch};
 use crate::offset_tracker::{AssignmentId, BatchId, PartitionTimes, Unsettled};
 use crate::partition_routes::{Route, Routes};
 use crate::ports::{LaneQueue, Outlet};
@@ -48,7 +48,7 @@ pub struct Dispatcher<Q, O> {
     settings: DispatcherSettings,
     outlet: O,
     lanes: Vec<Lane<Q>>,
-    finished: (Sender<FinishedBatch>, Receiver<FinishedBatch>),
+    returned: (Sender<ReturnedBatch>, Receiver<ReturnedBatch>),
     next_batch_id: BatchId,
     /// Revocations that wait for their partitions to be settled.
     pending_revokes: Vec<PendingRevoke>,
@@ -88,8 +88,8 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         let (counters, alarms) = (Arc::clone(&settings.counters), Arc::clone(&settings.alarms));
         let handler = RecordHandler::new(routes, counters, alarms, settings.writes_dead_letters);
         let (lanes, pending_revokes) = (Vec::new(), Vec::new());
-        let (finished, next_batch_id) = (channel(), BatchId::first());
-        Self { settings, outlet, lanes, finished, next_batch_id, pending_revokes, handler, next_repeat: None }
+        let (returned, next_batch_id) = (channel(), BatchId::first());
+        Self { settings, outlet, lanes, returned, next_batch_id, pending_revokes, handler, next_repeat: None }
     }
 
     /// Begins an assignment. Returns the queue of the partition's lane, which `make_queue` makes for a new lane. Records that were fetched
@@ -115,7 +115,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     fn open_lane(&mut self, route: Route, queue: Q) -> usize {
         let number = self.lanes.len();
         let destination = self.settings.routing.destination(route.lane.destination);
-        let closed = self.outlet.open(number, &destination, &self.finished.0);
+        let closed = self.outlet.open(number, &destination, &self.returned.0);
         let batch_id = self.take_batch_id();
         let batch = || Batch::new(batch_id, &self.settings.budget);
         let sizes = SizeController::new(self.settings.limits.sizes);
@@ -129,25 +129,30 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         batch_id
     }
 
-    /// Applies a new configuration, with new lanes, from the next record on. Unsettled records are left unsettled. `moved` is called for
+    /// Applies a new configuration, with new lanes, from the next record on. Unsettled records are left unsettled; batches that have
+    /// come back settle first. `moved` is called for
     /// each assigned partition with its new queue and the range of records to read again.
     pub fn renew(
         &mut self,
         settings: DispatcherSettings,
         outlet: O,
         make_queue: impl Fn() -> Q,
+        now: Instant,
         mut moved: impl FnMut(&TopicPartition, &Q, Option<Unsettled>),
     ) {
+        // Otherwise records of finished batches would be stored again under the new rules.
+        self.take_returned(now);
         self.leave_fetched_unsettled();
+        // Batches of the old lanes that come back late are ignored. The old queues are freed when nothing is sent to them any more.
+        self.returned = channel();
+        let _old_lanes = std::mem::take(&mut self.lanes);
+        (self.settings, self.outlet) = (settings, outlet);
+        // Only now the old lanes write nothing any more.
         for pending in std::mem::take(&mut self.pending_revokes) {
             self.acknowledge(pending);
         }
-        let routes = settings.routes();
-        let assigned = self.handler.renew(routes, settings.writes_dead_letters);
-        // Batches of the old lanes that come back late are ignored. The old queues are freed when nothing is sent to them any more.
-        self.finished = channel();
-        let _old_lanes = std::mem::take(&mut self.lanes);
-        (self.settings, self.outlet) = (settings, outlet);
+        let routes = self.settings.routes();
+        let assigned = self.handler.renew(routes, self.settings.writes_dead_letters);
         for (at, before) in assigned {
             let unsettled = self.handler.tracker.unsettled(before);
             let assignment = self.handler.tracker.renew(before);
@@ -181,7 +186,9 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     /// Runs one turn over all lanes. Returns whether there may be more to read.
     pub fn turn(&mut self, now: Instant, read_mode: ReadMode) -> bool {
         let stopping = read_mode == ReadMode::Nothing;
-        self.settle_finished(now);
+        self.take_returned(now);
+        // Before batches are closed: lines of lost partitions are not sent any more.
+        self.finish_revokes(now);
         if self.next_repeat.is_none_or(|next| next <= now) {
             self.next_repeat = Some(now + REPEAT_EVERY);
             self.handler.repeat_alarms(now);
@@ -195,7 +202,6 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
             self.flush_if_due(lane, now, read_mode != ReadMode::Fetch);
         }
         self.handler.end_turn();
-        self.finish_revokes(now);
         busy
     }
 
@@ -308,18 +314,25 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         }
     }
 
-    /// Settles the batches that came back.
-    fn settle_finished(&mut self, now: Instant) {
-        while let Ok(finished) = self.finished.1.try_recv() {
-            let blocked = finished.batch.kept_out_assignments(&finished.delivered.kept_out);
-            for &assignment in
-                finished.batch.assignments.iter().filter(|assignment| !blocked.contains(assignment))
-            {
-                self.handler.tracker.settle(assignment, finished.batch.batch_id);
+    /// Settles the finished batches that came back, and sends the rest of abandoned ones.
+    pub fn take_returned(&mut self, now: Instant) {
+        while let Ok(returned) = self.returned.1.try_recv() {
+            match returned {
+                ReturnedBatch::Finished(finished) => self.settle_finished(finished, now),
+                ReturnedBatch::Abandoned { lane, batch } => self.send_rest(lane, batch),
             }
-            let Some(lane) = self.lanes.get_mut(finished.lane) else { continue };
-            self.handler.batch_finished(&finished, &lane.destination, now);
-            lane.take_back(finished, &self.settings.limits, &self.settings.budget, now);
         }
+    }
+
+    fn settle_finished(&mut self, finished: FinishedBatch, now: Instant) {
+        let blocked = finished.batch.first_kept_out(&finished.delivered.kept_out);
+        for &assignment in
+            finished.batch.assignments.iter().filter(|assignment| !blocked.contains_key(assignment))
+        {
+            self.handler.tracker.settle(assignment, finished.batch.batch_id);
+        }
+        let Some(lane) = self.lanes.get_mut(finished.lane) else { return };
+        self.handler.batch_finished(&finished, &lane.destination, now);
+        lane.take_back(finished, &self.settings.limits, &self.settings.budget, now);
     }
 }

@@ -2,6 +2,7 @@
 //! whose offsets begin again: what was delivered before settles nothing any more.
 
 use super::Dispatcher;
+use crate::batch::Batch;
 use crate::lane::Lane;
 use crate::offset_tracker::AssignmentId;
 use crate::ports::{LaneQueue, Outlet};
@@ -16,23 +17,33 @@ type Acknowledge = Box<dyn FnOnce(Vec<(TopicPartition, NextOffset)>) + Send>;
 pub(super) struct PendingRevoke {
     partitions: Vec<(TopicPartition, AssignmentId)>,
     until: Instant,
+    /// Whether the time to settle is over: open lines are removed, and batches in flight are abandoned.
+    is_abandoned: bool,
     acknowledge: Acknowledge,
+}
+
+impl PendingRevoke {
+    fn has(&self, assignment: AssignmentId) -> bool {
+        self.partitions.iter().any(|(_, revoked)| *revoked == assignment)
+    }
 }
 
 impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     /// Stops routing the partitions. Their fetched and unread records are released, because the next owner reads them. `acknowledge` is
-    /// called when the partitions are settled, when their lanes are blocked, or at `until`.
+    /// called when the partitions are settled. If their lanes are blocked, or at `until`, it is called when the lanes write nothing of them
+    /// any more: a line that is written later would replace a newer value of the next owner.
     pub fn revoke(&mut self, partitions: Vec<TopicPartition>, until: Instant, acknowledge: Acknowledge) {
         let revoked = partitions
             .into_iter()
             .filter_map(|at| self.handler.routes.remove(&at).map(|assignment| (at, assignment)));
         let revoked: Vec<_> = revoked.collect();
         self.release(&revoked.iter().map(|(at, _)| at));
-        self.pending_revokes.push(PendingRevoke { partitions: revoked, until, acknowledge });
+        let is_abandoned = false;
+        self.pending_revokes.push(PendingRevoke { partitions: revoked, until, is_abandoned, acknowledge });
     }
 
-    /// Begins new assignments of partitions whose topic was recreated or lost its last records. Open batches are still written and settle
-    /// nothing; fetched and unread records are released. The caller pauses the partitions before, and seeks to their beginning afterwards.
+    /// Begins new assignments of partitions whose topic was recreated or lost its last records. Open batches are still written, also after a
+    /// revocation, because nobody can read these records again, and settle nothing; fetched and unread records are released. The caller pauses the partitions before, and seeks to their beginning afterwards.
     pub fn restart_from_beginning(&mut self, partitions: &[TopicPartition]) {
         for at in partitions {
             let RecordHandler { tracker, routes, .. } = &mut self.handler;
@@ -63,16 +74,42 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         }
     }
 
-    /// Acknowledges revocations whose partitions are settled, whose lanes are blocked, or whose time is up.
+    /// Acknowledges revocations whose partitions are settled. If their lanes are blocked or their time is up, their lines are removed from
+    /// the lanes first.
     pub(super) fn finish_revokes(&mut self, now: Instant) {
-        for pending in std::mem::take(&mut self.pending_revokes) {
+        for mut pending in std::mem::take(&mut self.pending_revokes) {
             let is_open = pending.partitions.iter().any(|(_, assignment)| self.may_settle(*assignment));
-            if now < pending.until && is_open {
+            pending.is_abandoned |= now >= pending.until || !is_open;
+            if !pending.is_abandoned || self.abandon(&pending) {
                 self.pending_revokes.push(pending);
             } else {
                 self.acknowledge(pending);
             }
         }
+    }
+
+    /// Removes the lines of revoked partitions from open batches, and abandons batches in flight. Returns whether a batch in flight is still
+    /// to come back.
+    fn abandon(&mut self, pending: &PendingRevoke) -> bool {
+        let Self { lanes, outlet, .. } = self;
+        let mut is_awaited = false;
+        for (number, lane) in lanes.iter_mut().enumerate() {
+            lane.open.remove(|assignment| pending.has(assignment));
+            if let Some(batch) = lane.in_flight_of(|assignment| pending.has(assignment)) {
+                is_awaited |= outlet.abandon(number, batch);
+            }
+        }
+        is_awaited
+    }
+
+    /// Sends the records of an abandoned batch again whose partitions are kept.
+    pub(super) fn send_rest(&mut self, lane: usize, batch: Batch) {
+        let Self { lanes, pending_revokes, settings, .. } = self;
+        let Some(lane) = lanes.get_mut(lane) else { return };
+        let is_removed = |assignment| {
+            pending_revokes.iter().any(|pending| pending.is_abandoned && pending.has(assignment))
+        };
+        lane.send_rest(batch, is_removed, &settings.limits, &settings.budget);
     }
 
     /// Whether records of this assignment may still settle: they are open or in flight in a lane that is not blocked. Lines that a limit

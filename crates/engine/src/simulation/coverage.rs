@@ -29,6 +29,21 @@ pub struct Coverage {
     /// Batches that slow answers enlarged.
     pub grown: usize,
     pub recreated: Recreated,
+    pub abandoned: Abandoned,
+}
+
+/// Batches in flight that came back because a partition of theirs was revoked.
+#[derive(Debug, Default)]
+pub struct Abandoned {
+    pub blocked: usize,
+    pub in_flight: usize,
+}
+
+impl Abandoned {
+    pub fn add(&mut self, is_blocked: bool) {
+        let count = if is_blocked { &mut self.blocked } else { &mut self.in_flight };
+        *count += 1;
+    }
 }
 
 /// Assigned partitions whose topic was recreated, by the state of their member.
@@ -62,7 +77,10 @@ impl Coverage {
             corrected,
             grown,
             recreated,
+            abandoned,
         } = self;
+        abandoned.blocked += other.abandoned.blocked;
+        abandoned.in_flight += other.abandoned.in_flight;
         recreated.while_blocked += other.recreated.while_blocked;
         recreated.while_reloading += other.recreated.while_reloading;
         recreated.while_revoking += other.recreated.while_revoking;
@@ -100,6 +118,7 @@ impl Coverage {
             corrected,
             grown,
             recreated,
+            abandoned,
             ..
         } = self;
         let Recreated { while_blocked, while_reloading, while_revoking, in_flight } = recreated;
@@ -107,7 +126,8 @@ impl Coverage {
         let reloads =
             [reloads, reloads_with_rest, seeks_failed, blocked, resumed, undecided, corrected, grown];
         let recreated = [while_blocked, while_reloading, while_revoking, in_flight];
-        for happened in all.into_iter().chain(reloads).chain(recreated) {
+        let abandoned = [&abandoned.blocked, &abandoned.in_flight];
+        for happened in all.into_iter().chain(reloads).chain(recreated).chain(abandoned) {
             assert!(*happened > 0, "{self:?}");
         }
     }

@@ -6,6 +6,7 @@
 
 mod coverage;
 mod kafka;
+mod reloading;
 mod resuming;
 mod settings;
 mod store;

@@ -10,7 +10,7 @@ use base::Destination;
 use base::alarm::{Alarm, AlarmListener, AlarmRegistry};
 use jiff::tz::TimeZone;
 use kafka::Topics;
-use mapping::{KeySelector, RecordLimits, Rules, Template, TimeFormat, TimeRule};
+use mapping::{DistinctTimes, KeySelector, RecordLimits, Rules, Template, TimeFormat, TimeRule};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,11 +31,14 @@ type TopicBucket = (Option<&'static str>, &'static str);
 
 /// The mappings of each configuration. The tag `g` marks the points of a configuration, and some differ in their lanes.
 const MAPPINGS: [&[TopicBucket]; COUNT + 1] = [
-    &[(Some("a"), "a"), (None, "b")],
-    &[(Some("a"), "c"), (Some("b"), "a")],
-    &[(None, "b")],
-    &[(Some("a"), "a"), (None, "b")],
+    &[(Some("a"), "a"), (Some(OVERWRITTEN), "b"), (None, "b")],
+    &[(Some("a"), "c"), (Some(OVERWRITTEN), "a"), (Some("b"), "a")],
+    &[(Some(OVERWRITTEN), "b"), (None, "b")],
+    &[(Some("a"), "a"), (Some(OVERWRITTEN), "b"), (None, "b")],
 ];
+
+/// The topic whose records of one partition all become the same point, so that the last one written is its value.
+pub const OVERWRITTEN: &str = "o";
 
 fn mappings(configuration: usize) -> Vec<Mapping> {
     let rules = Arc::new(Rules {
@@ -52,9 +55,14 @@ fn mappings(configuration: usize) -> Vec<Mapping> {
         TimeZone::UTC,
     );
     let wrong = Arc::new(Rules { time: Some(time), ..Rules::clone(&rules) });
+    let overwrites = Arc::new(Rules { distinct_times: DistinctTimes::Never, ..Rules::clone(&rules) });
     let mapping = |(topic, bucket): &TopicBucket| Mapping {
         topics: topic.map(|topic| Topics { names: vec![topic.to_owned()], ..Topics::default() }),
-        rules: Arc::clone(if configuration == WRONG && topic.is_none() { &wrong } else { &rules }),
+        rules: Arc::clone(match topic {
+            Some(OVERWRITTEN) => &overwrites,
+            None if configuration == WRONG => &wrong,
+            _ => &rules,
+        }),
         destination: MappingDestination::Fixed(Destination::Bucket {
             org: "o".to_owned(),
             bucket: (*bucket).to_owned(),

@@ -1,8 +1,9 @@
 //! In-memory InfluxDB and dead letters, and lanes whose batches wait for a response.
 
-use super::settings;
+use super::settings::{self, OVERWRITTEN};
 use crate::batch::Batch;
-use crate::lane::FinishedBatch;
+use crate::lane::{FinishedBatch, ReturnedBatch};
+use crate::offset_tracker::BatchId;
 use crate::ports::Outlet;
 use base::Destination;
 use base::TopicPartition;
@@ -18,13 +19,17 @@ use tokio::sync::mpsc;
 /// The stored points and the dead letters.
 #[derive(Debug, Default)]
 pub struct Store {
-    /// Ids of the stored points, by destination, series and time.
+    /// The last written id of each point, by destination, series and time.
     points: BTreeMap<String, u64>,
     /// The points of each id.
     ids: BTreeMap<u64, BTreeSet<String>>,
     /// Ids of records that were read again: other rules may have made other points of them.
     pub reread: BTreeSet<u64>,
     pub letters: BTreeSet<(TopicPartition, i64)>,
+    /// The largest committed id of each partition of the topic whose records overwrite each other.
+    committed: BTreeMap<i32, u64>,
+    /// Whether the member that writes now has lost its session. Nothing keeps its request in flight from overwriting the next owner's points.
+    pub is_writer_lost: bool,
     /// Whether a limit keeps limited lines out now.
     pub is_full: bool,
     /// Number of lines that the limit kept out.
@@ -42,12 +47,40 @@ impl Store {
         self.points.len()
     }
 
-    /// Stores a line. A line that is written again must give the same point, and no two records may share one.
+    /// Records that a record's offset was committed.
+    pub fn commit(&mut self, at: &TopicPartition, id: u64) {
+        if at.topic == OVERWRITTEN {
+            let committed = self.committed.entry(at.partition).or_default();
+            *committed = id.max(*committed);
+        }
+    }
+
+    /// Checks that a record which was written gave the last value to each of its points.
+    pub fn assert_last(&self, id: u64) {
+        for point in &self.ids[&id] {
+            assert_eq!(
+                self.points[point], id,
+                "{point} does not have the value of its partition's last record"
+            );
+        }
+    }
+
+    /// Stores a line. A line that is written again must give the same point. Two records may share one only in one topic, in which no line
+    /// may follow the lines of records behind it once they are committed.
     fn store(&mut self, destination: &Destination, line: &str) {
         let [series, field, time] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
         let id: u64 = field.strip_prefix("id=").unwrap().parse().unwrap();
         let point = format!("{destination} {series} {time}");
-        assert_eq!(*self.points.entry(point.clone()).or_insert(id), id, "two records became {point}");
+        if is_overwritten(line) {
+            let committed = self.committed.get(&partition(line)).copied().unwrap_or(0);
+            assert!(
+                id >= committed || self.is_writer_lost,
+                "{id} overwrites the committed {committed} of {point}"
+            );
+            self.points.insert(point.clone(), id);
+        } else {
+            assert_eq!(*self.points.entry(point.clone()).or_insert(id), id, "two records became {point}");
+        }
         let points = self.ids.entry(id).or_default();
         points.insert(point.clone());
         let by_the_same = points.iter().filter(|other| rules(other) == rules(&point));
@@ -64,8 +97,10 @@ pub struct Lanes(pub Rc<RefCell<Vec<OpenLane>>>);
 pub struct OpenLane {
     destination: Arc<Destination>,
     batches: mpsc::Receiver<Batch>,
-    finished: Sender<FinishedBatch>,
+    returned: Sender<ReturnedBatch>,
     in_flight: Option<Batch>,
+    /// Whether the batch in flight is to come back.
+    is_abandoned: bool,
     pub is_blocked: bool,
 }
 
@@ -74,18 +109,26 @@ impl Outlet for Lanes {
         &mut self,
         _: usize,
         destination: &Arc<Destination>,
-        finished: &Sender<FinishedBatch>,
+        returned: &Sender<ReturnedBatch>,
     ) -> mpsc::Sender<Batch> {
         let (closed, batches) = mpsc::channel(1);
-        let (destination, finished) = (Arc::clone(destination), finished.clone());
+        let (destination, returned) = (Arc::clone(destination), returned.clone());
         self.0.borrow_mut().push(OpenLane {
             destination,
             batches,
-            finished,
+            returned,
             in_flight: None,
+            is_abandoned: false,
             is_blocked: false,
         });
         closed
+    }
+
+    fn abandon(&mut self, lane: usize, batch: BatchId) -> bool {
+        let lane = &mut self.0.borrow_mut()[lane];
+        lane.take();
+        lane.is_abandoned = lane.in_flight.as_ref().is_some_and(|in_flight| in_flight.batch_id == batch);
+        lane.is_abandoned
     }
 
     fn is_blocked(&self, lane: usize, _: &Destination) -> bool {
@@ -101,7 +144,7 @@ impl OpenLane {
         for line in 0..batch.lines.lines() {
             let text = batch.lines.line(line).unwrap();
             if rng.bool() && !is_refused(text) && !(store.is_full && is_limited(text)) {
-                store.store(&self.destination, std::str::from_utf8(text).unwrap());
+                store.store(&self.destination, text_of(text));
             }
         }
     }
@@ -111,8 +154,9 @@ impl OpenLane {
         self.take();
         let Some(mut batch) = self.in_flight.take() else { return false };
         let collisions = batch.collisions();
-        assert_eq!(collisions.count, 0, "distinct times keep records apart");
         let lines = Lines::from(std::mem::take(&mut batch.lines));
+        let has_overwritten = (0..lines.len()).any(|line| is_overwritten(text_of(lines.line(line))));
+        assert!(collisions.count == 0 || has_overwritten, "distinct times keep records apart");
         // A record of two lines may exceed the size by one.
         store.grown += usize::from(lines.len() > settings::SMALLEST.lines + 1);
         let mut delivered = Delivered { answer_time: Duration::from_secs(1), ..Delivered::default() };
@@ -120,20 +164,20 @@ impl OpenLane {
         for line in 0..lines.len() {
             let text = lines.line(line).trim_ascii_end();
             if store.is_full && is_limited(text) {
-                let (why, remedy) = ("max-series-per-database".into(), "raise it".into());
+                let (why, remedy) = ("max-series-per-database".into(), "raise it");
                 delivered.kept_out.push(KeptOutLine { line, cause: Cause::ServerLimit, why, remedy });
                 store.blocked += 1;
             } else if is_refused(text) {
                 delivered.refused.push(RefusedLine { line, why: "422".into() });
             } else {
                 delivered.lines_stored += 1;
-                store.store(&self.destination, std::str::from_utf8(text).unwrap());
+                store.store(&self.destination, text_of(text));
             }
         }
         delivered.requests.refused = u32::from(delivered.lines_stored < lines.len());
-        let blocked = batch.kept_out_assignments(&delivered.kept_out);
+        let blocked = batch.first_kept_out(&delivered.kept_out);
         for (assignment, letter) in std::mem::take(&mut batch.letters) {
-            if blocked.contains(&assignment) {
+            if blocked.contains_key(&assignment) {
                 continue;
             }
             let at = TopicPartition { topic: letter.topic.to_string(), partition: letter.partition };
@@ -141,7 +185,7 @@ impl OpenLane {
         }
         for refused in &delivered.refused {
             let source = batch.source(refused.line);
-            if blocked.contains(&source.assignment) {
+            if blocked.contains_key(&source.assignment) {
                 continue;
             }
             // The next owner of a revoked partition writes the letter.
@@ -150,7 +194,20 @@ impl OpenLane {
             }
         }
         // The dispatcher may be gone.
-        let _ = self.finished.send(FinishedBatch { lane, batch, lines, delivered, collisions });
+        let finished = FinishedBatch { lane, batch, lines, delivered, collisions };
+        let _ = self.returned.send(ReturnedBatch::Finished(finished));
+        self.is_abandoned = false;
+        true
+    }
+
+    /// Gives the batch in flight back if it is abandoned, after some of its lines were stored. Returns whether it is.
+    pub fn give_back(&mut self, lane: usize, store: &mut Store, rng: &mut fastrand::Rng) -> bool {
+        if !std::mem::take(&mut self.is_abandoned) {
+            return false;
+        }
+        self.half_write(store, rng);
+        let Some(batch) = self.in_flight.take() else { return false };
+        let _ = self.returned.send(ReturnedBatch::Abandoned { lane, batch });
         true
     }
 
@@ -164,6 +221,20 @@ impl OpenLane {
 /// The value of the tag `g`: the configuration that made a point.
 fn rules(point: &str) -> &str {
     point.split(",g=").nth(1).unwrap().split([',', ' ']).next().unwrap()
+}
+
+/// Whether the line is of the topic whose records overwrite each other.
+fn is_overwritten(line: &str) -> bool {
+    line.contains(",t=o")
+}
+
+/// The value of the tag `p`.
+fn partition(line: &str) -> i32 {
+    line.split(",p=").nth(1).unwrap().split([',', ' ']).next().unwrap().parse().unwrap()
+}
+
+fn text_of(line: &[u8]) -> &str {
+    std::str::from_utf8(line).unwrap()
 }
 
 fn is_limited(line: &[u8]) -> bool {

@@ -102,6 +102,7 @@ fn a_reload_reads_from_the_first_undecided_record() {
         settings::dispatcher_settings(0, false),
         Lanes::default(),
         Queue::default,
+        bench.now,
         |_, _, from| {
             again.extend(from);
         },

@@ -259,6 +259,7 @@ impl Writer {
         let wait = lock(limiter).take(lines, now());
         if !wait.is_zero() {
             tracing::debug!(?wait, lines, "waiting, batch.points_per_second_max is reached");
+            let _waits = self.counters().rate_waits.begin();
             tokio::time::sleep(wait).await;
         }
     }

@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::lines::Lines;
+use crate::settings::Compression;
 use crate::test_support::{Events, connection};
 use line_protocol::LineBuffer;
 use reqwest::Url;
-use testkit::receiver::{Options, Receiver, Reply, WriteRequest};
+use testkit::receiver::{Ending, Options, Receiver, Reply, WriteRequest};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
@@ -38,8 +39,13 @@ fn writer_to(receivers: &[&Receiver]) -> (Arc<Events>, Arc<Writer>) {
 }
 
 fn writer_to_urls(urls: Vec<Url>) -> (Arc<Events>, Arc<Writer>) {
+    writer_with(urls, |_| ())
+}
+
+fn writer_with(urls: Vec<Url>, adjust: impl FnOnce(&mut Connection)) -> (Arc<Events>, Arc<Writer>) {
     let mut connection = connection("http://h");
     connection.urls = urls;
+    adjust(&mut connection);
     let events = Arc::new(Events::default());
     let options = WriterOptions {
         lines_max: 5000,
@@ -207,4 +213,64 @@ async fn a_server_that_does_not_name_itself_is_not_asked_before_each_write() {
     }
     // `/ping` and `/health`, once or again after a minute.
     assert!(asked.load(SeqCst) < 20, "{asked:?}");
+}
+
+/// A proxy before the first address takes up to 64 kB, and the second address is the server itself.
+#[tokio::test]
+async fn a_line_that_is_too_large_for_the_proxy_of_one_address_is_stored_at_another() {
+    let first = receiver(|request| {
+        (request.text.len() > 64_000)
+            .then(|| Reply::status(413).body("<html>Request Entity Too Large</html>"))
+    })
+    .await;
+    let second = receiver(|_| None).await;
+    let (_, writer) = writer_to(&[&first, &second]);
+    let large = format!("m s=\"{}\" 7", "x".repeat(80_000));
+    let batch: LineBuffer =
+        (0..20).map(|i| if i == 7 { large.clone() } else { format!("m v={i} {i}") }).collect();
+    let delivered = in_time(writer.lane(7).deliver(&bucket(), &batch.into())).await;
+    assert_eq!((delivered.lines_stored, delivered.refused), (20, vec![]));
+    assert_eq!((first.point_count(), second.point_count()), (19, 1));
+    assert_eq!(writer.client().addresses().current().index(), 0, "it takes all other lines");
+}
+
+/// The first address understands no gzip and then fails. The second one gets the lines compressed.
+#[tokio::test]
+async fn compression_stays_on_at_an_address_that_was_not_asked_without_it() {
+    let first = receiver(|request| Some(Reply::status(if request.gzipped { 415 } else { 503 }))).await;
+    let second = receiver(|request| {
+        assert!(request.gzipped || request.text.is_empty());
+        None
+    })
+    .await;
+    let urls = [&first, &second].map(|receiver| receiver.url().parse().unwrap());
+    let (events, writer) =
+        writer_with(urls.to_vec(), |connection| connection.compression = Compression::Gzip);
+    in_time(writer.lane(7).deliver(&bucket(), &lines(500))).await;
+    assert_eq!(second.point_count(), 500);
+    assert!(writer.client().addresses().all().all(Address::wants_gzip));
+    assert!(!events.take().iter().any(|event| matches!(event, Event::CompressionRefused { .. })));
+}
+
+/// Some proxies reset each connection whose request is too large for them.
+#[tokio::test]
+async fn a_batch_whose_connections_are_reset_again_and_again_is_sent_in_smaller_requests() {
+    let proxy =
+        receiver(|request| (request.text.len() > 100_000).then(|| Reply::status(204).ending(Ending::Reset)))
+            .await;
+    let (_, writer) = writer_to(&[&proxy]);
+    let batch: LineBuffer = (0..4_000).map(|i| format!("m s=\"{}\" {i}", "x".repeat(80))).collect();
+    let delivered = in_time(writer.lane(7).deliver(&bucket(), &batch.into())).await;
+    assert_eq!((delivered.lines_stored, proxy.point_count()), (4_000, 4_000));
+    assert!(delivered.requests.stored <= 8, "{:?}", delivered.requests);
+}
+
+/// A server that is down for a while gets the batch in requests that are not too small.
+#[tokio::test]
+async fn a_small_request_without_an_answer_stays_whole() {
+    let server =
+        receiver(|request| (request.number <= 20).then(|| Reply::status(204).ending(Ending::Reset))).await;
+    let (_, writer) = writer_to(&[&server]);
+    let delivered = in_time(writer.lane(7).deliver(&bucket(), &lines(1_000))).await;
+    assert_eq!((delivered.requests.retried, delivered.requests.stored), (20, 1));
 }

@@ -27,7 +27,7 @@ impl Complaint {
     }
 
     /// The fault and what to do.
-    pub fn remedy(&self) -> String {
+    pub fn explanation(&self) -> String {
         let known = self.code.and_then(|code| advice(code, &self.text));
         known.unwrap_or_else(|| Fault::NotConnected.remedy().to_owned())
     }
@@ -150,7 +150,7 @@ mod tests {
         f(Code::Authentication, "wrong password", "wrong password");
         f(Code::AllBrokersDown, "1/1 brokers are down", "wrong password");
         complaints.add(Complaint::logged("a line of the log"));
-        assert!(complaints.last_cause().unwrap().remedy().contains("kafka.sasl"));
+        assert!(complaints.last_cause().unwrap().explanation().contains("kafka.sasl"));
         complaints.clear();
         assert_eq!(complaints.last_cause(), None);
     }

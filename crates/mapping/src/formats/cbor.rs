@@ -167,7 +167,9 @@ impl Decoder<'_, '_, '_> {
         let mut member = 0;
         while self.has_next(head, member)? {
             self.text.push(if member == 0 { b"" } else { b"," });
-            let segment = self.key()?;
+            let start = self.text.bytes.len();
+            self.key()?;
+            let segment = PathSegment::of_key(start, &self.text.bytes);
             self.value(Some(&ValuePath { parent, segment }), depth + 1)?;
             member += 1;
         }
@@ -193,14 +195,15 @@ impl Decoder<'_, '_, '_> {
     }
 
     /// Appends the next key with its quotes and the colon.
-    fn key(&mut self) -> Result<PathSegment, Rejection> {
-        if let Some(known) = self.keys.push_known(self.input, self.text) {
-            return Ok(known);
+    fn key(&mut self) -> Result<(), Rejection> {
+        if self.keys.push_known(self.input, self.text) {
+            return Ok(());
         }
         let (read, start) = (self.input.position(), self.text.bytes.len());
         self.new_key()?;
         self.text.push(b":");
-        Ok(self.keys.remember(self.input, read, self.text, start))
+        self.keys.remember(self.input, read, self.text, start);
+        Ok(())
     }
 
     fn new_key(&mut self) -> Result<(), Rejection> {

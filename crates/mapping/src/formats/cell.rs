@@ -3,13 +3,14 @@
 //! A cell is a number, true, false or text, whichever it reads as. NaN and infinity are dropped and counted.
 
 use super::json_text::{JsonText, PathSegment, ValuePath};
+use super::without_bom;
 use crate::decode::Number;
 use crate::drop_reason::DropReason;
 
 /// Reads a record that is a single value.
 pub(super) fn read(value: &[u8], text: &mut JsonText) {
     const BEFORE: &[u8] = b"{\"value\":";
-    let value = value.trim_ascii();
+    let value = without_bom(value).trim_ascii();
     if value.is_empty() {
         return;
     }
@@ -50,7 +51,7 @@ pub(super) fn push(cell: &[u8], path: Option<&ValuePath<'_>>, text: &mut JsonTex
 /// Whether the whole value of a record is a number, true or false.
 #[must_use]
 pub fn is_single_value(value: &[u8]) -> bool {
-    let value = value.trim_ascii();
+    let value = without_bom(value).trim_ascii();
     is_number(value) || [b"true".as_slice(), b"false"].iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
@@ -178,6 +179,8 @@ mod tests {
         assert_eq!(json("on"), r#"{"value":"on"}"#);
         assert_eq!(json("two\nlines"), r#"{"value":"two\u000alines"}"#);
         assert_eq!(json(" \n"), "");
+        assert_eq!(json("\u{FEFF}5\n"), r#"{"value":5}"#);
+        assert!(is_single_value("\u{FEFF}true".as_bytes()));
         let mut text = JsonText::default();
         read(b"NaN", &mut text);
         assert_eq!(text.dropped_keys, b"value");

@@ -4,9 +4,9 @@
 //! - An empty cell is null, which is no value. Empty lines and comments are no rows.
 //! - A row of another length than the header, or with a quote that is not closed, is rejected alone.
 
-use super::Format;
 use super::cell;
 use super::json_text::{BadRow, JsonText, PathSegment, ValuePath};
+use super::{Format, without_bom};
 use crate::field_type::FieldType;
 use crate::rejection::Rejection;
 use crate::rules::{Csv, Header, Rules};
@@ -19,6 +19,9 @@ use std::num::NonZeroU32;
 const COLUMNS_MAX: usize = 4_096;
 
 impl Csv {
+    /// The delimiters that [`Csv::with_first_line`] tries.
+    pub const DELIMITERS: &[u8] = b",;\t|";
+
     /// The settings with which a record is a table with a header in its first line; none if it does not look like one.
     #[must_use]
     pub fn with_first_line(record: &[u8]) -> Option<Self> {
@@ -29,7 +32,7 @@ impl Csv {
         }
         let comment = record.trim_ascii_start().first().copied().filter(|byte| *byte == b'#');
         let csv = |delimiter| Self { delimiter, comment, ..Self::default() };
-        b",;\t|".iter().map(|delimiter| csv(*delimiter)).find(|csv| csv.is_table(record))
+        Self::DELIMITERS.iter().map(|delimiter| csv(*delimiter)).find(|csv| csv.is_table(record))
     }
 
     fn is_table(&self, record: &[u8]) -> bool {
@@ -108,8 +111,7 @@ impl Table {
         text: &mut JsonText,
         bytes_max: usize,
     ) -> Result<(), Rejection> {
-        const BOM: &[u8] = b"\xEF\xBB\xBF";
-        let value = value.strip_prefix(BOM).unwrap_or(value);
+        let value = without_bom(value);
         if value.trim_ascii().is_empty() {
             return Ok(());
         }

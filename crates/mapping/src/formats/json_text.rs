@@ -102,6 +102,13 @@ pub(super) enum PathSegment {
     Index(u64),
 }
 
+impl PathSegment {
+    /// The key that is the end of the text, with its quotes and the colon, from `start` on.
+    pub fn of_key(start: usize, text: &[u8]) -> Self {
+        Self::Key(start + 1, text.len() - 2)
+    }
+}
+
 impl JsonText {
     /// Allocated memory in bytes of the buffers that grow with a record.
     pub fn memory(&self) -> usize {

@@ -1,7 +1,7 @@
 //! JSON text of keys, remembered from the last value.
 
 use super::input::Input;
-use super::json_text::{JsonText, PathSegment};
+use super::json_text::JsonText;
 
 /// Bytes that are remembered: some hundred keys. More keys are written anew for each value.
 const BYTES_MAX: usize = 16 << 10;
@@ -37,21 +37,23 @@ impl KeyTexts {
         self.next = 0;
     }
 
-    /// Takes the next key and appends its text, if the last value had the same key at this place.
-    pub fn push_known(&mut self, input: &mut Input<'_>, text: &mut JsonText) -> Option<PathSegment> {
-        let KeyText { read, text: written, end } = *self.keys.get(self.next)?;
-        let read = self.bytes.get(read.into()..written.into())?;
+    /// Takes the next key and appends its text, if the last value had the same key at this place. Returns whether it had.
+    #[inline]
+    pub fn push_known(&mut self, input: &mut Input<'_>, text: &mut JsonText) -> bool {
+        let Some(KeyText { read, text: written, end }) = self.keys.get(self.next).copied() else {
+            return false;
+        };
+        let read = self.bytes.get(read.into()..written.into()).unwrap_or_default();
         if !input.skip(read) {
-            return None;
+            return false;
         }
         self.next += 1;
-        let start = text.bytes.len();
-        text.push(self.bytes.get(written.into()..end.into())?);
-        Some(segment(start, text))
+        text.push(self.bytes.get(written.into()..end.into()).unwrap_or_default());
+        true
     }
 
     /// Remembers the key that was read from `read` on and whose text begins at `start`.
-    pub fn remember(&mut self, input: &Input<'_>, read: usize, text: &JsonText, start: usize) -> PathSegment {
+    pub fn remember(&mut self, input: &Input<'_>, read: usize, text: &JsonText, start: usize) {
         let (key, written) = (input.since(read), text.bytes.get(start..).unwrap_or_default());
         if self.bytes.len() + key.len() + written.len() > BYTES_MAX {
             self.bytes.clear();
@@ -69,13 +71,7 @@ impl KeyTexts {
             }
         }
         self.next += 1;
-        segment(start, text)
     }
-}
-
-/// The key whose text, `"key":`, is the end of the text.
-fn segment(start: usize, text: &JsonText) -> PathSegment {
-    PathSegment::Key(start + 1, text.bytes.len() - 2)
 }
 
 #[cfg(test)]

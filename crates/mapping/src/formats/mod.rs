@@ -30,6 +30,12 @@ pub use schema::{Schema, SchemaError, SchemaLanguage, SchemaText};
 
 pub use schema_reference::Reference;
 
+/// A text without the byte order mark that some producers write before it.
+#[must_use]
+pub fn without_bom(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text)
+}
+
 /// How a record's value is laid out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
@@ -196,5 +202,33 @@ impl Format {
     #[must_use]
     pub const fn is_strict(self) -> bool {
         self.description().strict
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Format;
+    use crate::Compression;
+
+    #[test]
+    fn text_formats_unpack_by_themselves_and_zlib_in_json_alone() {
+        const TEXT: [&str; 5] = ["json", "json_lines", "influx", "csv", "value"];
+        const JSON: [&str; 2] = ["json", "json_lines"];
+        const BEGINNINGS: [&[u8]; 5] = [
+            b"\x1F\x8B\x08\0",
+            b"\x28\xB5\x2F\xFD",
+            b"\x04\x22\x4D\x18",
+            b"\xFF\x06\0\0sNaPpY",
+            b"\x82SNAPPY\0",
+        ];
+        for format in Format::ALL {
+            let may = |value: &[u8]| Compression::Auto.may_unpack(format, value);
+            let name = format.name();
+            for beginning in BEGINNINGS {
+                assert_eq!(may(beginning), TEXT.contains(&name), "{name}: {}", beginning.escape_ascii());
+            }
+            assert_eq!(may(b"\x78\x9C\x03\0"), JSON.contains(&name), "{name}: zlib");
+            assert!(Compression::Zlib.may_unpack(format, b"\x78\x9C\x03\0"), "{name}: a named compression");
+        }
     }
 }

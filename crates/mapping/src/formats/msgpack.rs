@@ -89,7 +89,9 @@ impl Decoder<'_, '_, '_> {
         self.text.push(b"{");
         for member in 0..size {
             self.text.push(if member == 0 { b"" } else { b"," });
-            let segment = self.key()?;
+            let start = self.text.bytes.len();
+            self.key()?;
+            let segment = PathSegment::of_key(start, &self.text.bytes);
             self.value(Some(&ValuePath { parent, segment }), depth + 1)?;
         }
         self.text.push(b"}");
@@ -114,14 +116,15 @@ impl Decoder<'_, '_, '_> {
     }
 
     /// Appends the next key with its quotes and the colon.
-    fn key(&mut self) -> Result<PathSegment, Rejection> {
-        if let Some(known) = self.keys.push_known(self.input, self.text) {
-            return Ok(known);
+    fn key(&mut self) -> Result<(), Rejection> {
+        if self.keys.push_known(self.input, self.text) {
+            return Ok(());
         }
         let (read, start) = (self.input.position(), self.text.bytes.len());
         self.new_key()?;
         self.text.push(b":");
-        Ok(self.keys.remember(self.input, read, self.text, start))
+        self.keys.remember(self.input, read, self.text, start);
+        Ok(())
     }
 
     fn new_key(&mut self) -> Result<(), Rejection> {

@@ -3,10 +3,11 @@
 use super::pass::{MapCall, Pass};
 use super::{Mapper, end_line};
 use crate::TimeError;
-use crate::decode::push_lossy;
+use crate::decode::{is_utf8, push_lossy};
 use crate::distinct;
 use crate::drop_reason::DropReason;
 use crate::element::{Place, Positioned};
+use crate::formats::without_bom;
 use crate::interned_keys::KeyId;
 use crate::line::LineContext;
 use crate::rejection::Rejection;
@@ -33,6 +34,7 @@ const FIELDS: &[u8] = b"fields";
 /// Whether text has lines of line protocol and no other lines.
 #[must_use]
 pub fn is_line_protocol(text: &[u8]) -> bool {
+    let text = without_bom(text);
     let (mut line, mut at, mut points) = (RawLine::default(), 0, 0_u64);
     while at < text.len() {
         let (found, end) = line.read(text, at);
@@ -179,7 +181,7 @@ impl Mapper {
         pass: &mut Pass<'_, '_>,
     ) -> Result<(), Rejection> {
         let text = pass.texts.record;
-        let is_utf8 = text.is_ascii() || str::from_utf8(text).is_ok();
+        let is_utf8 = is_utf8(text);
         let (copies, keeps_times) = (is_utf8 && work.copies, work.keeps_times);
         let mut position = Position { at: 0, number: 1, numbered: 0, is_utf8 };
         work.raw.begin();

@@ -11,7 +11,7 @@ use super::drop_reason::{DropReason, Drops};
 use super::element::Element;
 use super::element_parser::{ElementParser, Knowledge};
 use super::first_drops::{FirstDrop, FirstDrops};
-use super::formats::{FormatReader, Frame, JsonText, KEPT_BYTES_MAX, SchemaId};
+use super::formats::{FormatReader, Frame, JsonText, KEPT_BYTES_MAX, SchemaId, without_bom};
 use super::interned_keys::{InternedKeys, KeyId};
 use super::known_keys::{KnownKeys, KnownKeysReader};
 use super::line::{CopiedFieldError, LineContext, LineLayout, LineValues};
@@ -24,7 +24,7 @@ use super::scalar::Texts;
 use super::schemas::{SchemaCache, Schemas};
 use super::seen_keys::{NodeId, SeenKeys};
 use super::topic_parts::{Sources, TopicParts};
-use super::{Format, KeySelector, Rules, distinct};
+use super::{Compression, Format, KeySelector, Rules, distinct};
 use crate::decode::{Query, Scanner, Source, Syntax, SyntaxError, Token};
 use base::record::Record;
 use influx::InfluxWork;
@@ -52,6 +52,10 @@ pub struct Mapper {
     outside_selectors: Vec<KeySelector>,
     /// Whether elements are objects of the record as they stand there, with all that their points need.
     maps_whole_objects: bool,
+    /// Whether a record that begins with a brace is such an object, and nothing unpacks or changes its text.
+    maps_plain_objects: bool,
+    /// Whether a record that begins with a letter is line protocol: no compressed value and no frame begins so.
+    maps_plain_lines: bool,
     shapes: RecordShapes,
     known_keys: KnownKeys,
     schemas: SchemaCache,
@@ -136,6 +140,10 @@ impl Mapper {
         let (shapes, work) = (RecordShapes::default(), Work::default());
         let maps_whole_records = rules.query == Query::Whole && rules.reshape.is_empty();
         let maps_whole_objects = maps_whole_records && outside_selectors.is_empty();
+        let keeps_text = rules.parse_json.is_empty() && rules.values.is_empty();
+        let is_plain = matches!(rules.compression, Compression::None | Compression::Auto);
+        let maps_plain_objects = maps_whole_objects && rules.format == Format::Json && keeps_text && is_plain;
+        let maps_plain_lines = rules.format == Format::Influx && is_plain;
         let roots = outside.roots_of_objects();
         let may_find_roots = maps_whole_records && known.copied.len() + roots.len() <= Rules::COPIED_MAX;
         known.roots = if may_find_roots { roots.to_vec() } else { Vec::new() };
@@ -151,6 +159,8 @@ impl Mapper {
             outside,
             outside_selectors,
             maps_whole_objects,
+            maps_plain_objects,
+            maps_plain_lines,
             shapes,
             known_keys: KnownKeys::default(),
             schemas: SchemaCache::default(),
@@ -169,6 +179,22 @@ impl Mapper {
     /// The id of the schema that the last value was read with.
     pub fn last_schema(&self) -> Option<SchemaId> {
         self.schemas.last()
+    }
+
+    /// The id of the registry's schema in the frame of a value, which is unpacked as [`Mapper::map`] unpacks it. None: the value has no
+    /// frame, or the mapping reads none.
+    pub fn schema_of(&mut self, value: &[u8]) -> Option<SchemaId> {
+        let Rules { compression, format, schema, .. } = &*self.rules;
+        let bytes_max = self.limits.record_bytes_max;
+        if !format.has_schema() || schema.is_some() || value.len() > bytes_max {
+            return None;
+        }
+        let unpacked = self.work.unpacked.read(*compression, *format, value, bytes_max).ok()?;
+        let id = Frame::of(unpacked.unwrap_or(value)).map(|frame| frame.schema);
+        if self.work.unpacked.bytes() > KEPT_BYTES_MAX {
+            self.work.unpacked = Unpacked::default();
+        }
+        id
     }
 
     /// Takes the number of dropped values since the last call, by reason.
@@ -266,6 +292,13 @@ impl Mapper {
         if bytes > bytes_max {
             return Err(Rejection::TooLarge { bytes, bytes_max });
         }
+        if self.maps_plain_objects && value.starts_with(b"{") {
+            let result = self.map_plain_object(value, call);
+            return result.map_err(|rejection| rejection.with_excerpt(value, self.rules.format));
+        }
+        if self.maps_plain_lines && value.first().is_some_and(u8::is_ascii_alphabetic) {
+            return self.map_influx(value, call);
+        }
         let Rules { compression, format, .. } = *self.rules;
         if !compression.may_unpack(format, value) {
             return self.map_unpacked(value, call);
@@ -279,13 +312,23 @@ impl Mapper {
         result
     }
 
+    /// Maps a record that is one JSON object, without the steps that other records need: those cost as much as several numbers.
+    fn map_plain_object(&mut self, value: &[u8], call: MapCall<'_, '_>) -> Result<(), Rejection> {
+        let mut scanner = Scanner::new(value);
+        let texts = Texts { record: value, element: b"", values: b"", outside: b"" };
+        let mut pass = self.pass(call, texts, None, None);
+        scanner.value()?;
+        self.map_object(&mut scanner, 0, &mut pass)?;
+        Ok(scanner.end()?)
+    }
+
     fn map_unpacked(&mut self, value: &[u8], call: MapCall<'_, '_>) -> Result<(), Rejection> {
         let format = self.rules.format;
         if format == Format::Influx {
             if let Some(Frame { schema, .. }) = Frame::of(value) {
                 return Err(Rejection::Framed { schema, format: format.name() });
             }
-            return self.map_influx(value, call);
+            return self.map_influx(without_bom(value), call);
         }
         if format.is_json() {
             // Serializers of JSON Schema write the frame. The text behind it needs no schema.
@@ -347,6 +390,7 @@ impl Mapper {
     }
 
     /// A pass before the first element of a record. `json` and `parsed`: the record's text with its marks, where it has them.
+    #[inline]
     fn pass<'p, 'r>(
         &self,
         call: MapCall<'p, 'r>,

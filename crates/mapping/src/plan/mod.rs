@@ -18,6 +18,19 @@ pub struct Plan {
     pub role: Role,
     /// Whether numbers become a field unchanged, and nothing else.
     pub copies_numbers: bool,
+    /// What plain text becomes if no further rule changes or copies it.
+    pub plain_text: PlainText,
+}
+
+/// What text without escapes becomes, as far as its key alone decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlainText {
+    /// The value of the tag.
+    Tag,
+    /// The value of the field, with its quotes.
+    Field,
+    /// The value, or another rule, decides.
+    Undecided,
 }
 
 /// Uses of a value beside its role: one bit for each selector that copies the value, and one for the measurement's name.
@@ -124,7 +137,15 @@ impl Plan {
         // A configuration has far fewer tables.
         let values = rules.values.tables().index_of(key.flattened).map(|index| index as u32);
         if rules.time.as_ref().is_some_and(|time| time.selectors().any(|(_, selector)| key.is(selector))) {
-            return Self { copies: Copies(bits), roots, values, role: Role::Time, copies_numbers: false };
+            let plain_text = PlainText::Undecided;
+            return Self {
+                copies: Copies(bits),
+                roots,
+                values,
+                role: Role::Time,
+                copies_numbers: false,
+                plain_text,
+            };
         }
         let is_name = rules.name_key.as_ref().is_some_and(|selector| key.is(selector));
         let bits = if is_name { bits | Copies::NAME } else { bits };
@@ -132,7 +153,13 @@ impl Plan {
         let copies_numbers = matches!(role, Role::Field { conversion, .. } if conversion.copies_numbers());
         let is_used_elsewhere = bits != 0 || roots.is_any();
         let copies_numbers = copies_numbers && !is_used_elsewhere;
-        Self { copies: Copies(bits), roots, values, role, copies_numbers }
+        let plain_text = match role {
+            _ if is_used_elsewhere || values.is_some() => PlainText::Undecided,
+            Role::Tag(_) => PlainText::Tag,
+            Role::Field { conversion, .. } if conversion.copies_text() => PlainText::Field,
+            _ => PlainText::Undecided,
+        };
+        Self { copies: Copies(bits), roots, values, role, copies_numbers, plain_text }
     }
 
     /// Decides what a scalar under the key becomes, in an object of known and of unknown shape.
@@ -218,6 +245,11 @@ impl Conversion {
     /// Whether JSON numbers are written as they stand in the record.
     pub fn copies_numbers(self) -> bool {
         matches!(self, Self::ByValue { integers: Integers::Float, .. } | Self::To(FieldType::Float))
+    }
+
+    /// Whether text is written as it stands in the record.
+    fn copies_text(self) -> bool {
+        matches!(self, Self::ByValue { strings: Strings::Keep, .. } | Self::To(FieldType::String))
     }
 
     /// The form in which a field's value is written, or the reason why it is dropped.

@@ -53,6 +53,7 @@ pub fn record_shape(
     let (mut layout, number_of_tags) = (LineLayout::default(), tags.len());
     let outside_tags = topic_parts.outside_tags.iter().copied();
     layout.arrange(tags.into_iter(), outside_tags, fields.into_iter(), known, topic_parts);
+    layout.join_fixed_tags(known, topic_parts);
     Some(RecordShape { slots: slots.into(), end, tags: number_of_tags, copies: known.copies(), layout })
 }
 

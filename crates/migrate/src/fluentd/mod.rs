@@ -141,12 +141,12 @@ fn note_ruby(section: &Section, notes: &mut Notes) {
 }
 
 /// Topics with the same route.
-struct Way<'a> {
+struct RoutedTopics<'a> {
     topics: Vec<&'a Topic>,
     route: Route<'a>,
 }
 
-impl Way<'_> {
+impl RoutedTopics<'_> {
     fn is_same(&self, route: &Route<'_>) -> bool {
         let is_same = |a: &&Section, b: &&Section| std::ptr::eq::<Section>(*a, *b);
         let are_same = |a: &[&Section], b: &[&Section]| {
@@ -165,37 +165,38 @@ impl Way<'_> {
 
 /// A bridge for each InfluxDB that the topics of a source reach; one to fill in if they reach none.
 fn bridges_of(root: &Section, source: &Source<'_>, notes: &mut Notes) -> Vec<Bridge> {
-    let mut ways: Vec<Way<'_>> = Vec::new();
+    let mut routed: Vec<RoutedTopics<'_>> = Vec::new();
     for topic in &source.topics {
         let route = route::of(root, source.section, &topic.tag);
-        match ways.iter_mut().find(|way| way.is_same(&route)) {
-            Some(way) => way.topics.push(topic),
-            None => ways.push(Way { topics: vec![topic], route }),
+        match routed.iter_mut().find(|routed| routed.is_same(&route)) {
+            Some(routed) => routed.topics.push(topic),
+            None => routed.push(RoutedTopics { topics: vec![topic], route }),
         }
     }
     // The first mapping that matches is used, and a pattern may match the topics of other mappings.
-    ways.sort_by_key(|way| way.topics.iter().any(|topic| topic.is_pattern));
-    for way in &ways {
-        note_elsewhere(source, way, notes);
+    routed.sort_by_key(|routed| routed.topics.iter().any(|topic| topic.is_pattern));
+    for topics in &routed {
+        note_elsewhere(source, topics, notes);
     }
-    let (stored, elsewhere): (Vec<_>, Vec<_>) = ways.into_iter().partition(|way| way.route.output.is_some());
+    let (stored, elsewhere): (Vec<_>, Vec<_>) =
+        routed.into_iter().partition(|routed| routed.route.output.is_some());
     if stored.is_empty() {
         return vec![to_fill_in(source, &elsewhere, notes)];
     }
-    let mut by_server: Vec<(String, Vec<Way<'_>>)> = Vec::new();
-    for way in stored {
-        let identity = way.route.output.map(server::identity).unwrap_or_default();
+    let mut by_server: Vec<(String, Vec<RoutedTopics<'_>>)> = Vec::new();
+    for routed in stored {
+        let identity = routed.route.output.map(server::identity).unwrap_or_default();
         match by_server.iter_mut().find(|(known, _)| *known == identity) {
-            Some((_, ways)) => ways.push(way),
-            None => by_server.push((identity, vec![way])),
+            Some((_, all)) => all.push(routed),
+            None => by_server.push((identity, vec![routed])),
         }
     }
-    by_server.into_iter().map(|(_, ways)| bridge(source, ways, notes)).collect()
+    by_server.into_iter().map(|(_, routed)| bridge(source, routed, notes)).collect()
 }
 
-fn note_elsewhere(source: &Source<'_>, way: &Way<'_>, notes: &mut Notes) {
-    let topics: Vec<&str> = way.topics.iter().map(|topic| topic.entry.as_str()).collect();
-    for output in &way.route.elsewhere {
+fn note_elsewhere(source: &Source<'_>, routed: &RoutedTopics<'_>, notes: &mut Notes) {
+    let topics: Vec<&str> = routed.topics.iter().map(|topic| topic.entry.as_str()).collect();
+    for output in &routed.route.elsewhere {
         let kind = output.plugin();
         let why = if route::is_influx(output) {
             "a second InfluxDB for the same records: run a second bridge with its own group".to_owned()
@@ -207,19 +208,19 @@ fn note_elsewhere(source: &Source<'_>, way: &Way<'_>, notes: &mut Notes) {
         };
         notes.add(output.place.note(&format!("<{}>", output.name), why));
     }
-    if way.route.elsewhere.is_empty() && way.route.output.is_none() {
+    if routed.route.elsewhere.is_empty() && routed.route.output.is_none() {
         let why = format!("no <match> takes {}, so Fluentd dropped it", topics.join(", "));
         notes.add(source.section.place.note("topics", why));
     }
-    if way.topics.iter().any(|topic| topic.is_pattern) && !way.route.filters.is_empty() {
+    if routed.topics.iter().any(|topic| topic.is_pattern) && !routed.route.filters.is_empty() {
         let why = "filters and outputs were chosen for one example topic of the pattern";
         notes.add(source.section.place.note("topics", why));
     }
 }
 
-fn to_fill_in(source: &Source<'_>, ways: &[Way<'_>], notes: &mut Notes) -> Bridge {
+fn to_fill_in(source: &Source<'_>, routed: &[RoutedTopics<'_>], notes: &mut Notes) -> Bridge {
     let topics: Vec<&str> =
-        ways.iter().flat_map(|way| &way.topics).map(|topic| topic.entry.as_str()).collect();
+        routed.iter().flat_map(|routed| &routed.topics).map(|topic| topic.entry.as_str()).collect();
     let (mut draft, _) = source.draft(&topics, notes);
     draft.comments = heading(source);
     let mut mapping = configuration::draft::Table::new("[[mapping]]");
@@ -241,19 +242,19 @@ fn heading(source: &Source<'_>) -> Vec<String> {
     vec![format!("Migrated from the <source> of {}.", source.section.place.short())]
 }
 
-fn bridge(source: &Source<'_>, ways: Vec<Way<'_>>, notes: &mut Notes) -> Bridge {
+fn bridge(source: &Source<'_>, routed: Vec<RoutedTopics<'_>>, notes: &mut Notes) -> Bridge {
     let topics: Vec<&str> =
-        ways.iter().flat_map(|way| &way.topics).map(|topic| topic.entry.as_str()).collect();
+        routed.iter().flat_map(|routed| &routed.topics).map(|topic| topic.entry.as_str()).collect();
     let (mut draft, time): (DraftTables, _) = source.draft(&topics, notes);
     draft.comments = heading(source);
-    let is_one_of_several = ways.len() > 1;
-    for way in ways {
-        let Some(section) = way.route.output else { continue };
-        way.route.filters.iter().for_each(|filter| note_ruby(filter, notes));
+    let is_one_of_several = routed.len() > 1;
+    for routed in routed {
+        let Some(section) = routed.route.output else { continue };
+        routed.route.filters.iter().for_each(|filter| note_ruby(filter, notes));
         note_ruby(section, notes);
-        let effects = filter::read(&way.route.filters, notes);
+        let effects = filter::read(&routed.route.filters, notes);
         let incoming =
-            Incoming { source, topics: way.topics, effects, time: time.clone(), is_one_of_several };
+            Incoming { source, topics: routed.topics, effects, time: time.clone(), is_one_of_several };
         output::add(section, &incoming, &mut draft, notes);
     }
     draft.bridge()

@@ -30,9 +30,20 @@ impl Rules {
             Some("json") => json::read(input, &mut rules),
             Some("json_v2") => json_v2::read(input, &mut rules),
             Some("msgpack") => msgpack::read(input, &mut rules),
-            Some("avro") if input.text("avro_format").is_none_or(|format| format == "binary") => {
-                avro::read(input, &mut rules);
-            }
+            Some("avro") => match input.text("avro_format").as_deref() {
+                None | Some("binary") => avro::read(input, &mut rules),
+                Some("json") => {
+                    let why = "Avro written as JSON is read with format = \"json\", and needs no schema: `kafka-influx-bridge init` proposes a [[mapping]] from the records. Until then keep Telegraf for it";
+                    report.notes.add(input.note("avro_format", why));
+                    return None;
+                }
+                Some(other) => {
+                    let why =
+                        format!("neither \"binary\" nor \"json\", but {other:?}: the input was left out");
+                    report.notes.add(input.note("avro_format", why));
+                    return None;
+                }
+            },
             Some("csv") => csv::read(input, &mut rules),
             Some("value") => csv::read_value(input, &mut rules),
             Some(format) if format.starts_with("xpath_") => {

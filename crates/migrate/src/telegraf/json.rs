@@ -5,6 +5,19 @@ use super::gjson::{self, Step};
 use super::rules::Rules;
 use mapping::{TimeFormat, to_time_format, zone_by_name};
 
+/// Options of the parser.
+pub const OPTIONS: [&str; 9] = [
+    "tag_keys",
+    "json_name_key",
+    "json_string_fields",
+    "json_query",
+    "json_time_key",
+    "json_time_format",
+    "json_timezone",
+    "json_strict",
+    "metric_name",
+];
+
 pub fn read(input: &Options, rules: &mut Rules) {
     if let Some(name) = input.text("metric_name") {
         rules.measurement = name;

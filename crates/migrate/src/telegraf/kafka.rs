@@ -5,9 +5,11 @@ use super::avro;
 use super::conf::{self, Options};
 use super::csv;
 use super::influx;
+use super::json;
 use super::report::Report;
 use super::rules::NAMES_AND_FILTERS;
 use super::variables::{has_variable, is_whole_variable};
+use super::xpath;
 use configuration::draft::Table;
 use regex::Regex;
 
@@ -101,18 +103,19 @@ const SILENT: [&str; 22] = [
     "metricpass",
 ];
 
-/// Options of the formats `json` and `json_v2`.
-pub const OF_JSON: [&str; 10] = [
-    "tag_keys",
-    "json_name_key",
-    "json_string_fields",
-    "json_query",
-    "json_time_key",
-    "json_time_format",
-    "json_timezone",
-    "json_strict",
-    "json_v2",
-    "metric_name",
+/// Formats with the options of their parsers.
+const PARSERS: [(&str, &[&str]); 11] = [
+    ("influx", &influx::OPTIONS),
+    ("json", &json::OPTIONS),
+    ("json_v2", &["json_v2"]),
+    ("msgpack", &[]),
+    ("avro", &avro::OPTIONS),
+    ("csv", &csv::OPTIONS),
+    ("value", &csv::OPTIONS),
+    ("xpath_json", &xpath::OPTIONS),
+    ("xpath_msgpack", &xpath::OPTIONS),
+    ("xpath_cbor", &xpath::OPTIONS),
+    ("xpath_protobuf", &xpath::OPTIONS),
 ];
 
 /// Options that other modules read, for suggestions.
@@ -219,28 +222,28 @@ pub fn tables(inputs: &[&Options], topics: &[String], group_suffix: &str, report
     tables
 }
 
-/// Reports unknown options.
+/// Reports unknown options, and those of the parser of another format.
 pub fn report_unread(input: &Options, report: &mut Report) {
-    if !matches!(
-        input.text("data_format").as_deref(),
-        Some("json" | "json_v2" | "msgpack" | "avro" | "csv" | "value")
-    ) {
-        // This input stays in Telegraf and may have options of another format.
+    let format = input.text("data_format");
+    let format = format.as_deref().unwrap_or("influx");
+    let Some((_, own)) = PARSERS.iter().find(|(name, _)| *name == format) else {
+        // This input stays in Telegraf and may have options of another parser.
         return;
-    }
-    let known: Vec<&str> = READ
-        .iter()
-        .chain(&CONNECTION)
-        .chain(&SILENT)
-        .chain(&OF_JSON)
-        .chain(&avro::OPTIONS)
-        .chain(&csv::OPTIONS)
-        .chain(&influx::OPTIONS)
-        .chain(&NAMES_AND_FILTERS)
-        .copied()
-        .chain(NOTES.iter().map(|(name, _)| *name))
-        .collect();
+    };
+    let common = READ.iter().chain(&CONNECTION).chain(&SILENT).chain(&NAMES_AND_FILTERS).copied();
+    let mut known: Vec<&str> = common.chain(NOTES.iter().map(|(name, _)| *name)).collect();
+    known.extend(*own);
     input.mark(known.iter().copied());
+    for (name, options) in PARSERS {
+        let unread = input.unread();
+        for option in options.iter().filter(|option| unread.iter().any(|name| conf::same(name, option))) {
+            let why = format!(
+                "it belongs to data_format = {name:?}, and this input has {format:?}, which does not read it: it was left out"
+            );
+            report.notes.add(input.note(option, why));
+        }
+        input.mark(options.iter().copied());
+    }
     report.unread("kafka_consumer", input, &known);
 }
 
@@ -386,4 +389,68 @@ fn sasl(input: &Options, tables: &mut [Table], report: &mut Report) -> Option<Ta
     report.require(&mut table, input, "sasl_username", "username");
     report.set_secret(&mut table, input, "sasl_password", "password", "KAFKA_PASSWORD");
     Some(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PARSERS;
+    use crate::golden::of_text;
+
+    /// The notes on an input with this format; None: without the option.
+    fn notes(format: Option<&str>, options: &str) -> Vec<String> {
+        let format = format.map(|format| format!("data_format = '{format}'\n")).unwrap_or_default();
+        let xpath = if format.contains("xpath_") {
+            "[[inputs.kafka_consumer.xpath]]\n[inputs.kafka_consumer.xpath.fields]\nv = '/v'\n"
+        } else {
+            ""
+        };
+        // A second input that the bridge replaces in any case.
+        let text = format!(
+            "[[inputs.kafka_consumer]]\nbrokers = ['b:1']\ntopics = ['t']\n{format}{options}{xpath}\
+             [[inputs.kafka_consumer]]\nbrokers = ['b:1']\ntopics = ['u']\ndata_format = 'json'\n\
+             [[outputs.influxdb_v2]]\nurls = ['http://i:8086']\ntoken = 't'\norganization = 'o'\nbucket = 'b'\n"
+        );
+        of_text("telegraf.conf", &text).unwrap().notes.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn unknown_options_are_named_in_every_format() {
+        let formats = PARSERS.iter().map(|(name, _)| Some(*name)).chain([None]);
+        for format in formats {
+            let notes = notes(format, "max_mesage_len = 5\nunheard_of = 1\n");
+            for want in ["max_mesage_len", "did you mean \"max_message_len\"?", "unheard_of"] {
+                assert!(notes.iter().any(|note| note.contains(want)), "{format:?}: {want}: {notes:#?}");
+            }
+        }
+    }
+
+    #[test]
+    fn options_of_another_parser_are_named() {
+        let another = [
+            ("json_time_key", "json"),
+            ("csv_delimiter", "csv"),
+            ("influx_timestamp_precision", "influx"),
+            ("avro_measurement", "avro"),
+            ("xpath_native_types", "xpath_json"),
+        ];
+        let formats = PARSERS.iter().map(|(name, _)| Some(*name)).chain([None]);
+        for format in formats {
+            for (option, owner) in another {
+                let own = PARSERS.iter().find(|(name, _)| *name == format.unwrap_or("influx"));
+                let is_own = own.is_some_and(|(_, options)| options.contains(&option));
+                let want = format!("it belongs to data_format = {owner:?}");
+                let notes = notes(format, &format!("{option} = '1ms'\n"));
+                let found = notes.iter().any(|note| note.contains(option) && note.contains(&want));
+                assert_eq!(found, !is_own, "{format:?}: {option}: {notes:#?}");
+            }
+        }
+    }
+
+    #[test]
+    fn avro_written_as_json_is_named_with_the_format_that_reads_it() {
+        let notes = notes(Some("avro"), "avro_format = 'json'\n");
+        let want = ["avro_format", "format = \"json\""];
+        assert!(notes.iter().any(|note| want.iter().all(|want| note.contains(want))), "{notes:#?}");
+        assert!(!notes.iter().any(|note| note.contains("does not read the format")), "{notes:#?}");
+    }
 }

@@ -6,6 +6,24 @@ use super::json::time;
 use super::rules::Rules;
 use mapping::Format;
 
+/// Options of the parser.
+pub const OPTIONS: [&str; 14] = [
+    "xpath",
+    "xpath_json",
+    "xpath_msgpack",
+    "xpath_cbor",
+    "xpath_protobuf",
+    "xpath_print_document",
+    "xpath_trace",
+    "xpath_allow_empty_selection",
+    "xpath_native_types",
+    "xpath_protobuf_file",
+    "xpath_protobuf_files",
+    "xpath_protobuf_type",
+    "xpath_protobuf_import_paths",
+    "xpath_protobuf_skip_bytes",
+];
+
 /// The option that has no counterpart, with its table.
 type Unsupported<'o> = (&'o Options, &'static str);
 

@@ -134,7 +134,7 @@ impl Shared {
             }
             // At least half of it, so that several ids spread out.
             tokio::time::sleep(delay.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-            if !lock(&self.cache).is_wanted(id, Instant::now()) {
+            if !lock(&self.cache).keep_asking(id, Instant::now()) {
                 return;
             }
             delay = (delay * 2).min(self.delays.max);

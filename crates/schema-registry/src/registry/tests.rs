@@ -201,3 +201,57 @@ fn the_blocking_registry_waits_for_the_answer() {
     assert!(is_ready(&blocking.find(1)));
     assert!(matches!(blocking.find(2), Lookup::Missing(MissingSchema::Unknown)));
 }
+
+/// A registry behind TLS that knows one schema, and answers all requests with it.
+fn serve_tls() -> reqwest::Url {
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use std::io::{Read as _, Write as _};
+
+    base::http::install_crypto();
+    let read = |name: &str| std::fs::read(test_certificate(name)).unwrap();
+    let certificate = CertificateDer::from_pem_slice(&read("server.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(&read("server.key")).unwrap();
+    let config = rustls::ServerConfig::builder().with_no_client_auth();
+    let config = Arc::new(config.with_single_cert(vec![certificate], key).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let session = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = rustls::StreamOwned::new(session, stream.unwrap());
+            let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
+            while !request.ends_with(b"\r\n\r\n") {
+                match stream.read(&mut buffer) {
+                    Ok(size @ 1..) => request.extend_from_slice(&buffer[..size]),
+                    // A client that does not trust the certificate ends the connection.
+                    _ => break,
+                }
+            }
+            let body = r#"{"schema":"\"int\""}"#;
+            let head = format!("HTTP/1.1 200 x\r\ncontent-length: {}\r\nconnection: close", body.len());
+            let _gone = stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes());
+        }
+    });
+    url.parse().unwrap()
+}
+
+fn test_certificate(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../testkit/testdata/tls").join(name)
+}
+
+#[test]
+fn a_registry_behind_tls_needs_its_authority() {
+    let url = serve_tls();
+    let trusting = |authority: &str| {
+        let mut settings = Settings::new(url.clone());
+        settings.certificates.ca_file = Some(test_certificate(authority));
+        registry(&settings)
+    };
+    let (known, _runtime) = trusting("ca.pem");
+    assert!(is_ready(&answered(&known, 7)));
+    // The certificate of the server is no authority.
+    let (unknown, _runtime) = trusting("server.pem");
+    let (why, _) = failure(&answered(&unknown, 7));
+    assert!(why.contains(url.as_str()) && why.contains("certificate"), "{why}");
+}

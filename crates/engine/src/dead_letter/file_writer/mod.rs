@@ -2,7 +2,7 @@
 
 use super::letter::Letter;
 use super::letter_file::OpenFile;
-use super::{DeadLetterError, error::Shown, json};
+use super::{DeadLetterError, json};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,7 +67,7 @@ impl FileWriter {
     }
 
     fn slow(&self) -> DeadLetterError {
-        DeadLetterError::FileSlow { path: Shown(self.path.clone()), seconds: self.write_max.as_secs() }
+        DeadLetterError::FileSlow { path: self.path.clone(), seconds: self.write_max.as_secs() }
     }
 }
 

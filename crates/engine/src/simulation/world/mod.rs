@@ -5,7 +5,7 @@ mod reload;
 
 use super::coverage::Coverage;
 use super::kafka::{Kind, Logged, Queue};
-use super::settings;
+use super::settings::{self, OVERWRITTEN};
 use super::store::{Lanes, Store};
 use crate::dispatcher::{Dispatcher, ReadMode};
 use crate::pending_seeks::PendingSeeks;
@@ -75,7 +75,7 @@ pub struct World {
 
 impl World {
     pub fn new(seed: u64) -> Self {
-        let topics = ["a", "b"].into_iter();
+        let topics = ["a", "b", OVERWRITTEN].into_iter();
         let all = topics.flat_map(|topic| {
             (0..PARTITIONS).map(move |partition| TopicPartition { topic: topic.to_owned(), partition })
         });
@@ -153,8 +153,21 @@ impl World {
             let ends = self.logs.iter().filter_map(|(at, log)| Some((at, log.last()?.offset + 1)));
             let mut is_committed = ends.map(|(at, end)| self.committed.get(at) == Some(&end));
             if is_committed.all(|committed| committed) {
-                return;
+                break;
             }
+        }
+        self.assert_last_values();
+    }
+
+    /// Lets all members write what they still have, and checks the values of the points that the last records overwrote.
+    fn assert_last_values(&mut self) {
+        while self.members.values().any(|member| !member.dispatcher.is_idle()) {
+            self.turn();
+            self.answer();
+            self.now += Duration::from_millis(100);
+        }
+        for log in self.logs.iter().filter(|(at, _)| at.topic == OVERWRITTEN).map(|(_, log)| log) {
+            self.store.assert_last(log.last().unwrap().id);
         }
     }
 
@@ -249,10 +262,13 @@ impl World {
     }
 
     fn answer(&mut self) {
-        let Self { members, store, rng, .. } = self;
+        let Self { members, store, rng, coverage, .. } = self;
         for member in members.values_mut() {
+            store.is_writer_lost = member.has_lost_partitions();
             for (number, lane) in member.lanes.0.borrow_mut().iter_mut().enumerate() {
-                if !lane.is_blocked && rng.bool() {
+                if rng.bool() && lane.give_back(number, store, rng) {
+                    coverage.abandoned.add(lane.is_blocked);
+                } else if !lane.is_blocked && rng.bool() {
                     lane.answer(number, store);
                 }
             }
@@ -296,6 +312,7 @@ impl World {
             let passed = self.logs[&at].iter().filter(|record| (before..next).contains(&record.offset));
             for record in passed {
                 self.assert_settled(record);
+                self.store.commit(&at, record.id);
             }
         }
     }
@@ -409,6 +426,7 @@ impl World {
     fn crash(&mut self) {
         let Some(number) = self.any_member() else { return };
         let member = self.members.remove(&number).unwrap();
+        self.store.is_writer_lost = member.has_lost_partitions();
         for lane in member.lanes.0.borrow_mut().iter_mut() {
             lane.half_write(&mut self.store, &mut self.rng);
         }
@@ -460,6 +478,11 @@ impl World {
 }
 
 impl Member {
+    /// Whether others may own partitions whose lines this member still writes.
+    fn has_lost_partitions(&self) -> bool {
+        self.is_lost || self.revokes.iter().any(|revoke| revoke.is_lost)
+    }
+
     fn revoke(&mut self, partitions: Vec<TopicPartition>, now: Instant, is_lost: bool) {
         self.pending_seeks.forget(&partitions);
         self.paused.retain(|at| !partitions.contains(at));
@@ -467,7 +490,8 @@ impl Member {
         let acknowledged = Acknowledged::default();
         let answer = Arc::clone(&acknowledged);
         let acknowledge = Box::new(move |settled| *answer.lock().unwrap() = Some(settled));
-        self.dispatcher.revoke(partitions.clone(), now + Duration::from_secs(5), acknowledge);
+        let drain_max = if is_lost { Duration::ZERO } else { Duration::from_secs(5) };
+        self.dispatcher.revoke(partitions.clone(), now + drain_max, acknowledge);
         let recreated = BTreeSet::new();
         self.revokes.push(Revoke { partitions, acknowledged, is_lost, fetching, recreated });
     }

@@ -63,6 +63,7 @@ impl World {
         let settled = member.dispatcher.take_settled().offsets;
         // The old lanes end, and lines in flight may be stored or not.
         let old_lanes = std::mem::take(&mut member.lanes);
+        store.is_writer_lost = member.has_lost_partitions();
         for lane in old_lanes.0.borrow_mut().iter_mut() {
             lane.half_write(store, rng);
         }
@@ -77,6 +78,7 @@ impl World {
             settings::dispatcher_settings(configuration, *writes_letters),
             lanes.clone(),
             Queue::default,
+            *now,
             |at, queue, unsettled| {
                 let (before, next) = assigned.get_mut(at).unwrap();
                 // Fetched records that were not taken are fetched again.

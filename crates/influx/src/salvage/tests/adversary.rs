@@ -263,7 +263,7 @@ fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
                 plan.stored(&lines, address);
                 ever_stored.extend(indices);
             }
-            Outcome::TooLarge { why } => plan.too_large(&lines, &why, at),
+            Outcome::TooLarge { why, .. } => plan.too_large(&lines, &why, at),
             Outcome::Refused { why, .. } => {
                 plan.refused(&lines, RefusedRequest { answer: &answer, parsed: &parsed, why: &why, at });
             }

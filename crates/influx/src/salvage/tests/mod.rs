@@ -112,7 +112,7 @@ fn salvage(sim: &mut Sim<'_>, mut size: RequestSize, name: &str) -> Salvaged {
                 kept.extend(places);
                 assert_eq!(plan.lines_stored(), kept.len(), "{name}");
             }
-            Outcome::TooLarge { why } => {
+            Outcome::TooLarge { why, .. } => {
                 size.bytes_max = size.bytes_max.min(request.bytes(&lines) / 2).max(1);
                 plan.too_large(&lines, &why, at);
             }
