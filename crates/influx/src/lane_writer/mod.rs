@@ -126,8 +126,9 @@ impl LaneWriter {
                     plan.too_large(lines, &why, at);
                 }
                 LinesVerdict::TimedOut { why, at } => {
-                    let half = (request.bytes(lines) / 2).max(CARRIED_BYTES);
-                    bytes_max = bytes_max.min(RESENT_BYTES_MAX).min(half);
+                    let sent = request.bytes(lines);
+                    let half = (sent / 2).max(CARRIED_BYTES);
+                    bytes_max = bytes_max.min(if sent > RESENT_BYTES_MAX { RESENT_BYTES_MAX } else { half });
                     plan.too_large(lines, &why, at);
                 }
                 LinesVerdict::Refused { why, answer, parsed, at } => {

@@ -65,6 +65,16 @@ async fn in_time<T>(what: impl Future<Output = T>) -> T {
 
 /// Answers every write with this status and half of a body, then closes the connection. Writes of up to `lines_max` lines are stored.
 async fn cutting_proxy(status: u16, lines_max: usize) -> Url {
+    raw_server(move |head, lines| match (head.starts_with("GET"), lines <= lines_max) {
+        (true, _) => "404 Any\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned(),
+        (false, true) => "204 Any\r\nConnection: close\r\n\r\n".to_owned(),
+        (false, false) => format!("{status} Any\r\nContent-Length: 1000\r\n\r\n<html>Request Ent"),
+    })
+    .await
+}
+
+/// Answers one request of each connection. `answers` gets the request's head and its number of lines.
+async fn raw_server(mut answers: impl FnMut(&str, usize) -> String + Send + 'static) -> Url {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     tokio::spawn(async move {
@@ -77,13 +87,8 @@ async fn cutting_proxy(status: u16, lines_max: usize) -> Url {
             }
             let mut body = vec![0; length];
             stream.read_exact(&mut body).await.unwrap();
-            let answer = if head.starts_with("GET") {
-                "HTTP/1.1 404 Any\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned()
-            } else if body.iter().filter(|byte| **byte == b'\n').count() <= lines_max {
-                "HTTP/1.1 204 Any\r\nConnection: close\r\n\r\n".to_owned()
-            } else {
-                format!("HTTP/1.1 {status} Any\r\nContent-Length: 1000\r\n\r\n<html>Request Ent")
-            };
+            let lines = String::from_utf8_lossy(&body).lines().count();
+            let answer = format!("HTTP/1.1 {}", answers(&head, lines));
             stream.write_all(answer.as_bytes()).await.unwrap();
         }
     });
@@ -187,6 +192,27 @@ async fn an_address_that_stores_lines_and_refuses_probes_is_used_again_after_a_f
         })
         .await;
     }
+}
+
+/// A gateway answers 401 to everything but writes.
+#[tokio::test]
+async fn a_server_that_does_not_name_itself_is_not_asked_before_each_write() {
+    let asked = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&asked);
+    let gateway = raw_server(move |head, _| {
+        let is_write = head.starts_with("POST");
+        counted.fetch_add(u64::from(!is_write), SeqCst);
+        let status = if is_write { "204 Any" } else { "401 Any\r\nContent-Length: 0" };
+        format!("{status}\r\nConnection: close\r\n\r\n")
+    })
+    .await;
+    let (_, writer) = writer_to_urls(vec![gateway]);
+    let mut lane = writer.lane(7);
+    for _ in 0..20 {
+        assert_eq!(in_time(lane.deliver(&bucket(), &lines(5))).await.requests.total(), 1);
+    }
+    // `/ping` and `/health`, once or again after a minute.
+    assert!(asked.load(SeqCst) < 20, "{asked:?}");
 }
 
 /// A proxy before the first address takes up to 64 kB, and the second address is the server itself.
