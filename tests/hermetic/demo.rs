@@ -2,16 +2,29 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Held by each demo: two that start together may both find the port of the status page free.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A running demo.
 struct Demo {
     child: Child,
     /// None if closed.
     out: Option<BufReader<ChildStdout>>,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Demo {
     fn start(arguments: &[&str]) -> Self {
+        Self::start_in(turn(), arguments)
+    }
+
+    fn start_in(turn: MutexGuard<'static, ()>, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"))
             .arg("demo")
             .args(arguments)
@@ -20,7 +33,7 @@ impl Demo {
             .spawn()
             .unwrap();
         let out = child.stdout.take().map(BufReader::new);
-        Self { child, out }
+        Self { child, out, _turn: turn }
     }
 
     /// Reads the output up to a line with this text.
@@ -112,9 +125,10 @@ fn a_closed_output_ends_the_demo() {
 #[test]
 fn the_status_page_takes_another_port_where_its_own_is_taken() {
     use std::net::TcpListener;
+    let turn = turn();
     // Where another process has the port, that process may end in the middle of the test.
     let Ok(_taken) = TcpListener::bind("127.0.0.1:9644") else { return };
-    let mut demo = Demo::start(&["--seconds", "1"]);
+    let mut demo = Demo::start_in(turn, &["--seconds", "1"]);
     let shown = demo.read_until("Status page");
     assert!(!shown.contains("127.0.0.1:9644"), "{shown}");
     demo.end();

@@ -302,9 +302,13 @@ fn lines_of_telegraf_are_stored_as_they_are() {
         .set("topics = [\"telegraf\"]", &format!("topics = [\"{topic}\"]"))
         .set("bucket = \"telegraf\"", &format!("bucket = \"{bucket}\""))
         .set(INFLUX, influx.url());
-    // The comparison reads one point a line, and no unsigned integers: "syslog" has a line break in a text, "disk" such a number.
-    let is_compared =
-        |record: &[u8]| !["syslog", "since ", "disk"].iter().any(|name| record.starts_with(name.as_bytes()));
+    // The comparison reads one point a line, no unsigned integers, and the last digit of JSON's numbers inexactly: "syslog" has a line break in a
+    // text, and two others have such numbers.
+    let is_compared = |record: &[u8]| {
+        !["syslog", "since ", "disk", "cpu,cpu=cpu-total"]
+            .iter()
+            .any(|name| record.starts_with(name.as_bytes()))
+    };
     kafka.produce(&topic, records_of("telegraf-line-protocol", is_compared));
     let bridge = start(&example, &token());
     kafka.group(&topic).wait_until_settled(&topic, 1, PATIENCE);
