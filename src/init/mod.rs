@@ -7,6 +7,8 @@
 //! ```
 
 mod class;
+#[cfg(test)]
+mod compressed_values;
 mod estimate;
 mod key;
 mod names;
@@ -31,7 +33,7 @@ pub use propose::propose;
 pub use shape::Shape;
 pub use trial::Trial;
 
-use mapping::{Format, Frame, Lookup, SchemaId, Schemas};
+use mapping::{Compression, Format, Frame, Lookup, SchemaId, Schemas};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -41,9 +43,15 @@ const SCHEMAS_MAX: usize = 20;
 /// The schemas of records that have the frame of a schema registry and are no JSON behind it; none if most records have none.
 pub fn framed(sample: &Sample) -> Option<BTreeSet<SchemaId>> {
     let values = || sample.records.iter().filter_map(|record| record.value.as_deref());
-    let is_json = |frame: &Frame<'_>| matches!(frame.content.trim_ascii_start().first(), Some(b'{' | b'['));
-    let frames: Vec<Frame<'_>> = values().filter_map(Frame::of).filter(|frame| !is_json(frame)).collect();
-    (frames.len() * 2 > values().count()).then(|| frames.iter().map(|frame| frame.schema).collect())
+    let schema_of =
+        |value: &[u8]| Frame::of(value).filter(|frame| !frame.is_json()).map(|frame| frame.schema);
+    let schemas: Vec<SchemaId> = values()
+        .filter_map(|value| match Compression::of_value(value) {
+            Some((_, unpacked)) => schema_of(&unpacked),
+            None => schema_of(value),
+        })
+        .collect();
+    (schemas.len() * 2 > values().count()).then(|| schemas.into_iter().collect())
 }
 
 /// The format of records with a frame, by the first of their schemas that the registry has and that values are read with.

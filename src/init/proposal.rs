@@ -2,6 +2,7 @@
 
 use super::text::wrapped;
 use configuration::draft::Table;
+use mapping::Compression;
 use toml::Value;
 
 /// Beginning of the note on a mapping without tags.
@@ -41,6 +42,14 @@ pub enum NewTag {
 impl Proposal {
     pub fn new(unit: &'static str) -> Self {
         Self { unit, combinations: 1.0, ..Self::default() }
+    }
+
+    /// Names the compression of the values, unless it is recognized.
+    pub fn set_compression(&mut self, compression: Compression) {
+        if compression != Compression::Auto {
+            let why = format!("The values are compressed with {}.", compression.name());
+            self.set("value_compression", compression.name(), vec![why]);
+        }
     }
 
     /// Whether both have the same lines; reasons may differ.

@@ -3,7 +3,8 @@
 use super::key::{Key, Segment};
 use super::{Sample, framed_format};
 use mapping::decode::{Query, Scanner, SyntaxError, Token};
-use mapping::{Csv, Format, Frame, Rules, Schemas};
+use mapping::{Compression, Csv, Format, Frame, Rules, Schemas};
+use std::borrow::Cow;
 use std::sync::Arc;
 use toml::Value;
 
@@ -78,19 +79,57 @@ pub struct Outside {
     pub depth: usize,
 }
 
+/// The compression of most values of a sample, and all of its values, unpacked where they are compressed so.
+struct Packed<'s> {
+    compression: Compression,
+    values: Vec<Cow<'s, [u8]>>,
+}
+
+impl<'s> Packed<'s> {
+    /// None: most values are not compressed alike.
+    fn of(sample: &'s Sample) -> Option<Self> {
+        let values = || sample.records.iter().filter_map(|record| record.value.as_deref());
+        let (compression, _) = values().find_map(Compression::of_value)?;
+        let mut packed = 0;
+        let unpacked = values().map(|value| match Compression::of_value(value) {
+            Some((of_value, unpacked)) if of_value == compression => {
+                packed += 1;
+                Cow::Owned(unpacked)
+            }
+            _ => Cow::Borrowed(value),
+        });
+        let values: Vec<_> = unpacked.collect();
+        (packed * 2 > values.len()).then_some(Self { compression, values })
+    }
+}
+
 impl Shape {
     /// Whole records, in the format that fits more of them.
     pub fn whole(sample: &Sample) -> Self {
-        if let Some(format) = framed_format(sample) {
-            return Self { schemas: sample.schemas.clone(), ..Self::of(format, Csv::default()) };
-        }
         let values = || sample.records.iter().filter_map(|record| record.value.as_deref());
-        let binary: Vec<Format> = values().filter_map(Format::of_binary).collect();
-        if let Some(format) = binary.first().filter(|_| binary.len() * 2 > values().count()) {
+        let mut shape = if let Some(Packed { compression, values: unpacked }) = Packed::of(sample) {
+            let mut shape = Self::of_values(sample, &unpacked);
+            // `value_compression` recognizes most compressions of text by itself.
+            if !values().any(|value| Compression::is_automatic(shape.rules.format, value)) {
+                shape.rules.compression = compression;
+            }
+            shape
+        } else {
+            Self::of_values(sample, &values().map(mapping::unpacked).collect::<Vec<_>>())
+        };
+        shape.schemas = shape.rules.format.has_schema().then(|| sample.schemas.clone()).flatten();
+        shape
+    }
+
+    /// The format of unpacked values.
+    fn of_values(sample: &Sample, text: &[Cow<'_, [u8]>]) -> Self {
+        if let Some(format) = framed_format(sample) {
+            return Self::of(format, Csv::default());
+        }
+        let binary: Vec<Format> = text.iter().filter_map(|value| Format::of_binary(value)).collect();
+        if let Some(format) = binary.first().filter(|_| binary.len() * 2 > text.len()) {
             return Self::of(*format, Csv::default());
         }
-        // `value_compression` recognizes the compression of text by itself.
-        let text: Vec<_> = values().map(mapping::unpacked).collect();
         // Serializers of JSON Schema write a registry's frame, which the mapping skips.
         let values = || text.iter().map(|value| Frame::of(value).map_or(&**value, |frame| frame.content));
         if values().filter(|value| mapping::is_line_protocol(value)).count() * 2 > values().count() {
@@ -145,6 +184,7 @@ impl Shape {
         }
         let mut root = Self::of(self.rules.format, self.rules.csv.clone());
         root.schemas.clone_from(&self.schemas);
+        root.rules.compression = self.rules.compression;
         root.is_list = self.is_list;
         root.rules.parse_json = self.rules.parse_json.clone();
         Some(root)

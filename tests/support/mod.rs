@@ -372,6 +372,13 @@ impl Setup {
         Bridge(Pipeline::start(&parse(text), Arc::new(LogObserver)).unwrap())
     }
 
+    /// Starts a bridge with a changed text, which ends when everything is settled.
+    pub fn start_text_until_end(text: &str) -> Bridge {
+        start_log();
+        let options = PipelineOptions { until_end: true, ..PipelineOptions::default() };
+        Bridge(Pipeline::start_with(&parse(text), Arc::new(LogObserver), options).unwrap())
+    }
+
     pub fn start(&self) -> Bridge {
         start_log();
         Bridge(Pipeline::start(&self.config(), Arc::new(LogObserver)).unwrap())

@@ -11,10 +11,10 @@ use crate::topic_routing::Routing;
 use base::TopicPartition;
 use base::alarm::{AlarmGuard, AlarmRegistry, FailureReport, Scope};
 use base::record::{Record, RecordTime, borrowed};
-use influx::{Backoff, Delays, Delivered, Lines};
+use influx::{Backoff, Delays, Delivered, Lines, RefusedLine};
 use line_protocol::LineBuffer;
 use mapping::{REJECTED_ELEMENTS_MAX, RecordLimits};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -52,13 +52,12 @@ pub struct LaneDeadLetters {
     rng: fastrand::Rng,
 }
 
-/// A record with refused lines.
-struct RefusedRecord {
-    at: Arc<TopicPartition>,
+/// A record with refused lines. A batch may have many, so that they share the list of these lines.
+#[derive(Clone, Copy)]
+struct RefusedRecord<'a> {
+    at: &'a TopicPartition,
     offset: i64,
-    /// Index of each refused line in the batch, and among the lines of the record.
-    lines: Vec<(usize, usize)>,
-    why: Arc<str>,
+    lines: &'a [RefusedLine],
 }
 
 impl LaneDeadLetters {
@@ -70,7 +69,7 @@ impl LaneDeadLetters {
     /// Writes the dead letters of all records that settle with this batch, and retries until they are written. Records of partitions with
     /// blocked lines do not settle: they are read again, and their letters are written then.
     pub async fn write(&mut self, batch: &mut Batch, lines: &Lines, delivered: &Delivered) {
-        let blocked = batch.kept_out_assignments(&delivered.kept_out);
+        let blocked = batch.first_kept_out(&delivered.kept_out).into_keys().collect();
         let mut rejected = Drafts::new(settling_letters(batch, &blocked));
         let refused = refused_records(batch, delivered, &blocked);
         let mut rest = refused.as_slice();
@@ -85,7 +84,7 @@ impl LaneDeadLetters {
             let (read, after) = rest.split_at(count);
             rest = after;
             let letters = read.iter().zip(originals).map(|(record, original)| {
-                let letter = self.letter(record, original, lines);
+                let letter = self.letter(record, original, batch, lines);
                 rejected.merged(letter)
             });
             let letters = letters.collect();
@@ -94,7 +93,7 @@ impl LaneDeadLetters {
         self.send(rejected.into_letters()).await;
     }
 
-    async fn read_again(&mut self, records: &[RefusedRecord]) -> Vec<Option<Original>> {
+    async fn read_again(&mut self, records: &[RefusedRecord<'_>]) -> Vec<Option<Original>> {
         let wanted: Vec<RecordPlace> = records
             .iter()
             .map(|record| RecordPlace {
@@ -149,14 +148,22 @@ impl LaneDeadLetters {
         tokio::time::sleep(backoff.blocked(&mut self.rng)).await;
     }
 
-    fn letter(&self, record: &RefusedRecord, original: Option<Original>, lines: &Lines) -> Letter {
+    fn letter(
+        &self,
+        record: &RefusedRecord<'_>,
+        original: Option<Original>,
+        batch: &Batch,
+        lines: &Lines,
+    ) -> Letter {
         let topic: Arc<str> = record.at.topic.as_str().into();
-        let found = original.and_then(|original| Some((self.elements(record, &original, lines)?, original)));
+        let found =
+            original.and_then(|original| Some((self.elements(record, &original, batch, lines)?, original)));
         let (listed, original, gone) = if let Some((listed, original)) = found {
             (listed, original, None)
         } else {
-            let listed = record.lines.iter().map(|(_, line)| *line).collect();
-            let text = record.lines.iter().flat_map(|(line, _)| lines.line(*line).iter().copied());
+            let listed =
+                record.lines.iter().map(|refused| batch.source(refused.line).line as usize).collect();
+            let text = record.lines.iter().flat_map(|refused| lines.line(refused.line).iter().copied());
             (listed, Original::default(), Some(text.collect()))
         };
         let count = listed.len() as u64;
@@ -171,14 +178,20 @@ impl LaneDeadLetters {
             headers: original.headers,
             stage: FailedStage::Write,
             reason: REFUSED,
-            why: record.why.to_string(),
+            why: record.lines.first().map_or_else(String::new, |refused| refused.why.to_string()),
             elements: Elements { listed, count },
             lines: gone,
         }
     }
 
     /// The elements that the refused lines came from. None: the record at this offset now gives other lines.
-    fn elements(&self, refused: &RefusedRecord, original: &Original, lines: &Lines) -> Option<Vec<usize>> {
+    fn elements(
+        &self,
+        refused: &RefusedRecord<'_>,
+        original: &Original,
+        batch: &Batch,
+        lines: &Lines,
+    ) -> Option<Vec<usize>> {
         let mut mapper = self.context.routing.mapper_of(&refused.at.topic, self.context.record_limits)?;
         let headers = borrowed(&original.headers);
         let record = Record {
@@ -191,9 +204,10 @@ impl LaneDeadLetters {
         };
         let mut again = LineBuffer::default();
         let elements = mapper.map_and_trace(&record, &mut again);
-        let element = |(in_batch, in_record): &(usize, usize)| {
-            let same = again.line(*in_record)? == lines.line(*in_batch).strip_suffix(b"\n")?;
-            same.then(|| elements.get(*in_record).copied()).flatten()
+        let element = |refused: &RefusedLine| {
+            let in_record = batch.source(refused.line).line as usize;
+            let same = again.line(in_record)? == lines.line(refused.line).strip_suffix(b"\n")?;
+            same.then(|| elements.get(in_record).copied()).flatten()
         };
         refused.lines.iter().map(element).collect()
     }
@@ -225,35 +239,31 @@ impl Drafts {
 }
 
 /// Dead letters of rejected records that settle with this batch.
-fn settling_letters(batch: &mut Batch, blocked: &[AssignmentId]) -> impl Iterator<Item = Letter> {
+fn settling_letters(batch: &mut Batch, blocked: &BTreeSet<AssignmentId>) -> impl Iterator<Item = Letter> {
     let letters = std::mem::take(&mut batch.letters).into_iter();
     letters.filter(|(assignment, _)| !blocked.contains(assignment)).map(|(_, letter)| letter)
 }
 
-/// Groups refused lines by record, sorted by partition and offset. Skips records of `blocked` assignments.
-fn refused_records(batch: &Batch, delivered: &Delivered, blocked: &[AssignmentId]) -> Vec<RefusedRecord> {
-    let mut records: Vec<RefusedRecord> = Vec::new();
-    let mut refused: Vec<_> = delivered.refused.iter().collect();
-    refused.sort_by_key(|refused| refused.line);
-    for refused in refused {
+/// Groups refused lines, which are in the order of the batch, by record, sorted by partition and offset. Skips records of `blocked`
+/// assignments.
+fn refused_records<'a>(
+    batch: &'a Batch,
+    delivered: &'a Delivered,
+    blocked: &BTreeSet<AssignmentId>,
+) -> Vec<RefusedRecord<'a>> {
+    let record = |refused: &RefusedLine| {
         let source = batch.source(refused.line);
-        if blocked.contains(&source.assignment) {
-            continue;
-        }
-        // The partition was revoked before the batch was closed: its next owner writes the letters.
-        let Some(at) = source.partition else { continue };
-        let line = (refused.line, source.line as usize);
-        match records.last_mut() {
-            Some(last) if last.offset == source.offset && last.at == *at => last.lines.push(line),
-            _ => records.push(RefusedRecord {
-                at: Arc::clone(at),
-                offset: source.offset,
-                lines: vec![line],
-                why: Arc::clone(&refused.why),
-            }),
-        }
-    }
-    records.sort_by(|a, b| (&a.at, a.offset).cmp(&(&b.at, b.offset)));
+        (source.assignment, source.offset)
+    };
+    let by_record = delivered.refused.chunk_by(|a, b| record(a) == record(b));
+    let refused = |lines: &'a [RefusedLine]| {
+        let source = batch.source(lines.first()?.line);
+        // A record of a recreated topic can't be read again.
+        let at = source.partition.filter(|_| !blocked.contains(&source.assignment))?;
+        Some(RefusedRecord { at, offset: source.offset, lines })
+    };
+    let mut records: Vec<RefusedRecord<'a>> = by_record.filter_map(refused).collect();
+    records.sort_by_key(|record| (record.at, record.offset));
     records
 }
 
@@ -262,7 +272,7 @@ mod tests {
     use super::*;
     use crate::batch::Budget;
     use crate::offset_tracker::BatchId;
-    use influx::{Cause, KeptOutLine, RefusedLine};
+    use influx::{Cause, KeptOutLine};
 
     fn letter(partition: i32, offset: i64) -> Letter {
         Letter {
@@ -300,8 +310,7 @@ mod tests {
     fn delivered(refused: &[usize], blocked_lines: &[usize]) -> Delivered {
         let refused = refused.iter().map(|&line| RefusedLine { line, why: "422".into() }).collect();
         let cause = Cause::ServerLimit;
-        let blocked =
-            |&line: &usize| KeptOutLine { line, cause, why: "limit".into(), remedy: "raise it".into() };
+        let blocked = |&line: &usize| KeptOutLine { line, cause, why: "limit".into(), remedy: "raise it" };
         Delivered { refused, kept_out: blocked_lines.iter().map(blocked).collect(), ..Delivered::default() }
     }
 
@@ -309,7 +318,7 @@ mod tests {
     fn writes_no_letters_for_partitions_with_blocked_lines() {
         let f = |refused: &[usize], blocked: &[usize], records: &[(i32, i64)], letters: &[(i32, i64)]| {
             let (mut batch, delivered) = (batch(), delivered(refused, blocked));
-            let blocked = batch.kept_out_assignments(&delivered.kept_out);
+            let blocked = batch.first_kept_out(&delivered.kept_out).into_keys().collect();
             let found = refused_records(&batch, &delivered, &blocked);
             let found: Vec<_> = found.iter().map(|record| (record.at.partition, record.offset)).collect();
             let written: Vec<_> = settling_letters(&mut batch, &blocked)
@@ -327,6 +336,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "line 4 of a batch has no record")]
     fn a_refused_line_without_its_record_never_settles() {
-        refused_records(&batch(), &delivered(&[4], &[]), &[]);
+        refused_records(&batch(), &delivered(&[4], &[]), &BTreeSet::new());
     }
 }

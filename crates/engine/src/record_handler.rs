@@ -248,12 +248,13 @@ impl RecordHandler {
     /// Evaluates a finished batch: blocks the topics of lines that a limit of the server keeps out, reports refused lines with their
     /// records, and counts them for the limiters of their topics.
     pub fn batch_finished(&mut self, finished: &FinishedBatch, destination: &Destination, now: Instant) {
-        for blocked in &finished.delivered.kept_out {
+        // Once for each partition: there may be many lines, and this is the data thread.
+        for blocked in finished.batch.first_kept_out(&finished.delivered.kept_out).into_values() {
             // The next owner of a revoked partition meets the limit itself.
             let Some(at) = finished.batch.source(blocked.line).partition else { continue };
             let Some(topic) = self.routes.topic_named(&at.topic) else { continue };
             let (cause, place) = (blocked.cause.name(), destination.to_string());
-            let by = ServerBlock { cause, at: &place, why: &blocked.why, remedy: &blocked.remedy };
+            let by = ServerBlock { cause, at: &place, why: &blocked.why, remedy: blocked.remedy };
             if topic.limiter.block(&by, now) {
                 topic.limiter.alarm(&topic.name, &self.alarms, now);
             }
@@ -332,7 +333,8 @@ impl Topic {
     /// Whether a record is mapped now: the topic is not blocked, and has a destination.
     fn admits(&mut self, record: &Record<'_>, alarms: &Arc<AlarmRegistry>, now: Instant) -> bool {
         if self.schema_wait.is_waiting() {
-            self.schema_wait.left_unsettled(record.value);
+            let mapper = &mut self.mapper;
+            self.schema_wait.left_unsettled(|| mapper.as_mut()?.schema_of(record.value?));
             return false;
         }
         if self.limiter.admit() == Admission::Unsettled {

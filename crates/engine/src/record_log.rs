@@ -110,7 +110,7 @@ pub fn without_field(topic: &str, record: &Record<'_>) {
         offset,
         "an object of this record has no field, so it gives no point: it is counted as filtered, and committed without a dead letter. \
          Further objects without a field are counted and not logged. If the object should become a point, add the keys of its strings to `string_fields`, those of numbers in \
-         quotes to `number_fields`, and look at `include` and `exclude` (`map --live 10` shows what records become)"
+         quotes to `number_fields`, and look at `include`, `exclude` and `explode`, whose arrays may be empty (`map --live 10` shows what records become)"
     );
 }
 

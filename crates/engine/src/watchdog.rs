@@ -33,7 +33,7 @@ struct Sample {
     unread: i64,
     /// Records that were read and are not settled: in an open batch, in flight, or lost by a bug. Undecided records do not count.
     unsettled: i64,
-    /// Whether an alarm explains a lack of progress.
+    /// Whether an alarm, or a batch that waits for its time by `batch.points_per_second_max`, explains a lack of progress.
     is_explained: bool,
     /// Threads without a heartbeat for too long.
     overdue: Vec<(String, Duration)>,
@@ -121,7 +121,8 @@ fn sample(signals: &WatchdogInputs, now: Instant) -> Sample {
         // Zero before the first statistics. The heartbeats reveal a thread that stops reporting them.
         unread: signals.lags.unread().unwrap_or(0),
         unsettled: signals.lags.unsettled(&counters.unsettled_times).unwrap_or(0),
-        is_explained: signals.writer.alarms().iter().any(|alarm| alarm.scope != Scope::Bridge),
+        is_explained: writer.rate_waits.get() > 0
+            || signals.writer.alarms().iter().any(|alarm| alarm.scope != Scope::Bridge),
         overdue: signals.heartbeats.overdue(now),
     }
 }
@@ -129,8 +130,13 @@ fn sample(signals: &WatchdogInputs, now: Instant) -> Sample {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use influx::{Client, Connection, Delays, Event, Observer, WriterOptions};
+    use base::Destination;
+    use influx::{Client, Connection, Delays, Event, Lines, Observer, WriterOptions};
+    use line_protocol::LineBuffer;
+    use std::future::poll_fn;
+    use std::pin::pin;
     use std::sync::mpsc;
+    use std::task::Poll;
 
     /// Sends how long each reported alarm has lasted.
     struct Reports(mpsc::Sender<Duration>);
@@ -143,21 +149,53 @@ mod tests {
         }
     }
 
-    /// A request that hangs fails next when it times out, but an operator waits for the error.
-    #[test]
-    fn reports_an_alarm_that_becomes_blocking_between_two_failures() {
+    /// A writer without a server, and its reports.
+    fn writer(points_per_second_max: Option<u64>) -> (Arc<Writer>, mpsc::Receiver<Duration>) {
         let delays = Delays::default();
         let options = WriterOptions {
             lines_max: 1,
             bytes_max: 1,
-            points_per_second_max: None,
+            points_per_second_max,
             delays,
             accepts_unproven: false,
         };
         let connection = Connection::new("http://127.0.0.1:1".parse().unwrap());
         let (sender, reports) = mpsc::channel();
         let client = Client::new(&connection).unwrap();
-        let writer = Writer::new(client, &connection, options, Arc::new(Reports(sender)));
+        (Writer::new(client, &connection, options, Arc::new(Reports(sender))), reports)
+    }
+
+    #[test]
+    fn a_low_rate_of_points_explains_a_long_wait() {
+        let (writer, _reports) = writer(Some(10));
+        let (counters, lags, heartbeats) = Default::default();
+        let signals = WatchdogInputs { counters, writer: Arc::clone(&writer), lags, heartbeats };
+        let is_explained = || sample(&signals, Instant::now()).is_explained;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        // A batch of 5,000 lines at 10 points per second makes the next one wait for 500 s.
+        let lines = Lines::from((0..5_000).map(|n| format!("m v={n} {n}")).collect::<LineBuffer>());
+        let destination = Destination::Database { database: "d".to_owned(), retention_policy: None };
+        let mut both = [writer.lane(0), writer.lane(1)];
+        runtime.block_on(async {
+            let [one, two] = &mut both;
+            let mut first = pin!(one.deliver(&destination, &lines));
+            let mut second = pin!(two.deliver(&destination, &lines));
+            poll_fn(|context| {
+                assert!(first.as_mut().poll(context).is_pending());
+                assert!(!is_explained());
+                assert!(second.as_mut().poll(context).is_pending());
+                assert!(is_explained());
+                Poll::Ready(())
+            })
+            .await;
+        });
+        assert!(!is_explained(), "nothing waits any more");
+    }
+
+    /// A request that hangs fails next when it times out, but an operator waits for the error.
+    #[test]
+    fn reports_an_alarm_that_becomes_blocking_between_two_failures() {
+        let (writer, reports) = writer(None);
         let mut lane = writer.alarm_registry().guard();
         let (counters, lags, heartbeats) = Default::default();
         let stop = Stop::default();

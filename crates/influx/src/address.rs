@@ -14,6 +14,7 @@ use reqwest::Url;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 /// Facts about the server behind an address.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,7 +27,12 @@ struct KnownServer {
     is_replaceable: bool,
     /// It has answered `/ping` as InfluxDB does.
     is_influx: bool,
+    /// When it last did not name itself without a login.
+    unnamed_at: Option<Instant>,
 }
+
+/// Time before a server is asked again that does not name itself without a login. A gateway may never let it.
+const ASK_AGAIN: Duration = Duration::from_mins(1);
 
 /// One of `influx.urls`.
 pub struct Address {
@@ -106,6 +112,19 @@ impl Address {
         known.server.filter(|_| !known.is_stale)
     }
 
+    /// Whether the server is to be asked who it is.
+    pub(crate) fn is_to_be_asked(&self) -> bool {
+        let known = lock(&self.server);
+        let is_known = known.server.is_some() && !known.is_stale;
+        let is_due = |at: Instant| now().saturating_duration_since(at) >= ASK_AGAIN;
+        !is_known && known.unnamed_at.is_none_or(is_due)
+    }
+
+    /// Asks a server again that did not name itself: another credential is used now.
+    pub(crate) fn ask_with_another_credential(&self) {
+        lock(&self.server).unnamed_at = None;
+    }
+
     /// Whether the server is surely InfluxDB 1 or 2, or one that behaves like these.
     pub(crate) fn is_influx_1_or_2(&self) -> bool {
         let known = lock(&self.server);
@@ -125,7 +144,8 @@ impl Address {
             (Some(before), Some(Server::Unknown)) => Some(before),
             (_, server) => server,
         };
-        *known = KnownServer { server, is_influx, ..KnownServer::default() };
+        let unnamed_at = server.is_none().then(now);
+        *known = KnownServer { server, is_influx, unnamed_at, ..KnownServer::default() };
     }
 
     /// Records that the server did not say who it is. It is asked again after the address has failed.
@@ -137,7 +157,7 @@ impl Address {
     /// Records that the address failed.
     pub(crate) fn expect_another_server(&self) {
         let mut known = lock(&self.server);
-        (known.is_stale, known.is_replaceable) = (true, true);
+        (known.is_stale, known.is_replaceable, known.unnamed_at) = (true, true, None);
     }
 
     /// The dialect of a destination at this address.
@@ -339,6 +359,25 @@ mod tests {
         address.expect_another_server();
         address.set_server(server(12, 0), true);
         assert!(accepts_partial());
+    }
+
+    /// A gateway may answer 401 to `/ping` for ever, while it forwards writes.
+    #[test]
+    fn a_server_that_does_not_name_itself_is_asked_again_after_a_failure_or_with_another_credential() {
+        let addresses = Addresses::new(&connection("http://h:1"), Dialing::default()).unwrap();
+        let address = addresses.current();
+        assert!(address.is_to_be_asked());
+        for _ in 0..2 {
+            address.set_server(None, false);
+            assert!(address.known_server().is_none() && !address.is_to_be_asked());
+            address.expect_another_server();
+            assert!(address.is_to_be_asked());
+            address.set_server(None, false);
+            address.ask_with_another_credential();
+            assert!(address.is_to_be_asked());
+        }
+        address.set_server(Some(Server::Unknown), true);
+        assert!(!address.is_to_be_asked());
     }
 
     #[test]

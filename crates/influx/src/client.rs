@@ -111,6 +111,7 @@ impl Client {
         let changed = is_sendable(&fresh) && *credential != fresh;
         if changed {
             *credential = fresh;
+            self.addresses.all().for_each(Address::ask_with_another_credential);
         }
         changed
     }
@@ -205,9 +206,9 @@ impl Client {
         }
     }
 
-    /// Asks the server behind an address who it is, unless that is known. Without an answer its dialect is that of the configured API.
+    /// Asks the server behind an address who it is, unless that is known or it has just not told. Without an answer its dialect is that of the configured API.
     pub(crate) async fn identify(&self, address: &Address) {
-        if address.known_server().is_none() {
+        if address.is_to_be_asked() {
             match tokio::time::timeout(IDENTIFY_MAX, self.ping(address)).await {
                 // InfluxDB 3 names itself only with a valid token.
                 Ok(Ok(ServerInfo { status: 401, .. })) => address.set_server(None, false),
@@ -327,7 +328,7 @@ fn judge_empty_write(outcome: Outcome, is_foreign: bool) -> Result<Probed, Faile
     match outcome {
         Outcome::Stored => Ok(Probed::Writable),
         Outcome::Refused { why, is_foreign } => Ok(Probed::RefusesEmpty { why, is_foreign }),
-        Outcome::TooLarge { why } => Ok(Probed::TooLarge { why }),
+        Outcome::TooLarge { why, .. } => Ok(Probed::TooLarge { why }),
         // The request is not compressed.
         Outcome::Uncompressed { why } => {
             let failed = FailedAttempt::new(Cause::RequestRefused, true, why);

@@ -30,6 +30,8 @@ pub struct WriteCounters {
     pub batches_in_flight: InFlight,
     /// Requests without an answer.
     pub requests_in_flight: InFlight,
+    /// Batches that wait because of `batch.points_per_second_max`.
+    pub rate_waits: InFlight,
 }
 
 impl Default for WriteCounters {
@@ -51,6 +53,7 @@ impl Default for WriteCounters {
             batch_bytes: SizeHistogram::of_bytes(),
             batches_in_flight: InFlight::default(),
             requests_in_flight: InFlight::default(),
+            rate_waits: InFlight::default(),
         }
     }
 }

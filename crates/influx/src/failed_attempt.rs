@@ -28,6 +28,14 @@ impl FailedAttempt {
         Self { cause, blocks, why, is_of_address: cause.is_of_address(), is_repaired: false }
     }
 
+    /// Whether the failure of a write without lines may say nothing about other writes: another program refused it, and named neither the
+    /// endpoint nor the credential.
+    pub fn may_be_about_empty_write(&self) -> bool {
+        let is_refusal =
+            matches!(self.cause, Cause::Forbidden | Cause::MethodRefused | Cause::RequestRefused);
+        self.blocks && self.is_of_address && is_refusal
+    }
+
     /// The database is missing because it could not be created. If the server failed, its failure is the cause.
     pub fn not_created(self, failure: &RequestFailure) -> Self {
         let why = format!("{}{NOT_CREATED}{}", self.why, failure.why);

@@ -58,6 +58,11 @@ impl LearnedState {
         true
     }
 
+    /// Whether any address stored lines for the destination.
+    pub fn has_stored(&self, destination: &Destination) -> bool {
+        self.controls.contains_key(destination)
+    }
+
     /// Records that an address refused lines with unknown words which were stored before or afterwards. Returns whether that was unknown.
     pub fn record_contradiction(&mut self, address: usize, now: Instant) -> bool {
         let is_new = !self.contradicts_itself(address, now);

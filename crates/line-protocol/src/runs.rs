@@ -96,6 +96,12 @@ pub const READ_BEYOND: usize = 2 * LENGTH;
 /// Whether `bytes` begins with the first `length` bytes of `start`, which is longer by [`READ_BEYOND`] bytes or more.
 #[inline]
 pub fn starts_with(bytes: &[u8], start: &[u8], length: usize) -> bool {
+    // Most strings need one window only.
+    if length <= LENGTH
+        && let Some((bytes, start)) = bytes.first_chunk().zip(start.first_chunk())
+    {
+        return window::equal_start(bytes, start) >= length;
+    }
     let windows = bytes.first_chunk::<READ_BEYOND>().zip(start.first_chunk::<READ_BEYOND>());
     let Some((bytes_window, start_window)) = windows.filter(|_| length <= READ_BEYOND) else {
         return start.get(..length).is_some_and(|start| bytes.starts_with(start));

@@ -33,6 +33,12 @@ pub fn equal_bytes(one: &[u8; 2 * LENGTH], other: &[u8; 2 * LENGTH]) -> usize {
     differing.trailing_zeros() as usize
 }
 
+/// Number of equal bytes at the start of two windows; more than their length if all are equal.
+#[inline]
+pub fn equal_start(one: &Window, other: &Window) -> usize {
+    kinds::differing(one, other).trailing_zeros() as usize
+}
+
 /// Mask of the bytes that are not decimal digits.
 pub use kinds::no_digits;
 

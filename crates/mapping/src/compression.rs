@@ -65,10 +65,33 @@ impl Compression {
         }
     }
 
-    /// Whether bytes begin like a compressed value.
+    /// Whether a whole file is one compressed value. Text begins like zlib or a raw block of Snappy by chance, so that such a file
+    /// counts only if it unpacks.
     #[must_use]
-    pub fn is_recognized(bytes: &[u8]) -> bool {
-        by_beginning(bytes).is_some()
+    pub fn is_one_value(self, format: Format, file: &[u8]) -> bool {
+        match self.codec(format, file) {
+            None => false,
+            Some(Codec::Zlib | Codec::SnappyBlock) => {
+                !matches!(unpacked_as(self, format, file), Ok(Cow::Borrowed(_)))
+            }
+            Some(_) => true,
+        }
+    }
+
+    /// The compression of a value in an unknown format, and the unpacked value; none if it unpacks to nothing.
+    #[must_use]
+    pub fn of_value(value: &[u8]) -> Option<(Self, Vec<u8>)> {
+        let named = [Self::Gzip, Self::Zstd, Self::Lz4, Self::Zlib, Self::Snappy];
+        named.into_iter().find_map(|compression| match unpacked_as(compression, Format::Json, value) {
+            Ok(Cow::Owned(unpacked)) if !unpacked.is_empty() => Some((compression, unpacked)),
+            _ => None,
+        })
+    }
+
+    /// Whether `"auto"` unpacks such a value too.
+    #[must_use]
+    pub fn is_automatic(format: Format, value: &[u8]) -> bool {
+        Self::Auto.may_unpack(format, value)
     }
 
     /// Whether a value is to be unpacked, as far as its beginning shows.
@@ -188,7 +211,7 @@ impl Unpacked {
     fn take(&mut self, decoder: impl Read, bytes_max: usize) -> Result<(), Failure> {
         let room = bytes_max.saturating_sub(self.bytes.len());
         // One byte more shows that the value is too large.
-        let mut decoder = decoder.take(room as u64 + 1);
+        let mut decoder = decoder.take((room as u64).saturating_add(1));
         let read = decoder.read_to_end(&mut self.bytes)?;
         if read > room { Err(Failure::TooLarge) } else { Ok(()) }
     }
@@ -372,7 +395,7 @@ mod tests {
             for format in [Format::Msgpack, Format::Cbor] {
                 assert_eq!(read(Compression::Auto, format, &pack(JSON)), None);
             }
-            assert!(Compression::is_recognized(&pack(JSON)));
+            assert!(Compression::Auto.is_one_value(Format::Csv, &pack(JSON)));
         }
         assert_eq!(read(Compression::Gzip, Format::Cbor, &gzip(b"\xA0")).as_deref(), Some(&b"\xA0"[..]));
     }
@@ -384,6 +407,38 @@ mod tests {
         // "x^" begins text as well as zlib.
         for format in [Format::Csv, Format::Value] {
             assert_eq!(read(Compression::Auto, format, &zlib(JSON)), None);
+        }
+    }
+
+    #[test]
+    fn a_limit_of_all_memory_unpacks_each_compression() {
+        for (compression, pack) in RECOGNIZED.into_iter().chain(NAMED) {
+            let (mut unpacked, packed) = (Unpacked::default(), pack(JSON));
+            let got = unpacked.read(compression, Format::Json, &packed, usize::MAX).unwrap();
+            assert_eq!(got, Some(JSON), "{compression:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_one_value_if_it_is_compressed_as_the_mapping_says() {
+        for (compression, pack) in RECOGNIZED.into_iter().chain(NAMED) {
+            let packed = pack(JSON);
+            for format in [Format::Avro, Format::Msgpack, Format::Json, Format::Csv] {
+                assert!(compression.is_one_value(format, &packed), "{compression:?} {format:?}");
+                assert!(!compression.is_one_value(format, JSON), "{compression:?} {format:?}");
+                assert!(!Compression::None.is_one_value(format, &packed));
+            }
+            assert_eq!(Compression::of_value(&packed), Some((compression, JSON.to_vec())));
+            assert!(!Compression::Auto.is_one_value(Format::Avro, &packed), "{compression:?}");
+        }
+        assert!(Compression::Auto.is_one_value(Format::Json, &zlib(JSON)));
+        assert!(!Compression::Auto.is_one_value(Format::Csv, &zlib(JSON)));
+        // The beginning of zlib, and text.
+        assert!(!Compression::Zlib.is_one_value(Format::Value, b"x^2\n"));
+        // A gzip value that is cut off is rejected as one record.
+        assert!(Compression::Auto.is_one_value(Format::Json, &gzip(JSON)[..20]));
+        for value in [&b""[..], b"0", b"\0", JSON, b"a,b\n1,2\n", b"\x81\xA1v\x01"] {
+            assert_eq!(Compression::of_value(value), None, "{value:?}");
         }
     }
 
@@ -465,5 +520,26 @@ mod tests {
         ];
         assert_eq!(got[7..].iter().map(|line| line.as_deref().unwrap_err()).collect::<Vec<_>>(), want);
         assert!(map(Compression::None, &[gzip(JSON)])[0].is_err());
+    }
+
+    #[test]
+    fn the_schema_in_a_frame_is_found_behind_the_compression() {
+        let framed = |compression, format, value: &[u8]| {
+            let rules = Arc::new(Rules { format, compression, ..Rules::default() });
+            Mapper::new(rules, "t", RecordLimits { record_bytes_max: 1_000, ..LIMITS }).schema_of(value)
+        };
+        let value = b"\0\0\0\0\x07\x02\x02\x02";
+        for (compression, pack) in RECOGNIZED.into_iter().chain(NAMED) {
+            assert_eq!(framed(compression, Format::Avro, &pack(value)), Some(7), "{compression:?}");
+            assert_eq!(framed(compression, Format::Protobuf, &pack(value)), Some(7), "{compression:?}");
+            assert_eq!(framed(compression, Format::Avro, b"\x1F\x8B\x08"), None, "{compression:?}");
+        }
+        assert_eq!(framed(Compression::Auto, Format::Avro, value), Some(7));
+        assert_eq!(framed(Compression::Auto, Format::Msgpack, value), None, "the format reads no schema");
+        assert_eq!(
+            framed(Compression::Gzip, Format::Avro, &gzip(&[0; 2_000])),
+            None,
+            "the value is too large"
+        );
     }
 }

@@ -68,6 +68,39 @@ pub fn whole(text: &[u8]) -> Option<i128> {
     (value >= i128::from(i64::MIN)).then_some(value)
 }
 
+/// Appends a number without an exponent and without zeros at the end of its fraction. Returns false, with nothing appended, for text that
+/// is no number, and for exponents whose zeros would be longer than those of a double.
+pub fn push_plain(text: &[u8], out: &mut Vec<u8>) -> bool {
+    const ZEROS_MAX: i64 = 400;
+    let Some(number) = split(text) else { return false };
+    if !(-ZEROS_MAX..=ZEROS_MAX).contains(&number.exponent) {
+        return false;
+    }
+    let digits = || number.whole.iter().chain(number.fraction).copied();
+    // Position of the decimal point in the digits.
+    let point = number.whole.len() as i64 + number.exponent;
+    let before_point = usize::try_from(point).unwrap_or(0);
+    let written = number.whole.len() + number.fraction.len();
+    if number.negative {
+        out.push(b'-');
+    }
+    let start = out.len();
+    out.extend(digits().take(before_point).skip_while(|digit| *digit == b'0'));
+    if out.len() == start {
+        out.push(b'0');
+    } else {
+        out.extend(std::iter::repeat_n(b'0', before_point.saturating_sub(written)));
+    }
+    let start = out.len();
+    out.push(b'.');
+    out.extend(std::iter::repeat_n(b'0', usize::try_from(-point).unwrap_or(0)));
+    out.extend(digits().skip(before_point));
+    while out.len() > start && matches!(out.last(), Some(b'0' | b'.')) {
+        out.pop();
+    }
+    true
+}
+
 fn push_digit(value: i64, digit: i64) -> Result<i64, Error> {
     value.checked_mul(10).and_then(|v| v.checked_add(digit)).ok_or(Error::TooLarge)
 }
@@ -180,6 +213,34 @@ mod tests {
         #[test]
         fn never_panics(text in proptest::collection::vec(proptest::sample::select(&b"0123456789.eE+-"[..]), 0..40), shift in 0_u32..10) {
             let _ = scaled(&text, shift);
+        }
+    }
+
+    #[test]
+    fn writes_numbers_without_an_exponent() {
+        let f = |text: &str, want: Option<&str>| {
+            let mut out = Vec::new();
+            let is_written = push_plain(text.as_bytes(), &mut out);
+            assert_eq!(is_written.then(|| String::from_utf8(out).unwrap()).as_deref(), want, "{text}");
+        };
+        for (text, want) in [
+            ("0", "0"),
+            ("-0.0", "-0"),
+            ("7.0", "7"),
+            ("-12.50", "-12.5"),
+            ("1e3", "1000"),
+            ("0.0e3", "0"),
+            ("12.345e1", "123.45"),
+            ("12.345E+2", "1234.5"),
+            ("5e-1", "0.5"),
+            ("125e-5", "0.00125"),
+            ("0.05e1", "0.5"),
+            ("1.700000000123456789e18", "1700000000123456789"),
+        ] {
+            f(text, Some(want));
+        }
+        for text in ["", "x", "1e401", "1e-999999999999"] {
+            f(text, None);
         }
     }
 }

@@ -31,7 +31,7 @@ pub enum DropReason {
     Item,
     /// A string under `parse_json` that is no JSON.
     NotJson,
-    /// A field of line protocol whose key is also a tag of the point.
+    /// A field whose key is also a tag of the point.
     TagAndField,
 }
 
@@ -114,8 +114,8 @@ impl DropReason {
                  placeholder, or let the producer send the value"
             }
             Self::TagAndField => {
-                "the key is a tag of the same point, InfluxDB 3 refuses such points, and the tag stays: let the producer rename one of \
-                 them, or add the key to `exclude` to say that the field is not wanted"
+                "the key is a tag of the same point, InfluxDB 3 refuses such points, and the tag stays: let the producer or \
+                 `rename` give one of them another key, or add the key to `exclude` to say that the field is not wanted"
             }
         }
     }

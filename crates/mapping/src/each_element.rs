@@ -108,7 +108,7 @@ impl Elements<'_> {
         let Self { rules, reshaper, losses, .. } = self;
         reshaper.shape(&rules.reshape, element, usize::MAX, losses, |shaped| match shaped {
             Shaped::Object(text) => take(&mut text.scanner(), text.timestamps),
-            Shaped::Filtered | Shaped::Rejected(_) => Ok(()),
+            Shaped::Filtered | Shaped::WithoutItems | Shaped::Rejected(_) => Ok(()),
         })
     }
 }

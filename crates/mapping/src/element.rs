@@ -25,6 +25,8 @@ pub struct Element {
     pub has_repeated_keys: bool,
     /// Length of the flattened keys of all values.
     pub key_bytes: usize,
+    /// Depth of the innermost object or array.
+    pub depth: usize,
 }
 
 /// A value, and where the parser stood behind it.
@@ -73,6 +75,7 @@ impl Element {
         self.scalars.clear();
         self.has_repeated_keys = false;
         self.key_bytes = 0;
+        self.depth = 0;
     }
 
     /// Begins an element of which nothing is listed, and returns its number.
@@ -138,6 +141,19 @@ impl Element {
             }
         }
         was_active
+    }
+
+    /// Drops the fields whose key is that of a tag, and hands the key of each to `dropped`.
+    pub fn drop_fields(&mut self, is_tag: impl Fn(KeyId) -> bool, mut dropped: impl FnMut(KeyId)) {
+        for entry in &mut self.entries {
+            if let Place::Field(key) = entry.place
+                && entry.state == State::Active
+                && is_tag(key)
+            {
+                entry.state = State::TakenBack;
+                dropped(key);
+            }
+        }
     }
 
     /// The values that are written as tags.

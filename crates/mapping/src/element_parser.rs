@@ -22,6 +22,12 @@ pub struct Knowledge {
     pub copied: Vec<KeySelector>,
     /// Paths of `$` selectors, whose values shapes and known keys find in an element that is the record's root.
     pub roots: Vec<Path>,
+    /// Whether an element may be the record's root, where `$` selectors are paths within the element.
+    pub has_root_selectors: bool,
+    /// Whether the plan of a key depends on that.
+    pub has_plans_of_root: bool,
+    /// Whether a part of a key can't be written, which the parser counts.
+    pub has_trimmed_keys: bool,
     pub first_drops: FirstDrops,
     pub drops: Drops,
 }
@@ -37,6 +43,8 @@ pub struct ElementParser<'m, 'a> {
     pub known: &'m mut Knowledge,
     pub element: &'m mut Element,
     pub scratch: &'m mut Vec<u8>,
+    /// Whether the element is the record's root, as far as plans depend on that.
+    pub is_root: bool,
 }
 
 impl<'a> ElementParser<'_, 'a> {
@@ -46,6 +54,9 @@ impl<'a> ElementParser<'_, 'a> {
         while let Some(key) = self.scanner.key(before.is_none())? {
             let child = self.known.keys.child(node, before, key.decode(self.scratch));
             before = Some(child);
+            if !self.scanner.is_utf8() && key.is_not_utf8() {
+                self.drop_value(child, DropReason::NotUtf8);
+            }
             self.member(child, depth + 1)?;
         }
         Ok(())
@@ -71,6 +82,9 @@ impl<'a> ElementParser<'_, 'a> {
         let (entries, start) = (self.element.entries.len(), self.scanner.position());
         let token = self.scanner.value()?;
         self.scanner.check_depth(token, depth)?;
+        if matches!(token, Token::Object | Token::Array) {
+            self.element.depth = self.element.depth.max(depth);
+        }
         match token {
             Token::Object => self.object(node, depth)?,
             Token::Array => self.array(node, depth)?,
@@ -113,7 +127,7 @@ impl<'a> ElementParser<'_, 'a> {
         let Some(scalar) = Scalar::of(token, self.scanner.source(), position) else {
             return self.no_value(node, token);
         };
-        let plan = self.known.plan(node, self.rules);
+        let plan = self.plan(node);
         let (token, scalar) = match plan.replaced(token, self.rules, self.scratch) {
             Replaced::Unchanged => (token, scalar),
             Replaced::By(token, scalar) => (token, scalar),
@@ -126,27 +140,43 @@ impl<'a> ElementParser<'_, 'a> {
                 self.element.name = value;
             }
         }
-        match plan.use_of(token, scalar) {
-            ScalarUse::Tag(key) => self.put(node, Place::Tag(key), scalar, token),
-            ScalarUse::Field(key, scalar) => self.put(node, Place::Field(key), scalar, token),
-            ScalarUse::Nothing => {}
-            ScalarUse::Dropped(drop) => self.drop_value(node, drop),
+        let (used, is_put) = match plan.use_of(token, scalar) {
+            ScalarUse::Tag(key) => (Some((Place::Tag(key), scalar)), true),
+            ScalarUse::Field(key, scalar) => (Some((Place::Field(key), scalar)), true),
+            ScalarUse::Nothing => (None, false),
+            ScalarUse::Dropped(drop) => {
+                self.drop_value(node, drop);
+                (None, false)
+            }
+        };
+        let is_lossy = || matches!(token, Token::Text(text) if text.is_not_utf8());
+        if (is_put || plan.copies.is_any()) && !self.scanner.is_utf8() && is_lossy() {
+            self.drop_value(node, DropReason::NotUtf8);
         }
+        if let Some((place, scalar)) = used {
+            if plan.is_trimmed {
+                self.drop_value(node, DropReason::Backslash);
+            }
+            self.put(node, place, scalar);
+        }
+    }
+
+    fn plan(&mut self, node: NodeId) -> Plan {
+        let plan = self.known.plan(node, self.rules);
+        // A list has no such values at its root, so this happens only where a topic has lists beside objects.
+        if plan.is_of_root && !self.is_root { self.known.new_plan(node, self.rules, false) } else { plan }
     }
 
     /// Counts NaN and infinity; null is no loss.
     fn no_value(&mut self, node: NodeId, token: Token<'a>) {
         if token == Token::NotFinite
-            && let ScalarUse::Dropped(drop) = self.known.plan(node, self.rules).use_of_not_finite()
+            && let ScalarUse::Dropped(drop) = self.plan(node).use_of_not_finite()
         {
             self.drop_value(node, drop);
         }
     }
 
-    fn put(&mut self, node: NodeId, place: Place, scalar: Scalar, token: Token<'_>) {
-        if matches!(token, Token::Text(text) if !self.scanner.is_utf8() && text.is_not_utf8()) {
-            self.drop_value(node, DropReason::NotUtf8);
-        }
+    fn put(&mut self, node: NodeId, place: Place, scalar: Scalar) {
         let Knowledge { tags, fields, .. } = &mut *self.known;
         if self.element.put(place, scalar, tags, fields) {
             self.drop_value(node, DropReason::Duplicate);
@@ -176,15 +206,22 @@ impl Knowledge {
         self.copied.len() + self.roots.len()
     }
 
-    /// The plan of a node's key, made when the key is first seen.
+    /// The plan of a node's key, made when the key is first seen. For elements that may be the record's root, the plan is that of the root.
     pub fn plan(&mut self, node: NodeId, rules: &Rules) -> Plan {
         if let Some(plan) = self.keys.plan(node) {
             return plan;
         }
-        let Self { keys, tags, fields, copied, roots, .. } = self;
-        let key = PlannedKey { flattened: &keys.flattened(node), is_at: |path: &_| keys.is_at(node, path) };
-        let plan = Plan::of(&key, rules, copied, roots, tags, fields);
-        keys.set_plan(node, plan);
+        let plan = self.new_plan(node, rules, self.has_root_selectors);
+        self.has_plans_of_root |= plan.is_of_root;
+        self.has_trimmed_keys |= plan.is_trimmed;
+        self.keys.set_plan(node, plan);
         plan
+    }
+
+    fn new_plan(&mut self, node: NodeId, rules: &Rules, is_root: bool) -> Plan {
+        let Self { keys, tags, fields, copied, roots, .. } = self;
+        let is_at = |path: &_| keys.is_at(node, path);
+        let key = PlannedKey { flattened: &keys.flattened(node), is_at, is_root };
+        Plan::of(&key, rules, copied, roots, tags, fields)
     }
 }

@@ -15,6 +15,7 @@ pub struct InternedKeys {
     /// Ids by written key. Different keys may be written alike, and a line must not repeat one.
     ids: HashMap<Box<[u8]>, KeyId>,
     ranked: usize,
+    shares_keys: bool,
 }
 
 /// A final key, and the entry of the current element that uses it.
@@ -25,6 +26,8 @@ pub struct InternedKey {
     pub prefix: Prefix,
     /// Position in the order of escaped keys; valid after [`InternedKeys::rank`].
     pub rank: u32,
+    /// Whether this is a tag that the mapping adds to the element's own.
+    is_added: bool,
     generation: u64,
     entry: usize,
 }
@@ -47,8 +50,32 @@ impl InternedKeys {
         let id = KeyId(u32::try_from(self.list.len()).ok()?);
         let written = Prefix::new(&prefix);
         self.ids.insert(prefix.into(), id);
-        self.list.push(InternedKey { key: key.into(), prefix: written, rank: 0, generation: 0, entry: 0 });
+        let (rank, is_added, generation, entry) = (0, false, 0, 0);
+        self.list.push(InternedKey { key: key.into(), prefix: written, rank, is_added, generation, entry });
         Some(id)
+    }
+
+    /// Records that the mapping adds a tag with this key.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "ids come from this table, which only grows until it is cleared whole"
+    )]
+    pub fn set_added(&mut self, id: KeyId) {
+        self.list[id.0 as usize].is_added = true;
+    }
+
+    pub fn is_added(&self, id: KeyId) -> bool {
+        self.get(id).is_added
+    }
+
+    /// Records, for fields, that a key is also that of a tag which an element itself may have.
+    pub fn share_keys(&mut self) {
+        self.shares_keys = true;
+    }
+
+    /// Whether an element may have a tag and a field with one key.
+    pub fn shares_keys(&self) -> bool {
+        self.shares_keys
     }
 
     #[expect(

@@ -52,7 +52,9 @@ impl KnownKeys {
     /// Reads an object after its opening bracket, and returns the layout of its line. Returns none, and the scanner stays, where the object
     /// needs a decision of the parser: because of a new key, two values with one final key, or a drop that was not reported yet.
     pub fn find(&mut self, mut reader: KnownKeysReader<'_, '_>, depth: usize) -> Option<&LineLayout> {
-        if !reader.scanner.is_utf8() || !self.attempts.tries_next() {
+        // Where a tag and a field of an element may have one key, or a key is changed, the parser decides and counts.
+        let needs_parser = reader.known.fields.shares_keys() || reader.known.has_trimmed_keys;
+        if needs_parser || !reader.scanner.is_utf8() || !self.attempts.tries_next() {
             return None;
         }
         let object = reader.scanner.clone();

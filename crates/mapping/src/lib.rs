@@ -78,7 +78,7 @@ pub use first_drops::{FIRST_DROPS_MAX, FirstDrop};
 pub use formats::{
     AvroSchema, AvroSchemaError, Beginning, Format, Frame, ProtobufSchema, ProtobufSchemaError, ReadFile,
     RecordText, Reference, Schema, SchemaError, SchemaId, SchemaLanguage, SchemaText, TimeMark,
-    is_single_value, messages_of_file,
+    is_single_value, messages_of_file, without_bom,
 };
 pub use globs::{GlobError, Globs, overlap as globs_overlap};
 pub use go_layout::to_time_format;

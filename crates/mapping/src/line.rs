@@ -12,7 +12,7 @@ use super::replacements::Replaced;
 use super::rules::Rules;
 use super::scalar::{Kind, Scalar, Texts};
 use super::topic_parts::{
-    CopiedField, FallbackTag, Measurement, RecordPart, RecordTemplate, TopicParts, ValueSource,
+    CopiedField, FallbackTag, KafkaTag, Measurement, RecordPart, RecordTemplate, TopicParts, ValueSource,
 };
 use base::record::Record;
 use line_protocol::encode;
@@ -40,9 +40,21 @@ pub struct LineValues {
 pub struct LineLayout {
     /// In the order of the line. Of tags with one key, the first one with a value is written.
     tags: Vec<Tag>,
+    /// The text of [`TagSource::Fixed`].
+    fixed: Vec<u8>,
     longest_field: Option<KeyId>,
-    /// The key of the record's offset, unless a field of the record has this key.
-    offset: Option<KeyId>,
+    offset: OffsetField,
+}
+
+/// The field of the record's offset.
+#[derive(Clone, Copy, Debug, Default)]
+enum OffsetField {
+    /// There is none, or a field of the record has its key.
+    #[default]
+    None,
+    Written(KeyId),
+    /// Its key is a tag of the line, which stays.
+    BesideTag,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +76,8 @@ enum TagSource {
     Outside(usize),
     /// Index in [`TopicParts::fallback`].
     Fallback(usize),
+    /// Range of [`LineLayout::fixed`]: tags that are equal in all lines of the topic. The key is that of the last one.
+    Fixed { start: usize, end: usize },
 }
 
 /// Input of a line beside its values.
@@ -155,6 +169,12 @@ impl LineValues {
         self.push_field(field.prefix.bytes(), scalar, texts).map_err(|bytes| {
             CopiedFieldError::Rejected(Rejection::StringTooLong { key: excerpt(&field.key), bytes })
         })
+    }
+
+    /// Appends a field whose text is written as it stands in the record, with its quotes.
+    pub fn push_text_field(&mut self, prefix: &[u8], quoted: &[u8]) {
+        self.fields.push(prefix);
+        self.fields.push(quoted);
     }
 
     /// Appends a field. Fails with its length for a string that is too long.
@@ -250,6 +270,11 @@ impl LineValues {
                         scalar.push_text(&context.texts, &mut self.scratch, out);
                     }
                 }
+                RecordPart::OfTime(from) => {
+                    if let Some(scalar) = self.value(*from, context.outside) {
+                        scalar.push_exact(&context.texts, &mut self.scratch, out);
+                    }
+                }
             }
             out.len() > start
         })
@@ -283,6 +308,8 @@ impl LineValues {
                     self.rendered = rendered;
                 }
             },
+            // Written by the layout, which has the text.
+            TagSource::Fixed { .. } => {}
         }
     }
 
@@ -324,6 +351,7 @@ impl LineLayout {
     ) {
         known.tags.rank();
         self.tags.clear();
+        self.fixed.clear();
         // In the order of precedence.
         for (place, (key, _)) in topic_parts.from_kafka.iter().enumerate() {
             self.push_tag(*key, TagSource::Kafka(place), known);
@@ -339,11 +367,21 @@ impl LineLayout {
         }
         self.tags.sort_unstable_by_key(|tag| tag.order);
 
-        self.offset = topic_parts.offset_field;
-        let fields = record_fields.inspect(|key| self.offset = self.offset.filter(|offset| offset != key));
+        let mut offset = topic_parts.offset_field;
+        let fields = record_fields.inspect(|key| offset = offset.filter(|offset| offset != key));
         let length = |key: &KeyId| known.fields.get(*key).prefix.bytes().len();
         let configured = topic_parts.fields.iter().map(|field| field.key).chain(topic_parts.offset_field);
         self.longest_field = fields.chain(configured).max_by_key(length);
+        let prefix = |key: KeyId| known.fields.get(key).prefix.bytes();
+        let is_tag = |key| {
+            let is_key = |tag: &Tag| known.tags.get(tag.key).prefix.bytes() == prefix(key);
+            topic_parts.offset_is_tag || self.tags.iter().any(is_key)
+        };
+        self.offset = match offset {
+            None => OffsetField::None,
+            Some(key) if is_tag(key) => OffsetField::BesideTag,
+            Some(key) => OffsetField::Written(key),
+        };
     }
 
     fn push_tag(&mut self, key: KeyId, source: TagSource, known: &Knowledge) {
@@ -351,14 +389,35 @@ impl LineLayout {
         self.tags.push(Tag { order, key, source });
     }
 
-    /// Leaves out the record's offset, whose key is a tag of the line.
-    pub fn leave_out_offset(&mut self) {
-        self.offset = None;
+    /// Joins neighbouring tags that are equal in all lines of the topic, so that each line copies their text at once.
+    pub fn join_fixed_tags(&mut self, known: &Knowledge, topic_parts: &TopicParts) {
+        let mut joined: Vec<Tag> = Vec::with_capacity(self.tags.len());
+        for tag in self.tags.drain(..) {
+            // A tag is only written where one with the same key before it has no value.
+            let is_alone = joined.last().is_none_or(|before| before.key != tag.key);
+            let Some(written) = tag.source.fixed(tag.key, known, topic_parts).filter(|_| is_alone) else {
+                joined.push(tag);
+                continue;
+            };
+            let start = self.fixed.len();
+            self.fixed.extend_from_slice(&written);
+            let all = self.fixed.len();
+            match joined.last_mut() {
+                Some(Tag { key, source: TagSource::Fixed { end, .. }, .. }) => (*key, *end) = (tag.key, all),
+                _ => joined.push(Tag { source: TagSource::Fixed { start, end: all }, ..tag }),
+            }
+        }
+        self.tags = joined;
+    }
+
+    /// Whether the record's offset is dropped, because its key is a tag of the line.
+    pub fn drops_offset(&self) -> bool {
+        matches!(self.offset, OffsetField::BesideTag)
     }
 
     /// Allocated memory in bytes.
     pub fn bytes(&self) -> usize {
-        self.tags.capacity() * size_of::<Tag>()
+        self.tags.capacity() * size_of::<Tag>() + self.fixed.capacity()
     }
 
     /// Appends a line without its time. On an error, `out` ends in part of a line, which the caller removes.
@@ -374,10 +433,14 @@ impl LineLayout {
         self.check_length(out.len() - start, context)?;
         out.push(b' ');
         out.extend_from_slice(values.fields_written());
-        if let Some(key) = self.offset {
-            out.extend_from_slice(context.known.fields.get(key).prefix.bytes());
-            out.extend_from_slice(itoa::Buffer::new().format(context.record.offset).as_bytes());
-            out.push(b'i');
+        match self.offset {
+            OffsetField::None => {}
+            OffsetField::Written(key) => {
+                out.extend_from_slice(context.known.fields.get(key).prefix.bytes());
+                out.extend_from_slice(itoa::Buffer::new().format(context.record.offset).as_bytes());
+                out.push(b'i');
+            }
+            OffsetField::BesideTag => values.drops.add(DropReason::TagAndField),
         }
         Ok(())
     }
@@ -387,6 +450,11 @@ impl LineLayout {
         for tag in &self.tags {
             // InfluxDB 3 stores a line with a repeated tag key, and can't read its table any more.
             if written == Some(tag.key) {
+                continue;
+            }
+            if let TagSource::Fixed { start, end } = tag.source {
+                out.extend_from_slice(self.fixed.get(start..end).unwrap_or_default());
+                written = Some(tag.key);
                 continue;
             }
             let start = out.len();
@@ -406,6 +474,25 @@ impl LineLayout {
             return Err(Rejection::KeyTooLong { key: excerpt(&field.key), bytes });
         }
         Ok(())
+    }
+}
+
+impl TagSource {
+    /// The tag as it is written in all lines of the topic, if it has the same value in all of them.
+    fn fixed(self, key: KeyId, known: &Knowledge, topic_parts: &TopicParts) -> Option<Vec<u8>> {
+        match self {
+            Self::Kafka(place) => match topic_parts.from_kafka.get(place)? {
+                (_, KafkaTag::Topic(topic)) if !topic.is_empty() => {
+                    Some([known.tags.get(key).prefix.bytes(), topic].concat())
+                }
+                _ => None,
+            },
+            Self::Fallback(place) => match topic_parts.fallback.get(place)? {
+                (_, FallbackTag::Fixed(written)) => Some(written.clone()),
+                (_, FallbackTag::Template(_)) => None,
+            },
+            Self::Record(_) | Self::Outside(_) | Self::Fixed { .. } => None,
+        }
     }
 }
 

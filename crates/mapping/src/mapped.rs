@@ -15,6 +15,8 @@ pub struct Mapped {
     pub filtered: usize,
     /// The part of `filtered` for which `where` does not hold.
     pub left_out: usize,
+    /// The part of `filtered` whose arrays under `explode` have no items.
+    pub without_items: usize,
     /// Whether the query selected nothing, in the record or in one of its lines.
     pub selected_nothing: bool,
     /// Number of elements, whatever became of them.

@@ -87,6 +87,10 @@ pub enum Rejection {
     #[error("its row has {}, and `columns` names {columns}: name each column", counted(*values, "value"))]
     LongRow { values: usize, columns: usize },
     #[error(
+        "its row has an object or an array as its value {value}, and `columns` names single values: select the rows themselves with `query`, or let the producer send flat rows"
+    )]
+    NestedRow { value: usize },
+    #[error(
         "its arrays under `explode` have different lengths: {first:?} has {}, {second:?} has {}",
         counted(*of_first, "item"),
         counted(*of_second, "item")
@@ -265,7 +269,7 @@ impl Rejection {
             Self::SchemaMissing { .. } | Self::SchemaUnusable { .. } => Reason::Schema,
             Self::TooDeep(_) => Reason::TooDeep,
             Self::NotAnObject(_) => Reason::NotAnObject,
-            Self::LongRow { .. } | Self::Lengths { .. } => Reason::Shape,
+            Self::LongRow { .. } | Self::NestedRow { .. } | Self::Lengths { .. } => Reason::Shape,
             Self::Comment(_) | Self::MeasurementMissing => Reason::Measurement,
             Self::KeyTooLong { .. } | Self::StringTooLong { .. } => Reason::TooLong,
             Self::NoMapping => Reason::NoMapping,

@@ -79,6 +79,12 @@ impl Scalar {
         Some(Self { kind, source, start: (end - length) as u32, end: end as u32 })
     }
 
+    /// The text without escapes whose quotes begin and end this range of a source.
+    pub fn plain_text(source: Source, quoted: Range<usize>) -> Self {
+        // Records and their JSON text are smaller than 4 GB.
+        Self { kind: Kind::Plain, source, start: quoted.start as u32 + 1, end: quoted.end as u32 - 1 }
+    }
+
     /// The scalar in this range of [`Source::Outside`].
     pub fn outside(kind: Kind, bytes: Range<usize>) -> Self {
         // Records, their keys and names are smaller than 4 GB.
@@ -217,6 +223,14 @@ impl Scalar {
         match self.kind {
             Kind::Number | Kind::Integer => push_shortest(self.raw(texts), out),
             _ => out.extend_from_slice(self.decode(texts, scratch)),
+        }
+    }
+
+    /// Appends the value as text like [`Scalar::push_text`], and a number with all its digits: a double has too few for nanoseconds.
+    pub fn push_exact(self, texts: &Texts<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
+        let is_number = matches!(self.kind, Kind::Number | Kind::Integer);
+        if !(is_number && decimal::push_plain(self.raw(texts), out)) {
+            self.push_text(texts, scratch, out);
         }
     }
 

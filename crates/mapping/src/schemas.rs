@@ -49,6 +49,27 @@ impl Rules {
         Ok(reader.json.into())
     }
 
+    /// Whether the values of a file of Avro have the frame of a registry, although the mapping names their schema. The bytes of a frame read
+    /// as values of some schemas too, so the frames have to lead further through the file, or to its end. Registries give no id 0.
+    #[must_use]
+    pub fn has_unexpected_frames(&self, file: &[u8]) -> bool {
+        let Some(schema) = self.schema.as_ref().filter(|_| self.format == Format::Avro) else { return false };
+        let length = |bytes: &[u8]| first_value(bytes, SchemaUse { id: None, schema });
+        let framed = |bytes: &[u8]| {
+            let frame = Frame::of(bytes).filter(|frame| frame.schema != 0)?;
+            Some(Frame::BYTES + length(frame.content)?)
+        };
+        let end = |length: &dyn Fn(&[u8]) -> Option<usize>| {
+            let mut at = 0;
+            while let Some(length) = file.get(at..).and_then(length) {
+                at += length;
+            }
+            at
+        };
+        let framed_end = end(&framed);
+        framed_end > 0 && (framed_end == file.len() || framed_end > end(&length))
+    }
+
     /// The length of the first value of a file that holds values one directly after another, each with its frame if it has one. None: the
     /// format is no binary one, the schema is missing, or there is no complete value.
     #[must_use]

@@ -21,6 +21,8 @@ pub struct TopicParts {
     /// Tags of `tags`.
     pub fallback: Vec<(KeyId, FallbackTag)>,
     pub offset_field: Option<KeyId>,
+    /// Whether the mapping adds a tag with the key of `offset_field`.
+    pub offset_is_tag: bool,
     /// Keys of `Rules::tag_selectors` outside of the element, with their indices in the outside values; a key that InfluxDB reserves is
     /// left out.
     pub outside_tags: Vec<(KeyId, usize)>,
@@ -85,6 +87,8 @@ pub enum RecordPart {
     Text(Vec<u8>),
     Kafka(KafkaText),
     Value(ValueSource),
+    /// A value in the text of a time, in which numbers keep all their digits.
+    OfTime(ValueSource),
 }
 
 /// A field of `fields`.
@@ -164,19 +168,32 @@ impl TopicParts {
             let place = outside(selector)?;
             Some((tags.intern(&rules.rename.apply(&selector.flattened()))?, place))
         });
-        let outside_tags = outside_tags.collect();
+        let outside_tags: Vec<_> = outside_tags.collect();
+        let from_kafka_keys = from_kafka.iter().map(|(key, _)| *key);
+        let outside_keys = outside_tags.iter().map(|(key, _)| *key);
+        for key in from_kafka_keys.chain(outside_keys).chain(fallback.iter().map(|(key, _)| *key)) {
+            tags.set_added(key);
+        }
         let copied = rules.fields.iter().filter_map(|(name, from)| {
             let (key, from, values) =
                 (fields.intern(name)?, sources.find(from)?, rules.values.tables().index_of(name));
             Some((key, CopiedField { key, from, values, conversion: Conversion::of_copied(name, rules) }))
         });
-        let copied: Vec<_> = last_of_each(copied).into_iter().map(|(_, field)| field).collect();
+        let mut copied: Vec<_> = last_of_each(copied).into_iter().map(|(_, field)| field).collect();
         let offset_field = rules.offset_field.as_deref().and_then(|key| fields.intern(key));
+        let is_tag = |field: KeyId| {
+            let tag = tags.find(fields.get(field).prefix.bytes());
+            tag.is_some_and(|tag| tags.is_added(tag))
+        };
+        for field in copied.iter_mut().filter(|field| is_tag(field.key)) {
+            field.conversion = Conversion::BesideTag;
+        }
         let mut parts = Self {
             measurement: Measurement::new(rules, topic, sources),
             topic: written_measurement(topic.as_bytes()),
             from_kafka,
             fallback,
+            offset_is_tag: offset_field.is_some_and(is_tag),
             offset_field: offset_field.filter(|key| copied.iter().all(|field| field.key != *key)),
             outside_tags,
             fields: copied,
@@ -196,7 +213,8 @@ impl TimeInput {
                 TimeText::Values(keys.iter().filter_map(|key| sources.find(key)).collect())
             }
             TimeSource::Text(text) => {
-                RecordTemplate::new(text, rules, topic, sources).map_or(TimeText::Missing, TimeText::Template)
+                let template = RecordTemplate::new(text, rules, topic, sources).map(RecordTemplate::of_time);
+                template.map_or(TimeText::Missing, TimeText::Template)
             }
         };
         let added = time.added.iter().filter_map(|added| {
@@ -260,6 +278,12 @@ impl RecordTemplate {
         Some(Self(parts.into()))
     }
 
+    /// The same template for a time.
+    fn of_time(self) -> Self {
+        let part = |part| if let RecordPart::Value(from) = part { RecordPart::OfTime(from) } else { part };
+        Self(self.0.into_iter().map(part).collect())
+    }
+
     /// The text, if all records of the topic have the same.
     fn fixed(&self) -> Option<Vec<u8>> {
         match &*self.0 {
@@ -303,7 +327,7 @@ impl TopicParts {
         let parts = fallback.chain(measurement).chain(time).flat_map(|template| &*template.0);
         let texts = parts.filter_map(|part| match part {
             RecordPart::Kafka(text) => Some(text),
-            RecordPart::Text(_) | RecordPart::Value(_) => None,
+            RecordPart::Text(_) | RecordPart::Value(_) | RecordPart::OfTime(_) => None,
         });
         tags.chain(texts).cloned().collect()
     }

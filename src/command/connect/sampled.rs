@@ -14,7 +14,7 @@ use engine::offset_tracker::OffsetTracker;
 use engine::{DoubtKind, NoDestination, Routing, TimeDoubt, TimeUnitCheck, time_of};
 use kafka::headers_of;
 use line_protocol::LineBuffer;
-use mapping::{DropReason, Frame, Mapper, Reason, SchemaId};
+use mapping::{DropReason, Mapper, Reason, SchemaId};
 use rdkafka::message::{BorrowedMessage, Message};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
@@ -166,10 +166,9 @@ impl<'c> Sampled<'c> {
             value: message.payload(),
             headers: &headers,
         };
-        let has_frame = mapping_of.rules.format.has_schema() && mapping_of.rules.schema.is_none();
-        let frame = record.value.filter(|_| has_frame).and_then(Frame::of);
-        if let Some(frame) = frame.filter(|_| self.schemas.len() < SCHEMAS_MAX) {
-            self.schemas.entry(frame.schema).or_insert_with(|| message.topic().to_owned());
+        let schema = record.value.and_then(|value| mapper.schema_of(value));
+        if let Some(id) = schema.filter(|_| self.schemas.len() < SCHEMAS_MAX) {
+            self.schemas.entry(id).or_insert_with(|| message.topic().to_owned());
         }
         let mut lines = LineBuffer::default();
         let outcome = mapper.map(&record, &mut lines);

@@ -18,7 +18,8 @@ use connection::Connection;
 use kafka::Diagnosis;
 use line_protocol::LineBuffer;
 use mapping::{
-    Csv, Format, Frame, Lookup, Mapper, MissingSchema, RecordLimits, Rules, Schemas, messages_of_file,
+    Compression, Csv, Format, Frame, Lookup, Mapper, MissingSchema, RecordLimits, Rules, Schemas,
+    messages_of_file,
 };
 use schema_registry::RegistryError;
 use std::fs::{self, OpenOptions};
@@ -305,8 +306,9 @@ fn add_records(path: &Path, records_max: usize, sample: &mut Sample) -> Result<(
         fs::read(path)
     };
     let bytes = bytes.map_err(|why| InitError::Input { path: path.to_owned(), why })?;
-    let text = mapping::unpacked(&bytes);
-    let first = |format| Records::new(&text, format).next();
+    let unpacked = Compression::of_value(&bytes).map(|(_, unpacked)| unpacked);
+    let content = unpacked.as_deref().unwrap_or(&bytes);
+    let first = |format| Records::new(content, format).next();
     let of_lines = || first(Format::Influx).filter(|line| mapping::is_line_protocol(line.bytes));
     let of_table = || first(Format::Csv).and_then(|rows| Csv::with_first_line(rows.bytes));
     let of_values = || first(Format::Value).filter(|line| mapping::is_single_value(line.bytes));
@@ -314,10 +316,14 @@ fn add_records(path: &Path, records_max: usize, sample: &mut Sample) -> Result<(
         let of_lines = of_lines().map(|_| Format::Influx);
         of_lines.or_else(|| of_table().map(|_| Format::Csv)).or_else(|| of_values().map(|_| Format::Value))
     };
-    let rules = framed_rules(&bytes, sample.schemas.as_deref());
+    // The text behind a frame would read as a table, whose cells have its quotes and commas.
+    let of_framed_json = || Frame::of(content).filter(Frame::is_json).map(|_| Format::Json);
+    let of_file = || Format::of_binary_file(content).or_else(of_framed_json).or_else(of_text);
+    let rules = framed_rules(content, sample.schemas.as_deref());
     let records = match &rules {
+        _ if unpacked.is_some() => Records::one(&bytes),
         Some(rules) => Records::by_rules(&bytes, rules, sample.schemas.as_ref()),
-        None => Records::new(&bytes, Format::of_binary_file(&bytes).or_else(of_text).unwrap_or_default()),
+        None => Records::new(&bytes, of_file().unwrap_or_default()),
     };
     let before = sample.records.len();
     let sampled = |(number, record): (usize, InputRecord<'_>)| SampledRecord {

@@ -133,7 +133,7 @@ impl DryRun {
         self.records += 1;
         self.without_selection += u64::from(outcome.selected_nothing);
         self.left_out += outcome.left_out;
-        let without_field = outcome.filtered - outcome.left_out;
+        let without_field = outcome.filtered - outcome.left_out - outcome.without_items;
         if outcome.has_rejected() {
             self.rejected += 1;
             // Keeps standard output in step with standard error.
@@ -154,6 +154,10 @@ impl DryRun {
             let new = || (0, place());
             let left_out = self.without_fields.entry(remedy_without_fields(&drops)).or_insert_with(new);
             left_out.0 += without_field as u64;
+        }
+        if outcome.without_items > 0 {
+            let count = self.without_fields.entry(EMPTY_ARRAYS).or_insert_with(|| (0, place()));
+            count.0 += outcome.without_items as u64;
         }
         for (drop, count) in drops.iter() {
             self.dropped.entry(drop.remedy()).or_default().0 += count;
@@ -255,6 +259,9 @@ impl DryRun {
         }
     }
 }
+
+/// The remedy for elements that `explode` leaves without a point.
+const EMPTY_ARRAYS: &str = "let the producer fill their arrays under `explode`, which are empty";
 
 fn read(path: &Path) -> Result<(String, Vec<u8>), MapError> {
     let mut bytes = Vec::new();

@@ -4,7 +4,7 @@ use super::super::times::is_plausible;
 use super::{Proposal, Sample};
 use base::text::grouped;
 use line_protocol::input::{Found, RawLine};
-use mapping::{Format, Precision};
+use mapping::{Compression, Format, Precision};
 
 /// Times of the lines of a sample.
 #[derive(Default)]
@@ -16,12 +16,13 @@ struct Times {
     plausible: [u64; Precision::ALL.len()],
 }
 
-pub fn propose(sample: &Sample, now_ns: i64) -> Proposal {
+pub fn propose(sample: &Sample, compression: Compression, now_ns: i64) -> Proposal {
     let mut proposal = Proposal::new("line");
     let why =
         "Records are line protocol: each line is a point with its own measurement, tags, fields and time."
             .to_owned();
     proposal.set("format", Format::Influx.name(), vec![why]);
+    proposal.set_compression(compression);
     let times = Times::of(sample, now_ns);
     let best = Precision::ALL.into_iter().zip(times.plausible).rev().max_by_key(|(_, count)| *count);
     if let Some((precision, count)) = best
@@ -55,10 +56,11 @@ impl Times {
     fn of(sample: &Sample, now_ns: i64) -> Self {
         let (mut times, mut line) = (Self::default(), RawLine::default());
         for value in sample.records.iter().filter_map(|record| record.value.as_deref()) {
-            let text = mapping::unpacked(value);
+            let unpacked = Compression::of_value(value).map(|(_, unpacked)| unpacked);
+            let text = unpacked.as_deref().unwrap_or(value);
             let mut at = 0;
             while at < text.len() {
-                let (found, end) = line.read(&text, at);
+                let (found, end) = line.read(text, at);
                 at = end;
                 if found == Found::Point {
                     times.lines += 1;

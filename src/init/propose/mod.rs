@@ -26,7 +26,7 @@ use std::collections::HashSet;
 pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
     let whole = Shape::whole(sample);
     if whole.rules.format == Format::Influx {
-        return Some(influx::propose(sample, now_ns));
+        return Some(influx::propose(sample, whole.rules.compression, now_ns));
     }
     let (shape, seen) = shape_of(&sample.records, whole, now_ns);
     let root = shape.root().map(|root| Observation::of(&sample.records, &root, now_ns));
@@ -251,6 +251,7 @@ impl<'p> Proposer<'p> {
             };
             self.out.set("format", format.name(), vec![why]);
         }
+        self.out.set_compression(self.shape.rules.compression);
         if format == Format::Value {
             let source = toml::Table::from_iter([("source".to_owned(), toml::Value::from("{key}"))]);
             let why = "The field is called \"value\". If the keys of the records name the sources, this line makes them a tag:";

@@ -1,6 +1,8 @@
 //! Dead letters of the running bridge: one for each record, written before the record is committed.
 
 use crate::support::{BY_ID, Cluster, Setup, Sink, record, wait_until};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use engine::telemetry::Counters;
 use serde_json::Value;
 use std::fs;
@@ -25,8 +27,20 @@ impl Folder {
         self.0.join("letters.jsonl")
     }
 
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     pub fn letters(&self) -> Vec<Value> {
         read(&self.file())
+    }
+}
+
+/// The bytes of the record in a letter.
+pub fn original(letter: &Value) -> Vec<u8> {
+    match letter["value"].as_str() {
+        Some(text) => text.as_bytes().to_vec(),
+        None => BASE64_STANDARD.decode(letter["value_base64"].as_str().unwrap()).unwrap(),
     }
 }
 

@@ -7,6 +7,7 @@ mod bad_input;
 mod broken_server;
 mod delivery;
 mod destinations;
+mod formats;
 mod groups;
 mod influx3;
 mod kafka_alarms;

@@ -1,11 +1,9 @@
 //! Records of Protobuf: points, dead letters with the original bytes, a schema that a reload reads again, and schemas of a registry.
 
-use super::letters::Folder;
+use super::letters::{Folder, original};
 use super::reload::reload;
 use crate::schema_server::SchemaServer;
 use crate::support::{Cluster, Setup, Sink, tag, wait_until};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use std::fs;
 use std::path::PathBuf;
 
@@ -33,13 +31,7 @@ fn records_become_points_and_bad_ones_letters_with_their_bytes() {
     assert_eq!(sink.ids("main"), ["a", "c"]);
     let mut letters = folder.letters();
     letters.sort_by_key(|letter| letter["offset"].as_i64());
-    let originals: Vec<Vec<u8>> = letters
-        .iter()
-        .map(|letter| match letter["value"].as_str() {
-            Some(text) => text.as_bytes().to_vec(),
-            None => BASE64_STANDARD.decode(letter["value_base64"].as_str().unwrap()).unwrap(),
-        })
-        .collect();
+    let originals: Vec<Vec<u8>> = letters.iter().map(original).collect();
     assert_eq!(originals, [records[1], records[3]]);
     assert!(letters.iter().all(|letter| letter["reason"] == "undecodable"), "{letters:?}");
     fs::remove_file(path).unwrap();

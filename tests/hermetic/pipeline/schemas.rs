@@ -1,10 +1,14 @@
 //! Records with the frame of a schema registry: blocked topics, evolution, unknown ids.
 
+use super::formats::gzip;
+use super::letters::Folder;
 use super::reload::reload;
 use crate::schema_server::SchemaServer;
 use crate::support::{Bridge, Cluster, Setup, Sink, wait_until};
 use base::alarm::{Alarm, Scope};
 use mapping::Reason;
+use std::fs;
+use std::process::Command;
 use testkit::receiver::Reply;
 
 const ONE: &str =
@@ -109,6 +113,30 @@ fn an_unknown_id_is_rejected_after_its_time_and_the_rest_is_stored() {
     bridge.stop();
     let stored: Vec<String> = ids(200).into_iter().filter(|id| id != "0050" && id != "0060").collect();
     assert_eq!(sink.ids("main"), stored);
+}
+
+/// The first record has the unknown id, so that only the records behind it show another schema of the topic.
+#[test]
+fn an_unknown_id_of_compressed_values_is_rejected_after_its_time() {
+    let (cluster, sink, server) = (Cluster::with_topic("t", 1), Sink::start(), SchemaServer::start());
+    server.schema("/schemas/ids/1", ONE, "[]");
+    cluster.produce("t", 0, (0..50).map(|id| gzip(&if id == 0 { two(9, id) } else { one(1, id) })));
+    let setup = Setup::new(&cluster, &sink, "'t'")
+        .mapping("format = 'avro'\nvalue_compression = 'gzip'\ntag_keys = ['id']")
+        .top(&format!("[schema_registry]\nurl = '{}'\nunknown_id_max = '1s'", server.address));
+    let folder = Folder::new("compressed-ids");
+    fs::write(folder.path().join("bridge.toml"), setup.text()).unwrap();
+    let mut check = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"));
+    let checked = check.args(["check", "--connect"]).current_dir(folder.path()).output().unwrap();
+    let checked = String::from_utf8(checked.stdout).unwrap();
+    for line in ["schema 9 of a sampled record", "it has a schema of the sampled records"] {
+        assert!(checked.contains(line), "{checked}");
+    }
+    let bridge = setup.start();
+    wait_until("all is committed", || cluster.committed("t", 1) == [Some(50)]);
+    assert_eq!(bridge.rejected(Reason::Schema), 1);
+    bridge.stop();
+    assert_eq!(sink.ids("main"), ids(50)[1..]);
 }
 
 #[test]

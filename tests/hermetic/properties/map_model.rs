@@ -6,7 +6,7 @@ use crate::digits::topic_digits;
 use line_protocol::reader::{Point, Value};
 use mapping::FieldType;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// The points of a record. A rejected element has no point, and in a strict mapping it rejects the whole record.
 pub fn map_model(record: &Json, options: &Options, origin: &Origin) -> Vec<Point> {
@@ -42,7 +42,9 @@ fn point(
     }
     let clock = options.clock.then(|| last(&flat, "clock"));
     flat.retain(|(key, _)| !(options.clock && key == "clock"));
-    let fields = fields(&flat, options);
+    let tag_keys = possible_tags(&flat, options);
+    let mut fields = fields(&flat, options);
+    fields.retain(|(key, _)| !tag_keys.contains(key));
     if fields.is_empty() {
         return Ok(None);
     }
@@ -51,7 +53,8 @@ fn point(
         Some(value) => clock_ns(value.ok_or(Rejected)?.as_ref())?,
         None => kafka_ns(index, options, origin)?,
     };
-    let fields = with_offset(fields, options, origin);
+    let mut fields = with_offset(fields, options, origin);
+    fields.retain(|(key, _)| !tag_keys.contains(key));
     Ok(Some(Point { measurement: measurement(&flat, options, origin)?, tags, fields, time: Some(time) }))
 }
 
@@ -261,6 +264,16 @@ fn with_offset(mut fields: Vec<(String, Value)>, options: &Options, origin: &Ori
         fields.push((key, Value::Integer(origin.offset)));
     }
     fields
+}
+
+/// The keys of the element's tags, and of those that the mapping adds to some of its lines: no field has one of them.
+fn possible_tags(flat: &Flat<'_>, options: &Options) -> HashSet<String> {
+    let in_record =
+        flat.iter().filter(|(key, value)| is_match(&options.tag_keys, key) && tag_value(value).is_some());
+    let fixed = options.tags.iter().filter(|(_, value)| !written_name(value).is_empty());
+    let from_kafka = [options.topic_tag, options.key_tag].into_iter().flatten();
+    let added = fixed.map(|(key, _)| *key).chain(from_kafka).filter_map(writable);
+    in_record.filter_map(|(key, _)| final_key(key, options)).chain(added).collect()
 }
 
 /// Tags from Kafka replace those of the record, which replace static ones. A value of which nothing can be written replaces none.

@@ -7,6 +7,7 @@ use crate::offset_tracker::{AssignmentId, BatchId};
 use base::TopicPartition;
 use influx::KeptOutLine;
 use line_protocol::{LineBuffer, Mark};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -176,13 +177,14 @@ impl Batch {
         }
     }
 
-    /// Assignments whose records this batch must not settle, because a limit of the server keeps lines of them out. Each once.
-    pub fn kept_out_assignments(&self, blocked: &[KeptOutLine]) -> Vec<AssignmentId> {
-        let mut assignments: Vec<AssignmentId> =
-            blocked.iter().map(|blocked| self.origin(blocked.line).assignment).collect();
-        assignments.sort_unstable();
-        assignments.dedup();
-        assignments
+    /// Assignments whose records this batch must not settle, because a limit of the server keeps lines of them out, each with its first such
+    /// line. Few, although there may be many lines.
+    pub fn first_kept_out<'k>(&self, kept_out: &'k [KeptOutLine]) -> BTreeMap<AssignmentId, &'k KeptOutLine> {
+        let mut first = BTreeMap::new();
+        for line in kept_out {
+            first.entry(self.origin(line.line).assignment).or_insert(line);
+        }
+        first
     }
 
     /// The time at which the batch has to be closed. None while it is empty.
@@ -220,6 +222,7 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use influx::Cause;
 
     const SIZE: BatchSize = BatchSize { lines: 2, bytes: 100 };
     const AGE_MAX: Duration = Duration::from_secs(1);
@@ -263,6 +266,21 @@ mod tests {
         f(&[], (7, 41), true);
         f(&["a v=\"123456789012345678\""], (100, 74), false);
         f(&[], (100, 72), true);
+    }
+
+    #[test]
+    fn each_assignment_with_lines_that_are_kept_out_has_its_first_one() {
+        let (now, mut batch) = (Instant::now(), Batch::new(BatchId::first(), &Budget::new(1_000)));
+        for line in 0..9 {
+            batch.lines.push_line(b"m v=1");
+            batch.push(AssignmentId::for_test(line % 3), line as i64, 1, now);
+        }
+        let line =
+            |line| KeptOutLine { line, cause: Cause::ServerLimit, why: "limit".into(), remedy: "raise it" };
+        let kept_out: Vec<_> = [1, 2, 4, 5, 7].into_iter().map(line).collect();
+        let first = batch.first_kept_out(&kept_out);
+        let first: Vec<_> = first.into_iter().map(|(assignment, line)| (assignment, line.line)).collect();
+        assert_eq!(first, [(AssignmentId::for_test(1), 1), (AssignmentId::for_test(2), 2)]);
     }
 
     #[test]

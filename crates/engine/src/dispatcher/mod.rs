@@ -187,6 +187,8 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     pub fn turn(&mut self, now: Instant, read_mode: ReadMode) -> bool {
         let stopping = read_mode == ReadMode::Nothing;
         self.take_returned(now);
+        // Before batches are closed: lines of lost partitions are not sent any more.
+        self.finish_revokes(now);
         if self.next_repeat.is_none_or(|next| next <= now) {
             self.next_repeat = Some(now + REPEAT_EVERY);
             self.handler.repeat_alarms(now);
@@ -200,7 +202,6 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
             self.flush_if_due(lane, now, read_mode != ReadMode::Fetch);
         }
         self.handler.end_turn();
-        self.finish_revokes(now);
         busy
     }
 
@@ -324,9 +325,9 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     }
 
     fn settle_finished(&mut self, finished: FinishedBatch, now: Instant) {
-        let blocked = finished.batch.kept_out_assignments(&finished.delivered.kept_out);
+        let blocked = finished.batch.first_kept_out(&finished.delivered.kept_out);
         for &assignment in
-            finished.batch.assignments.iter().filter(|assignment| !blocked.contains(assignment))
+            finished.batch.assignments.iter().filter(|assignment| !blocked.contains_key(assignment))
         {
             self.handler.tracker.settle(assignment, finished.batch.batch_id);
         }

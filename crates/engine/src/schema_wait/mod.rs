@@ -8,7 +8,7 @@
 //! later records. They are left unsettled, too.
 
 use base::alarm::{AlarmGuard, AlarmRegistry, FailureReport, Scope};
-use mapping::{Frame, Lookup, MissingSchema, SchemaId, Schemas};
+use mapping::{Lookup, MissingSchema, SchemaId, Schemas};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -162,12 +162,16 @@ impl SchemaWait {
         true
     }
 
-    /// Notes the schema of a record that is left unsettled, and has it read before the record is.
-    pub fn left_unsettled(&mut self, value: Option<&[u8]>) {
+    /// Notes the schema of a record that is left unsettled, and has it read before the record is. `schema_of`: the id in the record's
+    /// frame. It is called only while further ids count, because the record may have to be unpacked for it.
+    pub fn left_unsettled(&mut self, schema_of: impl FnOnce() -> Option<SchemaId>) {
         let (Some(source), Some(wait)) = (&self.source, &mut self.wait) else { return };
         wait.ahead = wait.ahead.saturating_sub(1);
-        let Some(Frame { schema: id, .. }) = value.and_then(Frame::of) else { return };
-        if id != wait.id && self.others.len() < OTHERS_MAX && !self.others.contains(&id) {
+        if self.others.len() >= OTHERS_MAX {
+            return;
+        }
+        let Some(id) = schema_of() else { return };
+        if id != wait.id && !self.others.contains(&id) {
             self.others.push(id);
             source.schemas.find(id);
         }

@@ -155,10 +155,9 @@ fn schemas_of_the_records_behind_show_that_the_registry_is_right() {
     registry.set(7, UNKNOWN);
     begin(&mut wait, 7, &MissingSchema::Unknown, None, start);
     for id in (0..200_u32).chain([7]) {
-        wait.left_unsettled(Some(&[&[0][..], &id.to_be_bytes(), b"x"].concat()));
+        wait.left_unsettled(|| Some(id));
     }
-    wait.left_unsettled(Some(b"{}"));
-    wait.left_unsettled(None);
+    wait.left_unsettled(|| None);
     let wanted = registry.wanted.lock().unwrap().clone();
     assert_eq!(wanted.len(), OTHERS_MAX, "each costs a request");
     assert!(!wanted.contains(&7));
@@ -172,23 +171,22 @@ fn a_topic_with_an_unknown_id_is_read_ahead() {
     let (registry, mut wait) = wait();
     let start = Instant::now();
     let at = |seconds: u64| start + Duration::from_secs(seconds);
-    let framed = |id: u32| [&[0][..], &id.to_be_bytes(), b"x"].concat();
     assert!(begin(&mut wait, 7, &MissingSchema::Awaited, None, start));
     assert!(wait.is_paused() && !wait.begins_to_read_ahead(at(60)), "the registry has not answered");
     registry.set(7, UNKNOWN);
     assert!(!wait.is_over(at(100)) && wait.is_paused());
     assert!(!wait.begins_to_read_ahead(at(109)));
     assert!(wait.begins_to_read_ahead(at(110)) && !wait.is_paused());
-    (0..AHEAD_MAX).for_each(|_| wait.left_unsettled(Some(&framed(7))));
+    (0..AHEAD_MAX).for_each(|_| wait.left_unsettled(|| Some(7)));
     assert!(wait.is_paused() && !wait.begins_to_read_ahead(at(119)), "at most so many are read in this time");
     assert!(wait.begins_to_read_ahead(at(120)));
     for id in (0..OTHERS_MAX as u32).map(|id| 100 + id) {
         registry.set(id, UNKNOWN);
-        wait.left_unsettled(Some(&framed(id)));
+        wait.left_unsettled(|| Some(id));
     }
     // Other wrong ids leave room for a right one.
     assert!(wait.begins_to_read_ahead(at(130)));
-    wait.left_unsettled(Some(&framed(1)));
+    wait.left_unsettled(|| Some(1));
     registry.set(1, Lookup::Ready(schema()));
     registry.answers(1, at(131));
     assert!(
@@ -205,7 +203,6 @@ fn a_schema_that_the_registry_forgot_does_not_keep_the_topic_from_being_read_ahe
     let (registry, mut wait) = wait();
     let start = Instant::now();
     let at = |seconds: u64| start + Duration::from_secs(seconds);
-    let framed = |id: u32| [&[0][..], &id.to_be_bytes(), b"x"].concat();
     registry.answers(1, start);
     registry.set(1, Lookup::Ready(schema()));
     registry.set(7, UNKNOWN);
@@ -215,12 +212,12 @@ fn a_schema_that_the_registry_forgot_does_not_keep_the_topic_from_being_read_ahe
     // Forgotten schemas leave room for the id of a corrected producer.
     for id in (0..OTHERS_MAX as u32).map(|id| 100 + id) {
         registry.set(id, Lookup::Ready(schema()));
-        wait.left_unsettled(Some(&framed(id)));
+        wait.left_unsettled(|| Some(id));
     }
     assert!(wait.begins_to_read_ahead(at(30)));
     registry.set(2, Lookup::Ready(schema()));
     registry.answers(2, at(31));
-    wait.left_unsettled(Some(&framed(2)));
+    wait.left_unsettled(|| Some(2));
     assert!(!wait.begins_to_read_ahead(at(40)) && wait.is_paused());
     assert!(wait.is_over(at(10) + MAX));
 }

@@ -164,7 +164,7 @@ impl OpenLane {
         for line in 0..lines.len() {
             let text = lines.line(line).trim_ascii_end();
             if store.is_full && is_limited(text) {
-                let (why, remedy) = ("max-series-per-database".into(), "raise it".into());
+                let (why, remedy) = ("max-series-per-database".into(), "raise it");
                 delivered.kept_out.push(KeptOutLine { line, cause: Cause::ServerLimit, why, remedy });
                 store.blocked += 1;
             } else if is_refused(text) {
@@ -175,9 +175,9 @@ impl OpenLane {
             }
         }
         delivered.requests.refused = u32::from(delivered.lines_stored < lines.len());
-        let blocked = batch.kept_out_assignments(&delivered.kept_out);
+        let blocked = batch.first_kept_out(&delivered.kept_out);
         for (assignment, letter) in std::mem::take(&mut batch.letters) {
-            if blocked.contains(&assignment) {
+            if blocked.contains_key(&assignment) {
                 continue;
             }
             let at = TopicPartition { topic: letter.topic.to_string(), partition: letter.partition };
@@ -185,7 +185,7 @@ impl OpenLane {
         }
         for refused in &delivered.refused {
             let source = batch.source(refused.line);
-            if blocked.contains(&source.assignment) {
+            if blocked.contains_key(&source.assignment) {
                 continue;
             }
             // The next owner of a revoked partition writes the letter.

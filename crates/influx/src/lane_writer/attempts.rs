@@ -1,6 +1,6 @@
 //! Sends one request until an answer is about its lines.
 
-use super::{BatchDelivery, LaneWriter, RESENT_BYTES_MAX, RequestCounts};
+use super::{BatchDelivery, CARRIED_BYTES, LaneWriter, RESENT_BYTES_MAX, RequestCounts};
 use crate::address::{Address, Addresses};
 use crate::answer::Answer;
 use crate::backoff::{Backoff, now, pause};
@@ -24,6 +24,9 @@ use std::time::Duration;
 /// Ends the attempts with a verdict, or continues them after a delay.
 type Next = ControlFlow<LinesVerdict, Duration>;
 
+/// Attempts without an answer before a request is halved: some proxies reset every large upload, and some links are too slow for one.
+const UNANSWERED_MAX: u32 = 3;
+
 /// Another address, or a cause that was removed: no delay.
 const AT_ONCE: Next = ControlFlow::Continue(Duration::ZERO);
 
@@ -33,7 +36,8 @@ pub(super) enum LinesVerdict {
         address: usize,
         is_compression_refused: bool,
     },
-    /// No answer within the bridge's timeout, or the server's own, to a request larger than [`RESENT_BYTES_MAX`].
+    /// No answer within the bridge's timeout, or the server's own, to a request larger than [`RESENT_BYTES_MAX`]; or again and again no
+    /// answer to a request larger than [`CARRIED_BYTES`].
     TimedOut {
         why: String,
         at: RefusedAt,
@@ -66,6 +70,7 @@ impl LaneWriter {
             lines: request.len(),
             opens_connection: next.opens_connection,
             is_blocked,
+            unanswered: 0,
             backoff: Backoff::new(self.writer.options.delays),
             tried: TriedAtOnce::default(),
         };
@@ -96,20 +101,33 @@ impl LaneWriter {
         target.record_state(&outcome, &mut pending.tried).await;
         let is_failure_of_address = outcome.is_failure_of_address();
         if is_failure_of_address && addresses.pick(&pending.tried.addresses).is_some() {
+            // What one address does not understand says nothing about another.
+            pending.tried.uncompressed = None;
             // The event of the address is enough: no line waits.
             return AT_ONCE;
         }
         match outcome {
             Outcome::Stored => ControlFlow::Break(target.stored(pending)),
-            Outcome::TooLarge { why } => {
-                ControlFlow::Break(LinesVerdict::TooLarge { why, at: target.refused_at() })
+            Outcome::TooLarge { why, is_foreign } => {
+                let verdict = LinesVerdict::TooLarge { why, at: target.refused_at() };
+                match pending.tried.refused.take() {
+                    // The proof needs the answers of one address.
+                    Some(first) => ControlFlow::Break(*first),
+                    // The proxy of another address may take a larger line. Several lines are split instead.
+                    None if is_foreign && pending.lines == 1 => {
+                        pending.tried.addresses.insert(address.index());
+                        try_elsewhere(pending, addresses, verdict)
+                    }
+                    None => ControlFlow::Break(verdict),
+                }
             }
             Outcome::Refused { why, is_foreign } => {
                 let (answer, parsed) = (Box::new(answer), Box::new(parsed));
                 let verdict =
                     LinesVerdict::Refused { why: why.clone(), answer, parsed, at: target.refused_at() };
                 if is_foreign {
-                    return try_elsewhere(pending, addresses, (address, why), verdict);
+                    pending.tried.refusing.push((address.index(), why));
+                    return try_elsewhere(pending, addresses, verdict);
                 }
                 writer.skip_refusing(&mut pending.tried.refusing, destination);
                 ControlFlow::Break(verdict)
@@ -224,14 +242,8 @@ fn tally(outcome: &Outcome, counters: &WriteCounters, requests: &mut RequestCoun
 }
 
 /// After a refusal in the words of another program: tries the next address. If there is none, the first refusal counts.
-fn try_elsewhere(
-    pending: &mut PendingRequest,
-    addresses: &Addresses,
-    (address, why): (&Address, String),
-    verdict: LinesVerdict,
-) -> Next {
+fn try_elsewhere(pending: &mut PendingRequest, addresses: &Addresses, verdict: LinesVerdict) -> Next {
     let tried = &mut pending.tried;
-    tried.refusing.push((address.index(), why));
     let first = tried.refused.take().unwrap_or_else(|| Box::new(verdict));
     // An address that is down may cost a timeout.
     if addresses.pick(&tried.addresses).is_some_and(|next| !addresses.is_down(next)) {
@@ -350,17 +362,23 @@ struct PendingRequest {
     opens_connection: bool,
     /// An answer about lines does not end the alarm of the batch.
     is_blocked: bool,
+    /// Attempts without an answer in a row, once every address was tried.
+    unanswered: u32,
     backoff: Backoff,
     tried: TriedAtOnce,
 }
 
 impl PendingRequest {
-    /// Whether this failure may be a timeout because of the size. InfluxDB 2 has a timeout of its own, by default 10 s, and answers 500
-    /// after it. Proxies have theirs.
-    fn is_resent_smaller_after(&self, cause: Cause, status: u16) -> bool {
+    /// Records a failure that may pass. Returns whether its reason may be the size of the request. InfluxDB 2 has a timeout of its own, by
+    /// default 10 s, and answers 500 after it. Proxies have theirs.
+    fn is_resent_smaller_after(&mut self, cause: Cause, status: u16) -> bool {
+        let is_unanswered = matches!(cause, Cause::TimedOut | Cause::Disconnected);
+        self.unanswered = if is_unanswered { self.unanswered.saturating_add(1) } else { 0 };
         let is_timeout =
             matches!(cause, Cause::TimedOut | Cause::Unavailable) || matches!(status, 408 | 499 | 504 | 524);
-        is_timeout && self.lines > 1 && self.body.plain.len() > RESENT_BYTES_MAX
+        let bytes = self.body.plain.len();
+        let may_be_size = is_timeout && bytes > RESENT_BYTES_MAX;
+        self.lines > 1 && (may_be_size || (self.unanswered >= UNANSWERED_MAX && bytes > CARRIED_BYTES))
     }
 }
 

@@ -21,6 +21,9 @@ use std::time::Duration;
 /// the lines that are left are copied: the copies of all lanes take memory beside `batch.memory_max`.
 const RESENT_BYTES_MAX: usize = 4_000_000;
 
+/// Requests of this size are not halved for want of an answer: every proxy carries them, so their size is not the reason.
+const CARRIED_BYTES: usize = 64_000;
+
 /// The result of a batch: each line is stored, refused or kept out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
@@ -48,7 +51,7 @@ pub struct KeptOutLine {
     /// The server's message, printable and bounded.
     pub why: Arc<str>,
     /// One sentence that names the limit and its setting.
-    pub remedy: Arc<str>,
+    pub remedy: &'static str,
 }
 
 /// Requests by outcome.
@@ -123,11 +126,13 @@ impl LaneWriter {
                     plan.too_large(lines, &why, at);
                 }
                 LinesVerdict::TimedOut { why, at } => {
-                    bytes_max = RESENT_BYTES_MAX;
+                    let sent = request.bytes(lines);
+                    let half = (sent / 2).max(CARRIED_BYTES);
+                    bytes_max = bytes_max.min(if sent > RESENT_BYTES_MAX { RESENT_BYTES_MAX } else { half });
                     plan.too_large(lines, &why, at);
                 }
                 LinesVerdict::Refused { why, answer, parsed, at } => {
-                    bytes_max = RESENT_BYTES_MAX;
+                    bytes_max = bytes_max.min(RESENT_BYTES_MAX);
                     let (stored, refused) = (plan.lines_stored(), plan.lines_refused());
                     let progress = SearchProgress { lines: lines.len(), stored, refused };
                     search.refused(now(), destination, progress, &why);
@@ -205,7 +210,7 @@ impl BatchDelivery<'_> {
             line: self.lines.place(kept_out.line),
             cause: Cause::ServerLimit,
             why: kept_out.why,
-            remedy: kept_out.limit.remedy.into(),
+            remedy: kept_out.limit.remedy,
         };
         let mut kept_out: Vec<KeptOutLine> = kept_out.into_iter().map(with_remedy).collect();
         kept_out.sort_by_key(|kept_out| kept_out.line);

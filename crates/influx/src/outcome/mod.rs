@@ -30,6 +30,8 @@ pub enum Outcome {
     /// The request is too large: smaller ones are sent.
     TooLarge {
         why: String,
+        /// The same as in [`Outcome::Refused`].
+        is_foreign: bool,
     },
     /// Some line may be refused, and no other line is known to be stored. `salvage` finds the line and the proof.
     Refused {
@@ -91,7 +93,7 @@ pub fn decide(api: Api, answer: &Answer, parsed: &ParsedAnswer) -> Outcome {
         405 => blocked(Cause::MethodRefused),
         407 => blocked(Cause::ProxyLogin),
         408 | 429 | 499 => retry(Cause::Busy),
-        413 => Outcome::TooLarge { why },
+        413 => Outcome::TooLarge { why, is_foreign },
         415 => Outcome::Uncompressed { why },
         400 | 422 => match &parsed.subject {
             AnswerSubject::Server(cause) => retry(*cause),

@@ -16,7 +16,8 @@
 //! - The answer names a cause that lies in the line. The line was refused alone, or together with a line that was refused alone for the
 //!   same cause, if the server quotes the line or drops as many lines as the request has.
 //! - The answer has unknown words, and the line was refused alone 8 times. Between these attempts the same address stored 8 other
-//!   requests to the destination, the *controls*, in a random order of attempts and controls.
+//!   requests to the destination, the *controls*, in a random order of attempts and controls. If the batch stores no line itself, other
+//!   lanes store the controls; then the line is refused 24 times, each time on a new connection, with three waits in between.
 //!
 //! A line that is refused alone without proof is *set aside*. If too many are set aside and nothing is stored in between, the batch is
 //! blocked: one line after the other is tried again, with a backoff, until the server takes it or another line.

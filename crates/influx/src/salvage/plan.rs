@@ -20,8 +20,13 @@ use std::sync::Arc;
 /// is enough to get past a few bad lines at its beginning.
 const UNPROVEN_MAX: usize = 7;
 
-/// Attempts after a wait, if the address contradicts itself: one server of three may store the line.
+/// Attempts after a wait, if the address contradicts itself: one server of three may store the line. If only other lanes store controls,
+/// so many for each line that is set aside.
 const ATTEMPTS_AFTER_WAIT: u32 = 3;
+
+/// Waits of a batch before the controls of other lanes prove anything. They spread the attempts over 17 to 35 s with the delays of
+/// `Delays::default`, so that what refuses a line for a moment does not refuse it for good.
+const WAITS_BESIDE_OTHERS: u32 = 3;
 
 /// How often a request is sent again as a whole to an address that contradicts itself, before it is halved.
 const RESENT_MAX: u8 = 3;
@@ -90,6 +95,8 @@ pub struct SalvagePlan {
     /// Whether a control was refused since the last wait and the last stored request.
     is_control_refused: bool,
     is_blocked: bool,
+    /// Waits of this batch.
+    waits: u32,
     rng: fastrand::Rng,
 }
 
@@ -110,6 +117,7 @@ impl SalvagePlan {
             probe: None,
             is_control_refused: false,
             is_blocked: false,
+            waits: 0,
             rng: fastrand::Rng::with_seed(seed),
         }
     }
@@ -197,7 +205,8 @@ impl SalvagePlan {
                 }
                 return Some(self.attempt(&doubtful, true));
             }
-            let mut all = self.evidence.unproven().iter().filter(is_doubtful);
+            let is_spread = self.evidence.attempts > 0 || self.waits >= WAITS_BESIDE_OTHERS;
+            let mut all = self.evidence.unproven().iter().filter(is_doubtful).filter(|_| is_spread);
             if let Some(controlled) = all.find(|unproven| unproven.has_control(history)).cloned() {
                 return Some(self.attempt(&controlled, false));
             }
@@ -219,7 +228,13 @@ impl SalvagePlan {
         let why = Arc::clone(&first.why);
         self.is_control_refused = false;
         self.is_blocked = true;
-        self.evidence.attempts = if is_contradicted { ATTEMPTS_AFTER_WAIT } else { 1 };
+        self.waits = self.waits.saturating_add(1);
+        let is_beside_others = first.has_controls_of_others() || first.has_control(history);
+        self.evidence.attempts = match (is_contradicted, is_beside_others) {
+            (true, _) => ATTEMPTS_AFTER_WAIT,
+            (false, true) => ATTEMPTS_AFTER_WAIT * self.evidence.unproven().len() as u32,
+            (false, false) => 1,
+        };
         Some(NextRequest {
             blocked: Some(BlockedReason { cause, why, is_contradicted }),
             ..self.attempt(&first, false)
@@ -228,7 +243,8 @@ impl SalvagePlan {
 
     fn attempt(&mut self, unproven: &Unproven, is_drawn: bool) -> NextRequest {
         self.probe = Some(SingleLineProbe::Again { line: unproven.line, is_drawn });
-        NextRequest { opens_connection: unproven.wants_new_connection(), ..NextRequest::alone(unproven.line) }
+        let opens_connection = unproven.wants_new_connection(is_drawn);
+        NextRequest { opens_connection, ..NextRequest::alone(unproven.line) }
     }
 
     fn control(&mut self, line: usize, unproven: usize) -> NextRequest {

@@ -142,7 +142,7 @@ impl PlainReader {
             let key = text.get(at..end)?;
             let is_key = text.get(end) == Some(&b'=') && !key.is_empty();
             let is_long = key.len() > KEY_BYTES_MAX / 2 - KEY_SEPARATOR_BYTES;
-            if !is_key || is_long || key == b"time" || !self.is_new(text, at, key) {
+            if !is_key || is_long || is_reserved(key) || !self.is_new(text, at, key) {
                 return None;
             }
             at = end + 1 + value_length(text.get(end + 1..)?)?;

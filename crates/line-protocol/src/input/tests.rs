@@ -165,6 +165,8 @@ fn other_lines_are_not_plain() {
         "m,a=1=2 v=1",
         "m,time=1 v=1",
         "m,_field=1 v=1",
+        "m _field=1,v=1",
+        "m v=1,_measurement=1",
         "m v=1,v=2",
         "m,a=1 a=2",
         "m time=1",

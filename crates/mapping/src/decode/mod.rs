@@ -22,6 +22,6 @@ pub use number::Number;
 pub use path::{Path, PathError, Step};
 pub use query::Query;
 pub use scanner::{DEPTH_MAX, Scanner, Source, Syntax, SyntaxError, Token, is_whitespace};
-pub use text::{Text, push_lossy};
+pub use text::{Text, is_utf8, push_lossy};
 pub use tree::{Tree, TreeKey};
 pub use work::Work;

@@ -6,7 +6,7 @@
 
 #![expect(clippy::inline_always, reason = "passing tokens through memory costs more than reading them")]
 
-use super::{Number, Text};
+use super::{Number, Text, is_utf8};
 use line_protocol::runs;
 use std::fmt;
 use thiserror::Error;
@@ -114,12 +114,7 @@ pub fn is_whitespace(byte: u8) -> bool {
 impl<'a> Scanner<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
         let at = if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
-        Self {
-            bytes,
-            at,
-            utf8: bytes.is_ascii() || std::str::from_utf8(bytes).is_ok(),
-            source: Source::Record,
-        }
+        Self { bytes, at, utf8: is_utf8(bytes), source: Source::Record }
     }
 
     /// A scanner of bytes that the program wrote. They are UTF-8 if `utf8` says so.

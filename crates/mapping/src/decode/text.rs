@@ -20,6 +20,19 @@ enum Form {
 
 const REPLACEMENT: char = '\u{FFFD}';
 
+/// Whether bytes are UTF-8.
+pub fn is_utf8(bytes: &[u8]) -> bool {
+    is_ascii(bytes) || std::str::from_utf8(bytes).is_ok()
+}
+
+/// Like `<[u8]>::is_ascii`, which tests up to 31 last bytes one by one: here the last 32 bytes are one block, which overlaps another.
+fn is_ascii(bytes: &[u8]) -> bool {
+    const BLOCK: usize = 32;
+    let Some(last) = bytes.last_chunk::<BLOCK>() else { return bytes.is_ascii() };
+    let (blocks, _) = bytes.as_chunks::<BLOCK>();
+    blocks.as_flattened().is_ascii() && last.is_ascii()
+}
+
 impl<'a> Text<'a> {
     /// `plain` text is UTF-8 without escapes, so that raw and decoded text are equal.
     pub fn new(raw: &'a [u8], plain: bool) -> Self {

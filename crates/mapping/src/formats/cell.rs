@@ -3,19 +3,27 @@
 //! A cell is a number, true, false or text, whichever it reads as. NaN and infinity are dropped and counted.
 
 use super::json_text::{JsonText, PathSegment, ValuePath};
+use super::without_bom;
 use crate::decode::Number;
 use crate::drop_reason::DropReason;
+use crate::field_type::FieldType;
+use crate::rules::Rules;
 
 /// Reads a record that is a single value.
-pub(super) fn read(value: &[u8], text: &mut JsonText) {
+pub(super) fn read(value: &[u8], rules: &Rules, text: &mut JsonText) {
     const BEFORE: &[u8] = b"{\"value\":";
-    let value = value.trim_ascii();
+    const KEY: &str = "value";
+    let value = without_bom(value).trim_ascii();
     if value.is_empty() {
         return;
     }
     text.push(BEFORE);
-    let segment = PathSegment::Key(2, BEFORE.len() - 2);
-    push(value, Some(&ValuePath { parent: None, segment }), text);
+    if rules.types.get(KEY) == Some(&FieldType::String) {
+        push_text(value, text);
+    } else {
+        let segment = PathSegment::Key(2, BEFORE.len() - 2);
+        push(value, Some(&ValuePath { parent: None, segment }), text);
+    }
     text.push(b"}");
 }
 
@@ -50,7 +58,7 @@ pub(super) fn push(cell: &[u8], path: Option<&ValuePath<'_>>, text: &mut JsonTex
 /// Whether the whole value of a record is a number, true or false.
 #[must_use]
 pub fn is_single_value(value: &[u8]) -> bool {
-    let value = value.trim_ascii();
+    let value = without_bom(value).trim_ascii();
     is_number(value) || [b"true".as_slice(), b"false"].iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
@@ -119,7 +127,7 @@ fn digits(bytes: &[u8]) -> (&[u8], &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Format, Rules};
+    use crate::{Format, KeyTable};
 
     fn json(value: &str) -> String {
         let rules = Rules { format: Format::Value, ..Rules::default() };
@@ -173,13 +181,27 @@ mod tests {
     }
 
     #[test]
+    fn a_value_whose_type_is_string_stays_as_it_is_written() {
+        let types = KeyTable::compile(vec![("value".to_owned(), FieldType::String)]).unwrap();
+        let rules = Rules { format: Format::Value, types, ..Rules::default() };
+        for (value, want) in
+            [("007", "007"), (" +5\n", "+5"), ("1e3", "1e3"), ("True", "True"), ("NaN", "NaN")]
+        {
+            let json = rules.to_json(value.as_bytes()).unwrap().into_owned();
+            assert_eq!(String::from_utf8(json).unwrap(), format!(r#"{{"value":"{want}"}}"#));
+        }
+    }
+
+    #[test]
     fn the_whole_value_is_one_field() {
         assert_eq!(json(" 21.5\r\n"), r#"{"value":21.5}"#);
         assert_eq!(json("on"), r#"{"value":"on"}"#);
         assert_eq!(json("two\nlines"), r#"{"value":"two\u000alines"}"#);
         assert_eq!(json(" \n"), "");
+        assert_eq!(json("\u{FEFF}5\n"), r#"{"value":5}"#);
+        assert!(is_single_value("\u{FEFF}true".as_bytes()));
         let mut text = JsonText::default();
-        read(b"NaN", &mut text);
+        read(b"NaN", &Rules::default(), &mut text);
         assert_eq!(text.dropped_keys, b"value");
     }
 }

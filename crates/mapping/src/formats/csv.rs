@@ -4,9 +4,9 @@
 //! - An empty cell is null, which is no value. Empty lines and comments are no rows.
 //! - A row of another length than the header, or with a quote that is not closed, is rejected alone.
 
-use super::Format;
 use super::cell;
 use super::json_text::{BadRow, JsonText, PathSegment, ValuePath};
+use super::{Format, without_bom};
 use crate::field_type::FieldType;
 use crate::rejection::Rejection;
 use crate::rules::{Csv, Header, Rules};
@@ -19,6 +19,9 @@ use std::num::NonZeroU32;
 const COLUMNS_MAX: usize = 4_096;
 
 impl Csv {
+    /// The delimiters that [`Csv::with_first_line`] tries.
+    pub const DELIMITERS: &[u8] = b",;\t|";
+
     /// The settings with which a record is a table with a header in its first line; none if it does not look like one.
     #[must_use]
     pub fn with_first_line(record: &[u8]) -> Option<Self> {
@@ -29,7 +32,7 @@ impl Csv {
         }
         let comment = record.trim_ascii_start().first().copied().filter(|byte| *byte == b'#');
         let csv = |delimiter| Self { delimiter, comment, ..Self::default() };
-        b",;\t|".iter().map(|delimiter| csv(*delimiter)).find(|csv| csv.is_table(record))
+        Self::DELIMITERS.iter().map(|delimiter| csv(*delimiter)).find(|csv| csv.is_table(record))
     }
 
     fn is_table(&self, record: &[u8]) -> bool {
@@ -108,8 +111,7 @@ impl Table {
         text: &mut JsonText,
         bytes_max: usize,
     ) -> Result<(), Rejection> {
-        const BOM: &[u8] = b"\xEF\xBB\xBF";
-        let value = value.strip_prefix(BOM).unwrap_or(value);
+        let value = without_bom(value);
         if value.trim_ascii().is_empty() {
             return Ok(());
         }
@@ -221,7 +223,7 @@ impl Column {
     }
 }
 
-/// Whether the mapping takes a tag, the name, a placeholder, the time or a string field from a column.
+/// Whether the mapping takes a tag, the name, a placeholder, the time, a string field or names of fields from a column.
 fn is_text(name: &str, rules: &Rules) -> bool {
     let is = |selector: &KeySelector| match selector {
         KeySelector::Flattened(_) | KeySelector::Element(_) | KeySelector::Root(_) => {
@@ -232,9 +234,12 @@ fn is_text(name: &str, rules: &Rules) -> bool {
         | KeySelector::Member { .. }
         | KeySelector::RecordKey(_) => false,
     };
+    let is_string = |field: &str| rules.types.get(field) == Some(&FieldType::String);
     let mut in_placeholders = rules.all_templates().flat_map(|(_, template)| template.selectors());
     rules.tag_keys.is_match(name)
-        || rules.types.get(name) == Some(&FieldType::String)
+        || is_string(name)
+        || rules.fields.iter().any(|(field, from)| is(from) && is_string(field))
+        || rules.reshape.zip.iter().any(|zip| zip.names == name)
         || rules.tag_selectors.iter().any(is)
         || rules.name_key.as_ref().is_some_and(is)
         || rules.time.as_ref().is_some_and(|time| time.selectors().any(|(_, key)| is(key)))
@@ -418,12 +423,12 @@ mod tests {
         let template = |text: &str| Template::parse(text).unwrap();
         let rules = Rules {
             measurement: template("m{line}"),
-            tags: vec![("id".to_owned(), template("{plant}-{@.id}"))],
+            tags: vec![("serial".to_owned(), template("{plant}-{@.id}"))],
             number_fields: Globs::compile(&["id"]).unwrap(),
             ..rules(Csv::default())
         };
         let (lines, _, drops) = map(rules, &["line,plant,id,v\n01,007,1.10,007\n"]).remove(0);
-        assert_eq!((lines.as_str(), drops), ("m01,id=007-1.10 id=1.10,v=7\n", vec![]));
+        assert_eq!((lines.as_str(), drops), ("m01,serial=007-1.10 id=1.10,v=7\n", vec![]));
     }
 
     #[test]
@@ -432,6 +437,25 @@ mod tests {
         let rules = Rules { types, ..rules(Csv::default()) };
         let (lines, _, drops) = map(rules, &["id,v\n007,1\n1.10,2\n"]).remove(0);
         assert_eq!((lines.as_str(), drops), ("t id=\"007\",v=1\nt id=\"1.10\",v=2\n", vec![]));
+    }
+
+    #[test]
+    fn a_column_that_becomes_a_string_under_another_name_keeps_its_text() {
+        let types = crate::KeyTable::compile(vec![("s".to_owned(), FieldType::String)]).unwrap();
+        let fields = vec![("s".to_owned(), KeySelector::Flattened("serial".to_owned()))];
+        let exclude = Globs::compile(&["serial"]).unwrap();
+        let rules = Rules { fields, types, exclude, ..rules(Csv::default()) };
+        let (lines, _, _) = map(rules, &["serial,v\n007,1\n"]).remove(0);
+        assert_eq!(lines, "t v=1,s=\"007\"\n");
+    }
+
+    #[test]
+    fn names_of_zip_are_text_also_where_they_look_like_numbers() {
+        let zip = vec![crate::Zip { names: "metric".to_owned(), values: "value".to_owned() }];
+        let reshape = crate::Reshape { zip, ..crate::Reshape::default() };
+        let rules = Rules { reshape, ..rules(Csv::default()) };
+        let (lines, _, drops) = map(rules, &["metric,value\n05,1\na,2\n"]).remove(0);
+        assert_eq!((lines.as_str(), drops), ("t 05=1\nt a=2\n", vec![]));
     }
 
     #[test]

@@ -28,6 +28,12 @@ impl<'a> Frame<'a> {
         let [magic, id @ ..] = *head;
         (magic == MAGIC).then_some(Self { schema: SchemaId::from_be_bytes(id), content })
     }
+
+    /// Whether the content begins like an object or array of JSON.
+    #[must_use]
+    pub const fn is_json(&self) -> bool {
+        matches!(self.content.trim_ascii_start(), [b'{' | b'[', ..])
+    }
 }
 
 /// The kind of data that the first bytes of a value without frame show.

@@ -30,6 +30,12 @@ pub use schema::{Schema, SchemaError, SchemaLanguage, SchemaText};
 
 pub use schema_reference::Reference;
 
+/// A text without the byte order mark that some producers write before it.
+#[must_use]
+pub fn without_bom(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text)
+}
+
 /// How a record's value is laid out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {

@@ -63,7 +63,7 @@ impl FormatReader {
                 protobuf::read(value, id, schema, json, &mut self.messages, bytes_max)?;
             }
             Format::Csv => self.table.read(value, rules, json, bytes_max)?,
-            Format::Value => cell::read(value, json),
+            Format::Value => cell::read(value, rules, json),
         }
         // Scalars have 32-bit positions.
         if u32::try_from(json.bytes.len()).is_err() {

@@ -3,10 +3,11 @@
 use super::pass::{MapCall, Pass};
 use super::{Mapper, end_line};
 use crate::TimeError;
-use crate::decode::push_lossy;
+use crate::decode::{is_utf8, push_lossy};
 use crate::distinct;
 use crate::drop_reason::DropReason;
 use crate::element::{Place, Positioned};
+use crate::formats::without_bom;
 use crate::interned_keys::KeyId;
 use crate::line::LineContext;
 use crate::rejection::Rejection;
@@ -33,6 +34,7 @@ const FIELDS: &[u8] = b"fields";
 /// Whether text has lines of line protocol and no other lines.
 #[must_use]
 pub fn is_line_protocol(text: &[u8]) -> bool {
+    let text = without_bom(text);
     let (mut line, mut at, mut points) = (RawLine::default(), 0, 0_u64);
     while at < text.len() {
         let (found, end) = line.read(text, at);
@@ -179,7 +181,7 @@ impl Mapper {
         pass: &mut Pass<'_, '_>,
     ) -> Result<(), Rejection> {
         let text = pass.texts.record;
-        let is_utf8 = text.is_ascii() || str::from_utf8(text).is_ok();
+        let is_utf8 = is_utf8(text);
         let (copies, keeps_times) = (is_utf8 && work.copies, work.keeps_times);
         let mut position = Position { at: 0, number: 1, numbered: 0, is_utf8 };
         work.raw.begin();
@@ -407,13 +409,6 @@ impl Mapper {
         values.collect(element, &known.fields, &texts)?;
         let (tags, fields) = (element.tags().map(|(key, _)| key), element.fields().map(|(key, _)| key));
         layout.arrange(tags, std::iter::empty(), fields, known, &self.topic_parts);
-        let offset = self.topic_parts.offset_field.map(|key| known.fields.get(key).prefix.bytes());
-        if offset.and_then(|key| known.tags.find(key)).is_some_and(|tag| {
-            known.tags.is_used_by(tag, element.generation) || self.topic_parts.has_tag(tag)
-        }) {
-            known.drops.add(DropReason::TagAndField);
-            layout.leave_out_offset();
-        }
         let (topic_parts, outside) = (&self.topic_parts, &self.outside);
         let context = LineContext { known, topic_parts, outside, record: pass.record, texts };
         layout.write(values, &context, pass.lines.text_mut())?;
@@ -733,7 +728,13 @@ mod tests {
         };
         f(b"m v=1,w=2,v=3 5", "m w=2,v=3 5", "v", DropReason::Duplicate);
         f(b"m,a=1 a=2,b=3 5", "m,a=1 b=3 5", "a", DropReason::TagAndField);
-        f(b"m v=1,time=2 5", "m v=1 5", "time", DropReason::ReservedKey);
+        // Single spaces and two: both readers refuse the same keys.
+        for reserved in ["time", "_field", "_measurement"] {
+            for spaces in [" ", "  "] {
+                let line = format!("m{spaces}v=1,{reserved}=2 5");
+                f(line.as_bytes(), "m v=1 5", reserved, DropReason::ReservedKey);
+            }
+        }
         f(b"m,t=\xFF s=\"x\" 5", "m,t=\u{FFFD} s=\"x\" 5", "t", DropReason::NotUtf8);
         f(b"m s=\"\xFF\" 5", "m s=\"\u{FFFD}\" 5", "s", DropReason::NotUtf8);
         // Tags that the bridge adds.

@@ -11,7 +11,7 @@ use super::drop_reason::{DropReason, Drops};
 use super::element::Element;
 use super::element_parser::{ElementParser, Knowledge};
 use super::first_drops::{FirstDrop, FirstDrops};
-use super::formats::{FormatReader, Frame, JsonText, KEPT_BYTES_MAX, SchemaId};
+use super::formats::{FormatReader, Frame, JsonText, KEPT_BYTES_MAX, SchemaId, without_bom};
 use super::interned_keys::{InternedKeys, KeyId};
 use super::known_keys::{KnownKeys, KnownKeysReader};
 use super::line::{CopiedFieldError, LineContext, LineLayout, LineValues};
@@ -24,7 +24,7 @@ use super::scalar::Texts;
 use super::schemas::{SchemaCache, Schemas};
 use super::seen_keys::{NodeId, SeenKeys};
 use super::topic_parts::{Sources, TopicParts};
-use super::{Format, KeySelector, Rules, distinct};
+use super::{Compression, Format, KeySelector, Rules, distinct};
 use crate::decode::{Query, Scanner, Source, Syntax, SyntaxError, Token};
 use base::record::Record;
 use influx::InfluxWork;
@@ -52,6 +52,10 @@ pub struct Mapper {
     outside_selectors: Vec<KeySelector>,
     /// Whether elements are objects of the record as they stand there, with all that their points need.
     maps_whole_objects: bool,
+    /// Whether a record that begins with a brace is such an object, and nothing unpacks or changes its text.
+    maps_plain_objects: bool,
+    /// Whether a record that begins with a letter is line protocol: no compressed value and no frame begins so.
+    maps_plain_lines: bool,
     shapes: RecordShapes,
     known_keys: KnownKeys,
     schemas: SchemaCache,
@@ -101,6 +105,16 @@ struct Reported {
     measurement: bool,
 }
 
+impl Reported {
+    /// Reports a dropped field, unless it was reported before.
+    fn field(&mut self, key: KeyId, drop: DropReason, fields: &InternedKeys, first_drops: &mut FirstDrops) {
+        if !self.fields.contains(&(key, drop)) {
+            self.fields.push((key, drop));
+            first_drops.add(&fields.get(key).key, drop);
+        }
+    }
+}
+
 impl Work {
     /// Allocated memory in bytes of the buffers that grow with a record.
     fn bytes(&self) -> usize {
@@ -127,18 +141,29 @@ impl Mapper {
             fields: InternedKeys::default(),
             copied,
             roots: Vec::new(),
+            has_root_selectors: false,
+            has_plans_of_root: false,
+            has_trimmed_keys: false,
             first_drops: FirstDrops::default(),
             drops: Drops::default(),
         };
         let sources = Sources { copied: &known.copied, outside: &outside_selectors };
         let topic_parts = TopicParts::new(&rules, topic, &sources, &mut known.tags, &mut known.fields);
-        let (element, outside) = (Element::default(), OutsideValues::new(&outside_selectors, &rules.query));
+        let (element, outside) = (Element::default(), OutsideValues::new(&outside_selectors, &rules));
         let (shapes, work) = (RecordShapes::default(), Work::default());
         let maps_whole_records = rules.query == Query::Whole && rules.reshape.is_empty();
         let maps_whole_objects = maps_whole_records && outside_selectors.is_empty();
+        let keeps_text = rules.parse_json.is_empty() && rules.values.is_empty();
+        let is_plain = matches!(rules.compression, Compression::None | Compression::Auto);
+        let maps_plain_objects = maps_whole_objects && rules.format == Format::Json && keeps_text && is_plain;
+        let maps_plain_lines = rules.format == Format::Influx && is_plain;
         let roots = outside.roots_of_objects();
         let may_find_roots = maps_whole_records && known.copied.len() + roots.len() <= Rules::COPIED_MAX;
         known.roots = if may_find_roots { roots.to_vec() } else { Vec::new() };
+        let is_root = |selector: &KeySelector| matches!(selector, KeySelector::Root(_));
+        known.has_root_selectors = rules.query == Query::Whole
+            && !rules.reshape.renames_keys()
+            && outside_selectors.iter().any(is_root);
         let (topic, topic_digits) = (topic.to_owned(), distinct::TopicDigits::of(topic));
         Self {
             rules,
@@ -151,6 +176,8 @@ impl Mapper {
             outside,
             outside_selectors,
             maps_whole_objects,
+            maps_plain_objects,
+            maps_plain_lines,
             shapes,
             known_keys: KnownKeys::default(),
             schemas: SchemaCache::default(),
@@ -169,6 +196,22 @@ impl Mapper {
     /// The id of the schema that the last value was read with.
     pub fn last_schema(&self) -> Option<SchemaId> {
         self.schemas.last()
+    }
+
+    /// The id of the registry's schema in the frame of a value, which is unpacked as [`Mapper::map`] unpacks it. None: the value has no
+    /// frame, or the mapping reads none.
+    pub fn schema_of(&mut self, value: &[u8]) -> Option<SchemaId> {
+        let Rules { compression, format, schema, .. } = &*self.rules;
+        let bytes_max = self.limits.record_bytes_max;
+        if !format.has_schema() || schema.is_some() || value.len() > bytes_max {
+            return None;
+        }
+        let unpacked = self.work.unpacked.read(*compression, *format, value, bytes_max).ok()?;
+        let id = Frame::of(unpacked.unwrap_or(value)).map(|frame| frame.schema);
+        if self.work.unpacked.bytes() > KEPT_BYTES_MAX {
+            self.work.unpacked = Unpacked::default();
+        }
+        id
     }
 
     /// Takes the number of dropped values since the last call, by reason.
@@ -204,7 +247,7 @@ impl Mapper {
         mapped.elements = (lines.lines() - mark.lines + mapped.filtered) as u64 + rejections;
         if rejected {
             lines.truncate(mark);
-            (mapped.filtered, mapped.left_out) = (0, 0);
+            (mapped.filtered, mapped.left_out, mapped.without_items) = (0, 0, 0);
         }
         mapped.lines = lines.lines() - mark.lines;
         if mapped.lines == 0 && mapped.filtered == 0 && !mapped.has_rejected() {
@@ -266,6 +309,13 @@ impl Mapper {
         if bytes > bytes_max {
             return Err(Rejection::TooLarge { bytes, bytes_max });
         }
+        if self.maps_plain_objects && value.starts_with(b"{") {
+            let result = self.map_plain_object(value, call);
+            return result.map_err(|rejection| rejection.with_excerpt(value, self.rules.format));
+        }
+        if self.maps_plain_lines && value.first().is_some_and(u8::is_ascii_alphabetic) {
+            return self.map_influx(value, call);
+        }
         let Rules { compression, format, .. } = *self.rules;
         if !compression.may_unpack(format, value) {
             return self.map_unpacked(value, call);
@@ -279,13 +329,23 @@ impl Mapper {
         result
     }
 
+    /// Maps a record that is one JSON object, without the steps that other records need: those cost as much as several numbers.
+    fn map_plain_object(&mut self, value: &[u8], call: MapCall<'_, '_>) -> Result<(), Rejection> {
+        let mut scanner = Scanner::new(value);
+        let texts = Texts { record: value, element: b"", values: b"", outside: b"" };
+        let mut pass = self.pass(call, texts, None, None);
+        scanner.value()?;
+        self.map_object(&mut scanner, 0, &mut pass)?;
+        Ok(scanner.end()?)
+    }
+
     fn map_unpacked(&mut self, value: &[u8], call: MapCall<'_, '_>) -> Result<(), Rejection> {
         let format = self.rules.format;
         if format == Format::Influx {
             if let Some(Frame { schema, .. }) = Frame::of(value) {
                 return Err(Rejection::Framed { schema, format: format.name() });
             }
-            return self.map_influx(value, call);
+            return self.map_influx(without_bom(value), call);
         }
         if format.is_json() {
             // Serializers of JSON Schema write the frame. The text behind it needs no schema.
@@ -347,6 +407,7 @@ impl Mapper {
     }
 
     /// A pass before the first element of a record. `json` and `parsed`: the record's text with its marks, where it has them.
+    #[inline]
     fn pass<'p, 'r>(
         &self,
         call: MapCall<'p, 'r>,
@@ -452,6 +513,7 @@ impl Mapper {
         let mut spans = std::mem::take(&mut self.work.spans);
         let result = self.locate(scanner, &mut spans).map_err(Rejection::from).and_then(|mut document| {
             self.work.reshaper.begin(&self.rules.reshape, &document, self.outside.tree())?;
+            self.replace_outside(pass);
             if self.rules.query == Query::Whole {
                 self.map_selected(&mut document, pass)?;
                 *scanner = scanner.at(document.position());
@@ -462,10 +524,15 @@ impl Mapper {
                 pass.mapped.selected_nothing = true;
             }
             *scanner = scanner.at(document.bytes().len());
+            let (index, filtered) = (pass.index, pass.mapped.filtered);
             spans.iter().try_for_each(|span| {
                 self.outside.enter_selected(span, &document)?;
+                self.replace_outside(pass);
                 self.map_selected(&mut document.within(span.start, span.end), pass)
-            })
+            })?;
+            // Selected nulls count as an empty selection, unless the query selects anything else.
+            pass.mapped.selected_nothing |= pass.index == index && pass.mapped.filtered > filtered;
+            Ok(())
         });
         self.outside.end_document();
         self.work.spans = spans;
@@ -512,10 +579,8 @@ impl Mapper {
         }
         match token {
             Token::Array => self.map_items(scanner, pass),
-            // A selected null counts as an empty selection.
             Token::Null if self.rules.query != Query::Whole => {
                 pass.mapped.filtered += 1;
-                pass.mapped.selected_nothing = true;
                 Ok(())
             }
             scalar => self.map_scalar(scanner, start, scalar, pass),
@@ -526,7 +591,9 @@ impl Mapper {
     fn map_items(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
         let mut item = 0;
         while scanner.element(item == 0)? {
-            self.outside.enter_item(item);
+            if self.outside.enter_item(item) {
+                self.replace_outside(pass);
+            }
             item += 1;
             scanner.skip_whitespace();
             let start = scanner.position();
@@ -616,6 +683,11 @@ impl Mapper {
                     pass.mapped.left_out += 1;
                     pass.index += 1;
                 }
+                Shaped::WithoutItems => {
+                    pass.mapped.filtered += 1;
+                    pass.mapped.without_items += 1;
+                    pass.index += 1;
+                }
                 Shaped::Rejected(rejection) => pass.reject(rejection),
             }
             Ok(())
@@ -664,13 +736,14 @@ impl Mapper {
     ) -> Result<(), Rejection> {
         let (index, mark, object) = (pass.index, pass.lines.mark(), scanner.clone());
         pass.repeat(self.outside.value_bytes() + pass.kafka_bytes, self.limits.lines_bytes_max)?;
-        if self.map_known(scanner, depth, index, pass).is_some() {
+        if !self.has_other_plans(depth) && self.map_known(scanner, depth, index, pass).is_some() {
             pass.index += 1;
         } else {
             pass.lines.truncate(mark);
             *scanner = object.clone();
             if self.has_roots(depth) {
                 self.locate_roots(&object)?;
+                self.replace_outside(pass);
             }
             self.parse(scanner, depth)?;
             pass.index += 1;
@@ -686,6 +759,9 @@ impl Mapper {
                     return Ok(());
                 }
             }
+            if self.has_other_plans(depth) {
+                return self.line_is_written(index, pass);
+            }
             self.shapes.learn(
                 &object,
                 scanner.position(),
@@ -696,6 +772,11 @@ impl Mapper {
             );
         }
         self.line_is_written(index, pass)
+    }
+
+    /// Whether an object at this depth, an item of a list, has other plans than the record's root, for which shapes are learned.
+    fn has_other_plans(&self, depth: usize) -> bool {
+        depth > 0 && self.known.has_plans_of_root
     }
 
     /// Whether an object at this depth is the record's root, in which shapes and known keys find the values of `$` selectors.
@@ -709,6 +790,11 @@ impl Mapper {
         let located = self.locate(&object.at(object.position() - 1), &mut spans).map(drop);
         self.work.spans = spans;
         located
+    }
+
+    /// Applies `values` to the values from outside of the element.
+    fn replace_outside(&mut self, pass: &Pass<'_, '_>) {
+        self.outside.replace(&self.rules.values, &pass.texts, &mut self.work.scratch);
     }
 
     /// Notes the element of a new line, and checks the length of the record's lines.
@@ -747,6 +833,7 @@ impl Mapper {
         };
         if has_roots {
             self.outside.take_roots(values.copies.get(self.known.copied.len()..)?);
+            self.outside.replace(&self.rules.values, &pass.texts, scratch);
         }
         let texts = Texts { outside: self.outside.text(), ..pass.texts };
         let (known, topic_parts, outside) = (&self.known, &self.topic_parts, &self.outside);
@@ -772,12 +859,16 @@ impl Mapper {
             known: &mut self.known,
             element: &mut self.element,
             scratch: &mut self.work.scratch,
+            is_root: depth == 0,
         };
         parser.object(NodeId::ROOT, depth)
     }
 
     /// Writes the line of an object of unknown shape. Returns whether the object has a field.
     fn write_element(&mut self, index: usize, pass: &mut Pass<'_, '_>) -> Result<bool, Rejection> {
+        if self.known.fields.shares_keys() {
+            self.drop_fields_of_tags();
+        }
         self.work.values.collect(&self.element, &self.known.fields, &pass.texts)?;
         self.push_copied_fields(pass)?;
         if !self.work.values.has_fields() {
@@ -795,18 +886,57 @@ impl Mapper {
         layout.write(values, &context, pass.lines.text_mut())?;
         end_line(time, pass.lines);
         known.drops.add_all(&values.drops);
+        if self.work.layout.drops_offset()
+            && let Some(key) = self.topic_parts.offset_field
+        {
+            self.report_field(key, DropReason::TagAndField);
+        }
         self.report_measurement();
         Ok(true)
     }
 
+    /// Drops the fields of the element whose keys are tags of the element.
+    fn drop_fields_of_tags(&mut self) {
+        let generation = self.element.generation;
+        let Knowledge { tags, fields, drops, first_drops, .. } = &mut self.known;
+        let is_tag = |key| {
+            let tag = tags.find(fields.get(key).prefix.bytes());
+            tag.is_some_and(|tag| tags.is_used_by(tag, generation))
+        };
+        let reported = &mut self.reported;
+        self.element.drop_fields(is_tag, |key| {
+            drops.add(DropReason::TagAndField);
+            reported.field(key, DropReason::TagAndField, fields, first_drops);
+        });
+    }
+
+    /// Whether a field has the key of a tag of the element.
+    fn is_tag_of_element(&self, field: KeyId) -> bool {
+        let Knowledge { tags, fields, .. } = &self.known;
+        let tag = || tags.find(fields.get(field).prefix.bytes());
+        fields.shares_keys() && tag().is_some_and(|tag| tags.is_used_by(tag, self.element.generation))
+    }
+
+    /// Reports once that a field is dropped.
+    fn report_field(&mut self, key: KeyId, drop: DropReason) {
+        let Knowledge { fields, first_drops, .. } = &mut self.known;
+        self.reported.field(key, drop, fields, first_drops);
+    }
+
     /// Appends the fields of `fields`. Where the element itself has such a field, its own is kept.
     fn push_copied_fields(&mut self, pass: &Pass<'_, '_>) -> Result<(), Rejection> {
-        for field in &self.topic_parts.fields {
+        for place in 0..self.topic_parts.fields.len() {
+            let Some(field) = self.topic_parts.fields.get(place) else { break };
             let (key, outside) = (field.key, &self.outside);
+            let reason = if self.element.fields().any(|(own, _)| own == key) {
+                Some(DropReason::Duplicate)
+            } else {
+                self.is_tag_of_element(key).then_some(DropReason::TagAndField)
+            };
             let values = &mut self.work.values;
-            let result = if self.element.fields().any(|(own, _)| own == key) {
+            let result = if let Some(reason) = reason {
                 match values.value(field.from, outside) {
-                    Some(_) => Err(CopiedFieldError::Dropped(DropReason::Duplicate)),
+                    Some(_) => Err(CopiedFieldError::Dropped(reason)),
                     None => Ok(()),
                 }
             } else {
@@ -819,12 +949,8 @@ impl Mapper {
                 Ok(()) => {}
                 Err(CopiedFieldError::Rejected(rejection)) => return Err(rejection),
                 Err(CopiedFieldError::Dropped(drop)) => {
-                    let Knowledge { fields, drops, first_drops, .. } = &mut self.known;
-                    drops.add(drop);
-                    if !self.reported.fields.contains(&(key, drop)) {
-                        self.reported.fields.push((key, drop));
-                        first_drops.add(&fields.get(key).key, drop);
-                    }
+                    self.known.drops.add(drop);
+                    self.report_field(key, drop);
                 }
             }
         }

@@ -1,7 +1,9 @@
 //! Values that selectors take from outside of the element: from the record's root, from objects that enclose the element, from the
 //! names under which they stand, and from the Kafka record's key.
 
-use super::scalar::{Kind, Scalar};
+use super::replacements::{Replaced, Replacements};
+use super::rules::Rules;
+use super::scalar::{Kind, Scalar, Texts};
 use super::selector::KeySelector;
 use crate::decode::{
     Path, Query, Scanner, Search, Step, SyntaxError, Token, Tree, TreeKey, Work, find_all, select_in,
@@ -16,6 +18,8 @@ pub struct OutsideValues {
     sources: Vec<Source>,
     /// The values for the element that is mapped.
     values: Vec<Option<Scalar>>,
+    /// The table of `values` for each selector; empty without `values`.
+    tables: Vec<Option<usize>>,
     /// Paths from the record's root.
     paths: Vec<Path>,
     searches: Vec<Search>,
@@ -65,8 +69,12 @@ enum Source {
 
 impl OutsideValues {
     /// `selectors`: those of a mapping whose values stand outside of the element.
-    pub fn new(selectors: &[KeySelector], query: &Query) -> Self {
-        let mut new = Self::default();
+    pub fn new(selectors: &[KeySelector], rules: &Rules) -> Self {
+        let (mut new, query) = (Self::default(), &rules.query);
+        if !rules.values.is_empty() {
+            let table = |selector: &KeySelector| rules.values.tables().index_of(&selector.flattened());
+            new.tables = selectors.iter().map(table).collect();
+        }
         for selector in selectors {
             let source = new.source(selector, query);
             new.sources.push(source);
@@ -143,6 +151,24 @@ impl OutsideValues {
         for (value, source) in self.values.iter_mut().zip(&self.sources) {
             if let Source::Root(path) = source {
                 *value = found.get(*path).copied().flatten();
+            }
+        }
+    }
+
+    /// Replaces values by the tables of `values`, as if the values stood in the element under the flattened keys of their selectors.
+    /// A value that was replaced stays until the next one is found.
+    pub fn replace(&mut self, replacements: &Replacements, texts: &Texts<'_>, scratch: &mut Vec<u8>) {
+        let texts = Texts { outside: &self.beside, ..*texts };
+        for (value, table) in self.values.iter_mut().zip(&self.tables) {
+            let Some((scalar, table)) = (*value).zip(*table) else { continue };
+            if scalar.source == crate::decode::Source::Values {
+                continue;
+            }
+            let Some(token) = scalar.token(&texts) else { continue };
+            match replacements.replace(table, token, scratch) {
+                Replaced::Unchanged => {}
+                Replaced::LeftOut => *value = None,
+                Replaced::By(_, scalar) => *value = Some(scalar),
             }
         }
     }
@@ -329,10 +355,10 @@ impl OutsideValues {
         Ok(())
     }
 
-    /// Continues with the item of this index in an array whose items are elements.
-    pub fn enter_item(&mut self, index: usize) {
+    /// Continues with the item of this index in an array whose items are elements. Returns whether a value may have changed.
+    pub fn enter_item(&mut self, index: usize) -> bool {
         if !self.takes_index {
-            return;
+            return false;
         }
         self.beside.truncate(self.lengths.1);
         let located = push_index(index, &mut self.beside);
@@ -343,6 +369,7 @@ impl OutsideValues {
                 *known = None;
             }
         }
+        true
     }
 
     /// Number of bytes of all values for the element that is mapped.

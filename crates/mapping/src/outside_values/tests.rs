@@ -233,7 +233,7 @@ fn a_long_name_around_many_scalars_takes_little_time_and_memory() {
 fn the_name_of_a_parent_is_not_copied_for_each_element() {
     let record = format!(r#"{{"{}":[{}{{}}]}}"#, "k".repeat(500_000), "{},".repeat(150_000));
     let rules = Rules { tags: tags(&[("up", "{^@key}")]), ..rules("$.*[*]") };
-    let paths = OutsideValues::new(&[selector("^@key")], &rules.query);
+    let paths = OutsideValues::new(&[selector("^@key")], &rules);
     let (mut outside, mut spans) = (paths, Vec::new());
     outside.begin_record(None);
     outside.find(&rules.query, &Scanner::new(record.as_bytes()), &mut spans).unwrap();
@@ -246,7 +246,7 @@ fn the_values_of_parents_take_no_memory_for_each_element() {
     let record = format!("[{}{{}}]", r#"{"t0":"a","e":[1,2]},"#.repeat(20_000));
     let query = Query::parse("$[*].e[*]").unwrap();
     let selectors: Vec<_> = (0..40).map(|number| selector(&format!("^.t{number}"))).collect();
-    let (mut outside, mut spans) = (OutsideValues::new(&selectors, &query), Vec::new());
+    let (mut outside, mut spans) = (OutsideValues::new(&selectors, &rules("$[*].e[*]")), Vec::new());
     let scanner = Scanner::new(record.as_bytes());
     outside.begin_record(None);
     outside.find(&query, &scanner, &mut spans).unwrap();
@@ -364,7 +364,8 @@ fn selectors_of_the_element_are_exact() {
         ..rules("$")
     };
     let record = r#"{"a":{"b":"tag","c":1},"a_b":2,"topic":"name","x":{"y":true}}"#;
-    assert_eq!(lines(&rules, record), ["name,a_b=tag,t=name,u=true a_c=1,a_b=2"]);
+    // The field a_b has the key of the tag.
+    assert_eq!(lines(&rules, record), ["name,a_b=tag,t=name,u=true a_c=1"]);
 }
 
 #[test]
@@ -642,4 +643,47 @@ fn ancestors_are_those_of_the_normalized_path() {
         assert_eq!(got, wanted, "{query} of {record}");
     }
     assert!(compared > 300, "only {compared} elements were compared");
+}
+
+#[test]
+fn texts_from_outside_of_the_element_are_replaced_like_its_own() {
+    let to = |text: &str| crate::Replacement::Text(text.to_owned());
+    let table = |key: &str, from: &str, by: &str| (key.to_owned(), vec![(from.to_owned(), to(by))]);
+    let values = vec![
+        ("state".to_owned(), vec![("ON".to_owned(), to("on")), ("N/A".to_owned(), to(""))]),
+        table("member", "m", "meters"),
+        table("key", "m", "x"),
+    ];
+    let values = crate::Replacements::compile(values).unwrap();
+    let tag_selectors = vec![selector("^.state"), selector("@member")];
+    let rules = Rules {
+        tag_selectors,
+        values,
+        tags: tags(&[("s", "{$.state}"), ("r", "{key:$.state}")]),
+        fields: vec![("f".to_owned(), selector("^.state"))],
+        ..rules("$.m[*]")
+    };
+    for query in ["$.m[*]", "$.m"] {
+        let rules = Rules { query: Query::parse(query).unwrap(), ..rules.clone() };
+        let f = |state: &str, want: &[&str]| {
+            let record = format!(r#"{{"state":"{state}","m":[{{"v":1}},{{"v":2}}]}}"#);
+            let (lines, ..) = mapped(&rules, "topic", Some(br#"{"state":"ON"}"#), &record);
+            assert_eq!(lines, want, "{query} {state}");
+        };
+        f("N/A", &["m,member=meters,r=on v=1", "m,member=meters,r=on v=2"]);
+        f(
+            "ON",
+            &[
+                r#"m,member=meters,r=on,s=on,state=on v=1,f="on""#,
+                r#"m,member=meters,r=on,s=on,state=on v=2,f="on""#,
+            ],
+        );
+        f(
+            "OFF",
+            &[
+                r#"m,member=meters,r=on,s=OFF,state=OFF v=1,f="OFF""#,
+                r#"m,member=meters,r=on,s=OFF,state=OFF v=2,f="OFF""#,
+            ],
+        );
+    }
 }

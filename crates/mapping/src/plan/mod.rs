@@ -6,6 +6,7 @@ use super::replacements::Replaced;
 use super::scalar::{Kind, Scalar};
 use super::{FieldType, Integers, KeySelector, Rules};
 use crate::decode::{Number, Path, Token};
+use line_protocol::encode;
 
 /// The rules of a mapping, applied to one flattened key.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,23 @@ pub struct Plan {
     pub role: Role,
     /// Whether numbers become a field unchanged, and nothing else.
     pub copies_numbers: bool,
+    /// Whether a `$` selector leads to the value. An element that is not the record's root needs a plan of its own then.
+    pub is_of_root: bool,
+    /// Whether a part of the key, such as a backslash at its end, can't be written.
+    pub is_trimmed: bool,
+    /// What plain text becomes if no further rule changes or copies it.
+    pub plain_text: PlainText,
+}
+
+/// What text without escapes becomes, as far as its key alone decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlainText {
+    /// The value of the tag.
+    Tag,
+    /// The value of the field, with its quotes.
+    Field,
+    /// The value, or another rule, decides.
+    Undecided,
 }
 
 /// Uses of a value beside its role: one bit for each selector that copies the value, and one for the measurement's name.
@@ -52,6 +70,8 @@ pub struct PlannedKey<'k, F> {
     pub flattened: &'k str,
     /// Whether a path within the element leads to the key's value.
     pub is_at: F,
+    /// Whether the element is the record's root, so that `$` selectors are paths within the element.
+    pub is_root: bool,
 }
 
 impl<F: Fn(&Path) -> bool> PlannedKey<'_, F> {
@@ -59,8 +79,14 @@ impl<F: Fn(&Path) -> bool> PlannedKey<'_, F> {
         match selector {
             KeySelector::Flattened(key) => key == self.flattened,
             KeySelector::Element(path) => (self.is_at)(path),
+            KeySelector::Root(_) => self.is_of_root(selector),
             _ => false,
         }
+    }
+
+    /// Whether a `$` selector leads to the key's value. An index may also be the name of a member, so it leads to none.
+    fn is_of_root(&self, selector: &KeySelector) -> bool {
+        matches!(selector, KeySelector::Root(path) if self.is_root && path.has_only_names() && (self.is_at)(path))
     }
 }
 
@@ -86,6 +112,8 @@ pub enum Conversion {
     ByValue { strings: Strings, integers: Integers },
     /// By `types`: the type is always this one.
     To(FieldType),
+    /// The key is that of a tag which the mapping adds, so no value becomes a field. InfluxDB 3 refuses points that have both.
+    BesideTag,
 }
 
 /// Treatment of strings (and, for `Keep`, booleans) under a field's key.
@@ -123,8 +151,20 @@ impl Plan {
         let roots = Copies(places.fold(0, |bits, (place, _)| bits | 1 << place));
         // A configuration has far fewer tables.
         let values = rules.values.tables().index_of(key.flattened).map(|index| index as u32);
+        let is_of_root = key.is_root && rules.selectors().any(|(_, selector)| key.is_of_root(selector));
         if rules.time.as_ref().is_some_and(|time| time.selectors().any(|(_, selector)| key.is(selector))) {
-            return Self { copies: Copies(bits), roots, values, role: Role::Time, copies_numbers: false };
+            let (role, copies_numbers, is_trimmed) = (Role::Time, false, false);
+            let plain_text = PlainText::Undecided;
+            return Self {
+                copies: Copies(bits),
+                roots,
+                values,
+                role,
+                copies_numbers,
+                is_of_root,
+                is_trimmed,
+                plain_text,
+            };
         }
         let is_name = rules.name_key.as_ref().is_some_and(|selector| key.is(selector));
         let bits = if is_name { bits | Copies::NAME } else { bits };
@@ -132,7 +172,15 @@ impl Plan {
         let copies_numbers = matches!(role, Role::Field { conversion, .. } if conversion.copies_numbers());
         let is_used_elsewhere = bits != 0 || roots.is_any();
         let copies_numbers = copies_numbers && !is_used_elsewhere;
-        Self { copies: Copies(bits), roots, values, role, copies_numbers }
+        let is_written = matches!(role, Role::Tag(_) | Role::Field { .. });
+        let is_trimmed = is_written && is_trimmed(&rules.rename.apply(key.flattened));
+        let plain_text = match role {
+            _ if is_used_elsewhere || values.is_some() => PlainText::Undecided,
+            Role::Tag(_) => PlainText::Tag,
+            Role::Field { conversion, .. } if conversion.copies_text() => PlainText::Field,
+            _ => PlainText::Undecided,
+        };
+        Self { copies: Copies(bits), roots, values, role, copies_numbers, is_of_root, is_trimmed, plain_text }
     }
 
     /// Decides what a scalar under the key becomes, in an object of known and of unknown shape.
@@ -145,8 +193,12 @@ impl Plan {
             Role::Tag(key) => ScalarUse::Tag(key),
             Role::Field { key, conversion } => match conversion.apply(token, scalar) {
                 Ok(scalar) => ScalarUse::Field(key, scalar),
-                // The string is used elsewhere, so nothing is dropped.
-                Err(DropReason::String) if self.copies.is_any() => ScalarUse::Nothing,
+                // The value is used elsewhere, so nothing is dropped.
+                Err(DropReason::String | DropReason::TagAndField)
+                    if self.copies.is_any() || self.is_of_root =>
+                {
+                    ScalarUse::Nothing
+                }
                 Err(drop) => ScalarUse::Dropped(drop),
             },
             // The value of a time was copied.
@@ -181,15 +233,31 @@ impl Role {
         fields: &mut InternedKeys,
     ) -> Self {
         let key = planned.flattened;
-        if rules.tag_keys.is_match(key) || rules.tag_selectors.iter().any(|selector| planned.is(selector)) {
-            return tags.intern(&rules.rename.apply(key)).map_or(Self::Reserved, Self::Tag);
+        let is_own = |selector: &&KeySelector| selector.is_in_element() && planned.is(selector);
+        if rules.tag_keys.is_match(key) || rules.tag_selectors.iter().find(is_own).is_some() {
+            let Some(tag) = tags.intern(&rules.rename.apply(key)) else { return Self::Reserved };
+            if !tags.is_added(tag) && fields.find(tags.get(tag).prefix.bytes()).is_some() {
+                fields.share_keys();
+            }
+            return Self::Tag(tag);
+        }
+        if rules.tag_selectors.iter().any(|selector| planned.is_of_root(selector)) {
+            // The value becomes a tag with those from outside of the element.
+            return Self::Excluded;
         }
         if !rules.include.is_match(key) || rules.exclude.is_match(key) {
             return Self::Excluded;
         }
         let conversion = Conversion::of(key, rules);
-        let field = fields.intern(&rules.rename.apply(key));
-        field.map_or(Self::Reserved, |key| Self::Field { key, conversion })
+        let Some(key) = fields.intern(&rules.rename.apply(key)) else { return Self::Reserved };
+        match tags.find(fields.get(key).prefix.bytes()) {
+            Some(tag) if tags.is_added(tag) => {
+                return Self::Field { key, conversion: Conversion::BesideTag };
+            }
+            Some(_) => fields.share_keys(),
+            None => {}
+        }
+        Self::Field { key, conversion }
     }
 }
 
@@ -220,14 +288,25 @@ impl Conversion {
         matches!(self, Self::ByValue { integers: Integers::Float, .. } | Self::To(FieldType::Float))
     }
 
+    /// Whether text is written as it stands in the record.
+    fn copies_text(self) -> bool {
+        matches!(self, Self::ByValue { strings: Strings::Keep, .. } | Self::To(FieldType::String))
+    }
+
     /// The form in which a field's value is written, or the reason why it is dropped.
     #[inline]
     pub fn apply(self, token: Token<'_>, scalar: Scalar) -> Result<Scalar, DropReason> {
         match self {
             Self::ByValue { strings, integers } => field(token, scalar, strings, integers),
             Self::To(to) => scalar.converted(token, to).ok_or(DropReason::Type),
+            Self::BesideTag => Err(DropReason::TagAndField),
         }
     }
+}
+
+/// Whether a part of a final key can't be written.
+fn is_trimmed(key: &str) -> bool {
+    encode::push_key(key.as_bytes(), &mut Vec::new())
 }
 
 /// The form in which a field's value is written, or the reason why it is dropped.
@@ -256,5 +335,7 @@ fn numeric(number: Number<'_>, scalar: Scalar, integers: Integers) -> Result<Sca
     }
 }
 
+#[cfg(test)]
+mod tag_and_field;
 #[cfg(test)]
 mod tests;

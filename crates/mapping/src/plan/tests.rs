@@ -202,8 +202,8 @@ fn times_are_made_of_several_values() {
     let text = |text: &str| TimeSource::Text(Template::parse(text).unwrap());
     let f = |rules: &Rules, value: &str, want: &str| assert_eq!(mapped(rules, value).0, want, "{value}");
     let list = rule(keys(&["a", "$.b", "@.c"]), &[("n", Precision::Nanoseconds)], "unix");
-    f(&list, r#"{"v":1,"a":5,"b":6,"n":7}"#, "t v=1,b=6 5000000007");
-    f(&list, r#"{"v":1,"b":6,"c":7}"#, "t v=1,b=6 6000000000");
+    f(&list, r#"{"v":1,"a":5,"b":6,"n":7}"#, "t v=1 5000000007");
+    f(&list, r#"{"v":1,"b":6,"c":7}"#, "t v=1 6000000000");
     f(&list, r#"{"v":1,"a":"","c":"7"}"#, "t v=1 7000000000");
     f(&list, r#"{"v":1,"a":null,"b":null,"c":8,"n":"-1"}"#, "t v=1 7999999999");
     f(&list, r#"{"v":1,"n":7}"#, "");
@@ -225,4 +225,40 @@ fn times_are_made_of_several_values() {
     f(&parts, r#"{"v":1,"date":"2024-01-02"}"#, "");
     f(&parts, r#"{"v":1,"date":"","clock":{"h":"03:04"}}"#, "");
     assert!(!parts.wants_headers() && rule(text("{header:ts}"), &[], "unix").wants_headers());
+}
+
+#[test]
+fn a_number_in_the_text_of_a_time_keeps_its_digits() {
+    let f = |text: &str, format: &str, value: &str, want: &str| {
+        let source = TimeSource::Text(Template::parse(text).unwrap());
+        let (format, zone) = (TimeFormat::parse(format).unwrap(), zone_by_name("UTC").unwrap());
+        let rules =
+            Rules { time: Some(TimeRule { source, added: vec![], format, zone }), ..Rules::default() };
+        assert_eq!(mapped(&rules, value).0, format!("t v=1 {want}"), "{value}");
+    };
+    f("{t}", "unix", r#"{"t":1700000000.123456789,"v":1}"#, "1700000000123456789");
+    f("{$.t}", "unix", r#"{"t":1700000000.123456789,"v":1}"#, "1700000000123456789");
+    f("{t}", "unix_ns", r#"{"t":1700000000123456789.0,"v":1}"#, "1700000000123456789");
+    f("{t}", "unix_ns", r#"{"t":1.700000000123456789e18,"v":1}"#, "1700000000123456789");
+    f("{y}-{d}", "%Y-%j", r#"{"y":2.024e3,"d":1.0,"v":1}"#, "1704067200000000000");
+    f("{s}.{n}", "unix", r#"{"s":17e8,"n":"5","v":1}"#, "1700000000500000000");
+}
+
+#[test]
+fn what_can_not_be_written_of_a_key_is_counted() {
+    let f = |value: &[u8], line: &str, drops: &[(DropReason, u64)]| {
+        let tag_keys = Globs::compile(&["t*"]).unwrap();
+        let name_key = Some(KeySelector::Flattened("n".to_owned()));
+        let mut mapper = mapper(Rules { name_key, tag_keys, ..Rules::default() });
+        for _ in 0..4 {
+            let (lines, _) = map(&mut mapper, &record(value));
+            let dropped: Vec<_> = mapper.take_drops().iter().collect();
+            assert_eq!((lines.trim_end(), dropped.as_slice()), (line, drops), "{}", value.escape_ascii());
+        }
+    };
+    f(br#"{"a\\":1}"#, "t a=1", &[(DropReason::Backslash, 1)]);
+    f(br#"{"t\u0000x":2,"v":1}"#, "t,tx=2 v=1", &[(DropReason::Backslash, 1)]);
+    f(br#"{"t\u0000x":null,"v":1}"#, "t v=1", &[]);
+    f(b"{\"n\":\"\xFF\",\"v\":1}", "\u{FFFD} v=1", &[(DropReason::NotUtf8, 1)]);
+    f(b"{\"\xFF\":1}", "t \u{FFFD}=1", &[(DropReason::NotUtf8, 1)]);
 }

@@ -2,7 +2,7 @@
 
 use super::shape::{RecordShape, Slot};
 use crate::Rules;
-use crate::decode::Scanner;
+use crate::decode::{DEPTH_MAX, Scanner};
 use crate::element::{Element, SCALARS_MAX};
 use crate::element_parser::Knowledge;
 use crate::interned_keys::KeyId;
@@ -22,7 +22,9 @@ pub fn record_shape(
     rules: &Rules,
     topic_parts: &TopicParts,
 ) -> Option<RecordShape> {
-    if element.has_repeated_keys || element.scalars.len() >= SCALARS_MAX {
+    // A shape fits wherever an element stands, which may be one level deeper than here.
+    let may_be_too_deep = element.depth + 1 >= DEPTH_MAX;
+    if element.has_repeated_keys || may_be_too_deep || element.scalars.len() >= SCALARS_MAX {
         return None;
     }
     let (mut slots, mut tags, mut fields, mut gap_start) =
@@ -33,6 +35,9 @@ pub fn record_shape(
         let gap = Gap::new(scalar.since(gap_start));
         gap_start = bytes.end as usize;
         let plan = known.plan(*node, rules);
+        if plan.is_trimmed {
+            return None;
+        }
         let (mut prefix, tag) = (Prefix::default(), tags.len());
         match plan.role {
             Role::Tag(key) => tags.push(key),
@@ -47,12 +52,23 @@ pub fn record_shape(
     let end = Gap::new(object.at(end).since(gap_start));
     let written_tags = tags.iter().copied().chain(topic_parts.outside_tags.iter().map(|(key, _)| *key));
     let written_fields = fields.iter().copied().chain(topic_parts.fields.iter().map(|field| field.key));
-    if !are_distinct(written_tags) || !are_distinct(written_fields.chain(topic_parts.offset_field)) {
+    let written_fields = || written_fields.clone().chain(topic_parts.offset_field);
+    if !are_distinct(written_tags) || !are_distinct(written_fields()) {
         return None;
+    }
+    if known.fields.shares_keys() {
+        let is_field = |tag: &KeyId| {
+            let tag = known.tags.get(*tag).prefix.bytes();
+            written_fields().any(|field| known.fields.get(field).prefix.bytes() == tag)
+        };
+        if tags.iter().any(is_field) {
+            return None;
+        }
     }
     let (mut layout, number_of_tags) = (LineLayout::default(), tags.len());
     let outside_tags = topic_parts.outside_tags.iter().copied();
     layout.arrange(tags.into_iter(), outside_tags, fields.into_iter(), known, topic_parts);
+    layout.join_fixed_tags(known, topic_parts);
     Some(RecordShape { slots: slots.into(), end, tags: number_of_tags, copies: known.copies(), layout })
 }
 

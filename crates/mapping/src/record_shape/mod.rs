@@ -113,11 +113,12 @@ impl RecordShapes {
     /// The index of the first shape that fits, among so many of which the expected one comes first.
     fn place(&self, count: usize, mut fits: impl FnMut(&RecordShape) -> bool) -> Option<usize> {
         let expected = self.known.get(self.last).map_or(0, |last| last.next);
+        let mut fits_at = |place: usize| self.known.get(place).is_some_and(|known| fits(&known.record_shape));
+        if fits_at(expected) {
+            return Some(expected);
+        }
         let others = (0..self.known.len()).filter(|&place| place != expected);
-        std::iter::once(expected)
-            .chain(others)
-            .take(count)
-            .find(|&place| self.known.get(place).is_some_and(|known| fits(&known.record_shape)))
+        others.take(count - 1).find(|&place| fits_at(place))
     }
 
     fn record_hit(&mut self, place: usize) {

@@ -4,11 +4,12 @@ use crate::decode::{Scanner, Token, is_whitespace};
 use crate::drop_reason::DropReason;
 use crate::line::{LineLayout, LineValues};
 use crate::padded_bytes::{Gap, Prefix};
-use crate::plan::{Plan, ScalarUse};
+use crate::plan::{PlainText, Plan, ScalarUse};
 use crate::replacements::Replaced;
 use crate::rules::Rules;
 use crate::scalar::{Scalar, Texts};
 use crate::seen_keys::{NodeId, SeenKeys};
+use line_protocol::encode;
 
 /// The bytes between the scalars of an object, and the use of each scalar.
 #[derive(Debug)]
@@ -83,9 +84,12 @@ impl RecordShape {
         let (bytes, start) = (scanner.bytes(), scanner.position());
         let end = self.slots.iter().try_fold(start, |at, slot| {
             let at = slot.gap.end_in::<ANY_SPACE>(bytes, at)?;
-            let plain = slot.plan.copies_numbers.then_some(&slot.prefix);
-            let end = plain.and_then(|prefix| prefix.push_with_number(bytes, at, &mut values.fields));
-            end.or_else(|| slot.scalar().find(scanner.at(at), facts, values))
+            if slot.plan.copies_numbers
+                && let Some(end) = slot.prefix.push_with_number(bytes, at, &mut values.fields)
+            {
+                return Some(end);
+            }
+            slot.scalar().find(scanner.at(at), facts, values)
         });
         let end = end.and_then(|at| self.end.end_in::<ANY_SPACE>(bytes, at));
         // An object without fields is not a point.
@@ -114,7 +118,11 @@ impl PlannedScalar<'_> {
         if scanner.rest().first().is_none_or(|byte| is_whitespace(*byte)) {
             return None;
         }
+        let start = scanner.position();
         let plain = scanner.plain_text();
+        if plain.is_some() && self.put_plain_text(start, &scanner, values) {
+            return Some(scanner.position());
+        }
         let token = plain.map_or_else(|| scanner.value(), |text| Ok(Token::Text(text))).ok()?;
         let end = scanner.position();
         let Some(scalar) = Scalar::of(token, scanner.source(), end) else {
@@ -124,12 +132,38 @@ impl PlannedScalar<'_> {
             // The value itself, whatever `values` makes of it.
             self.plan.roots.copy(Some(scalar), &mut values.copies);
         }
-        let fits = match self.plan.replaced(token, facts.rules, &mut values.scratch) {
-            Replaced::Unchanged => self.put(token, scalar, facts, values),
-            Replaced::By(token, scalar) => self.put(token, scalar, facts, values),
-            Replaced::LeftOut => true,
+        let fits = if self.plan.values.is_none() {
+            self.put(token, scalar, facts, values)
+        } else {
+            self.put_replaced(token, scalar, facts, values)
         };
         fits.then_some(end)
+    }
+
+    /// Treats the plain text between `start` and the scanner's position if its key alone decides what it becomes, as for most text: then
+    /// it needs no token. Returns whether that is so.
+    #[inline]
+    fn put_plain_text(&self, start: usize, scanner: &Scanner<'_>, values: &mut LineValues) -> bool {
+        let end = scanner.position();
+        match self.plan.plain_text {
+            PlainText::Tag => {
+                let scalar = Scalar::plain_text(scanner.source(), start..end);
+                if !scalar.is_empty_text() {
+                    values.set_tag(self.tag, scalar);
+                }
+                true
+            }
+            PlainText::Field => {
+                let quoted = scanner.bytes().get(start..end).unwrap_or_default();
+                if quoted.len() > encode::STRING_BYTES_MAX {
+                    return false;
+                }
+                // Plain text has no quote and no backslash, the only bytes that line protocol escapes in strings.
+                values.push_text_field(self.prefix, quoted);
+                true
+            }
+            PlainText::Undecided => false,
+        }
     }
 
     /// Treats a value that is no scalar.
@@ -141,6 +175,24 @@ impl PlannedScalar<'_> {
         }
     }
 
+    /// Treats a scalar for which `values` has a table; few keys have one.
+    #[inline(never)]
+    fn put_replaced(
+        &self,
+        token: Token<'_>,
+        scalar: Scalar,
+        facts: &Facts<'_>,
+        values: &mut LineValues,
+    ) -> bool {
+        match self.plan.replaced(token, facts.rules, &mut values.scratch) {
+            Replaced::Unchanged => self.put(token, scalar, facts, values),
+            Replaced::By(token, scalar) => self.put(token, scalar, facts, values),
+            Replaced::LeftOut => true,
+        }
+    }
+
+    #[expect(clippy::inline_always, reason = "passing a token through memory costs more than its use")]
+    #[inline(always)]
     fn put(&self, token: Token<'_>, scalar: Scalar, facts: &Facts<'_>, values: &mut LineValues) -> bool {
         if self.plan.copies.is_any() {
             values.copy(self.plan.copies, scalar);

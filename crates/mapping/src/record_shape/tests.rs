@@ -1,3 +1,4 @@
+use crate::decode::DEPTH_MAX;
 use crate::test_support::{self, LIMITS, record};
 use crate::{Globs, KeySelector, Mapper, Replacement, Replacements, Rules, Template};
 use std::sync::Arc;
@@ -83,28 +84,27 @@ fn finds_values_of_the_root() {
     let mut f = |value: &str, line: &str, hits: u32| {
         assert_eq!(map(&mut mapper, value), (line.to_owned(), hits), "{value}");
     };
-    f(r#"{"t":"y","a":{"b":1},"l":[2]}"#, "topic,a_b=1,t=y a_b=1,l_0=2\n", 0);
-    f(r#"{"t":"x","a":{"b":2.50},"l":[3]}"#, "topic,a_b=2.5,t=x t=7,a_b=2.50,l_0=3\n", 1);
-    f(r#"{"t":null,"a":{"b":2},"l":[3]}"#, "topic,a_b=2 a_b=2,l_0=3\n", 2);
-    // The item of a list is not the root.
-    f(r#"[{"t":"y","a":{"b":2},"l":[3]}]"#, "topic a_b=2,l_0=3\n", 3);
+    f(r#"{"t":"y","a":{"b":1},"l":[2]}"#, "topic,a_b=1,t=y l_0=2\n", 0);
+    f(r#"{"t":"x","a":{"b":2.50},"l":[3]}"#, "topic,a_b=2.5,t=7 l_0=3\n", 1);
+    f(r#"{"t":null,"a":{"b":2},"l":[3]}"#, "topic,a_b=2 l_0=3\n", 2);
+    // The item of a list is not the root, and its values are not those of the tags.
+    f(r#"[{"t":"y","a":{"b":2},"l":[3]}]"#, "topic l_0=3\n", 2);
     // The parser reads objects of other shapes.
-    f(r#"{"t":{"u":1},"l":"z"}"#, "topic,l=z t_u=1\n", 3);
-    f(r#"{"t":"x","t":"y","l":[3]}"#, "topic,t=y l_0=3\n", 3);
-    f(r#"{"t":"y","a":{"b":2},"l":[3]},"#, "", 4);
+    f(r#"{"t":{"u":1},"l":"z"}"#, "topic,l=z t_u=1\n", 2);
+    f(r#"{"t":"x","t":"y","l":[3]}"#, "topic,t=y l_0=3\n", 2);
+    f(r#"{"t":"y","a":{"b":2},"l":[3]},"#, "", 3);
 }
 
 #[test]
 fn an_index_is_no_name_of_the_root() {
-    for (path, list, object) in [
-        ("$.a[0]", "topic,a_0=1 a_0=1\n", "topic a_0=1\n"),
-        ("$.a['0']", "topic a_0=1\n", "topic,a_0=1 a_0=1\n"),
-    ] {
+    for (path, list, object) in
+        [("$.a[0]", "topic,a_0=1 v=2\n", "topic v=2\n"), ("$.a['0']", "topic v=2\n", "topic,a_0=1 v=2\n")]
+    {
         let tag_selectors = vec![KeySelector::parse(path).unwrap()];
         let mut mapper = mapper(Rules { tag_selectors, ..Rules::default() });
         for _ in 0..3 {
-            assert_eq!(map(&mut mapper, r#"{"a":[1]}"#).0, list, "{path}");
-            assert_eq!(map(&mut mapper, r#"{"a":{"0":1}}"#).0, object, "{path}");
+            assert_eq!(map(&mut mapper, r#"{"a":[1],"v":2}"#).0, list, "{path}");
+            assert_eq!(map(&mut mapper, r#"{"a":{"0":1},"v":2}"#).0, object, "{path}");
         }
     }
 }
@@ -153,4 +153,19 @@ fn learns_alternating_shapes_and_drops_unrepeated_ones() {
     assert!(before.0 <= 13);
     let after = all(&mut turns(1_200));
     assert!(after.1 - before.1 > 1_000, "{before:?} {after:?}");
+}
+
+#[test]
+fn a_known_shape_is_as_deep_as_the_parser_allows() {
+    let nested = |levels: usize| format!("{}1{}", r#"{"v":"#.repeat(levels), "}".repeat(levels));
+    for levels in [DEPTH_MAX - 1, DEPTH_MAX] {
+        let (object, mut mapper) = (nested(levels), mapper(Rules::default()));
+        let item = format!("[{object}]");
+        let fresh = map(&mut self::mapper(Rules::default()), &item).0;
+        assert_eq!(fresh.is_empty(), levels == DEPTH_MAX);
+        for _ in 0..3 {
+            assert!(!map(&mut mapper, &object).0.is_empty());
+            assert_eq!(map(&mut mapper, &item).0, fresh, "{levels}");
+        }
+    }
 }

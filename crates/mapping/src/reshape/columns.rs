@@ -18,8 +18,9 @@ pub(super) fn write(
     while scanner.element(values == 0)? {
         scanner.skip_whitespace();
         let start = scanner.position();
-        let token = scanner.value()?;
-        scanner.skip_rest(token, 1)?;
+        if matches!(scanner.value()?, Token::Object | Token::Array) {
+            return Ok(Err(Rejection::NestedRow { value: values + 1 }));
+        }
         if let Some(key) = columns.get(values) {
             out.push(if values > 0 { b"," } else { b"" });
             out.push_key(key);
@@ -35,14 +36,20 @@ pub(super) fn write(
     })
 }
 
-/// Whether the array whose opening bracket was just read is a row: it has values, and all of them are scalars.
+/// Whether the array whose opening bracket was just read is a row: it has a number, a text or a boolean, or only nulls. [`write`] rejects
+/// a row that holds an object or an array, too. Any other array with those is a list of rows.
 pub(crate) fn is_row(mut array: Scanner<'_>) -> Result<bool, SyntaxError> {
-    let mut is_first = true;
+    let (mut is_first, mut is_list) = (true, false);
     while array.element(is_first)? {
         is_first = false;
-        if matches!(array.value()?, Token::Object | Token::Array) {
-            return Ok(false);
+        match array.value()? {
+            Token::Null => {}
+            token @ (Token::Object | Token::Array) => {
+                is_list = true;
+                array.skip_rest(token, 1)?;
+            }
+            _ => return Ok(true),
         }
     }
-    Ok(!is_first)
+    Ok(!is_first && !is_list)
 }

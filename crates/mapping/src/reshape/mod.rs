@@ -124,6 +124,8 @@ pub(crate) enum Shaped<'s> {
     Object(TextRef<'s>),
     /// `where` does not hold.
     Filtered,
+    /// The arrays under `explode` have no items.
+    WithoutItems,
     Rejected(Rejection),
 }
 
@@ -191,7 +193,7 @@ impl Reshaper {
         }
         let (count, bytes) = match exploded.find(&reshape.explode, element, losses)? {
             Ok(None) => return finish(element, losses),
-            Ok(Some((0, _))) => return put(Shaped::Filtered),
+            Ok(Some((0, _))) => return put(Shaped::WithoutItems),
             Ok(Some(found)) => found,
             Err(rejection) => return put(Shaped::Rejected(rejection)),
         };

@@ -238,8 +238,8 @@ impl Place {
     }
 }
 
-/// Whether the rest of a text is one JSON value that may stand at this depth.
+/// Whether the rest of a text is one JSON value that may stand at this depth. The words NaN and Infinity alone are texts.
 fn is_json(mut scanner: Scanner<'_>, depth: usize) -> bool {
-    let read = scanner.value().and_then(|token| scanner.skip_rest(token, depth)).and_then(|()| scanner.end());
-    read.is_ok()
+    let Ok(token) = scanner.value() else { return false };
+    token != Token::NotFinite && scanner.skip_rest(token, depth).and_then(|()| scanner.end()).is_ok()
 }

@@ -106,6 +106,22 @@ fn parallel_arrays_of_names_and_values_become_fields() {
 }
 
 #[test]
+fn a_row_that_holds_an_object_or_an_array_is_rejected() {
+    let reshape = Reshape { columns: keys(&["at", "v", "q"]), ..Reshape::default() };
+    let rules = rules(reshape);
+    let nested = "its row has an object or an array as its value 3, and `columns` names single values: select the rows themselves with `query`, or let the producer send flat rows";
+    for query in ["$.w[*]", "$.w"] {
+        let rules = Rules { query: Query::parse(query).unwrap(), ..rules.clone() };
+        check(&rules, r#"{"w":[[17,5,{"q":1}],[18,6]]}"#, &format!("t at=18,v=6; {nested}"), &[]);
+        check(&rules, r#"{"w":[[18,6],[null,5,[1]]]}"#, &format!("t at=18,v=6; {nested}"), &[]);
+        check(&rules, r#"{"w":[[18,6],[null,null,2]]}"#, "t at=18,v=6; t q=2", &[]);
+    }
+    // A list of rows and objects.
+    let rules = Rules { query: Query::parse("$.w").unwrap(), ..rules };
+    check(&rules, r#"{"w":[[18,6],{"x":1},null]}"#, "t at=18,v=6; t x=1; filtered", &[]);
+}
+
+#[test]
 fn each_index_of_parallel_arrays_becomes_an_element() {
     let rules = rules(Reshape { explode: keys(&["d_a", "b"]), ..Reshape::default() });
     let f = |value: &str, want: &str, drops: &[(DropReason, u64)]| check(&rules, value, want, drops);
@@ -240,4 +256,38 @@ fn a_condition_on_the_record_takes_the_values_of_one_line_apart() {
         "t v=1; t v=2; filtered",
         &[(DropReason::String, 2)],
     );
+}
+
+#[test]
+fn elements_whose_arrays_are_empty_are_not_those_that_where_leaves_out() {
+    let reshape = Reshape { explode: keys(&["a"]), ..Reshape::default() };
+    let (_, became) = map(&mut crate::test_support::mapper(rules(reshape)), &record(br#"{"a":[],"v":1}"#));
+    assert_eq!((became.filtered, became.left_out, became.without_items), (1, 0, 1));
+}
+
+#[test]
+fn a_null_beside_other_selected_values_is_no_empty_selection() {
+    let rules = Rules { query: Query::parse("$.w[*]").unwrap(), ..Rules::default() };
+    let mut mapper = crate::test_support::mapper(rules);
+    for (value, lines, filtered, selected_nothing) in [
+        (r#"{"w":[1,null,2]}"#, 2, 1, false),
+        (r#"{"w":[3,null]}"#, 1, 1, false),
+        (r#"{"w":[null,null]}"#, 0, 2, true),
+        (r#"{"w":[]}"#, 0, 1, true),
+        (r#"{"w":[{"x":"text"}]}"#, 0, 1, false),
+    ] {
+        let (_, became) = map(&mut mapper, &record(value.as_bytes()));
+        let got = (became.lines, became.filtered, became.selected_nothing);
+        assert_eq!(got, (lines, filtered, selected_nothing), "{value}");
+    }
+}
+
+#[test]
+fn the_words_of_numbers_that_are_not_finite_stay_texts() {
+    let all = || Globs::compile(&["s"]).unwrap();
+    let rules = Rules { parse_json: all(), string_fields: all(), ..Rules::default() };
+    for word in ["NaN", "Infinity", "-Infinity"] {
+        let record = format!(r#"{{"s":"{word}","v":1}}"#);
+        check(&rules, &record, &format!(r#"t s="{word}",v=1"#), &[(DropReason::NotJson, 1)]);
+    }
 }

@@ -242,12 +242,36 @@ fn rfc3339(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     if !text.as_bytes().get(10).is_some_and(|b| matches!(b, b'T' | b't' | b' ')) {
         return None;
     }
+    let mut buffer = [0; RFC3339_BYTES_MAX];
+    let text = with_nanoseconds(text, &mut buffer);
     if let Ok(time) = RFC3339.parse_timestamp(text) {
         return Some(time);
     }
     let zone_is_annotated = text.ends_with(']');
     let local = if zone_is_annotated { None } else { RFC3339.parse_datetime(text).ok() };
     local.and_then(|local| in_zone(local, zone))
+}
+
+/// Longest RFC 3339 text, with a zone in brackets, whose fraction is cut.
+const RFC3339_BYTES_MAX: usize = 128;
+
+/// The text with at most nine digits of its fraction, which are those that a point's time has. `buffer` is used where there are more.
+fn with_nanoseconds<'t>(text: &'t str, buffer: &'t mut [u8; RFC3339_BYTES_MAX]) -> &'t str {
+    /// Bytes of "2024-07-08T22:21:14".
+    const SECONDS: usize = 19;
+    const FRACTION_END: usize = SECONDS + 1 + 9;
+    let Some((kept, more)) = text.split_at_checked(FRACTION_END) else { return text };
+    let digits = kept.as_bytes().get(SECONDS..).and_then(|fraction| fraction.strip_prefix(b"."));
+    let is_long = digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_digit));
+    let rest = more.trim_start_matches(|c: char| c.is_ascii_digit());
+    if !is_long || rest.len() == more.len() {
+        return text;
+    }
+    let Some((start, end)) = buffer.split_at_mut_checked(FRACTION_END) else { return text };
+    let Some(end) = end.get_mut(..rest.len()) else { return text };
+    start.copy_from_slice(kept.as_bytes());
+    end.copy_from_slice(rest.as_bytes());
+    buffer.get(..FRACTION_END + rest.len()).and_then(as_text).unwrap_or(text)
 }
 
 fn in_zone(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {

@@ -229,3 +229,20 @@ fn reads_numbers_inside_a_text() {
     }
     assert_eq!(TimeFormat::parse("@{unix}").unwrap().unit_ns(), Some(1_000_000_000));
 }
+
+#[test]
+fn digits_below_the_nanosecond_are_cut() {
+    let read = |text: &str| TimeFormat::parse("rfc3339").unwrap().to_ns(text.as_bytes(), &TimeZone::UTC).ok();
+    let want = read("2024-07-08T22:21:14.123456789Z");
+    assert!(want.is_some());
+    for text in [
+        "2024-07-08T22:21:14.1234567890Z",
+        "2024-07-08 22:21:14.123456789999999999",
+        "2024-07-09T00:21:14.12345678998+02:00",
+    ] {
+        assert_eq!(read(text), want, "{text}");
+    }
+    for text in ["2024-07-08T22:21:14.1234567890x", "2024-07-08T22:21:14.12345x7890Z"] {
+        assert_eq!(read(text), None, "{text}");
+    }
+}

@@ -143,6 +143,11 @@ async fn a_limit_keeps_its_lines_out_and_stores_the_others() {
         first.cause == Cause::ServerLimit && first.remedy.contains("max-series-per-database"),
         "{first:?}"
     );
+    let shares = |line: &KeptOutLine| line.remedy.as_ptr() == first.remedy.as_ptr();
+    assert!(
+        delivered.kept_out.iter().all(shares),
+        "a copy of the remedy for each line would need much memory"
+    );
 }
 
 #[tokio::test]

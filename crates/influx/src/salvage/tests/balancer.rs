@@ -10,6 +10,8 @@ enum Balancing {
     Random,
     /// Each connection belongs to one server.
     PerConnection,
+    /// Each connection belongs to a random server.
+    RandomPerConnection,
 }
 
 /// A load balancer and its servers, which share one database.
@@ -42,7 +44,8 @@ impl Balancer {
             Balancing::RoundRobin => self.next(),
             Balancing::Random => self.rng.usize(..self.servers.len()),
             Balancing::PerConnection if opens_connection => self.next(),
-            Balancing::PerConnection => connection,
+            Balancing::RandomPerConnection if opens_connection => self.rng.usize(..self.servers.len()),
+            Balancing::PerConnection | Balancing::RandomPerConnection => connection,
         };
         self.servers[server]
     }
@@ -199,6 +202,59 @@ fn a_request_that_a_broken_server_refuses_is_sent_again_as_a_whole() {
         while lane.step(&mut history, &mut balancer, &mut moment, "whole").0 {}
         assert!(lane.lines_sent <= 2 * lines.len(), "{}", lane.lines_sent);
         lane.check("whole");
+    }
+}
+
+/// Another lane keeps a connection to a server that works, and stores a request between any two requests of this lane, whose batch is one
+/// line. So this lane has no control of its own, and its first connection leads to a broken server.
+#[test]
+fn a_busy_lane_at_a_server_that_works_refuses_no_line_of_another() {
+    for seed in fixed_seeds(4_000) {
+        let _repeated = repeated(seed);
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let servers = [vec![true, false], vec![true, true, false]][rng.usize(..2)].clone();
+        let balancing = [Balancing::Random, Balancing::RandomPerConnection][rng.usize(..2)];
+        let name = format!("SALVAGE_SEED={seed}: {balancing:?} {servers:?}");
+        let mut balancer = Balancer { balancing, servers, turn: 0, rng: rng.fork() };
+        // Whatever an earlier batch found out is forgotten.
+        let (mut history, mut moment) = (History::default(), 0);
+        let mut lane = Lane::new(vec![line(Flaw::None, 0, MONDAY)], 0, rng.u64(..));
+        let (mut is_sent, mut waits) = (true, 0);
+        while is_sent {
+            moment += 1;
+            history.controls[0] = moment;
+            let (sent, has_waited) = lane.step(&mut history, &mut balancer, &mut moment, &name);
+            is_sent = sent;
+            waits += usize::from(has_waited);
+        }
+        assert!(waits <= 3, "{name}: {waits} waits");
+        lane.check(&name);
+    }
+}
+
+/// A bad line of a batch of one line is refused, after a bounded number of requests and waits, while another lane stores requests. The
+/// waits spread the requests: what refuses a line for a moment does not refuse it for good.
+#[test]
+fn a_bad_line_without_controls_of_its_own_takes_a_bounded_time() {
+    for seed in fixed_seeds(100) {
+        let _repeated = repeated(seed);
+        let rng = fastrand::Rng::with_seed(seed);
+        let mut balancer = Balancer { balancing: Balancing::Random, servers: vec![false], turn: 0, rng };
+        let (mut history, mut moment) = (History::default(), 0);
+        let mut lane = Lane::new(vec![line(Flaw::Terse, 0, MONDAY)], 0, seed);
+        let (mut requests, mut waits) = (0, 0);
+        loop {
+            moment += 1;
+            history.controls[0] = moment;
+            let (is_sent, has_waited) = lane.step(&mut history, &mut balancer, &mut moment, "bad");
+            if !is_sent {
+                break;
+            }
+            requests += 1;
+            waits += usize::from(has_waited);
+        }
+        assert_eq!((requests, waits), (24, 3));
+        assert_eq!(lane.check("bad"), 1);
     }
 }
 

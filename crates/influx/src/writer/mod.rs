@@ -147,6 +147,10 @@ impl Writer {
         loop {
             let address = self.client.addresses().current();
             let Err(mut failed) = self.client.probe(address, &destination).await else { break };
+            // What stores lines takes writes, and a firewall may refuse any write without lines.
+            if failed.may_be_about_empty_write() || lock(&self.learned).has_stored(&destination) {
+                break;
+            }
             let destination = &destination;
             // The lanes read a credential again, and then send at once.
             if failed.cause == Cause::DatabaseMissing {
@@ -255,6 +259,7 @@ impl Writer {
         let wait = lock(limiter).take(lines, now());
         if !wait.is_zero() {
             tracing::debug!(?wait, lines, "waiting, batch.points_per_second_max is reached");
+            let _waits = self.counters().rate_waits.begin();
             tokio::time::sleep(wait).await;
         }
     }
@@ -361,11 +366,14 @@ impl Writer {
 
     /// Checks whether an address works again.
     async fn recheck(&self, address: &Address, destination: &Destination) {
+        // A firewall that refuses any write without lines may have forwarded others. If it does no more, the address is down for longer
+        // each time.
+        let has_stored = self.latest_control(destination, address.index()) > 0;
         let fails = match self.client.probe(address, destination).await {
             // InfluxDB may refuse an empty write, but never with a page.
-            Ok(Probed::RefusesEmpty { why, .. }) => is_page(&why),
+            Ok(Probed::RefusesEmpty { why, .. }) => is_page(&why) && !has_stored,
             Ok(Probed::Writable | Probed::Answers | Probed::FoundEmpty | Probed::TooLarge { .. }) => false,
-            Err(failed) => failed.is_of_address,
+            Err(failed) => failed.is_of_address && !(failed.may_be_about_empty_write() && has_stored),
         };
         if fails {
             self.client.addresses().fail_again(address);
