@@ -264,8 +264,11 @@ fn debezium_rows_become_points() {
 /// The records of a CSV file, each with the lines up to an empty one, or those of a file of lines.
 fn records_of(name: &str, is_wanted: impl Fn(&[u8]) -> bool) -> Vec<Produced> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
-    let records = ExampleRecords::read(&folder).records.into_iter().filter(|record| is_wanted(record));
-    records.map(|record| Produced::new(record).at(TIME_MS)).collect()
+    // The time of a point depends on the record's offset, so that a null value replaces a record that is left out.
+    let produced = |record: Vec<u8>| {
+        if is_wanted(&record) { Produced::new(record).at(TIME_MS) } else { Produced::default() }
+    };
+    ExampleRecords::read(&folder).records.into_iter().map(produced).collect()
 }
 
 #[test]

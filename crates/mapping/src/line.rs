@@ -171,7 +171,7 @@ impl LineValues {
         })
     }
 
-    /// Appends a field whose text is written as it stands in the record, with its quotes.
+    /// Appends a field whose text is written unchanged, with its quotes.
     pub fn push_text_field(&mut self, prefix: &[u8], quoted: &[u8]) {
         self.fields.push(prefix);
         self.fields.push(quoted);

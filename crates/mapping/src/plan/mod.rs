@@ -288,7 +288,7 @@ impl Conversion {
         matches!(self, Self::ByValue { integers: Integers::Float, .. } | Self::To(FieldType::Float))
     }
 
-    /// Whether text is written as it stands in the record.
+    /// Whether text is written unchanged.
     fn copies_text(self) -> bool {
         matches!(self, Self::ByValue { strings: Strings::Keep, .. } | Self::To(FieldType::String))
     }
