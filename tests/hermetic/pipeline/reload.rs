@@ -164,7 +164,7 @@ fn a_reload_switches_the_destination_after_the_last_settled_record() {
 fn a_corrected_token_ends_a_block() {
     let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::with_token("right"));
     let with = |token: &str, rules| {
-        setup(&cluster, &sink, rules).token(token).batch("memory_max = '50kB'\nbytes_max = '10kB'")
+        setup(&cluster, &sink, rules).token(token).batch("memory_max = '300kB'\nbytes_max = '10kB'")
     };
     for partition in 0..PARTITIONS {
         cluster.produce("t", partition, (0..2_000).map(|n| record(&format!("{partition}-{n:06}"))));
