@@ -13,6 +13,7 @@ use super::{
     offset_requests,
 };
 use crate::client::MemberClient;
+use crate::ffi;
 use crate::properties::{ClientKind, properties};
 use crate::retry::retry;
 use crate::{Settings, Topics};
@@ -49,12 +50,18 @@ const SEEK_MAX: Duration = Duration::from_secs(2);
 /// Pause between attempts of the last commit.
 const COMMIT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Interval of adding the brokers of the configuration again while no broker is connected.
+const ADD_BROKERS_EVERY: Duration = Duration::from_secs(30);
+
 /// A member of the group.
 pub struct Member {
     /// Declared, and so dropped, before the client that its queue belongs to; so is `retention`.
     recreated: RecreatedTopics,
     retention: RetentionWatch,
     consumer: MemberClient,
+    /// The brokers of the configuration.
+    brokers: String,
+    next_add_brokers: Instant,
     group_id: String,
     instance_id: Option<String>,
     /// [`Settings::strategies`].
@@ -95,6 +102,8 @@ impl Member {
             recreated: RecreatedTopics::new(&consumer),
             retention: RetentionWatch::new(&consumer),
             consumer,
+            brokers: kafka.brokers.join(","),
+            next_add_brokers: Instant::now(),
             group_id: kafka.group_id.clone(),
             instance_id: config.get("group.instance.id").map(str::to_owned),
             strategies: kafka.strategies().map(str::to_owned),
@@ -151,6 +160,7 @@ impl Member {
         }
         self.seek_to_beginning();
         self.update_alarms();
+        self.add_brokers_again();
         if self.consumer.context().take_incompatible() {
             error!(
                 "{}",
@@ -200,6 +210,15 @@ impl Member {
         if let Some(known) = due {
             let hidden = denied_topics::among(&self.consumer, &self.subscribed, &known);
             context.alarms().topics_checked(hidden.as_deref(), Instant::now());
+        }
+    }
+
+    /// A broker that was stopped for longer than its session answers for some seconds that the cluster has no brokers. librdkafka (2.12.1)
+    /// then forgets the only broker, and may stay without one although it is there again.
+    fn add_brokers_again(&mut self) {
+        if Instant::now() >= self.next_add_brokers && self.consumer.context().alarms().has_no_broker() {
+            self.next_add_brokers = Instant::now() + ADD_BROKERS_EVERY;
+            ffi::add_brokers(&self.consumer, &self.brokers);
         }
     }
 

@@ -224,6 +224,11 @@ impl KafkaAlarms {
         self.link_alarm.is_some() || self.group.is_some() || !self.topics.is_empty()
     }
 
+    /// Whether no broker has been connected for so long that an alarm is raised.
+    pub fn has_no_broker(&self) -> bool {
+        self.link_alarm.is_some() && !self.link.is_connected && self.link.silent.is_none()
+    }
+
     /// Handles an error of librdkafka. `is_detailed`: the text begins with the cause that a second handshake found.
     pub fn error(&mut self, code: Option<RDKafkaErrorCode>, text: &str, is_detailed: bool, now: Instant) {
         let Some(advice) = code.and_then(|code| diagnose(code, text, self.is_throttled(now))) else {

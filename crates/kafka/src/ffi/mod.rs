@@ -28,6 +28,13 @@ use std::ptr;
 use std::sync::Arc;
 use std::thread::Thread;
 
+/// Lets a client connect to these brokers again, which librdkafka may have forgotten: a broker whose metadata names no broker.
+pub fn add_brokers<C: ConsumerContext>(consumer: &BaseConsumer<C>, brokers: &str) {
+    let Ok(brokers) = CString::new(brokers) else { return };
+    // SAFETY: the client is alive, `brokers` is a C string that is copied, and the function is documented as thread-safe.
+    let _added = unsafe { c::rd_kafka_brokers_add(consumer.client().native_ptr(), brokers.as_ptr()) };
+}
+
 /// A librdkafka queue that partitions are forwarded to.
 pub struct RecordQueue<C: ConsumerContext + 'static> {
     queue: *mut c::rd_kafka_queue_t,
