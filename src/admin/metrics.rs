@@ -416,7 +416,7 @@ pub const METRICS: &[Metric] = &[
         &["address"],
         "0 while an address of influx.urls is skipped because it failed, 1 otherwise.",
         |from, to| {
-            let client = from.pipeline.writer.client();
+            let client = from.pipeline.writer.current_client();
             let addresses = client.addresses();
             // An address that is configured twice has one sample.
             let up: BTreeMap<&str, bool> =

@@ -163,7 +163,7 @@ impl Pipeline {
             routing,
             limits: lane_limits(config, lanes),
             record_limits: config.record_limits(),
-            writer: self.context.writer.replace_client(client, &config.influx, options),
+            writer: self.context.writer.replace_with(client, &config.influx, options),
             seed: self.context.seed.wrapping_mul(31),
             ..self.context.clone()
         })

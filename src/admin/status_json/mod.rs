@@ -207,7 +207,7 @@ fn added(one: Option<i64>, other: Option<i64>) -> Option<i64> {
 }
 
 fn influx(pipeline: &PipelineState, config: &ShownConfig, recent: &Recent, alarms: &[Alarm]) -> Value {
-    let (writer, client) = (pipeline.writer.counters(), pipeline.writer.client());
+    let (writer, client) = (pipeline.writer.counters(), pipeline.writer.current_client());
     let addresses = client.addresses();
     let max_s = get(&writer.latency.max_micros) as f64 / 1e6;
     let used = addresses.current().as_str();

@@ -21,7 +21,7 @@ fn records_flow_to_the_second_address_until_the_first_is_back() {
     first.answer(Some(Reply::status(204).ending(Ending::Reset)));
     produce(100..200);
     second.wait_for_points("main", 100);
-    let client = bridge.0.writer().client();
+    let client = bridge.0.writer().current_client();
     let addresses = client.addresses();
     let preferred = addresses.all().next().unwrap();
     assert!(addresses.is_down(preferred));

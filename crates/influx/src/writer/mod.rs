@@ -81,8 +81,8 @@ impl Writer {
         Self::with(shared, client, connection, options)
     }
 
-    /// Builds the writer used after a reload; counters and active alarms carry over.
-    pub fn replace_client(
+    /// Replaces this writer after a reload, and returns the new one; counters and active alarms carry over.
+    pub fn replace_with(
         &self,
         client: Client,
         connection: &Connection,
@@ -114,7 +114,7 @@ impl Writer {
     }
 
     /// The client of the current writer, which may have replaced this one.
-    pub fn client(&self) -> Arc<Client> {
+    pub fn current_client(&self) -> Arc<Client> {
         Arc::clone(&locks::read(&self.shared.client))
     }
 

@@ -319,7 +319,7 @@ async fn the_first_question_writes_nothing() {
         let setup = Setup::new(options(OLD)).await;
         Arc::clone(&setup.writer).prepare(destination.clone(), 7).await;
         assert_eq!(setup.receiver.counts().requests.load(Relaxed), 0, "{destination}");
-        let client = setup.writer.client();
+        let client = setup.writer.current_client();
         let listed = client.databases(client.addresses().current(), &destination).await;
         assert_eq!(listed, Some(("d".to_owned(), vec![])));
         assert_eq!(causes(&setup.events.take()), [] as [&str; 0]);
@@ -385,7 +385,7 @@ async fn only_safe_servers_are_asked_for_partial_writes() {
 #[tokio::test]
 async fn the_version_is_asked_again_after_a_failure() {
     let setup = setup(NEW).await;
-    let client = setup.writer.client();
+    let client = setup.writer.current_client();
     let address = client.addresses().current();
     assert!(address.known_server().is_some());
     setup.writer.mark_down(address, &own(), Cause::Disconnected, "reset");
@@ -399,7 +399,7 @@ async fn the_version_is_asked_again_after_a_failure() {
 async fn a_server_behind_another_endpoint_is_the_same_after_a_failure_and_is_asked_again() {
     for destination in [database(), v2()] {
         let setup = setup(NEW).await;
-        let client = setup.writer.client();
+        let client = setup.writer.current_client();
         let address = client.addresses().current();
         setup.writer.mark_down(address, &destination, Cause::Disconnected, "reset");
         assert_eq!(address.server(), Server::Influx3(Version(3, 11, 2)));

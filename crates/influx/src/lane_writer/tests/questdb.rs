@@ -69,7 +69,7 @@ async fn the_server_is_recognized_and_asked_for_nothing_that_it_lacks() {
     };
     let setup = Setup::with(options, OPTIONS, adjust).await;
     Arc::clone(&setup.writer).prepare(database(), 7).await;
-    assert_eq!(setup.writer.client().addresses().current().server(), crate::Server::QuestDb);
+    assert_eq!(setup.writer.current_client().addresses().current().server(), crate::Server::QuestDb);
     assert!(setup.events.take().is_empty());
 }
 
