@@ -307,7 +307,7 @@ impl Target<'_> {
         RefusedAt {
             address,
             moment,
-            control: self.writer.latest_control(self.destination, address),
+            control: self.writer.latest_stored_moment(self.destination, address),
             is_contradicted: self.writer.contradicts_itself(address),
         }
     }

@@ -179,7 +179,7 @@ struct DestinationHistory<'a> {
 
 impl AddressHistory for DestinationHistory<'_> {
     fn latest_control(&self, address: usize) -> u64 {
-        self.writer.latest_control(self.destination, address)
+        self.writer.latest_stored_moment(self.destination, address)
     }
 
     fn contradicts_itself(&self, address: usize) -> bool {

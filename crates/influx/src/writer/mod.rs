@@ -294,8 +294,8 @@ impl Writer {
     }
 
     /// Moment at which the latest request that this address stored for the destination was sent, by any lane; 0 if it stored none.
-    pub(crate) fn latest_control(&self, destination: &Destination, address: usize) -> u64 {
-        lock(&self.learned).latest_control(destination, address)
+    pub(crate) fn latest_stored_moment(&self, destination: &Destination, address: usize) -> u64 {
+        lock(&self.learned).latest_stored_moment(destination, address)
     }
 
     /// Whether unknown words of the address with this index prove nothing.
@@ -368,7 +368,7 @@ impl Writer {
     async fn recheck(&self, address: &Address, destination: &Destination) {
         // A firewall that refuses any write without lines may have forwarded others. If it does no more, the address is down for longer
         // each time.
-        let has_stored = self.latest_control(destination, address.index()) > 0;
+        let has_stored = self.latest_stored_moment(destination, address.index()) > 0;
         let fails = match self.client.probe(address, destination).await {
             // InfluxDB may refuse an empty write, but never with a page.
             Ok(Probed::RefusesEmpty { why, .. }) => is_page(&why) && !has_stored,
