@@ -2,7 +2,7 @@
 
 use crate::data_thread::{DataThread, EngineContext, Request};
 use crate::dispatcher::{BlockedTopic, Leftover};
-use crate::reject_limiter::blocked_topic;
+use crate::topic_gate::blocked_topic;
 use crate::telemetry::summary::Summary;
 use crate::telemetry::{Counters, ExpiryWatch, Heartbeat, Heartbeats, LagReporter, Lags, partitions};
 use base::stop::Stop;

@@ -47,7 +47,7 @@ mod pending_seeks;
 mod ports;
 mod record_handler;
 mod record_log;
-mod reject_limiter;
+mod topic_gate;
 mod sampled_unit_check;
 mod schema_wait;
 #[cfg(test)]
@@ -62,7 +62,7 @@ pub mod watchdog;
 pub use data_thread::{DataThread, EngineContext, Reload, ReloadApplied, Request};
 pub use lane_dead_letters::DeadLetterContext;
 pub use record_log::remedy_without_fields;
-pub use reject_limiter::{ProbeDelays, blocked_topic};
+pub use topic_gate::{ProbeDelays, blocked_topic};
 pub use schema_wait::SchemaSource;
 pub use time_unit_check::{DoubtKind, TimeDoubt, TimeUnitCheck, time_of};
 pub use topic_destination::{MappingDestination, NoDestination, TopicDestination};

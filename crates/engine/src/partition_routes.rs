@@ -1,7 +1,7 @@
 //! Routes of the assigned partitions: the assignment, topic and lane of each.
 
 use crate::offset_tracker::AssignmentId;
-use crate::reject_limiter::{ProbeDelays, RejectLimiter};
+use crate::topic_gate::{ProbeDelays, TopicGate};
 use crate::sampled_unit_check::SampledUnitCheck;
 use crate::schema_wait::SchemaWait;
 use crate::telemetry::TurnCounts;
@@ -13,7 +13,7 @@ use mapping::{Drops, RecordLimits};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-/// Topics without an assigned partition whose mapper and limiter are kept, so that learned keys outlive a rebalance. Each costs up
+/// Topics without an assigned partition whose mapper and gate are kept, so that learned keys outlive a rebalance. Each costs up
 /// to some MB: see the formula in docs/memory.md.
 const UNASSIGNED_TOPICS_MAX: usize = 100;
 
@@ -72,7 +72,7 @@ impl Routes {
 
     /// Takes over the names of the topics that `previous` had blocked: they start open, and are blocked again sooner.
     pub fn follow(&mut self, previous: &Self) {
-        let blocked = previous.topics.iter().filter(|topic| !topic.limiter.is_open());
+        let blocked = previous.topics.iter().filter(|topic| !topic.gate.is_open());
         self.blocked_before = blocked.map(|topic| Arc::clone(&topic.name)).collect();
     }
 
@@ -206,8 +206,8 @@ impl Routes {
         let rules = self.routing.rules_of(name);
         let mapper = self.routing.mapper_of(name, self.limits);
         let destination = self.routing.destination_of(name);
-        let limiter = RejectLimiter::new(self.routing.reject_rate_max, self.writes_dead_letters, self.probes);
-        let limiter = if self.blocked_before.contains(name) { limiter.after_block() } else { limiter };
+        let gate = TopicGate::new(self.routing.reject_rate_max, self.writes_dead_letters, self.probes);
+        let gate = if self.blocked_before.contains(name) { gate.after_block() } else { gate };
         let topic = Topic {
             name: name.into(),
             mapper,
@@ -220,7 +220,7 @@ impl Routes {
             turn: TurnCounts::default(),
             counters: None,
             unit_check: SampledUnitCheck::new(rules.and_then(|rules| rules.time_rule())),
-            limiter,
+            gate,
             schema_wait: SchemaWait::new(self.routing.schemas().cloned()),
         };
         if let Some(index) = self.reusable_entry() {

@@ -1,9 +1,9 @@
 //! The path of a record on the data thread: route, admit, map, append to the batch, track, count.
 //!
-//! [`RecordHandler::handle`] reads top to bottom. It calls [`Routes::find`], [`RejectLimiter::admit`], [`Mapper::map`],
+//! [`RecordHandler::handle`] reads top to bottom. It calls [`Routes::find`], [`TopicGate::admit`], [`Mapper::map`],
 //! [`Batch::push`] and [`OffsetTracker::delivered`], in this order.
 //!
-//! [`RejectLimiter::admit`]: crate::reject_limiter::RejectLimiter::admit
+//! [`TopicGate::admit`]: crate::topic_gate::TopicGate::admit
 //! [`Mapper::map`]: mapping::Mapper::map
 
 use crate::batch::Batch;
@@ -12,7 +12,7 @@ use crate::lane::FinishedBatch;
 use crate::offset_tracker::{AssignmentId, OffsetTracker};
 use crate::partition_routes::{Route, Routes, TopicIndex};
 use crate::record_log::{self, RecordLog};
-use crate::reject_limiter::{Admission, RejectedFate, ServerBlock};
+use crate::topic_gate::{Admission, RejectedFate, ServerBlock};
 use crate::telemetry::{Counters, TurnCounts};
 use crate::topic_state::Topic;
 use base::Destination;
@@ -54,7 +54,7 @@ struct RoutedRecord<'a> {
     now: Instant,
 }
 
-/// The decision of the topic's limiter about a mapped record.
+/// The decision of the topic's gate about a mapped record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     /// It goes on, with points or without.
@@ -120,16 +120,16 @@ impl RecordHandler {
         if topic.begins_to_wait_for_schema(&mapped, &record, now) {
             return self.leave_record_unsettled(routed);
         }
-        if mapped.lines > 0 && topic.limiter.note_point(now) {
+        if mapped.lines > 0 && topic.gate.note_point(now) {
             self.settle_undecided(index);
         }
         let topic = self.routes.topic_mut(index);
         let first_line = batch.first_of_last(mapped.lines);
         topic.unit_check.add(&topic.name, &record, &batch.lines, first_line, &mapped);
-        let fate = topic.limit(&mapped, now);
+        let fate = topic.judge(&mapped, now);
         if fate == Fate::Rejected(RejectedFate::Blocks) {
             batch.remove_last_lines(mapped.lines);
-            topic.limiter.alarm(&topic.name, &self.alarms, now);
+            topic.gate.alarm(&topic.name, &self.alarms, now);
             return self.leave_record_unsettled(routed);
         }
 
@@ -246,7 +246,7 @@ impl RecordHandler {
     }
 
     /// Evaluates a finished batch: blocks the topics of lines that a limit of the server keeps out, reports refused lines with their
-    /// records, and counts them for the limiters of their topics.
+    /// records, and counts them for the gates of their topics.
     pub fn batch_finished(&mut self, finished: &FinishedBatch, destination: &Destination, now: Instant) {
         // Once for each partition: there may be many lines, and this is the data thread.
         for blocked in finished.batch.first_kept_out(&finished.delivered.kept_out).into_values() {
@@ -255,8 +255,8 @@ impl RecordHandler {
             let Some(topic) = self.routes.topic_named(&at.topic) else { continue };
             let (cause, place) = (blocked.cause.name(), destination.to_string());
             let by = ServerBlock { cause, at: &place, why: &blocked.why, remedy: blocked.remedy };
-            if topic.limiter.block(&by, now) {
-                topic.limiter.alarm(&topic.name, &self.alarms, now);
+            if topic.gate.block(&by, now) {
+                topic.gate.alarm(&topic.name, &self.alarms, now);
             }
         }
         if finished.collisions.count > 0 {
@@ -270,15 +270,15 @@ impl RecordHandler {
             if let Some(at) = source.partition {
                 self.counters.refuse(&at.topic, 1);
             }
-            // The limiter counts records: several refused lines of one record count once.
+            // The gate counts records: several refused lines of one record count once.
             let record = Some((source.assignment, source.offset));
             if std::mem::replace(&mut last, record) == record {
                 continue;
             }
             let topic = source.partition.and_then(|at| self.routes.topic_named(&at.topic));
             let Some(topic) = topic else { continue };
-            if topic.limiter.refuse(1, || refused.why.to_string(), now) {
-                topic.limiter.alarm(&topic.name, &self.alarms, now);
+            if topic.gate.refuse(1, || refused.why.to_string(), now) {
+                topic.gate.alarm(&topic.name, &self.alarms, now);
             }
         }
     }
@@ -286,7 +286,7 @@ impl RecordHandler {
     /// Logs, once for each topic, that its undecided records stay uncommitted.
     pub fn log_undecided(&mut self, now: Instant) {
         for topic in self.routes.topics_mut() {
-            if let Some(records) = topic.limiter.undecided_to_log(now) {
+            if let Some(records) = topic.gate.undecided_to_log(now) {
                 record_log::undecided(&topic.name, records);
             }
         }
@@ -295,7 +295,7 @@ impl RecordHandler {
     /// Logs the undecided records of all topics, because the data thread ends.
     pub fn log_all_undecided(&mut self) {
         for topic in self.routes.topics_mut() {
-            let records = topic.limiter.undecided();
+            let records = topic.gate.undecided();
             if records > 0 {
                 record_log::undecided(&topic.name, records);
             }
@@ -319,10 +319,10 @@ impl RecordHandler {
             let is_assigned = !self.routes.assigned_of(index).is_empty();
             let topic = self.routes.topic_mut(index);
             if is_assigned {
-                topic.limiter.alarm(&topic.name, &self.alarms, now);
+                topic.gate.alarm(&topic.name, &self.alarms, now);
                 topic.schema_wait.alarm(&topic.name, &self.alarms, now);
             } else {
-                topic.limiter.forget_alarm();
+                topic.gate.forget_alarm();
                 topic.schema_wait.forget();
             }
         }
@@ -337,12 +337,12 @@ impl Topic {
             self.schema_wait.left_unsettled(|| mapper.as_mut()?.schema_of(record.value?));
             return false;
         }
-        if self.limiter.admit() == Admission::Unsettled {
+        if self.gate.admit() == Admission::Unsettled {
             return false;
         }
         if let Err(missing) = &self.destination {
-            self.limiter.block_without_destination(missing);
-            self.limiter.alarm(&self.name, alarms, now);
+            self.gate.block_without_destination(missing);
+            self.gate.alarm(&self.name, alarms, now);
             return false;
         }
         true
@@ -355,13 +355,13 @@ impl Topic {
         self.schema_wait.begin(missing, (record.partition, record.offset), known, now)
     }
 
-    fn limit(&mut self, mapped: &Mapped, now: Instant) -> Fate {
+    fn judge(&mut self, mapped: &Mapped, now: Instant) -> Fate {
         if mapped.has_rejected() {
-            return Fate::Rejected(self.limiter.reject(|| first_rejection(mapped), now));
+            return Fate::Rejected(self.gate.reject(|| first_rejection(mapped), now));
         }
         if mapped.lines > 0 {
-            self.limiter.pass();
-        } else if self.limiter.filter() {
+            self.gate.pass();
+        } else if self.gate.filter() {
             return Fate::AllFiltered;
         }
         Fate::Passes

@@ -1,6 +1,6 @@
-//! The state that the records of a topic build up: its mapper, limiter, checks and counters.
+//! The state that the records of a topic build up: its mapper, gate, checks and counters.
 
-use crate::reject_limiter::RejectLimiter;
+use crate::topic_gate::TopicGate;
 use crate::sampled_unit_check::SampledUnitCheck;
 use crate::schema_wait::SchemaWait;
 use crate::telemetry::{TopicCounters, TurnCounts};
@@ -30,24 +30,24 @@ pub struct Topic {
     /// Shared counters of the topic; none before its first record.
     pub counters: Option<Arc<TopicCounters>>,
     pub unit_check: SampledUnitCheck,
-    pub limiter: RejectLimiter,
+    pub gate: TopicGate,
     pub schema_wait: SchemaWait,
 }
 
 impl Topic {
     /// Whether the topic is neither blocked nor probed.
     pub fn is_open(&self) -> bool {
-        self.limiter.is_open() && !self.schema_wait.is_waiting()
+        self.gate.is_open() && !self.schema_wait.is_waiting()
     }
 
     /// Whether fetching the topic's records is of no use now: they would be left unsettled.
     pub fn is_blocked(&self) -> bool {
-        self.limiter.is_blocked() || self.schema_wait.is_paused()
+        self.gate.is_blocked() || self.schema_wait.is_paused()
     }
 
     /// Why the topic is blocked or probed: the cause, and a text. None for an open topic.
     pub fn block_reason(&self) -> Option<(&'static str, String)> {
-        let by_limiter = || self.limiter.block_reason().map(|(cause, why)| (cause, why.to_owned()));
-        self.schema_wait.reason().or_else(by_limiter)
+        let by_gate = || self.gate.block_reason().map(|(cause, why)| (cause, why.to_owned()));
+        self.schema_wait.reason().or_else(by_gate)
     }
 }

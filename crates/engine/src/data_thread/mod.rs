@@ -16,7 +16,7 @@ use crate::lane_dead_letters::DeadLetterContext;
 use crate::lane_tasks::WritingLanes;
 use crate::offset_tracker::Unsettled;
 use crate::pending_seeks::{PendingSeeks, SeekTarget};
-use crate::reject_limiter::ProbeDelays;
+use crate::topic_gate::ProbeDelays;
 use crate::telemetry::{Counters, Heartbeat, UnsettledTimestampsWriter};
 use crate::topic_routing::Routing;
 use base::stop::Stop;

@@ -11,7 +11,7 @@ use crate::offset_tracker::{AssignmentId, BatchId, PartitionTimes, Unsettled};
 use crate::partition_routes::{Route, Routes};
 use crate::ports::{LaneQueue, Outlet};
 use crate::record_handler::RecordHandler;
-use crate::reject_limiter::ProbeDelays;
+use crate::topic_gate::ProbeDelays;
 use crate::telemetry::{CloseReason, Counters};
 use crate::topic_routing::Routing;
 use base::NextOffset;

@@ -70,7 +70,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     /// Removes the undecided records of a partition from its topic's count.
     fn forget_undecided(&mut self, at: &TopicPartition, undecided: u64) {
         if let Some(topic) = self.handler.routes.topic_named(&at.topic).filter(|_| undecided > 0) {
-            topic.limiter.forget_undecided(undecided);
+            topic.gate.forget_undecided(undecided);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::batch::{BatchSize, Budget, Limits, SizeRange};
 use crate::dispatcher::DispatcherSettings;
-use crate::reject_limiter::ProbeDelays;
+use crate::topic_gate::ProbeDelays;
 use crate::telemetry::Counters;
 use crate::topic_destination::MappingDestination;
 use crate::topic_routing::{Mapping, Routing};
