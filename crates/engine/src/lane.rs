@@ -93,14 +93,15 @@ impl<Q> Lane<Q> {
         self.sizes.size()
     }
 
-    /// Whether the next record may be read. An empty batch always has room, so that each destination makes progress.
-    pub fn has_room(&mut self, limits: &Limits, budget: &Budget) -> bool {
+    /// Whether the next record may be read. An empty batch always takes one, so that each destination makes progress. A refusal while a
+    /// batch is in flight shows that the lane has a backlog.
+    pub fn may_read(&mut self, limits: &Limits, budget: &Budget) -> bool {
         let waits = self.spare.is_none();
         let is_within_share = !waits || self.open.bytes() + self.in_flight_bytes < limits.lane_bytes_max;
-        let has_room =
+        let may_read =
             self.open.is_empty() || (!self.open.is_full(self.size()) && is_within_share && budget.has_room());
-        self.has_waited |= waits && !has_room;
-        has_room
+        self.has_waited |= waits && !may_read;
+        may_read
     }
 
     /// The time at which the open batch has to be closed. None while it is empty.
@@ -114,18 +115,16 @@ impl<Q> Lane<Q> {
         self.spare.is_some() && !self.open.is_empty()
     }
 
-    /// Closes the open batch and hands it over, unless it is empty or a batch is in flight. Returns whether it did. The next batch gets
-    /// `batch_id`.
-    pub fn flush(&mut self, batch_id: BatchId) -> bool {
+    /// Closes the open batch and hands it over, unless it is empty or a batch is in flight. The next batch gets `batch_id`.
+    pub fn flush(&mut self, batch_id: BatchId) {
         if self.open.is_empty() {
-            return false;
+            return;
         }
-        let Some(mut next) = self.spare.take() else { return false };
+        let Some(mut next) = self.spare.take() else { return };
         next.batch_id = batch_id;
         let batch = std::mem::replace(&mut self.open, next);
         (self.has_waited, self.fill_until, self.flush_early) = (false, None, false);
         self.send(batch);
-        true
     }
 
     fn send(&mut self, batch: Batch) {
@@ -260,7 +259,7 @@ mod tests {
 
     /// Appends lines of 100 bytes while there is room. Returns the number of lines in the open batch.
     fn fill(lane: &mut Lane<()>, budget: &Budget, now: Instant) -> usize {
-        while lane.has_room(&LIMITS, budget) {
+        while lane.may_read(&LIMITS, budget) {
             lane.open.lines.text_mut().extend_from_slice("x".repeat(99).as_bytes());
             lane.open.lines.end_line();
             lane.open.push(AssignmentId::for_test(0), lane.open.lines.lines() as i64, 1, now);
@@ -296,7 +295,7 @@ mod tests {
             let lines = fill(&mut lane, &budget, now);
             sent.push(lines);
             assert!(lane.open.is_full(lane.size()));
-            assert!(lane.flush(BatchId::first()));
+            lane.flush(BatchId::first());
             let begun = fill(&mut lane, &budget, now);
             assert!(lines * 100 + begun * 100 <= LIMITS.lane_bytes_max, "{lines} lines and {begun}");
             answer(&mut lane, &mut batches, second, &budget, now + second);
@@ -314,7 +313,7 @@ mod tests {
         let (mut lane, mut batches) = lane(&budget);
         for _ in 0..5 {
             assert_eq!(fill(&mut lane, &budget, now), 10);
-            assert!(lane.flush(BatchId::first()));
+            lane.flush(BatchId::first());
             // The answer comes before the next batch is full.
             answer(&mut lane, &mut batches, Duration::from_secs(1), &budget, now);
             lane.open.push(AssignmentId::for_test(0), 0, 0, now);

@@ -264,7 +264,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         let Some(lane) = self.lanes.get_mut(lane) else { return false };
         let DispatcherSettings { limits, budget, routing, .. } = &self.settings;
         let headers = routing.wants_headers();
-        if !lane.has_room(limits, budget) {
+        if !lane.may_read(limits, budget) {
             return false;
         }
         let has_some = match read_mode {
@@ -276,7 +276,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         }
         // Topic handles are comparable only within one fetch.
         self.handler.routes.forget_last();
-        while lane.has_room(limits, budget) {
+        while lane.may_read(limits, budget) {
             let (open, handler) = (&mut lane.open, &mut self.handler);
             if !lane.queue.next(headers, |delivery| handler.handle(delivery, open, now)) {
                 break;
