@@ -50,7 +50,7 @@ pub enum ReturnedBatch {
     },
 }
 
-/// A batch with its results: all its lines are stored, refused or blocked, and the dead letters of the records
+/// A batch with its results: all its lines are stored, refused or kept out, and the dead letters of the records
 /// that it settles are written.
 #[derive(Debug)]
 pub struct FinishedBatch {

@@ -249,12 +249,12 @@ impl RecordHandler {
     /// records, and counts them for the gates of their topics.
     pub fn batch_finished(&mut self, finished: &FinishedBatch, destination: &Destination, now: Instant) {
         // Once for each partition: there may be many lines, and this is the data thread.
-        for blocked in finished.batch.first_kept_out(&finished.delivered.kept_out).into_values() {
+        for line in finished.batch.first_kept_out(&finished.delivered.kept_out).into_values() {
             // The next owner of a revoked partition meets the limit itself.
-            let Some(at) = finished.batch.source(blocked.line).partition else { continue };
+            let Some(at) = finished.batch.source(line.line).partition else { continue };
             let Some(topic) = self.routes.topic_named(&at.topic) else { continue };
-            let (cause, place) = (blocked.cause.name(), destination.to_string());
-            let by = ServerBlock { cause, at: &place, why: &blocked.why, remedy: blocked.remedy };
+            let (cause, place) = (line.cause.name(), destination.to_string());
+            let by = ServerBlock { cause, at: &place, why: &line.why, remedy: line.remedy };
             if topic.gate.block(&by, now) {
                 topic.gate.alarm(&topic.name, &self.alarms, now);
             }

@@ -325,9 +325,9 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     }
 
     fn settle_finished(&mut self, finished: FinishedBatch, now: Instant) {
-        let blocked = finished.batch.first_kept_out(&finished.delivered.kept_out);
+        let kept_out = finished.batch.first_kept_out(&finished.delivered.kept_out);
         for &assignment in
-            finished.batch.assignments.iter().filter(|assignment| !blocked.contains_key(assignment))
+            finished.batch.assignments.iter().filter(|assignment| !kept_out.contains_key(assignment))
         {
             self.handler.tracker.settle(assignment, finished.batch.batch_id);
         }

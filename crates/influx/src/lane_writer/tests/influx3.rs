@@ -250,10 +250,10 @@ async fn a_limit_in_a_list_keeps_only_its_lines_out() {
         let batch = lines(["m v=1 1", "m a=1,b=1 2", "m v=\"s\" 3", "m w=1 4"]);
         let delivered = setup.deliver(&destination, &batch).await;
         assert_eq!(refused_lines(&delivered), [2]);
-        let [blocked] = &delivered.kept_out[..] else { panic!("{:?}", delivered.kept_out) };
-        assert_eq!((blocked.line, blocked.cause), (1, Cause::ServerLimit));
-        assert!(blocked.why.contains("number of columns per table limit of 4 columns"), "{}", blocked.why);
-        assert!(blocked.remedy.contains("500 in Core"), "{}", blocked.remedy);
+        let [kept_out] = &delivered.kept_out[..] else { panic!("{:?}", delivered.kept_out) };
+        assert_eq!((kept_out.line, kept_out.cause), (1, Cause::ServerLimit));
+        assert!(kept_out.why.contains("number of columns per table limit of 4 columns"), "{}", kept_out.why);
+        assert!(kept_out.remedy.contains("500 in Core"), "{}", kept_out.remedy);
     }
 }
 

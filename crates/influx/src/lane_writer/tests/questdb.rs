@@ -103,8 +103,8 @@ async fn a_table_that_takes_no_writes_blocks_and_refuses_nothing() {
     let text = |i: usize| format!("{} v={i} {i}000", if i % 10 == 3 { "plain" } else { "m" });
     let delivered = setup.deliver(&database(), &lines((0..50).map(text))).await;
     assert_eq!(delivered.refused, []);
-    let blocked: Vec<usize> = delivered.kept_out.iter().map(|line| line.line).collect();
-    assert_eq!(blocked, [3, 13, 23, 33, 43]);
+    let kept_out: Vec<usize> = delivered.kept_out.iter().map(|line| line.line).collect();
+    assert_eq!(kept_out, [3, 13, 23, 33, 43]);
     assert!(delivered.kept_out[0].remedy.contains("SET TYPE WAL"), "{:?}", delivered.kept_out[0]);
     assert_eq!(delivered.lines_stored, 45);
 }
