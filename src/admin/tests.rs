@@ -338,8 +338,8 @@ async fn metrics_report_partitions_clients_and_brokers() {
     let at = |partition| Arc::new(TopicPartition { topic: topic.to_owned(), partition });
     let now = i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos());
     let open_ns = Some(now.unwrap() - 50 * 60 * 1_000_000_000);
-    let pen = pipeline.counters.unsettled_times.writer();
-    pen.write(vec![
+    let writer = pipeline.counters.unsettled_timestamps.writer();
+    writer.write(vec![
         (at(0), PartitionTimes { open_ns, ..PartitionTimes::default() }),
         (at(1), PartitionTimes::default()),
     ]);
@@ -387,8 +387,8 @@ fn a_page_of_a_thousand_partitions_is_small() {
             PartitionTimes { open_ns: Some(1), ..PartitionTimes::default() },
         )
     };
-    let pen = pipeline.counters.unsettled_times.writer();
-    pen.write(pipeline.lags.all().into_keys().map(open).collect());
+    let writer = pipeline.counters.unsettled_timestamps.writer();
+    writer.write(pipeline.lags.all().into_keys().map(open).collect());
     let begin = std::time::Instant::now();
     let page = metrics::page(&pipeline);
     println!("{} bytes in {:?}", page.len(), begin.elapsed());

@@ -120,7 +120,7 @@ fn sample(signals: &WatchdogInputs, now: Instant) -> Sample {
         progress: moving.into_iter().map(Counters::get).sum(),
         // Zero before the first statistics. The heartbeats reveal a thread that stops reporting them.
         unread: signals.lags.unread().unwrap_or(0),
-        unsettled: signals.lags.unsettled(&counters.unsettled_times).unwrap_or(0),
+        unsettled: signals.lags.unsettled(&counters.unsettled_timestamps).unwrap_or(0),
         is_explained: writer.rate_waits.get() > 0
             || signals.writer.alarms().iter().any(|alarm| alarm.scope != Scope::Bridge),
         overdue: signals.heartbeats.overdue(now),

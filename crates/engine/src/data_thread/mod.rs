@@ -36,8 +36,8 @@ use tracing::{debug, warn};
 
 /// Interval of storing settled offsets, which librdkafka commits, and of pausing blocked topics.
 const STORE_EVERY: Duration = Duration::from_millis(500);
-/// Interval of reporting the ages of unsettled records. A report of a thousand partitions takes some 50 us.
-const REPORT_UNSETTLED_AGES_EVERY: Duration = Duration::from_secs(1);
+/// Interval of reporting the timestamps of the oldest unsettled records. A report of a thousand partitions takes some 50 us.
+const REPORT_TIMESTAMPS_EVERY: Duration = Duration::from_secs(1);
 /// The longest sleep. Queues and lanes wake the thread; this bounds the cost of a lost wake-up.
 const SLEEP_MAX: Duration = Duration::from_millis(50);
 
@@ -71,8 +71,8 @@ pub struct DataThread {
     heartbeat: Arc<Heartbeat>,
     /// The number of assigned partitions that was counted last.
     assigned: u64,
-    unsettled_ages: UnsettledTimestampsWriter,
-    next_unsettled_ages: Instant,
+    unsettled_timestamps: UnsettledTimestampsWriter,
+    next_unsettled_timestamps: Instant,
     requests: Receiver<Request>,
     /// The reload under way.
     reload: Option<PendingReload>,
@@ -93,7 +93,7 @@ impl DataThread {
     ) -> Self {
         let EngineContext { counters, stop, .. } = &context;
         let (counters, stop) = (Arc::clone(counters), stop.clone());
-        let unsettled_ages = counters.unsettled_times.writer();
+        let unsettled_timestamps = counters.unsettled_timestamps.writer();
         let (settings, outlet) = parts_of(context);
         Self {
             dispatcher: Dispatcher::new(settings, outlet),
@@ -104,8 +104,8 @@ impl DataThread {
             next_store: Instant::now(),
             heartbeat,
             assigned: 0,
-            unsettled_ages,
-            next_unsettled_ages: Instant::now(),
+            unsettled_timestamps,
+            next_unsettled_timestamps: Instant::now(),
             requests,
             reload: None,
             next_resuming: Instant::now(),
@@ -134,7 +134,7 @@ impl DataThread {
                 self.store_offsets();
             }
             self.resume_topics(now, read_mode);
-            self.report_unsettled_ages(now);
+            self.report_unsettled_timestamps(now);
             if stopping && self.is_finished(now) {
                 self.dispatcher.summarize_all(now);
                 return self.dispatcher.leftover();
@@ -246,11 +246,11 @@ impl DataThread {
         }
     }
 
-    /// Publishes the ages of unsettled records for `/metrics`.
-    fn report_unsettled_ages(&mut self, now: Instant) {
-        if now >= self.next_unsettled_ages {
-            self.next_unsettled_ages = now + REPORT_UNSETTLED_AGES_EVERY;
-            self.unsettled_ages.write(self.dispatcher.times());
+    /// Publishes the timestamps of the oldest unsettled records for `/metrics`.
+    fn report_unsettled_timestamps(&mut self, now: Instant) {
+        if now >= self.next_unsettled_timestamps {
+            self.next_unsettled_timestamps = now + REPORT_TIMESTAMPS_EVERY;
+            self.unsettled_timestamps.write(self.dispatcher.times());
         }
     }
 

@@ -56,7 +56,7 @@ pub struct Counters {
     pub assigned_partitions: AtomicU64,
     pub rebalances: AtomicU64,
     pub by_topic: ByTopic,
-    pub unsettled_times: UnsettledTimestamps,
+    pub unsettled_timestamps: UnsettledTimestamps,
     /// The newest rejected and refused records.
     pub rejections: Rejections,
     /// Reloads of the configuration, by result.
