@@ -69,7 +69,7 @@ impl Reloads {
 
     /// Logs all errors of a refused configuration.
     fn reload(&self, pipeline: &mut Pipeline) -> Result<ReloadOutcome, Refused> {
-        let loaded = configuration::read(&self.path).map_err(|errors| {
+        let loaded = configuration::load_with_warnings(&self.path).map_err(|errors| {
             for problem in &errors.errors {
                 error!("{problem}");
             }

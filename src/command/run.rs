@@ -70,7 +70,7 @@ fn end_process_on_panic() {
 /// Reads the configuration and starts the log.
 fn read(named: Option<&Path>) -> Result<(PathBuf, Config), String> {
     let path = configuration::find(named).map_err(|not_found| not_found.to_string())?;
-    let loaded = configuration::read(&path).map_err(|errors| errors.to_string())?;
+    let loaded = configuration::load_with_warnings(&path).map_err(|errors| errors.to_string())?;
     crate::log::start(loaded.config.log);
     for warning in &loaded.warnings {
         // The lines after the first are an excerpt of the file for terminals.
