@@ -108,8 +108,8 @@ impl RecordHandler {
     }
 
     fn handle_record(&mut self, routed: &RoutedRecord<'_>, batch: &mut Batch) {
-        let RoutedRecord { route: Route { assignment, topic: index, .. }, record, now, .. } = *routed;
-        let topic = self.routes.topic_mut(index);
+        let RoutedRecord { route, record, now, .. } = *routed;
+        let topic = self.routes.topic_mut(route.topic);
         if !topic.admits(&record, &self.alarms, now) {
             return self.leave_record_unsettled(routed);
         }
@@ -120,23 +120,39 @@ impl RecordHandler {
         if topic.begins_to_wait_for_schema(&mapped, &record, now) {
             return self.leave_record_unsettled(routed);
         }
-        if mapped.lines > 0 && topic.gate.note_point(now) {
-            self.settle_undecided(index);
-        }
-        let topic = self.routes.topic_mut(index);
-        let first_line = batch.first_of_last(mapped.lines);
-        topic.unit_check.add(&topic.name, &record, &batch.lines, first_line, &mapped);
-        let fate = topic.judge(&mapped, now);
+        let fate = self.judge(routed, &mapped, batch);
         if fate == Fate::Rejected(RejectedFate::Blocks) {
             batch.remove_last_lines(mapped.lines);
-            topic.gate.alarm(&topic.name, &self.alarms, now);
             return self.leave_record_unsettled(routed);
         }
+        self.append(routed, &mapped, fate, batch);
+        self.report(routed, &mapped, fate, batch);
+    }
 
+    /// Lets the topic's gate decide about a mapped record. The topic's first point settles its undecided records.
+    fn judge(&mut self, routed: &RoutedRecord<'_>, mapped: &Mapped, batch: &Batch) -> Fate {
+        let RoutedRecord { route, record, now, .. } = *routed;
+        if mapped.lines > 0 && self.routes.topic_mut(route.topic).gate.note_point(now) {
+            self.settle_undecided(route.topic);
+        }
+        let topic = self.routes.topic_mut(route.topic);
+        let first_line = batch.first_of_last(mapped.lines);
+        topic.unit_check.add(&topic.name, &record, &batch.lines, first_line, mapped);
+        let fate = topic.judge(mapped, now);
+        if fate == Fate::Rejected(RejectedFate::Blocks) {
+            topic.gate.alarm(&topic.name, &self.alarms, now);
+        }
+        fate
+    }
+
+    /// Adds the record and its dead letter to the batch that has its lines, and lets the offset wait for that batch.
+    fn append(&mut self, routed: &RoutedRecord<'_>, mapped: &Mapped, fate: Fate, batch: &mut Batch) {
+        let RoutedRecord { route: Route { assignment, topic, .. }, record, now, .. } = *routed;
         batch.push(assignment, record.offset, mapped.lines, now);
         let has_letter = mapped.has_rejected() && self.writes_dead_letters;
         if has_letter {
-            batch.push_letter(assignment, letter(&topic.name, routed, &mapped), now);
+            let topic_name = &self.routes.topic_mut(topic).name;
+            batch.push_letter(assignment, letter(topic_name, routed, mapped), now);
         }
         let (offset, time_ns) = (record.offset, record.time.kafka_ns());
         if fate == Fate::Rejected(RejectedFate::Undecided) {
@@ -146,16 +162,22 @@ impl RecordHandler {
         } else {
             self.tracker.delivered_settled(assignment, offset, time_ns);
         }
+    }
 
-        self.turn.add(index, topic, &record, &mapped);
-        log_firsts(topic, &record, &mapped, || batch.lines.line(first_line).unwrap_or_default());
+    /// Counts the record, and logs what is new or rejected.
+    fn report(&mut self, routed: &RoutedRecord<'_>, mapped: &Mapped, fate: Fate, batch: &Batch) {
+        let RoutedRecord { route, record, now, .. } = *routed;
+        let topic = self.routes.topic_mut(route.topic);
+        self.turn.add(route.topic, topic, &record, mapped);
+        let first_line = || batch.lines.line(batch.first_of_last(mapped.lines)).unwrap_or_default();
+        log_firsts(topic, &record, mapped, first_line);
         if fate == Fate::AllFiltered {
             // The dropped values of the turn are counted at its end.
-            self.turn.all_filtered.push(index);
+            self.turn.all_filtered.push(route.topic);
         }
         if mapped.has_rejected() {
             let topic_name = Arc::clone(&topic.name);
-            self.report_rejected(&topic_name, &record, &mapped, now);
+            self.report_rejected(&topic_name, &record, mapped, now);
         }
     }
 
