@@ -141,35 +141,20 @@ impl Pipeline {
         observer: Arc<dyn Observer>,
         options: PipelineOptions,
     ) -> Result<Self, PipelineError> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(WRITER_THREADS)
-            .thread_name("writer")
-            .enable_all()
-            .build()?;
+        let runtime = writer_runtime()?;
         let registry = registry(config, runtime.handle())?;
         let routing = Arc::new(routing::of_service(config, registry.as_ref()));
         let lanes_max = routing.lanes();
-        let mut seeds = fastrand::Rng::with_seed(options.seed);
         let delays = delays_of(options.delays, lanes_max * config.kafka.consumers);
         let client = client(config, options.dialing)?;
         let writer = Writer::new(client, &config.influx, writer_options(config, delays), observer);
+        let mut seeds = fastrand::Rng::with_seed(options.seed);
         let destination_checks =
             DestinationChecks::start(&writer, routing.destinations(), runtime.handle(), seeds.u64(..));
         let shown_config = ShownConfig::new(config, Arc::clone(&routing));
         let counters = Arc::new(Counters::new(shown_config.show_records != RecordsAudience::Nobody));
-        let context = EngineContext {
-            dead_letters: dead_letter_context(config, None, &routing, &counters, &writer)?,
-            routing,
-            limits: lane_limits(config, lanes_max * config.kafka.consumers),
-            budget: Budget::new(config.batch.memory_max),
-            record_limits: config.record_limits(),
-            writer,
-            runtime: runtime.handle().clone(),
-            counters,
-            stop: Stop::default(),
-            seed: seeds.u64(..),
-            probes: options.probes,
-        };
+        let seed_and_probes = (seeds.u64(..), options.probes);
+        let context = engine_context(config, routing, writer, counters, runtime.handle(), seed_and_probes)?;
         let state = Arc::new(PipelineState::new(&context, shown_config, registry));
         let admin = start_admin(config, &state, &context.runtime);
         watchdog::start(state.watchdog_inputs(), context.stop.clone())?;
@@ -263,6 +248,35 @@ impl Pipeline {
 pub fn writer(config: &Config, observer: Arc<dyn Observer>) -> Result<Arc<Writer>, ClientError> {
     let options = writer_options(config, Delays::default());
     Ok(Writer::new(client(config, Dialing::default())?, &config.influx, options, observer))
+}
+
+/// The runtime of the writer threads.
+fn writer_runtime() -> io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(WRITER_THREADS).thread_name("writer").enable_all().build()
+}
+
+/// Settings and shared objects of the data threads at the start. A reload replaces some of them.
+fn engine_context(
+    config: &Config,
+    routing: Arc<Routing>,
+    writer: Arc<Writer>,
+    counters: Arc<Counters>,
+    runtime: &Handle,
+    (seed, probes): (u64, ProbeDelays),
+) -> Result<EngineContext, DeadLetterError> {
+    Ok(EngineContext {
+        dead_letters: dead_letter_context(config, None, &routing, &counters, &writer)?,
+        limits: lane_limits(config, routing.lanes() * config.kafka.consumers),
+        routing,
+        budget: Budget::new(config.batch.memory_max),
+        record_limits: config.record_limits(),
+        writer,
+        runtime: runtime.clone(),
+        counters,
+        stop: Stop::default(),
+        seed,
+        probes,
+    })
 }
 
 /// The schema registry of a configuration.
