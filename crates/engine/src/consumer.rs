@@ -110,22 +110,7 @@ impl Consumers {
     /// Starts a consumer. Its thread ends after a stop request, or with the error that stops it.
     pub fn start(&self, kafka: &kafka::Settings, number: usize) -> Result<RunningConsumer, ConsumerError> {
         let data_heartbeat = self.heartbeats.register(format!("data-{number}"), DATA_SILENCE_MAX);
-        let from_start = kafka.offset_reset == OffsetReset::Earliest;
-        let mut monitor = Monitor {
-            heartbeat: self.heartbeats.register(format!("control-{number}"), CONTROL_SILENCE_MAX),
-            lags: LagReporter::new(Arc::clone(&self.lags), number, from_start),
-            summary: (number == 0).then(|| {
-                let context = &self.context;
-                Summary::new(
-                    Arc::clone(&context.counters),
-                    Arc::clone(&context.writer),
-                    Arc::clone(&self.lags),
-                )
-            }),
-            expiry: (number == 0).then(|| (ExpiryWatch::new(Instant::now()), Arc::clone(&self.lags))),
-            idle: Idle::new(),
-            until_end: self.until_end.clone(),
-        };
+        let monitor = self.monitor(kafka, number);
         let alarms = Arc::clone(self.context.writer.alarm_registry());
         let lanes = self.context.routing.lanes();
         let (mut member, events) = Member::new(kafka, number, lanes, self.until_end.clone(), alarms)?;
@@ -140,32 +125,59 @@ impl Consumers {
         let data = thread::Builder::new().name(format!("data-{number}")).spawn(move || data_thread.run())?;
         member.consumer().context().set_data_thread(data.thread().clone());
         let (context, ends) = (self.context.clone(), Arc::clone(&self.ends));
-        let control = move || {
-            let mut result = control(&mut member, &data, &context, &mut monitor);
-            if result.is_err() || !context.stop.is_finishing() {
-                // The other consumers end too.
-                context.stop.request(FAILED_DRAIN_MAX);
-            }
-            data.thread().unpark();
-            poll_while(&mut member, || !data.is_finished());
-            let left = data.join().map_err(|_| ConsumerError::Thread);
-            if result.is_err() || left.is_err() {
-                context.stop.request(FAILED_DRAIN_MAX);
-            }
-            // The other consumers still reach their ends, so a blocked topic does not stop them.
-            result = result.and(left.and_then(|left| at_end(left, &context)));
-            if matches!(result, Err(ConsumerError::Member(MemberError::CoordinatorMoved(_)))) {
-                ends.skip();
-                member.abandon();
-            } else {
-                result = ends.commit(&mut member, &context.stop, result);
-                member.leave();
-            }
-            result
-        };
+        let control = move || run_control_thread(member, data, &context, &ends, monitor);
         let thread = thread::Builder::new().name(format!("control-{number}")).spawn(control)?;
         Ok(RunningConsumer { thread, requests })
     }
+
+    /// The reports of a control thread.
+    fn monitor(&self, kafka: &kafka::Settings, number: usize) -> Monitor {
+        let from_start = kafka.offset_reset == OffsetReset::Earliest;
+        let lags = || Arc::clone(&self.lags);
+        let summary = || {
+            let context = &self.context;
+            Summary::new(Arc::clone(&context.counters), Arc::clone(&context.writer), lags())
+        };
+        Monitor {
+            heartbeat: self.heartbeats.register(format!("control-{number}"), CONTROL_SILENCE_MAX),
+            lags: LagReporter::new(lags(), number, from_start),
+            summary: (number == 0).then(summary),
+            expiry: (number == 0).then(|| (ExpiryWatch::new(Instant::now()), lags())),
+            idle: Idle::new(),
+            until_end: self.until_end.clone(),
+        }
+    }
+}
+
+/// Controls a consumer until it stops, then commits its offsets and leaves the group.
+fn run_control_thread(
+    mut member: Member,
+    data: JoinHandle<Leftover>,
+    context: &EngineContext,
+    ends: &Ends,
+    mut monitor: Monitor,
+) -> Result<(), ConsumerError> {
+    let mut result = control(&mut member, &data, context, &mut monitor);
+    if result.is_err() || !context.stop.is_finishing() {
+        // The other consumers end too.
+        context.stop.request(FAILED_DRAIN_MAX);
+    }
+    data.thread().unpark();
+    poll_while(&mut member, || !data.is_finished());
+    let left = data.join().map_err(|_| ConsumerError::Thread);
+    if result.is_err() || left.is_err() {
+        context.stop.request(FAILED_DRAIN_MAX);
+    }
+    // The other consumers still reach their ends, so a blocked topic does not stop them.
+    result = result.and(left.and_then(|left| at_end(left, context)));
+    if matches!(result, Err(ConsumerError::Member(MemberError::CoordinatorMoved(_)))) {
+        ends.skip();
+        member.abandon();
+    } else {
+        result = ends.commit(&mut member, &context.stop, result);
+        member.leave();
+    }
+    result
 }
 
 /// Polls the group while `condition` is true.
