@@ -91,6 +91,12 @@ pub fn diff(
         })
         .collect();
     let is_same = show_both(&pairs, out)?;
+    show_uncompared(&unlinked, &conf.left_out, out)?;
+    Ok(is_same && unlinked.is_empty() && conf.left_out.is_empty())
+}
+
+/// Shows Telegraf's points of unknown records, and the plugins that did not run.
+fn show_uncompared(unlinked: &[String], left_out: &[String], out: &mut impl Write) -> io::Result<()> {
     for line in unlinked.iter().take(UNLINKED_SHOWN) {
         writeln!(out, "telegraf, of an unknown record: {}", printable(line, CHARS_MAX))?;
     }
@@ -100,10 +106,10 @@ pub fn diff(
             counted(unlinked.len(), "point")
         );
     }
-    for plugin in &conf.left_out {
+    for plugin in left_out {
         eprintln!("not compared: {plugin}");
     }
-    Ok(is_same && unlinked.is_empty() && conf.left_out.is_empty())
+    Ok(())
 }
 
 /// Removes the times of points whose record has none. Such a time is that of reading, which always differs.
