@@ -3,7 +3,7 @@
 use crate::address::Address;
 use crate::backoff::{Backoff, Delays, now, pause};
 use crate::breaker::AddressChange;
-use crate::cause::{Cause, Reach};
+use crate::cause::{Cause, CauseScope};
 use crate::client::{Client, Probed};
 use crate::counters::{WriteCounters, count};
 use crate::error::RequestFailure;
@@ -219,9 +219,9 @@ impl Writer {
         (address, destination): (&Address, &Destination),
         (cause, why): (Cause, &str),
     ) {
-        let scope = match cause.reach() {
-            Reach::Server => Scope::Server,
-            Reach::Destination => Scope::Destination(destination.to_string()),
+        let scope = match cause.scope() {
+            CauseScope::Server => Scope::Server,
+            CauseScope::Destination => Scope::Destination(destination.to_string()),
         };
         let (at, credential) = (address.as_str(), self.client.credential());
         let server = address.server();
