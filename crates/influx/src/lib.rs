@@ -73,7 +73,7 @@ pub use address::{Address, Addresses};
 pub use answer::Answer;
 pub use backoff::{Backoff, Delays};
 pub use cause::Cause;
-pub use client::{Client, CredentialSource, DestinationRetention, Probed};
+pub use client::{Client, CredentialSource, DestinationRetention, ProbeResult};
 pub use counters::{LATENCY_BUCKETS, LatencyHistogram, SizeHistogram, WriteCounters};
 pub use dialects::{Server, ServerInfo, Version};
 pub use error::{ClientError, RequestFailure};

@@ -4,7 +4,7 @@ use crate::address::Address;
 use crate::backoff::{Backoff, Delays, now, pause};
 use crate::breaker::AddressChange;
 use crate::cause::{Cause, CauseScope};
-use crate::client::{Client, Probed};
+use crate::client::{Client, ProbeResult};
 use crate::counters::{WriteCounters, count};
 use crate::error::RequestFailure;
 use crate::event::{AlarmEvents, Event, Observer};
@@ -371,8 +371,8 @@ impl Writer {
         let has_stored = self.latest_stored_moment(destination, address.index()) > 0;
         let fails = match self.client.probe(address, destination).await {
             // InfluxDB may refuse an empty write, but never with a page.
-            Ok(Probed::RefusesEmpty { why, .. }) => is_page(&why) && !has_stored,
-            Ok(Probed::Writable | Probed::Answers | Probed::FoundEmpty | Probed::TooLarge { .. }) => false,
+            Ok(ProbeResult::RefusesEmpty { why, .. }) => is_page(&why) && !has_stored,
+            Ok(ProbeResult::Writable | ProbeResult::Answers | ProbeResult::FoundEmpty | ProbeResult::TooLarge { .. }) => false,
             Err(failed) => failed.is_of_address && !(failed.may_be_about_empty_write() && has_stored),
         };
         if fails {

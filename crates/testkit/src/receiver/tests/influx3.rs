@@ -83,7 +83,7 @@ async fn a_newer_version_lists_all_bad_lines_and_stores_the_others() {
     let client = Client::new(&connection).unwrap();
     let address = client.addresses().current();
     // The client learns the version by its first question.
-    assert_eq!(client.probe(address, &own()).await, Ok(Probed::Answers));
+    assert_eq!(client.probe(address, &own()).await, Ok(ProbeResult::Answers));
     let text: String = (0..5_000)
         .map(|i| if i == 7 { "m v=1 1\n".to_owned() } else { format!("m v=\"{i}\" {i}\n") })
         .collect();

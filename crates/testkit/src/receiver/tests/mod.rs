@@ -1,7 +1,7 @@
 use super::*;
 use base::secret::Secret;
 use bytes::Bytes;
-use influx::{Client, Compression, Connection, Outcome, Probed, classify};
+use influx::{Client, Compression, Connection, Outcome, ProbeResult, classify};
 use line_protocol::reader::Value;
 
 mod influx3;
@@ -141,7 +141,7 @@ async fn answers_probes_and_pings() {
     let client = Client::new(&connection(&receiver)).unwrap();
     let address = client.addresses().current();
     assert_eq!(client.ping(address).await.unwrap().version.as_deref(), Some("receiver"));
-    assert_eq!(client.probe(address, &bucket()).await, Ok(Probed::Writable));
+    assert_eq!(client.probe(address, &bucket()).await, Ok(ProbeResult::Writable));
     let answer = client.write(address, &bucket(), Bytes::from_static(b"m v=1 1"), true).await.unwrap();
     assert!(
         matches!(classify(bucket().api(), &answer), Outcome::Uncompressed { .. }),
