@@ -22,7 +22,7 @@ use engine::dead_letter::{DeadLetterError, DeadLetters, Originals};
 use engine::telemetry::Counters;
 use engine::watchdog;
 use engine::{DeadLetterContext, EngineContext, ProbeDelays, Request, Routing};
-use influx::{Client, ClientError, Delays, Dialing, Observer, Writer, WriterOptions};
+use influx::{Client, ClientError, Delays, ConnectOptions, Observer, Writer, WriterOptions};
 use lane_limits::lane_limits;
 use reload::Reloading;
 use schema_registry::{Registry, RegistryError};
@@ -76,7 +76,7 @@ pub struct PipelineOptions {
     /// Delays before a topic that the server blocks is probed.
     pub probes: ProbeDelays,
     /// Makes the connections to InfluxDB.
-    pub dialing: Dialing,
+    pub connect_options: ConnectOptions,
 }
 
 impl Default for PipelineOptions {
@@ -86,7 +86,7 @@ impl Default for PipelineOptions {
             delays: Delays::default(),
             seed: fastrand::u64(..),
             probes: ProbeDelays::default(),
-            dialing: Dialing::default(),
+            connect_options: ConnectOptions::default(),
         }
     }
 }
@@ -146,7 +146,7 @@ impl Pipeline {
         let routing = Arc::new(routing::of_service(config, registry.as_ref()));
         let lanes_max = routing.lanes();
         let delays = delays_of(options.delays, lanes_max * config.kafka.consumers);
-        let client = client(config, options.dialing)?;
+        let client = client(config, options.connect_options)?;
         let writer = Writer::new(client, &config.influx, writer_options(config, delays), observer);
         let mut seeds = fastrand::Rng::with_seed(options.seed);
         let destination_checks =
@@ -247,7 +247,7 @@ impl Pipeline {
 /// Makes a writer without consumers.
 pub fn writer(config: &Config, observer: Arc<dyn Observer>) -> Result<Arc<Writer>, ClientError> {
     let options = writer_options(config, Delays::default());
-    Ok(Writer::new(client(config, Dialing::default())?, &config.influx, options, observer))
+    Ok(Writer::new(client(config, ConnectOptions::default())?, &config.influx, options, observer))
 }
 
 /// The runtime of the writer threads.
@@ -285,9 +285,9 @@ fn registry(config: &Config, runtime: &Handle) -> Result<Option<Registry>, Regis
 }
 
 /// Makes a client that reads a token or password file again when the server refuses the login.
-fn client(config: &Config, dialing: Dialing) -> Result<Client, ClientError> {
+fn client(config: &Config, connect_options: ConnectOptions) -> Result<Client, ClientError> {
     let credential = config.influx.credential.clone();
-    Ok(Client::with_dialing(&config.influx, dialing)?
+    Ok(Client::with_connect_options(&config.influx, connect_options)?
         .with_credential_source(Box::new(move || credential.reread())))
 }
 

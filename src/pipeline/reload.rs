@@ -153,7 +153,7 @@ impl Pipeline {
             return Err(ReloadError::Destinations { wanted, max: lanes_max });
         }
         let (client, dead_letters) =
-            (client(config, self.options.dialing)?, self.dead_letters_for(config, &routing)?);
+            (client(config, self.options.connect_options)?, self.dead_letters_for(config, &routing)?);
         let lanes = routing.lanes() * config.kafka.consumers;
         let options = writer_options(config, delays_of(self.options.delays, lanes));
         self.context.budget.set_max(config.batch.memory_max);

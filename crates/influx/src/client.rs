@@ -6,7 +6,7 @@ use crate::cause::Cause;
 use crate::dialects::{DatabaseList, Probe, Server, ServerInfo, Target, Version, authorize, is_sendable};
 use crate::error::{ClientError, RequestFailure};
 use crate::failed_attempt::FailedAttempt;
-use crate::http::Dialing;
+use crate::http::ConnectOptions;
 use crate::outcome::{Outcome, classify, decide, retry_after};
 use crate::parsed_answer::{AnswerSubject, BodyForm, ParsedAnswer, message, server_failure};
 use crate::settings::Connection;
@@ -75,15 +75,15 @@ pub struct Client {
 
 impl Client {
     pub fn new(connection: &Connection) -> Result<Self, ClientError> {
-        Self::with_dialing(connection, Dialing::default())
+        Self::with_connect_options(connection, ConnectOptions::default())
     }
 
-    pub fn with_dialing(connection: &Connection, dialing: Dialing) -> Result<Self, ClientError> {
+    pub fn with_connect_options(connection: &Connection, connect_options: ConnectOptions) -> Result<Self, ClientError> {
         if !is_sendable(&connection.credential) {
             return Err(ClientError::Token);
         }
         Ok(Self {
-            addresses: Addresses::new(connection, dialing)?,
+            addresses: Addresses::new(connection, connect_options)?,
             credential: RwLock::new(connection.credential.clone()),
             credential_source: None,
         })

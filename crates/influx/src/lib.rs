@@ -79,7 +79,7 @@ pub use dialects::{Server, ServerInfo, Version};
 pub use error::{ClientError, RequestFailure};
 pub use event::{Event, Observer};
 pub use failed_attempt::FailedAttempt;
-pub use http::{Dialing, Resolver};
+pub use http::{ConnectOptions, Resolver};
 pub use lane_writer::{Delivered, KeptOutLine, LaneWriter, RequestCounts};
 pub use lines::Lines;
 pub use log_observer::LogObserver;

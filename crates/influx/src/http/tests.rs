@@ -199,7 +199,7 @@ async fn connections_are_replaced_after_five_minutes_and_requests_in_flight_are_
     let (address, connections) = serve_kept(waiting);
     let url: Url = format!("http://{address}").parse().unwrap();
     let start = Instant::now();
-    let http = HttpClient::new(&connection(url.as_str()), &url, Dialing::default(), start).unwrap();
+    let http = HttpClient::new(&connection(url.as_str()), &url, ConnectOptions::default(), start).unwrap();
     let request = async |age: Duration| {
         let response = http.get(start + age).0.get(url.clone()).send().await.unwrap();
         (response.status().as_u16(), connections.load(Ordering::SeqCst))
@@ -232,7 +232,7 @@ async fn renewed_connections_need_no_files() {
     std::fs::copy(file("ca.pem"), &ca_file).unwrap();
     let connection = https(address, with_files(CertificateFiles { ca_file: Some(ca_file), ..NO_FILES }));
     let start = Instant::now();
-    let http = HttpClient::new(&connection, &connection.urls[0], Dialing::default(), start).unwrap();
+    let http = HttpClient::new(&connection, &connection.urls[0], ConnectOptions::default(), start).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
     let request = http.get(start + CONNECTION_AGE_MAX).0.post(connection.urls[0].clone()).body("m v=1 1\n");
     assert_eq!(request.send().await.unwrap().status().as_u16(), 204);
