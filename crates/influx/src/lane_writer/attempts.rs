@@ -12,7 +12,7 @@ use crate::outcome::{Outcome, decide};
 use crate::parsed_answer::{AnswerSubject, BodyForm, ParsedAnswer, RefusalCause};
 use crate::request_text::RequestText;
 use crate::salvage::{NextRequest, RefusedAt};
-use crate::slow::{SLOW_AFTER, SlowWatch};
+use crate::slow::{SLOW_AFTER, SlowWriteLog};
 use crate::writer::Writer;
 use base::{Api, Destination};
 use line_protocol::Gzip;
@@ -203,7 +203,7 @@ impl LaneWriter {
         let _in_flight = counters.requests_in_flight.begin();
         let connection = if *opens_connection { ConnectionUse::New } else { ConnectionUse::Pooled };
         let request = writer.client.post(address, destination, text.into_body(), gzipped, connection);
-        let slow = SlowWatch { address, destination, lines: batch.lines.len() };
+        let slow = SlowWriteLog { address, destination, lines: batch.lines.len() };
         let attempt = match slow.log_if_slow(SLOW_AFTER, request).await {
             Ok(answer) => {
                 batch.delivered.answer_time = now().saturating_duration_since(start);

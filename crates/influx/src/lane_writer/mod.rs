@@ -10,7 +10,7 @@ use crate::lines::Lines;
 use crate::salvage::{
     AddressHistory, BlockedReason, KeptOut, NextRequest, RefusedLine, RefusedRequest, SalvagePlan,
 };
-use crate::slow::{SearchProgress, SearchWatch};
+use crate::slow::{SearchProgress, SlowSearchLog};
 use crate::writer::Writer;
 use attempts::LinesVerdict;
 use base::Destination;
@@ -99,7 +99,7 @@ impl LaneWriter {
             alarm: writer.alarm_registry().guard(),
             sends_alone_plain: false,
             bytes_max: usize::MAX,
-            search: SearchWatch::default(),
+            search: SlowSearchLog::default(),
         };
         let mut plan = SalvagePlan::new(lines, writer.options.accepts_unproven, self.rng.u64(..));
         let counters = writer.counters();
@@ -179,7 +179,7 @@ struct BatchDelivery<'a> {
     sends_alone_plain: bool,
     /// The largest request for the rest of the batch.
     bytes_max: usize,
-    search: SearchWatch,
+    search: SlowSearchLog,
 }
 
 impl BatchDelivery<'_> {
