@@ -8,7 +8,7 @@ use crate::counters::count;
 use crate::failed_attempt::CONTRADICTED;
 use crate::lines::Lines;
 use crate::salvage::{
-    AddressHistory, BlockedReason, KeptOut, NextRequest, RefusedLine, RefusedRequest, SalvagePlan,
+    AddressHistory, BlockedReason, LimitedLine, NextRequest, RefusedLine, RefusedRequest, SalvagePlan,
 };
 use crate::slow::{SearchProgress, SlowSearchLog};
 use crate::writer::Writer;
@@ -231,7 +231,7 @@ impl BatchDelivery<'_> {
             refused.line = self.lines.place(refused.line);
         }
         refused.sort_by_key(|refused| refused.line);
-        let with_remedy = |kept_out: KeptOut| KeptOutLine {
+        let with_remedy = |kept_out: LimitedLine| KeptOutLine {
             line: self.lines.place(kept_out.line),
             cause: Cause::ServerLimit,
             why: kept_out.why,
