@@ -11,7 +11,7 @@ use engine::batch::Budget;
 use engine::offset_tracker::PartitionTimes;
 use engine::telemetry::{CloseReason, Counters, LagReporter};
 use exposition_reader::Page;
-use influx::{Client, Connection, Delays, Lines, LogObserver, Writer, WriterOptions};
+use influx::{Client, ConnectionSettings, Delays, Lines, LogObserver, Writer, WriterOptions};
 use kafka::Retention;
 use line_protocol::LineBuffer;
 use mapping::Reason;
@@ -46,7 +46,7 @@ fn destination() -> Destination {
 }
 
 pub(super) fn pipeline(url: &str) -> Arc<PipelineState> {
-    let connection = Connection::new(url.parse().unwrap());
+    let connection = ConnectionSettings::new(url.parse().unwrap());
     let client = Client::new(&connection).unwrap();
     Arc::new(PipelineState {
         registry: std::sync::RwLock::default(),

@@ -83,7 +83,7 @@ pub use needs_restart::{LiveChanges, NeedsRestart};
 pub use report::{ConfigErrors, Problem};
 pub use source::Place;
 
-use ::influx::Connection;
+use ::influx::ConnectionSettings;
 use ::kafka::Settings;
 use ::mapping::RecordLimits;
 use engine::Mapping;
@@ -100,7 +100,7 @@ pub struct Config {
     pub mappings: Vec<Mapping>,
     /// None: no schema registry is configured.
     pub schema_registry: Option<::schema_registry::Settings>,
-    pub influx: Connection,
+    pub influx: ConnectionSettings,
     /// Most destinations, where some belong to topics.
     pub destinations_max: usize,
     pub batch: Batch,

@@ -194,7 +194,7 @@ mod tests {
     use super::*;
     use crate::batch::Budget;
     use crate::offset_tracker::AssignmentId;
-    use influx::{Client, Connection, Delays, Event, Observer, WriterOptions};
+    use influx::{Client, ConnectionSettings, Delays, Event, Observer, WriterOptions};
     use std::io::Read;
     use std::net::TcpListener;
     use std::sync::mpsc::channel;
@@ -210,7 +210,7 @@ mod tests {
     fn an_abandoned_batch_comes_back_with_its_lines_and_its_request_ends() {
         // A server that reads requests and answers none.
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
-        let connection = Connection::new(format!("http://{}", server.local_addr().unwrap()).parse().unwrap());
+        let connection = ConnectionSettings::new(format!("http://{}", server.local_addr().unwrap()).parse().unwrap());
         let delays = Delays::default();
         let options = WriterOptions {
             lines_max: 10,

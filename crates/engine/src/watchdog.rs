@@ -131,7 +131,7 @@ fn sample(signals: &WatchdogInputs, now: Instant) -> Sample {
 mod tests {
     use super::*;
     use base::Destination;
-    use influx::{Client, Connection, Delays, Event, Lines, Observer, WriterOptions};
+    use influx::{Client, ConnectionSettings, Delays, Event, Lines, Observer, WriterOptions};
     use line_protocol::LineBuffer;
     use std::future::poll_fn;
     use std::pin::pin;
@@ -159,7 +159,7 @@ mod tests {
             delays,
             accepts_unproven: false,
         };
-        let connection = Connection::new("http://127.0.0.1:1".parse().unwrap());
+        let connection = ConnectionSettings::new("http://127.0.0.1:1".parse().unwrap());
         let (sender, reports) = mpsc::channel();
         let client = Client::new(&connection).unwrap();
         (Writer::new(client, &connection, options, Arc::new(Reports(sender))), reports)

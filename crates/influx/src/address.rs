@@ -6,7 +6,7 @@ use crate::cause::Cause;
 use crate::dialects::{Dialect, Server, Target, Version, dialect};
 use crate::error::ClientError;
 use crate::http::{ConnectOptions, HttpClient};
-use crate::settings::{Compression, Connection};
+use crate::settings::{Compression, ConnectionSettings};
 use base::http::is_loopback;
 use base::locks::lock;
 use base::{Credential, Destination};
@@ -48,7 +48,7 @@ pub struct Address {
 }
 
 impl Address {
-    fn new(index: usize, url: &Url, connection: &Connection, connect_options: ConnectOptions) -> Result<Self, ClientError> {
+    fn new(index: usize, url: &Url, connection: &ConnectionSettings, connect_options: ConnectOptions) -> Result<Self, ClientError> {
         let shown = shown(url);
         let mut base = url.clone();
         // A login in the URL is used if no credential is configured; the HTTP client moves it to a header.
@@ -200,7 +200,7 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    pub(super) fn new(connection: &Connection, connect_options: ConnectOptions) -> Result<Self, ClientError> {
+    pub(super) fn new(connection: &ConnectionSettings, connect_options: ConnectOptions) -> Result<Self, ClientError> {
         let new = |(index, url)| Address::new(index, url, connection, connect_options);
         let mut all = connection.urls.iter().enumerate().map(new);
         let first = all.next().ok_or(ClientError::NoAddress)??;
@@ -308,7 +308,7 @@ mod tests {
     /// The endpoint stays as it is configured, because a proxy may pass no other one.
     #[test]
     fn the_server_decides_parameters_and_not_the_endpoint() {
-        let connection = Connection { no_sync: true, ..connection("http://h:1") };
+        let connection = ConnectionSettings { no_sync: true, ..connection("http://h:1") };
         let addresses = Addresses::new(&connection, ConnectOptions::default()).unwrap();
         let address = addresses.current();
         address.set_server(Some(Server::Influx3(Version(3, 11, 2))), true);
@@ -390,7 +390,7 @@ mod tests {
     #[test]
     fn compresses_except_to_loopback_addresses() {
         let f = |url: &str, compression: Compression, want: bool| {
-            let connection = Connection { compression, ..connection(url) };
+            let connection = ConnectionSettings { compression, ..connection(url) };
             assert_eq!(
                 Addresses::new(&connection, ConnectOptions::default()).unwrap().current().wants_gzip(),
                 want,

@@ -9,7 +9,7 @@ use crate::failed_attempt::FailedAttempt;
 use crate::http::ConnectOptions;
 use crate::outcome::{Outcome, classify, decide, retry_after};
 use crate::parsed_answer::{AnswerSubject, BodyForm, ParsedAnswer, message, server_failure};
-use crate::settings::Connection;
+use crate::settings::ConnectionSettings;
 use base::locks;
 use base::text::printable;
 use base::{Api, Credential, Destination};
@@ -74,11 +74,11 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(connection: &Connection) -> Result<Self, ClientError> {
+    pub fn new(connection: &ConnectionSettings) -> Result<Self, ClientError> {
         Self::with_connect_options(connection, ConnectOptions::default())
     }
 
-    pub fn with_connect_options(connection: &Connection, connect_options: ConnectOptions) -> Result<Self, ClientError> {
+    pub fn with_connect_options(connection: &ConnectionSettings, connect_options: ConnectOptions) -> Result<Self, ClientError> {
         if !is_sendable(&connection.credential) {
             return Err(ClientError::Token);
         }

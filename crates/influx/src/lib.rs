@@ -16,14 +16,14 @@
 //!
 //! ```
 //! use base::{Credential, Destination};
-//! use influx::{Client, Connection, Delays, Lines, LogObserver, Writer, WriterOptions};
+//! use influx::{Client, ConnectionSettings, Delays, Lines, LogObserver, Writer, WriterOptions};
 //! use line_protocol::LineBuffer;
 //! use std::sync::Arc;
 //! use testkit::receiver::{Options, Receiver};
 //!
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! let server = Receiver::start(Options::default()).await.unwrap();
-//! let connection = Connection::new(server.url().parse().unwrap());
+//! let connection = ConnectionSettings::new(server.url().parse().unwrap());
 //! let options = WriterOptions {
 //!     lines_max: 5_000,
 //!     bytes_max: 4_000_000,
@@ -86,7 +86,7 @@ pub use log_observer::LogObserver;
 pub use outcome::{Outcome, classify};
 pub use remedy::{RemedyContext, advice, is_page};
 pub use salvage::RefusedLine;
-pub use settings::{Compression, Connection, Tls};
+pub use settings::{Compression, ConnectionSettings, Tls};
 pub use writer::{Writer, WriterOptions};
 
 #[cfg(test)]

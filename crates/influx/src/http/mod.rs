@@ -2,7 +2,7 @@
 
 use crate::answer::WORDS_CHARS_MAX;
 use crate::error::ClientError;
-use crate::settings::Connection;
+use crate::settings::ConnectionSettings;
 use base::certificates::Certificates;
 use base::http::{error_chain, http_builder};
 use base::locks::lock;
@@ -78,12 +78,12 @@ struct ClientSettings {
 
 impl HttpClient {
     pub(super) fn new(
-        connection: &Connection,
+        connection: &ConnectionSettings,
         url: &Url,
         connect_options: ConnectOptions,
         now: Instant,
     ) -> Result<Self, ClientError> {
-        let Connection { tls, timeout, .. } = connection;
+        let ConnectionSettings { tls, timeout, .. } = connection;
         let certificates = (url.scheme() == "https").then(|| tls.files.read("influx.tls")).transpose()?;
         let settings = ClientSettings {
             url: url.clone(),

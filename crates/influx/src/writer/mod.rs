@@ -13,7 +13,7 @@ use crate::learned_state::LearnedState;
 use crate::lines::RequestSize;
 use crate::rate_limiter::RateLimiter;
 use crate::remedy::{RemedyContext, advice, is_page};
-use crate::settings::Connection;
+use crate::settings::ConnectionSettings;
 use base::alarm::{Alarm, AlarmGuard, AlarmRegistry, FailureReport, Scope};
 use base::locks::{self, lock};
 use base::{Api, Destination, TimePrecision};
@@ -67,7 +67,7 @@ struct SharedState {
 impl Writer {
     pub fn new(
         client: Client,
-        connection: &Connection,
+        connection: &ConnectionSettings,
         options: WriterOptions,
         observer: Arc<dyn Observer>,
     ) -> Arc<Self> {
@@ -85,7 +85,7 @@ impl Writer {
     pub fn replace_with(
         &self,
         client: Client,
-        connection: &Connection,
+        connection: &ConnectionSettings,
         options: WriterOptions,
     ) -> Arc<Self> {
         let client = Arc::new(client);
@@ -96,7 +96,7 @@ impl Writer {
     fn with(
         shared: SharedState,
         client: Arc<Client>,
-        connection: &Connection,
+        connection: &ConnectionSettings,
         options: WriterOptions,
     ) -> Arc<Self> {
         Arc::new(Self {

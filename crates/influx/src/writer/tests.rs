@@ -42,7 +42,7 @@ fn writer_to_urls(urls: Vec<Url>) -> (Arc<Events>, Arc<Writer>) {
     writer_with(urls, |_| ())
 }
 
-fn writer_with(urls: Vec<Url>, adjust: impl FnOnce(&mut Connection)) -> (Arc<Events>, Arc<Writer>) {
+fn writer_with(urls: Vec<Url>, adjust: impl FnOnce(&mut ConnectionSettings)) -> (Arc<Events>, Arc<Writer>) {
     let mut connection = connection("http://h");
     connection.urls = urls;
     adjust(&mut connection);

@@ -53,7 +53,7 @@ async fn a_read_only_replica_is_left_for_the_next_address() {
     let first = Receiver::start(options).await.unwrap();
     let second = Receiver::start(Options { product: Product::QuestDb, ..Options::default() }).await.unwrap();
     let urls = vec![first.url().parse().unwrap(), second.url().parse().unwrap()];
-    let connection = Connection { urls, ..connection(&first.url()) };
+    let connection = ConnectionSettings { urls, ..connection(&first.url()) };
     let (events, writer) = start_writer(&connection, OPTIONS);
     let delivered = writer.lane(7).deliver(&database(), &good(10)).await;
     assert_eq!(delivered.lines_stored, 10);
@@ -64,7 +64,7 @@ async fn a_read_only_replica_is_left_for_the_next_address() {
 #[tokio::test]
 async fn the_server_is_recognized_and_asked_for_nothing_that_it_lacks() {
     let options = Options { product: Product::QuestDb, ..Options::default() };
-    let adjust = |connection: &mut Connection| {
+    let adjust = |connection: &mut ConnectionSettings| {
         (connection.create_database, connection.time_precision) = (true, base::TimePrecision::Microseconds);
     };
     let setup = Setup::with(options, OPTIONS, adjust).await;
