@@ -37,9 +37,9 @@ const WHY_BYTES: usize = 200;
 
 /// How much of the original goes into a letter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct KeptSize(usize);
+pub struct Truncation(usize);
 
-impl KeptSize {
+impl Truncation {
     pub const WHOLE: Self = Self(0);
 
     /// The next smaller kept. None: this is the smallest.
@@ -64,7 +64,7 @@ pub struct LetterRecord<'a> {
 }
 
 /// Encodes a letter. `time` is the time of writing, in RFC 3339.
-pub fn pack<'a>(letter: &'a Letter, kept: KeptSize, time: &'a str) -> LetterRecord<'a> {
+pub fn pack<'a>(letter: &'a Letter, kept: Truncation, time: &'a str) -> LetterRecord<'a> {
     let bytes_max = kept.bytes_max();
     let kept = |bytes: &'a Option<Vec<u8>>| bytes.as_deref().map(|bytes| first(bytes, bytes_max));
     let (key, value) = (kept(&letter.key), kept(&letter.value));
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn keeps_the_original_and_adds_headers() {
         let letter = letter();
-        let packed = pack(&letter, KeptSize::WHOLE, "2026-01-01T00:00:00Z");
+        let packed = pack(&letter, Truncation::WHOLE, "2026-01-01T00:00:00Z");
         assert_eq!((packed.key, packed.value), (Some(&b"key"[..]), Some(&b"value"[..])));
         let shown: Vec<String> = packed
             .headers
@@ -249,10 +249,10 @@ mod tests {
     #[test]
     fn unpacking_a_letter_of_a_letter_gives_the_outer_letter() {
         let mut inner = letter();
-        let (_, _, headers) = owned(pack(&inner, KeptSize::WHOLE, "then"));
+        let (_, _, headers) = owned(pack(&inner, Truncation::WHOLE, "then"));
         inner.headers = headers;
         (inner.reason, inner.offset) = ("empty", 99);
-        let (key, value, headers) = owned(pack(&inner, KeptSize::WHOLE, "now"));
+        let (key, value, headers) = owned(pack(&inner, Truncation::WHOLE, "now"));
         assert_eq!(unpack(key, value, headers).unwrap().letter, inner);
     }
 
@@ -292,7 +292,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_whole_letter_reads_back(letter in any_letter()) {
-            let (key, value, headers) = owned(pack(&letter, KeptSize::WHOLE, "now"));
+            let (key, value, headers) = owned(pack(&letter, Truncation::WHOLE, "now"));
             prop_assert_eq!(unpack(key, value, headers), Ok(FoundLetter { letter, truncated: false }));
         }
 
@@ -301,7 +301,7 @@ mod tests {
             letter.value = letter.value.map(|_| vec![b'x'; bytes]);
             letter.key = letter.key.map(|_| vec![b'k'; bytes / 2]);
             letter.headers.push(("long".repeat(100), Some(vec![b'h'; bytes / 3])));
-            let mut kept = KeptSize::WHOLE;
+            let mut kept = Truncation::WHOLE;
             let mut before = usize::MAX;
             while let Some(smaller) = kept.smaller() {
                 kept = smaller;
