@@ -1,7 +1,7 @@
 //! One consumer: a control thread that polls the group, and the data thread that it starts and outlives.
 
 use crate::data_thread::{DataThread, EngineContext, Request};
-use crate::dispatcher::{BlockedTopic, Leftover};
+use crate::dispatcher::{BlockedTopic, UncommittedAtEnd};
 use crate::topic_gate::blocked_topic;
 use crate::telemetry::summary::Summary;
 use crate::telemetry::{Counters, ExpiryWatch, Heartbeat, Heartbeats, LagReporter, Lags, partitions};
@@ -152,7 +152,7 @@ impl Consumers {
 /// Controls a consumer until it stops, then commits its offsets and leaves the group.
 fn run_control_thread(
     mut member: Member,
-    data: JoinHandle<Leftover>,
+    data: JoinHandle<UncommittedAtEnd>,
     context: &EngineContext,
     ends: &Ends,
     mut monitor: Monitor,
@@ -241,7 +241,7 @@ impl Ends {
 /// Polls the group and reports on its consumer until a stop is requested.
 fn control(
     member: &mut Member,
-    data: &JoinHandle<Leftover>,
+    data: &JoinHandle<UncommittedAtEnd>,
     context: &EngineContext,
     monitor: &mut Monitor,
 ) -> Result<(), ConsumerError> {
@@ -280,7 +280,7 @@ fn control(
 }
 
 /// Evaluates what is left unsettled at the end of a run until the end. The last batches may have blocked a topic since the end was seen.
-fn at_end(Leftover { undecided, blocked }: Leftover, context: &EngineContext) -> Result<(), ConsumerError> {
+fn at_end(UncommittedAtEnd { undecided, blocked }: UncommittedAtEnd, context: &EngineContext) -> Result<(), ConsumerError> {
     if !context.stop.is_finishing() || context.stop.is_requested() {
         return Ok(());
     }

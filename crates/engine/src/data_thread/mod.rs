@@ -11,7 +11,7 @@ mod seek;
 pub use reload::{Reload, ReloadApplied, Request};
 
 use crate::batch::{Budget, Limits};
-use crate::dispatcher::{Dispatcher, DispatcherSettings, Leftover, ReadMode, SettledOffsets};
+use crate::dispatcher::{Dispatcher, DispatcherSettings, UncommittedAtEnd, ReadMode, SettledOffsets};
 use crate::lane_dead_letters::DeadLetterContext;
 use crate::lane_tasks::WritingLanes;
 use crate::offset_tracker::Unsettled;
@@ -116,7 +116,7 @@ impl DataThread {
     }
 
     /// Runs until a stop is requested and all open batches are settled. Returns what is left unsettled.
-    pub fn run(mut self) -> Leftover {
+    pub fn run(mut self) -> UncommittedAtEnd {
         loop {
             let now = Instant::now();
             self.heartbeat.record(now);
@@ -137,7 +137,7 @@ impl DataThread {
             self.report_unsettled_timestamps(now);
             if stopping && self.is_finished(now) {
                 self.dispatcher.summarize_all(now);
-                return self.dispatcher.leftover();
+                return self.dispatcher.uncommitted_at_end();
             }
             if !busy {
                 let due = self.dispatcher.due().map_or(SLEEP_MAX, |due| due.saturating_duration_since(now));

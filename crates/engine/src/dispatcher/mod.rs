@@ -3,7 +3,7 @@
 mod resumption;
 mod revocation;
 
-pub use resumption::{BlockedTopic, Leftover, ResumableTopic};
+pub use resumption::{BlockedTopic, UncommittedAtEnd, ResumableTopic};
 
 use crate::batch::{Batch, Budget, Limits, SizeController};
 use crate::lane::{FinishedBatch, Lane, ReturnedBatch};

@@ -30,7 +30,7 @@ enum Reopening {
 
 /// Records that are uncommitted when a data thread ends, although they were read.
 #[derive(Debug, Default)]
-pub struct Leftover {
+pub struct UncommittedAtEnd {
     /// Number of undecided records.
     pub undecided: u64,
     /// A blocked topic with unsettled records.
@@ -150,7 +150,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     }
 
     /// The records that are read and not settled. Call this when nothing is open or in flight.
-    pub fn leftover(&self) -> Leftover {
+    pub fn uncommitted_at_end(&self) -> UncommittedAtEnd {
         let RecordHandler { tracker, routes, .. } = &self.handler;
         let blocked = routes.not_open().into_iter().find_map(|index| {
             let assigned = routes.assigned_of(index);
@@ -159,6 +159,6 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
             let (cause, why) = topic.block_reason()?;
             Some(BlockedTopic { topic: topic.name.to_string(), cause, why })
         });
-        Leftover { undecided: tracker.times().map(|(_, times)| times.undecided).sum(), blocked }
+        UncommittedAtEnd { undecided: tracker.times().map(|(_, times)| times.undecided).sum(), blocked }
     }
 }
