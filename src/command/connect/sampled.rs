@@ -9,7 +9,7 @@ use base::Destination;
 use base::record::{OwnedHeaders, Record, RecordTime, borrowed};
 use base::text::counted;
 use configuration::Config;
-use engine::batch::{Runs, count_collisions};
+use engine::batch::{LineOrigins, count_collisions};
 use engine::offset_tracker::OffsetTracker;
 use engine::{DoubtKind, NoDestination, Routing, TimeDoubt, TimeUnitCheck, time_of};
 use kafka::headers_of;
@@ -257,12 +257,12 @@ impl Lines {
     /// A warning if points overwrite each other in InfluxDB.
     fn judge(&self, destination: &Destination) -> Option<Line> {
         // The number of the record is used as its offset.
-        let (assignment, mut runs) = (OffsetTracker::default().assign(), Runs::default());
+        let (assignment, mut origins) = (OffsetTracker::default().assign(), LineOrigins::default());
         for line in 0..self.buffer.lines() {
             let record = self.places.partition_point(|(first, _)| *first <= line);
-            runs.push(assignment, record as i64, line, 1);
+            origins.push(assignment, record as i64, line, 1);
         }
-        let found = count_collisions(&self.buffer, &runs);
+        let found = count_collisions(&self.buffer, &origins);
         let example = found.example?;
         let at = self.places.partition_point(|(first, _)| *first <= example).checked_sub(1)?;
         let (_, place) = self.places.get(at)?;

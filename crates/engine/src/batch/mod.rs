@@ -3,11 +3,11 @@
 mod budget;
 mod collisions;
 mod open;
-mod runs;
+mod line_origins;
 mod size;
 
 pub use budget::{Budget, Reserved};
 pub use collisions::{CollisionSample, Collisions, REMEDY as COLLISION_REMEDY, count as count_collisions};
 pub use open::{Batch, Limits, RecordSource};
-pub use runs::Runs;
+pub use line_origins::LineOrigins;
 pub use size::{AnsweredBatch, BatchSize, SizeController, SizeRange};
