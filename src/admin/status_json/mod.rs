@@ -7,7 +7,7 @@ use super::warnings::Warning;
 use super::{PipelineState, ShownConfig};
 use base::Destination;
 use base::alarm::{Alarm, Scope};
-use engine::telemetry::newest_rejections::{Rejected, since_1970_ms};
+use engine::telemetry::newest_rejections::{ShownRejection, since_1970_ms};
 use engine::telemetry::{Counters, PartitionLag, PartitionState, TopicCounts};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -265,7 +265,7 @@ fn not_stored(pipeline: &PipelineState, config: &ShownConfig) -> Value {
 }
 
 /// A rejected record or refused line. The text of the reason may quote the record.
-fn last(rejected: &Rejected, shows_records: bool) -> Value {
+fn last(rejected: &ShownRejection, shows_records: bool) -> Value {
     let shown = |text: Option<&str>| text.filter(|_| shows_records).map(str::to_owned);
     json!({
         "time_ms": rejected.time_ms,
