@@ -21,7 +21,7 @@ use engine::consumer::{self, ConsumerError, Consumers, RunningConsumer, THREADS_
 use engine::dead_letter::{DeadLetterError, DeadLetters, Originals};
 use engine::telemetry::Counters;
 use engine::watchdog;
-use engine::{DeadLetterContext, EngineContext, ProbeDelays, Request, Routing};
+use engine::{DeadLetterContext, EngineContext, ProbeDelays, DataThreadRequest, Routing};
 use influx::{Client, ClientError, Delays, ConnectOptions, Observer, Writer, WriterOptions};
 use lane_limits::lane_limits;
 use reload::Reloading;
@@ -96,7 +96,7 @@ pub struct Pipeline {
     admin: Option<Server>,
     consumers: Vec<JoinHandle<Result<(), ConsumerError>>>,
     /// Sends requests to the data threads.
-    requests: Vec<Sender<Request>>,
+    requests: Vec<Sender<DataThreadRequest>>,
     reloading: Option<Reloading>,
     /// The configuration that is applied, or about to be.
     config: Config,

@@ -8,7 +8,7 @@ use base::Destination;
 use configuration::{Config, LiveChanges, NeedsRestart};
 use engine::dead_letter::DeadLetterError;
 use engine::{
-    DESTINATIONS_WITH_LANES, DeadLetterContext, EngineContext, Reload, ReloadApplied, Request, Routing,
+    DESTINATIONS_WITH_LANES, DeadLetterContext, EngineContext, Reload, ReloadApplied, DataThreadRequest, Routing,
     blocked_topic,
 };
 use influx::{ClientError, Writer};
@@ -105,7 +105,7 @@ impl Pipeline {
             let context =
                 EngineContext { seed: self.context.seed.wrapping_add(number as u64), ..self.context.clone() };
             // A data thread that has ended needs no reload.
-            let _ended = requests.send(Request::Reload(Box::new(Reload { context, done: done.clone() })));
+            let _ended = requests.send(DataThreadRequest::Reload(Box::new(Reload { context, done: done.clone() })));
         }
         Ok(ReloadOutcome::Begun)
     }
@@ -116,7 +116,7 @@ impl Pipeline {
         let topics: BTreeSet<String> = alarms.iter().filter_map(blocked_topic).map(str::to_owned).collect();
         for requests in &self.requests {
             // A data thread that has ended has no blocked topics.
-            let _ended = requests.send(Request::LiftBlocks);
+            let _ended = requests.send(DataThreadRequest::LiftBlocks);
         }
         if topics.is_empty() { ReloadOutcome::NothingChanged } else { ReloadOutcome::BlocksLifted { topics } }
     }

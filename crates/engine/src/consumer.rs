@@ -1,6 +1,6 @@
 //! One consumer: a control thread that polls the group, and the data thread that it starts and outlives.
 
-use crate::data_thread::{DataThread, EngineContext, Request};
+use crate::data_thread::{DataThread, EngineContext, DataThreadRequest};
 use crate::dispatcher::{BlockedTopic, UncommittedAtEnd};
 use crate::topic_gate::blocked_topic;
 use crate::telemetry::summary::Summary;
@@ -57,7 +57,7 @@ pub struct RunningConsumer {
     /// Its control thread.
     pub thread: JoinHandle<Result<(), ConsumerError>>,
     /// Sends requests to its data thread.
-    pub requests: Sender<Request>,
+    pub requests: Sender<DataThreadRequest>,
 }
 
 /// Starts `count` consumers. If one can't start, stops the running ones, and with them everything else that obeys `stop`: otherwise

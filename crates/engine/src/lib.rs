@@ -59,7 +59,7 @@ mod topic_routing;
 mod topic_state;
 pub mod watchdog;
 
-pub use data_thread::{DataThread, EngineContext, Reload, ReloadApplied, Request};
+pub use data_thread::{DataThread, EngineContext, Reload, ReloadApplied, DataThreadRequest};
 pub use lane_dead_letters::DeadLetterContext;
 pub use record_log::remedy_without_fields;
 pub use topic_gate::{ProbeDelays, blocked_topic};

@@ -8,7 +8,7 @@ mod reload;
 mod resume;
 mod seek;
 
-pub use reload::{Reload, ReloadApplied, Request};
+pub use reload::{Reload, ReloadApplied, DataThreadRequest};
 
 use crate::batch::{Budget, Limits};
 use crate::dispatcher::{Dispatcher, DispatcherSettings, UncommittedAtEnd, ReadMode, SettledOffsets};
@@ -73,7 +73,7 @@ pub struct DataThread {
     assigned: u64,
     unsettled_timestamps: UnsettledTimestampsWriter,
     next_unsettled_timestamps: Instant,
-    requests: Receiver<Request>,
+    requests: Receiver<DataThreadRequest>,
     /// The reload under way.
     reload: Option<PendingReload>,
     next_resuming: Instant,
@@ -88,7 +88,7 @@ impl DataThread {
         context: EngineContext,
         consumer: Arc<GroupConsumer>,
         events: Receiver<GroupEvent>,
-        requests: Receiver<Request>,
+        requests: Receiver<DataThreadRequest>,
         heartbeat: Arc<Heartbeat>,
     ) -> Self {
         let EngineContext { counters, stop, .. } = &context;

@@ -32,7 +32,7 @@ pub struct Reload {
 }
 
 /// A request to a running data thread.
-pub enum Request {
+pub enum DataThreadRequest {
     /// Apply a new configuration.
     Reload(Box<Reload>),
     /// Try blocked topics again; the configuration is unchanged.
@@ -101,10 +101,10 @@ impl DataThread {
             && let Ok(request) = self.requests.try_recv()
         {
             match request {
-                Request::Reload(reload) => {
+                DataThreadRequest::Reload(reload) => {
                     self.reload = Some(PendingReload { reload: *reload, until: now + DRAIN_MAX });
                 }
-                Request::LiftBlocks => {
+                DataThreadRequest::LiftBlocks => {
                     self.dispatcher.lift_blocks();
                     self.next_resuming = now;
                 }
