@@ -6,7 +6,7 @@ use crate::sampled_unit_check::SampledUnitCheck;
 use crate::schema_wait::SchemaWait;
 use crate::telemetry::TurnCounts;
 use crate::topic_routing::{LaneKey, Routing};
-use crate::topic_state::Topic;
+use crate::topic_state::TopicState;
 use base::TopicPartition;
 use kafka::PartitionRef;
 use mapping::{Drops, RecordLimits};
@@ -38,7 +38,7 @@ pub struct Routes {
     writes_dead_letters: bool,
     probes: ProbeDelays,
     /// Routes refer to topics by index. Entries of topics without an assigned partition are reused.
-    topics: Vec<Topic>,
+    topics: Vec<TopicState>,
     /// Number of assignments so far.
     assignments: u64,
     /// Topics that were blocked under the previous configuration.
@@ -169,22 +169,22 @@ impl Routes {
     }
 
     #[expect(clippy::indexing_slicing, reason = "indexes come from this list, which never shrinks")]
-    pub fn topic_mut(&mut self, index: TopicIndex) -> &mut Topic {
+    pub fn topic_mut(&mut self, index: TopicIndex) -> &mut TopicState {
         &mut self.topics[index.0]
     }
 
     /// The topic of this index.
-    pub fn topic(&self, index: TopicIndex) -> Option<&Topic> {
+    pub fn topic(&self, index: TopicIndex) -> Option<&TopicState> {
         self.topics.get(index.0)
     }
 
     /// All topics, also those without an assigned partition.
-    pub fn topics_mut(&mut self) -> impl Iterator<Item = &mut Topic> {
+    pub fn topics_mut(&mut self) -> impl Iterator<Item = &mut TopicState> {
         self.topics.iter_mut()
     }
 
     /// The topic of this name, if partitions of it were assigned.
-    pub fn topic_named(&mut self, name: &str) -> Option<&mut Topic> {
+    pub fn topic_named(&mut self, name: &str) -> Option<&mut TopicState> {
         self.topics.iter_mut().find(|topic| *topic.name == *name)
     }
 
@@ -195,7 +195,7 @@ impl Routes {
 
     /// Assigned partitions whose records are of no use now.
     pub fn blocked_partitions(&self) -> Vec<TopicPartition> {
-        let is_blocked = |route: &Route| self.topic(route.topic).is_some_and(Topic::is_blocked);
+        let is_blocked = |route: &Route| self.topic(route.topic).is_some_and(TopicState::is_blocked);
         self.assigned.iter().filter(|(_, route)| is_blocked(route)).map(|(at, _)| at.clone()).collect()
     }
 
@@ -208,7 +208,7 @@ impl Routes {
         let destination = self.routing.destination_of(name);
         let gate = TopicGate::new(self.routing.reject_rate_max, self.writes_dead_letters, self.probes);
         let gate = if self.blocked_before.contains(name) { gate.after_block() } else { gate };
-        let topic = Topic {
+        let topic = TopicState {
             name: name.into(),
             mapper,
             destination,

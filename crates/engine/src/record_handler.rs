@@ -14,7 +14,7 @@ use crate::partition_routes::{Route, Routes, TopicIndex};
 use crate::record_log::{self, RecordLog};
 use crate::topic_gate::{Admission, RejectedFate, ServerBlock};
 use crate::telemetry::{Counters, TurnCounts};
-use crate::topic_state::Topic;
+use crate::topic_state::TopicState;
 use base::Destination;
 use base::NextOffset;
 use base::TopicPartition;
@@ -351,7 +351,7 @@ impl RecordHandler {
     }
 }
 
-impl Topic {
+impl TopicState {
     /// Whether a record is mapped now: the topic is not blocked, and has a destination.
     fn admits(&mut self, record: &Record<'_>, alarms: &Arc<AlarmRegistry>, now: Instant) -> bool {
         if self.schema_wait.is_waiting() {
@@ -392,7 +392,7 @@ impl Topic {
 
 impl Turn {
     /// Counts a record of a topic.
-    fn add(&mut self, index: TopicIndex, topic: &mut Topic, record: &Record<'_>, mapped: &Mapped) {
+    fn add(&mut self, index: TopicIndex, topic: &mut TopicState, record: &Record<'_>, mapped: &Mapped) {
         topic.turn.add(&TurnCounts {
             records: 1,
             bytes: record.value.map_or(0, <[u8]>::len) as u64,
@@ -407,7 +407,7 @@ impl Turn {
 
 /// Logs the first line of a topic, the first record in which the mapping's query selects nothing, and the first one without a field.
 fn log_firsts<'a>(
-    topic: &mut Topic,
+    topic: &mut TopicState,
     record: &Record<'_>,
     mapped: &Mapped,
     first_line: impl FnOnce() -> &'a [u8],

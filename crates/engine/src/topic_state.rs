@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// A topic with assigned partitions, now or before, and the state that its records build up.
 #[derive(Debug)]
-pub struct Topic {
+pub struct TopicState {
     pub name: Arc<str>,
     /// None: no mapping matches.
     pub mapper: Option<Mapper>,
@@ -34,7 +34,7 @@ pub struct Topic {
     pub schema_wait: SchemaWait,
 }
 
-impl Topic {
+impl TopicState {
     /// Whether the topic is neither blocked nor probed.
     pub fn is_open(&self) -> bool {
         self.gate.is_open() && !self.schema_wait.is_waiting()
