@@ -1,6 +1,6 @@
 //! A lane: one queue of records, one open batch, one batch in flight.
 
-use crate::batch::{AnsweredBatch, Batch, BatchSize, Budget, Collisions, Limits, SizeController};
+use crate::batch::{AnsweredBatch, Batch, BatchSize, Budget, Collisions, BatchLimits, SizeController};
 use crate::offset_tracker::{AssignmentId, BatchId};
 use crate::topic_routing::LaneKey;
 use base::Destination;
@@ -95,7 +95,7 @@ impl<Q> Lane<Q> {
 
     /// Whether the next record may be read. An empty batch always takes one, so that each destination makes progress. A refusal while a
     /// batch is in flight shows that the lane has a backlog.
-    pub fn may_read(&mut self, limits: &Limits, budget: &Budget) -> bool {
+    pub fn may_read(&mut self, limits: &BatchLimits, budget: &Budget) -> bool {
         let waits = self.spare.is_none();
         let is_within_share = !waits || self.open.bytes() + self.in_flight_bytes < limits.lane_bytes_max;
         let may_read =
@@ -105,7 +105,7 @@ impl<Q> Lane<Q> {
     }
 
     /// The time at which the open batch has to be closed. None while it is empty.
-    pub fn due(&self, limits: &Limits) -> Option<Instant> {
+    pub fn due(&self, limits: &BatchLimits) -> Option<Instant> {
         let due = self.open.due(limits.age_max)?;
         Some(self.fill_until.map_or(due, |until| due.max(until)))
     }
@@ -143,7 +143,7 @@ impl<Q> Lane<Q> {
     }
 
     /// Takes the batch in flight back for reuse, and chooses the size of the next one.
-    pub fn take_back(&mut self, finished: FinishedBatch, limits: &Limits, budget: &Budget, now: Instant) {
+    pub fn take_back(&mut self, finished: FinishedBatch, limits: &BatchLimits, budget: &Budget, now: Instant) {
         let size = finished.size();
         let (answer_time, request_bytes_max) =
             (finished.answer_time(), finished.delivered.request_bytes_max.unwrap_or(usize::MAX));
@@ -170,7 +170,7 @@ impl<Q> Lane<Q> {
         &mut self,
         mut batch: Batch,
         is_removed: impl Fn(AssignmentId) -> bool,
-        limits: &Limits,
+        limits: &BatchLimits,
         budget: &Budget,
     ) {
         batch.remove(is_removed);
@@ -181,7 +181,7 @@ impl<Q> Lane<Q> {
         }
     }
 
-    fn keep_for_reuse(&mut self, mut batch: Batch, limits: &Limits, budget: &Budget) {
+    fn keep_for_reuse(&mut self, mut batch: Batch, limits: &BatchLimits, budget: &Budget) {
         let batch_id = batch.batch_id;
         batch.reset(batch_id, self.bytes_kept(limits, budget));
         self.in_flight.clear();
@@ -196,7 +196,7 @@ impl<Q> Lane<Q> {
 
     /// The largest buffer that is kept for the next batch, because it counts too. Where memory is scarce, it is left to the lanes that
     /// write. A large buffer is not kept: the next batch has to fit into the lane's share beside a batch in flight.
-    fn bytes_kept(&self, limits: &Limits, budget: &Budget) -> usize {
+    fn bytes_kept(&self, limits: &BatchLimits, budget: &Budget) -> usize {
         let bytes = self.size().bytes;
         let rest = limits.lane_bytes_max.saturating_sub(bytes);
         if budget.has_room() { (bytes + bytes / 8).min(rest) } else { 0 }
@@ -240,7 +240,7 @@ mod tests {
 
     const SMALL: BatchSize = BatchSize { lines: 100, bytes: 1_000 };
     const LARGE: BatchSize = BatchSize { lines: 1_000, bytes: 10_000 };
-    const LIMITS: Limits = Limits {
+    const LIMITS: BatchLimits = BatchLimits {
         sizes: SizeRange { min: SMALL, max: LARGE, answer_max: Duration::from_secs(15) },
         lane_bytes_max: 12_000,
         age_max: Duration::from_secs(1),

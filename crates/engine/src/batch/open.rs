@@ -44,7 +44,7 @@ pub struct RecordSource<'a> {
 
 /// Limits at which an open batch is closed.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct BatchLimits {
     /// Sizes of which each lane chooses one by the answers that it gets.
     pub sizes: SizeRange,
     /// Bytes of the open batch and the batch in flight of one lane together, so that no lane takes the memory of the others.

@@ -10,7 +10,7 @@ mod seek;
 
 pub use reload::{Reload, ReloadApplied, DataThreadRequest};
 
-use crate::batch::{Budget, Limits};
+use crate::batch::{Budget, BatchLimits};
 use crate::dispatcher::{Dispatcher, DispatcherSettings, UncommittedAtEnd, ReadMode, SettledOffsets};
 use crate::lane_dead_letters::DeadLetterContext;
 use crate::lane_tasks::WritingLanes;
@@ -45,7 +45,7 @@ const SLEEP_MAX: Duration = Duration::from_millis(50);
 #[derive(Clone)]
 pub struct EngineContext {
     pub routing: Arc<Routing>,
-    pub limits: Limits,
+    pub limits: BatchLimits,
     pub budget: Budget,
     pub record_limits: RecordLimits,
     pub writer: Arc<Writer>,

@@ -5,7 +5,7 @@ mod revocation;
 
 pub use resumption::{BlockedTopic, UncommittedAtEnd, ResumableTopic};
 
-use crate::batch::{Batch, Budget, Limits, SizeController};
+use crate::batch::{Batch, Budget, BatchLimits, SizeController};
 use crate::lane::{FinishedBatch, Lane, ReturnedBatch};
 use crate::offset_tracker::{AssignmentId, BatchId, PartitionTimes, Unsettled};
 use crate::partition_routes::{Route, Routes};
@@ -32,7 +32,7 @@ const REPEAT_EVERY: Duration = Duration::from_secs(1);
 /// Settings of a dispatcher, and what it shares with others.
 pub struct DispatcherSettings {
     pub routing: Arc<Routing>,
-    pub limits: Limits,
+    pub limits: BatchLimits,
     pub budget: Budget,
     pub record_limits: RecordLimits,
     pub counters: Arc<Counters>,
