@@ -3,7 +3,7 @@
 use crate::letters::read_all;
 use configuration::Config;
 use engine::dead_letter::{
-    DeadLetterError, DeadLetters, Elements, FailedStage, FoundLetter, Letter, LetterReader, Original,
+    DeadLetterError, DeadLetters, RejectedElements, FailedStage, FoundLetter, Letter, LetterReader, Original,
     Originals, REFUSED, RecordPlace,
 };
 use rdkafka::ClientConfig;
@@ -136,7 +136,7 @@ fn letter(offset: i64, value: Option<Vec<u8>>) -> Letter {
         stage: FailedStage::Map,
         reason: "time",
         why: "it has no time".to_owned(),
-        elements: Elements { listed: vec![1, 5], count: 2 },
+        elements: RejectedElements { listed: vec![1, 5], count: 2 },
         lines: None,
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::batch::Batch;
 use crate::dead_letter::{
-    DeadLetterError, DeadLetters, Elements, FailedStage, Letter, Original, Originals, REFUSED, RecordPlace,
+    DeadLetterError, DeadLetters, RejectedElements, FailedStage, Letter, Original, Originals, REFUSED, RecordPlace,
 };
 use crate::offset_tracker::AssignmentId;
 use crate::telemetry::Counters;
@@ -179,7 +179,7 @@ impl LaneDeadLetters {
             stage: FailedStage::Write,
             reason: REFUSED,
             why: record.lines.first().map_or_else(String::new, |refused| refused.why.to_string()),
-            elements: Elements { listed, count },
+            elements: RejectedElements { listed, count },
             lines: gone,
         }
     }
@@ -286,7 +286,7 @@ mod tests {
             stage: FailedStage::Map,
             reason: "empty",
             why: String::new(),
-            elements: Elements::default(),
+            elements: RejectedElements::default(),
             lines: None,
         }
     }

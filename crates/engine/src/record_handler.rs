@@ -7,7 +7,7 @@
 //! [`Mapper::map`]: mapping::Mapper::map
 
 use crate::batch::Batch;
-use crate::dead_letter::{Elements, FailedStage, Letter};
+use crate::dead_letter::{RejectedElements, FailedStage, Letter};
 use crate::lane::FinishedBatch;
 use crate::offset_tracker::{AssignmentId, OffsetTracker};
 use crate::partition_routes::{Route, Routes, TopicIndex};
@@ -443,7 +443,7 @@ fn letter(topic: &Arc<str>, routed: &RoutedRecord<'_>, mapped: &Mapped) -> Lette
         stage: FailedStage::Map,
         reason: mapped.rejected.first().map_or("", |(_, rejection)| rejection.reason().name()),
         why: first_rejection(mapped),
-        elements: Elements { listed, count },
+        elements: RejectedElements { listed, count },
         lines: None,
     }
 }

@@ -1,6 +1,6 @@
 //! A letter as a record of the dead-letter topic: the original's key, value and headers, followed by the bridge's own headers.
 
-use super::letter::{Elements, FailedStage, FoundLetter, Letter, reason_by_name};
+use super::letter::{RejectedElements, FailedStage, FoundLetter, Letter, reason_by_name};
 use base::record::OwnedHeaders;
 use line_protocol::reader::split_lines;
 use std::borrow::Cow;
@@ -149,8 +149,8 @@ pub fn unpack(
     };
     let text = |wanted: &str| find(wanted).and_then(|value| std::str::from_utf8(value).ok());
     let required = |wanted: &str| text(wanted).ok_or_else(|| missing(wanted));
-    let elements = Elements {
-        listed: text(ELEMENTS).and_then(Elements::listed_in).unwrap_or_default(),
+    let elements = RejectedElements {
+        listed: text(ELEMENTS).and_then(RejectedElements::listed_in).unwrap_or_default(),
         count: text(ELEMENTS_COUNT).and_then(|count| count.parse().ok()).unwrap_or_default(),
     };
     let is_gone = find(ORIGINAL).is_some();
@@ -211,7 +211,7 @@ mod tests {
             stage: FailedStage::Map,
             reason: "time",
             why: "it has no time".to_owned(),
-            elements: Elements { listed: vec![0, 2], count: 2 },
+            elements: RejectedElements { listed: vec![0, 2], count: 2 },
             lines: None,
         }
     }
