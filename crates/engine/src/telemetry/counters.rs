@@ -1,6 +1,6 @@
 //! Counters of the data path. Nothing is dropped without one of them.
 
-use super::{ByTopic, NewestRejections, TurnCounts, UnsettledTimestamps};
+use super::{CountersByTopic, NewestRejections, TurnCounts, UnsettledTimestamps};
 use mapping::{DropReason, Drops, Reason};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -55,7 +55,7 @@ pub struct Counters {
     /// Partitions assigned now to all consumers together.
     pub assigned_partitions: AtomicU64,
     pub rebalances: AtomicU64,
-    pub by_topic: ByTopic,
+    pub by_topic: CountersByTopic,
     pub unsettled_timestamps: UnsettledTimestamps,
     /// The newest rejected and refused records.
     pub rejections: NewestRejections,

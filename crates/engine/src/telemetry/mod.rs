@@ -11,7 +11,7 @@ pub mod partitions;
 pub mod summary;
 mod unsettled_timestamps;
 
-pub use by_topic::{ByTopic, TopicCounters, TopicCounts, TurnCounts};
+pub use by_topic::{CountersByTopic, TopicCounters, TopicCounts, TurnCounts};
 pub use clients::{BrokerState, ClientState};
 pub use counters::{CloseReason, Counters};
 pub use expiry::ExpiryWatch;
