@@ -41,9 +41,9 @@ pub struct Lane<Q> {
 #[derive(Debug)]
 pub enum ReturnedBatch {
     Finished(FinishedBatch),
-    /// The dispatcher asked for it by [`Outlet::abandon`]. Some of its lines may be stored, and no dead letter is written.
+    /// The dispatcher asked for it by [`BatchWriter::abandon`]. Some of its lines may be stored, and no dead letter is written.
     ///
-    /// [`Outlet::abandon`]: crate::ports::Outlet::abandon
+    /// [`BatchWriter::abandon`]: crate::ports::BatchWriter::abandon
     Abandoned {
         lane: usize,
         batch: Batch,

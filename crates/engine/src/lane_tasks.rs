@@ -4,7 +4,7 @@ use crate::batch::Batch;
 use crate::lane::{FinishedBatch, ReturnedBatch};
 use crate::lane_dead_letters::{DeadLetterContext, LaneDeadLetters};
 use crate::offset_tracker::BatchId;
-use crate::ports::Outlet;
+use crate::ports::BatchWriter;
 use base::Destination;
 use base::locks::lock;
 use influx::{Delivered, LaneWriter, Lines, Writer};
@@ -52,7 +52,7 @@ impl WritingLanes {
     }
 }
 
-impl Outlet for WritingLanes {
+impl BatchWriter for WritingLanes {
     fn open(
         &mut self,
         lane: usize,

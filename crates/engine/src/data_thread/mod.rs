@@ -1,7 +1,7 @@
 //! The data thread: its event loop drives a [`Dispatcher`] with the clock, group events and requests, and stores settled offsets.
 //!
 //! ```text
-//! DataThread -> Dispatcher: RecordHandler (record to lines) -> Lane (open batch) -> Outlet (write) -> FinishedBatch -> settle
+//! DataThread -> Dispatcher: RecordHandler (record to lines) -> Lane (open batch) -> BatchWriter (write) -> FinishedBatch -> settle
 //! ```
 
 mod reload;
@@ -94,9 +94,9 @@ impl DataThread {
         let EngineContext { counters, stop, .. } = &context;
         let (counters, stop) = (Arc::clone(counters), stop.clone());
         let unsettled_timestamps = counters.unsettled_timestamps.writer();
-        let (settings, outlet) = parts_of(context);
+        let (settings, batch_writer) = parts_of(context);
         Self {
-            dispatcher: Dispatcher::new(settings, outlet),
+            dispatcher: Dispatcher::new(settings, batch_writer),
             consumer,
             events,
             counters,

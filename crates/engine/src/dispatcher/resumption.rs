@@ -3,7 +3,7 @@
 use super::Dispatcher;
 use crate::offset_tracker::{AssignmentId, Unsettled};
 use crate::partition_routes::TopicIndex;
-use crate::ports::{LaneQueue, Outlet};
+use crate::ports::{LaneQueue, BatchWriter};
 use crate::record_handler::RecordHandler;
 use crate::topic_gate::Resumption;
 use base::TopicPartition;
@@ -45,7 +45,7 @@ pub struct BlockedTopic {
     pub why: String,
 }
 
-impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
+impl<Q: LaneQueue, O: BatchWriter> Dispatcher<Q, O> {
     /// Assigned partitions whose records are of no use now.
     pub fn blocked_partitions(&self) -> Vec<TopicPartition> {
         self.handler.routes.blocked_partitions()

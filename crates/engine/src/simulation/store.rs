@@ -4,7 +4,7 @@ use super::settings::{self, OVERWRITTEN};
 use crate::batch::Batch;
 use crate::lane::{FinishedBatch, ReturnedBatch};
 use crate::offset_tracker::BatchId;
-use crate::ports::Outlet;
+use crate::ports::BatchWriter;
 use base::Destination;
 use base::TopicPartition;
 use influx::{Cause, Delivered, KeptOutLine, Lines, RefusedLine};
@@ -104,7 +104,7 @@ pub struct OpenLane {
     pub is_blocked: bool,
 }
 
-impl Outlet for Lanes {
+impl BatchWriter for Lanes {
     fn open(
         &mut self,
         _: usize,
