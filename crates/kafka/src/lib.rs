@@ -53,7 +53,7 @@ mod retry;
 mod settings;
 mod silent_brokers;
 mod start_offsets;
-mod survey;
+mod cluster_reader;
 mod topic_sampler;
 mod until_end;
 
@@ -85,6 +85,6 @@ pub use properties::{ClientKind, properties};
 pub use retention::{Retention, RetentionWatch, Retentions, request as request_retentions};
 pub use retry::retry;
 pub use settings::{GroupProtocol, OffsetReset, Settings, Topics};
-pub use survey::{Polled, RetainedOffsets, Survey, SurveyedTopic};
+pub use cluster_reader::{Polled, RetainedOffsets, ClusterReader, ListedTopic};
 pub use topic_sampler::TopicSampler;
 pub use until_end::UntilEnd;
