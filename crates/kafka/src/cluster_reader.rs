@@ -1,6 +1,6 @@
 //! Lists topics and reads records of some, without joining a group and without committing.
 
-use super::diagnosis::{Complaint, Diagnosis, Security};
+use super::diagnosis::{ReportedError, Diagnosis, Security};
 use crate::Settings;
 use crate::client::StandaloneConsumer;
 use crate::properties::ClientKind;
@@ -57,7 +57,7 @@ impl ClusterReader {
     /// The client can't be created.
     pub fn open(kafka: &Settings) -> Result<Self, Diagnosis> {
         let consumer = StandaloneConsumer::of(kafka, ClientKind::Reader);
-        let no_client = |error| Diagnosis::of(&[Complaint::no_client(&error)], &Security::default());
+        let no_client = |error| Diagnosis::of(&[ReportedError::no_client(&error)], &Security::default());
         Ok(Self { consumer: consumer.map_err(no_client)? })
     }
 

@@ -68,7 +68,7 @@ pub use certificate::why_untrusted;
 pub use client::{Acknowledgement, AdminClient, ClientLog, Producer, StandaloneConsumer};
 pub use context::{Forwarded, GroupConsumer, GroupContext, GroupEvent, Queue, Queues, REVOKE_DRAIN_MAX};
 pub use diagnosis::{
-    AdvertisedBroker, Complaint, Complaints, Diagnosis, Fault, Security, advertised_brokers, advice,
+    AdvertisedBroker, ReportedError, ReportedErrors, Diagnosis, Fault, Security, advertised_brokers, advice,
     left_bootstrap, why_no_client,
 };
 pub use error::MemberError;

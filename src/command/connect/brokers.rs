@@ -8,7 +8,7 @@ use base::http::is_loopback;
 use base::text::counted;
 use kafka::Settings;
 use kafka::{
-    AdvertisedBroker, ClientKind, Complaint, Diagnosis, Fault, Security, StandaloneConsumer,
+    AdvertisedBroker, ClientKind, ReportedError, Diagnosis, Fault, Security, StandaloneConsumer,
     advertised_brokers, answers_http, left_bootstrap, properties, why_untrusted, with_port,
 };
 use rdkafka::consumer::Consumer;
@@ -67,9 +67,9 @@ fn check_one(kafka: &Settings, address: &str, security: &Security) -> (Option<Cl
                 let line = Line::passed(format!("{what}: answers for {counts}{}", security.words()));
                 (Some(cluster), line)
             }
-            Err(complaints) if let Some(line) = unreachable(kafka, &complaints) => (None, line),
-            Err(complaints) => {
-                let diagnosis = diagnose(kafka, address, &complaints, security);
+            Err(reported_errors) if let Some(line) = unreachable(kafka, &reported_errors) => (None, line),
+            Err(reported_errors) => {
+                let diagnosis = diagnose(kafka, address, &reported_errors, security);
                 (None, Line::failed(format!("{what}: {}", describe(&diagnosis)), diagnosis.fault.remedy()))
             }
         },
@@ -81,7 +81,7 @@ fn check_one(kafka: &Settings, address: &str, security: &Security) -> (Option<Cl
 /// librdkafka requests metadata by itself, too, and closes the bootstrap connection as soon as it knows the brokers. If their
 /// advertised addresses are unreachable, the response to a later request of this function is lost. So several clients try, and if all
 /// lose this race, the error messages name the addresses.
-fn fetch_metadata(kafka: &Settings, address: &str, security: &Security) -> Result<Cluster, Vec<Complaint>> {
+fn fetch_metadata(kafka: &Settings, address: &str, security: &Security) -> Result<Cluster, Vec<ReportedError>> {
     let until = Instant::now() + REQUEST_MAX;
     let mut answer = request_once(kafka, address, security, until);
     for _ in 1..CLIENTS_MAX {
@@ -95,7 +95,7 @@ fn fetch_metadata(kafka: &Settings, address: &str, security: &Security) -> Resul
 
 /// Finds the cause of a failure. librdkafka reports only an untrusted certificate or a missing response, so another connection
 /// determines why.
-fn diagnose(kafka: &Settings, address: &str, heard: &[Complaint], security: &Security) -> Diagnosis {
+fn diagnose(kafka: &Settings, address: &str, heard: &[ReportedError], security: &Security) -> Diagnosis {
     let diagnosis = Diagnosis::of(heard, security);
     if diagnosis.is_silent() && answers_http(&with_port(address)) {
         return diagnosis.with_http();
@@ -105,7 +105,7 @@ fn diagnose(kafka: &Settings, address: &str, heard: &[Complaint], security: &Sec
     }
     let ca_file = kafka.properties.iter().find(|(name, _)| name == "ssl.ca.location");
     let ca_file = ca_file.map(|(_, path)| Path::new(path.expose()));
-    let why = heard.iter().find_map(|complaint| why_untrusted(&complaint.text, ca_file));
+    let why = heard.iter().find_map(|reported| why_untrusted(&reported.text, ca_file));
     match why {
         Some(why) => diagnosis.with_handshake(&why),
         None => diagnosis,
@@ -118,7 +118,7 @@ fn describe(diagnosis: &Diagnosis) -> String {
 }
 
 /// The line for an unreachable advertised address, if that is the cause.
-fn unreachable(kafka: &Settings, heard: &[Complaint]) -> Option<Line> {
+fn unreachable(kafka: &Settings, heard: &[ReportedError]) -> Option<Line> {
     let brokers = advertised_brokers(heard);
     let is_local = is_local_wanted(kafka);
     brokers.iter().find_map(|broker| match reach(&broker.address(), REQUEST_MAX) {
@@ -137,13 +137,13 @@ fn request_once(
     address: &str,
     security: &Security,
     until: Instant,
-) -> Result<Cluster, Vec<Complaint>> {
+) -> Result<Cluster, Vec<ReportedError>> {
     let mut config = properties(kafka, ClientKind::Query);
     // A connection that is closed at once indicates a wrong protocol.
     config.set("bootstrap.servers", address).set("log.connection.close", "true");
     let client =
-        StandaloneConsumer::with(kafka, &config).map_err(|error| vec![Complaint::no_client(&error)])?;
-    let complaints = client.context().complaints();
+        StandaloneConsumer::with(kafka, &config).map_err(|error| vec![ReportedError::no_client(&error)])?;
+    let reported_errors = client.context().reported_errors();
     let mut until = until;
     let mut timeout = FIRST_TIMEOUT;
     let mut is_settling = false;
@@ -152,10 +152,10 @@ fn request_once(
         let left = until.saturating_duration_since(sent);
         match client.fetch_metadata(None, timeout.min(left).max(Duration::from_millis(10))) {
             Ok(metadata) => return Ok(Cluster::of(&metadata)),
-            Err(error) => complaints.add(Complaint::of(&error)),
+            Err(error) => reported_errors.add(ReportedError::of(&error)),
         }
-        client.collect_complaints();
-        let heard = complaints.heard();
+        client.collect_reported_errors();
+        let heard = reported_errors.heard();
         if left.is_zero() || left_bootstrap(&heard) {
             return Err(heard);
         }

@@ -4,7 +4,7 @@ use super::DeadLetterError;
 use super::headers::{Truncation, LetterRecord, pack};
 use super::letter::Letter;
 use base::text::printable;
-use kafka::{Acknowledgement, ClientKind, Complaint, Producer, Settings, properties, why_no_client};
+use kafka::{Acknowledgement, ClientKind, ReportedError, Producer, Settings, properties, why_no_client};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _};
@@ -172,8 +172,8 @@ impl TopicWriter {
                 DeadLetterError::TopicRefuses { topic, why }
             }
             _ => {
-                let last = self.producer.context().complaints().last_cause();
-                let cause = last.unwrap_or(Complaint { code: Some(code), text: why });
+                let last = self.producer.context().reported_errors().last_cause();
+                let cause = last.unwrap_or(ReportedError { code: Some(code), text: why });
                 let (why, remedy) = (printable(&cause.text, 300), cause.explanation());
                 DeadLetterError::Unreachable { topic, why, remedy }
             }
