@@ -4,7 +4,7 @@ use super::Mapper;
 use super::pass::Pass;
 use crate::decode::{Query, Scanner, Source, Syntax, SyntaxError, Token};
 use crate::rejection::Rejection;
-use crate::reshape::{Shaped, TextRef};
+use crate::reshape::{ReshapedElement, TextRef};
 use crate::scalar::Texts;
 use std::ops::Range;
 use std::sync::Arc;
@@ -233,18 +233,18 @@ impl Mapper {
         let (rules, bytes_max) = (Arc::clone(&self.rules), self.limits.lines_bytes_max);
         let result = reshaper.shape(&rules.reshape, element, bytes_max, &mut losses, |shaped| {
             match shaped {
-                Shaped::Object(text) => return self.map_shaped(text, depth, pass),
-                Shaped::Filtered => {
+                ReshapedElement::Object(text) => return self.map_shaped(text, depth, pass),
+                ReshapedElement::Filtered => {
                     pass.mapped.filtered += 1;
                     pass.mapped.left_out += 1;
                     pass.index += 1;
                 }
-                Shaped::WithoutItems => {
+                ReshapedElement::WithoutItems => {
                     pass.mapped.filtered += 1;
                     pass.mapped.without_items += 1;
                     pass.index += 1;
                 }
-                Shaped::Rejected(rejection) => pass.reject(rejection),
+                ReshapedElement::Rejected(rejection) => pass.reject(rejection),
             }
             Ok(())
         });

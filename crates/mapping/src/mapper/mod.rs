@@ -27,7 +27,7 @@ use super::line::{LineLayout, LineValues};
 use super::mapped::Mapped;
 use super::outside_values::OutsideValues;
 use super::record_shape::RecordShapes;
-use super::reshape::{ElementText, Losses, ParsedJson, Reshaper};
+use super::reshape::{ElementText, ReshapeDrops, ParsedJson, Reshaper};
 use super::schemas::{SchemaCache, Schemas};
 use super::seen_keys::SeenKeys;
 use super::topic_parts::{Sources, TopicParts};
@@ -71,7 +71,7 @@ pub struct Mapper {
     work: Work,
     reported: ReportedDrops,
     /// What `parse_json`, `pivot`, `zip` and `explode` dropped.
-    losses: Losses,
+    losses: ReshapeDrops,
     /// The index of the element that each line came from; only filled by [`Mapper::map_and_trace`].
     trace: Option<Vec<usize>>,
 }
@@ -172,7 +172,7 @@ impl Mapper {
             schemas: SchemaCache::default(),
             work,
             reported: ReportedDrops::default(),
-            losses: Losses::default(),
+            losses: ReshapeDrops::default(),
             trace: None,
         }
     }

@@ -6,7 +6,7 @@ use super::rules::Rules;
 use super::scalar::{Kind, Scalar, Texts};
 use super::selector::KeySelector;
 use crate::decode::{
-    Path, Query, Scanner, Search, Step, SyntaxError, Token, Tree, TreeKey, Work, find_all, select_in,
+    Path, Query, Scanner, PathSearch, Step, SyntaxError, Token, Tree, TreeKey, Work, find_all, select_in,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,12 +22,12 @@ pub struct OutsideValues {
     tables: Vec<Option<usize>>,
     /// Paths from the record's root.
     paths: Vec<Path>,
-    searches: Vec<Search>,
+    searches: Vec<PathSearch>,
     /// Index of the query in `paths`, where it is a path.
     query: Option<usize>,
     /// Paths in the Kafka record's key.
     key_paths: Vec<Path>,
-    key_searches: Vec<Search>,
+    key_searches: Vec<PathSearch>,
     /// The document, where a query selects several of its values. What differs between these is looked up as each is entered: kept for
     /// all of them, it would take far more memory than the record.
     tree: Option<Arc<Tree>>,
@@ -94,8 +94,8 @@ impl OutsideValues {
         });
         new.values = vec![None; new.sources.len()];
         new.objects = vec![None; new.sources.len()];
-        new.searches = vec![Search::default(); new.paths.len()];
-        new.key_searches = vec![Search::default(); new.key_paths.len()];
+        new.searches = vec![PathSearch::default(); new.paths.len()];
+        new.key_searches = vec![PathSearch::default(); new.key_paths.len()];
         new
     }
 
