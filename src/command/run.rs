@@ -1,7 +1,7 @@
 //! `run`: the service.
 
 use super::exit::{FAILED, WRONG};
-use super::reload::Reloads;
+use super::reload::ReloadListener;
 use crate::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use crate::signals::Signals;
 use crate::systemd;
@@ -91,7 +91,7 @@ fn serve(
     path: PathBuf,
     began: Instant,
 ) -> Result<(), PipelineError> {
-    let mut reloads = Reloads::listen(&pipeline, path, &signals.stop)?;
+    let mut reloads = ReloadListener::listen(&pipeline, path, &signals.stop)?;
     systemd::notify_ready();
     while !signals.stop_requested() && !pipeline.is_finished() {
         reloads.turn(&mut pipeline);

@@ -13,7 +13,7 @@ use rdkafka::error::KafkaError;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use telegraf::Theirs;
+use telegraf::TelegrafLines;
 use thiserror::Error;
 
 /// Bound for memory. Telegraf also sends a request per record.
@@ -68,7 +68,7 @@ pub fn diff(
         return Ok(true);
     };
     let wanted: Vec<usize> = ours.iter().map(|became| became.as_ref().map_or(0, Vec::len)).collect();
-    let Theirs { lines: mut theirs, unlinked } =
+    let TelegrafLines { lines: mut theirs, unlinked } =
         match telegraf::run(&program, &conf.config, &topic, &records, &wanted) {
             Ok(theirs) => theirs,
             Err(error) => {

@@ -193,13 +193,13 @@ fn start_line(topic: &str, reset: OffsetReset, positions: &[&Position]) -> Optio
 
 /// The oldest unread record of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Oldest {
+pub struct OldestUnread {
     pub place: String,
     pub time_ms: i64,
 }
 
 /// A warning if Kafka may soon delete the oldest unread record.
-pub fn judge_retention(topic: &str, oldest: &Oldest, retention: Duration, now_ms: i64) -> Option<Line> {
+pub fn judge_retention(topic: &str, oldest: &OldestUnread, retention: Duration, now_ms: i64) -> Option<Line> {
     let retention_ms = i64::try_from(retention.as_millis()).ok()?;
     let goes_ms = oldest.time_ms.checked_add(retention_ms)?;
     if goes_ms.saturating_sub(now_ms) > i64::try_from(SOON.as_millis()).unwrap_or(i64::MAX) {
@@ -313,7 +313,7 @@ mod tests {
     #[test]
     fn warns_of_records_that_are_soon_deleted_unread() {
         const HOUR: i64 = 3_600_000;
-        let oldest = Oldest { place: "t[0]@5".into(), time_ms: 1_700_000_000_000 };
+        let oldest = OldestUnread { place: "t[0]@5".into(), time_ms: 1_700_000_000_000 };
         let f = |age_h: i64, retention_h: u64, want: Option<&str>| {
             let now = oldest.time_ms + age_h * HOUR;
             let line = judge_retention("t", &oldest, Duration::from_hours(retention_h), now);

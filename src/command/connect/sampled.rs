@@ -2,7 +2,7 @@
 
 use super::clock;
 use super::keys::SeenKeys;
-use super::offsets::Oldest;
+use super::offsets::OldestUnread;
 use super::report::{Line, some_of};
 use crate::routing;
 use base::Destination;
@@ -64,7 +64,7 @@ struct TopicSample {
     /// Times from `time_key`.
     times: TimeUnitCheck,
     /// The oldest of the records that would be read first.
-    oldest: Option<Oldest>,
+    oldest: Option<OldestUnread>,
 }
 
 /// Results for the records of one topic.
@@ -125,11 +125,11 @@ impl<'c> Sampled<'c> {
         let time_ms = message.timestamp().to_millis().filter(|ms| *ms >= 0);
         let (Some(sample), Some(time_ms)) = (self.topics.get_mut(message.topic()), time_ms) else { return };
         if sample.oldest.as_ref().is_none_or(|oldest| time_ms < oldest.time_ms) {
-            sample.oldest = Some(Oldest { place: place(message), time_ms });
+            sample.oldest = Some(OldestUnread { place: place(message), time_ms });
         }
     }
 
-    pub fn oldest(&self, topic: &str) -> Option<&Oldest> {
+    pub fn oldest(&self, topic: &str) -> Option<&OldestUnread> {
         self.topics.get(topic)?.oldest.as_ref()
     }
 

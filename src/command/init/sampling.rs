@@ -4,7 +4,7 @@ use super::compose::SampledTopics;
 use super::connection::Connection;
 use super::{InitError, InitOptions, now_ns, print, without_objects};
 use crate::init::{Observation, Sample, SampledRecord, Shape, propose, why_no_metrics};
-use crate::terminal::Bar;
+use crate::terminal::ProgressBar;
 use base::suggest::with_nearest;
 use base::text::{counted, grouped, printable};
 use engine::dead_letter::Progress;
@@ -49,7 +49,7 @@ impl Candidate {
 pub fn sample(
     connection: &Connection,
     options: &InitOptions,
-    bar: &mut Bar,
+    bar: &mut ProgressBar,
 ) -> Result<SampledTopics, InitError> {
     let Some(kafka) = &connection.checked else { return Ok(SampledTopics::default()) };
     let failed = |why: Diagnosis| InitError::Brokers { brokers: kafka.brokers.join(", "), why };
@@ -155,7 +155,7 @@ fn no_such_topic(name: &str, topics: &[ListedTopic]) -> InitError {
 fn request_offsets(
     reader: &ClusterReader,
     topics: Vec<ListedTopic>,
-    bar: &mut Bar,
+    bar: &mut ProgressBar,
     left_out: &mut Vec<(String, String)>,
 ) -> Vec<Candidate> {
     let all: usize = topics.iter().map(|topic| topic.partitions.len()).sum();
@@ -209,7 +209,7 @@ impl Reading<'_> {
         candidate: &Candidate,
         is_named: bool,
         found: &mut SampledTopics,
-        bar: &mut Bar,
+        bar: &mut ProgressBar,
     ) -> Result<(), InitError> {
         let sample = self.read(candidate, bar)?;
         let topic = || sample.topic.clone();
@@ -231,7 +231,7 @@ impl Reading<'_> {
     }
 
     /// Reads the wanted number of last records from all partitions.
-    fn read(&self, candidate: &Candidate, bar: &mut Bar) -> Result<Sample, InitError> {
+    fn read(&self, candidate: &Candidate, bar: &mut ProgressBar) -> Result<Sample, InitError> {
         let topic = &candidate.topic.name;
         let records_max = self.options.records as usize;
         let full = candidate.kept.iter().filter(|kept| kept.records() > 0).count().max(1);
