@@ -1,7 +1,7 @@
 //! Checks each address of `kafka.brokers`, and the advertised addresses of the brokers.
 
 use super::REQUEST_MAX;
-use super::reach::{Reach, reach, reach_all};
+use super::reach::{Reachability, reach, reach_all};
 use super::report::Line;
 use super::topics::Cluster;
 use base::http::is_loopback;
@@ -51,13 +51,13 @@ pub fn check(kafka: &Settings) -> (Option<Cluster>, Vec<Line>) {
 fn check_one(kafka: &Settings, address: &str, security: &Security) -> (Option<Cluster>, Line) {
     let what = format!("broker {address}");
     match reach(&with_port(address), REQUEST_MAX) {
-        Reach::Unresolved(why) => {
+        Reachability::Unresolved(why) => {
             let line =
                 Line::failed(format!("{what}: the name does not resolve: {why}"), Fault::Unresolved.remedy());
             (None, line)
         }
-        Reach::Closed(why) => (None, Line::failed(format!("{what}: {why}"), Fault::NotConnected.remedy())),
-        Reach::Open => match fetch_metadata(kafka, address, security) {
+        Reachability::Closed(why) => (None, Line::failed(format!("{what}: {why}"), Fault::NotConnected.remedy())),
+        Reachability::Open => match fetch_metadata(kafka, address, security) {
             Ok(cluster) => {
                 let counts = format!(
                     "{} and {}",
@@ -122,7 +122,7 @@ fn unreachable(kafka: &Settings, heard: &[ReportedError]) -> Option<Line> {
     let brokers = advertised_brokers(heard);
     let is_local = is_local_wanted(kafka);
     brokers.iter().find_map(|broker| match reach(&broker.address(), REQUEST_MAX) {
-        Reach::Open => None,
+        Reachability::Open => None,
         closed => Some(advertised(broker, &closed, is_local)),
     })
 }
@@ -183,7 +183,7 @@ fn is_local(address: &str) -> bool {
 }
 
 /// `is_local_wanted`: whether `kafka.brokers` names this machine.
-fn advertised(broker: &AdvertisedBroker, reach: &Reach, is_local_wanted: bool) -> Line {
+fn advertised(broker: &AdvertisedBroker, reach: &Reachability, is_local_wanted: bool) -> Line {
     let address = broker.address();
     let advertises = format!("broker {} advertises {address}", broker.id);
     let elsewhere = is_local(&address) && !is_local_wanted;
@@ -191,16 +191,16 @@ fn advertised(broker: &AdvertisedBroker, reach: &Reach, is_local_wanted: bool) -
                  clients on other machines can use";
     let found = format!("the bootstrap address responds, but {advertises}");
     match reach {
-        Reach::Open if elsewhere => {
+        Reachability::Open if elsewhere => {
             Line::warned(format!("{advertises}, but `kafka.brokers` has another name"), local)
         }
-        Reach::Open => Line::passed(format!("{advertises}, which is reachable")),
-        Reach::Unresolved(_) | Reach::Closed(_) if elsewhere => Line::failed(found, local),
-        Reach::Unresolved(why) => Line::failed(
+        Reachability::Open => Line::passed(format!("{advertises}, which is reachable")),
+        Reachability::Unresolved(_) | Reachability::Closed(_) if elsewhere => Line::failed(found, local),
+        Reachability::Unresolved(why) => Line::failed(
             format!("{found}, which does not resolve here ({why})"),
             "make the name resolve here (DNS, /etc/hosts), or set the broker's advertised.listeners to a name that does",
         ),
-        Reach::Closed(why) => Line::failed(
+        Reachability::Closed(why) => Line::failed(
             format!("{found}, which is not reachable from here ({why})"),
             Fault::Advertised.remedy(),
         ),
@@ -213,13 +213,13 @@ mod tests {
 
     #[test]
     fn explains_unusable_advertised_addresses() {
-        let f = |host: &str, reach: Reach, is_local: bool, want: &str| {
+        let f = |host: &str, reach: Reachability, is_local: bool, want: &str| {
             let broker = AdvertisedBroker { id: 2, host: host.into(), port: 9092 };
             let line = advertised(&broker, &reach, is_local).to_string();
             assert!(line.starts_with(want), "{line}");
         };
-        let (unresolved, closed) = (|| Reach::Unresolved("no".into()), || Reach::Closed("refused".into()));
-        f("nuc", Reach::Open, false, "ok      broker 2 advertises nuc:9092, which is reachable");
+        let (unresolved, closed) = (|| Reachability::Unresolved("no".into()), || Reachability::Closed("refused".into()));
+        f("nuc", Reachability::Open, false, "ok      broker 2 advertises nuc:9092, which is reachable");
         f(
             "nuc",
             unresolved(),
@@ -247,10 +247,10 @@ mod tests {
         );
         f(
             "127.0.0.1",
-            Reach::Open,
+            Reachability::Open,
             false,
             "warn    broker 2 advertises 127.0.0.1:9092, but `kafka.brokers` has another",
         );
-        f("127.0.0.1", Reach::Open, true, "ok      broker 2");
+        f("127.0.0.1", Reachability::Open, true, "ok      broker 2");
     }
 }

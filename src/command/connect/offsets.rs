@@ -13,7 +13,7 @@ const SOON: Duration = Duration::from_hours(24);
 
 /// Offsets of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Position {
+pub struct PartitionOffsets {
     pub topic: String,
     pub partition: i32,
     /// First offset, and end offset; none if the brokers did not report them.
@@ -22,7 +22,7 @@ pub struct Position {
     pub committed: Option<i64>,
 }
 
-impl Position {
+impl PartitionOffsets {
     /// Offset at which reading would start.
     pub fn start(&self, reset: OffsetReset) -> Option<i64> {
         let (first, end) = self.bounds?;
@@ -57,7 +57,7 @@ pub fn bounds<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     of: &[(String, i32)],
     within: Duration,
-) -> Vec<Position> {
+) -> Vec<PartitionOffsets> {
     let request = |place: Offset| {
         let mut list = TopicPartitionList::with_capacity(of.len());
         for (topic, partition) in of {
@@ -75,7 +75,7 @@ pub fn bounds<C: ConsumerContext>(
             _ => None,
         }
     };
-    let position = |(topic, partition): &(String, i32)| Position {
+    let position = |(topic, partition): &(String, i32)| PartitionOffsets {
         topic: topic.clone(),
         partition: *partition,
         bounds: offset(&firsts, topic, *partition).zip(offset(&ends, topic, *partition)),
@@ -88,7 +88,7 @@ pub fn bounds<C: ConsumerContext>(
 /// unknown committed offset differs from a missing one.
 pub fn request_committed<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
-    positions: &mut [Position],
+    positions: &mut [PartitionOffsets],
     within: Duration,
 ) -> KafkaResult<()> {
     let mut list = TopicPartitionList::with_capacity(positions.len());
@@ -108,8 +108,8 @@ pub fn request_committed<C: ConsumerContext>(
 }
 
 /// The lines about one topic.
-pub fn judge(topic: &str, reset: OffsetReset, positions: &[Position]) -> Vec<Line> {
-    let positions: Vec<&Position> = positions.iter().filter(|position| position.topic == topic).collect();
+pub fn judge(topic: &str, reset: OffsetReset, positions: &[PartitionOffsets]) -> Vec<Line> {
+    let positions: Vec<&PartitionOffsets> = positions.iter().filter(|position| position.topic == topic).collect();
     let mut lines: Vec<Line> = start_line(topic, reset, &positions).into_iter().collect();
     let silent = positions.iter().filter(|position| position.bounds.is_none()).count();
     if silent > 0 {
@@ -139,15 +139,15 @@ pub fn judge(topic: &str, reset: OffsetReset, positions: &[Position]) -> Vec<Lin
 }
 
 /// The line about the start of reading. None if no leader reports its offsets, because then the number of records is unknown.
-fn start_line(topic: &str, reset: OffsetReset, positions: &[&Position]) -> Option<Line> {
-    let is_known = |position: &&&Position| position.bounds.is_some() || reset == OffsetReset::Error;
-    let (committed, fresh): (Vec<&&Position>, Vec<&&Position>) =
+fn start_line(topic: &str, reset: OffsetReset, positions: &[&PartitionOffsets]) -> Option<Line> {
+    let is_known = |position: &&&PartitionOffsets| position.bounds.is_some() || reset == OffsetReset::Error;
+    let (committed, fresh): (Vec<&&PartitionOffsets>, Vec<&&PartitionOffsets>) =
         positions.iter().filter(is_known).partition(|position| position.committed.is_some());
     if committed.is_empty() && fresh.is_empty() {
         return None;
     }
     let unread =
-        |positions: &[&&Position]| positions.iter().map(|position| position.unread(reset)).sum::<u64>();
+        |positions: &[&&PartitionOffsets]| positions.iter().map(|position| position.unread(reset)).sum::<u64>();
     let mut parts = Vec::new();
     if !committed.is_empty() {
         let partitions = if fresh.is_empty() {
@@ -240,15 +240,15 @@ pub fn span(time: Duration) -> String {
 mod tests {
     use super::*;
 
-    fn at(partition: i32, bounds: (i64, i64), committed: Option<i64>) -> Position {
-        Position { topic: "t".into(), partition, bounds: Some(bounds), committed }
+    fn at(partition: i32, bounds: (i64, i64), committed: Option<i64>) -> PartitionOffsets {
+        PartitionOffsets { topic: "t".into(), partition, bounds: Some(bounds), committed }
     }
 
     #[test]
     fn says_where_reading_begins() {
         use OffsetReset::{Earliest, Error, Latest};
         const SILENT: &str = "FAILED  topic t: the leaders of 1 partition do not report";
-        let f = |reset: OffsetReset, positions: &[Position], want: &[&str]| {
+        let f = |reset: OffsetReset, positions: &[PartitionOffsets], want: &[&str]| {
             let lines = judge("t", reset, positions);
             assert_eq!(lines.len(), want.len(), "{lines:?}");
             for (line, want) in lines.iter().zip(want) {
@@ -300,10 +300,10 @@ mod tests {
             &[at(0, (0, 10), Some(20))],
             &["ok      topic t: reading starts", "warn    topic t: a committed offset is beyond"],
         );
-        let silent = Position { bounds: None, ..at(0, (0, 0), Some(1)) };
+        let silent = PartitionOffsets { bounds: None, ..at(0, (0, 0), Some(1)) };
         f(Earliest, std::slice::from_ref(&silent), &[SILENT]);
         // An unknown number of records differs from no records.
-        let silent_and_fresh = Position { committed: None, ..silent.clone() };
+        let silent_and_fresh = PartitionOffsets { committed: None, ..silent.clone() };
         f(Earliest, std::slice::from_ref(&silent_and_fresh), &[SILENT]);
         f(Error, &[silent_and_fresh], &["FAILED  topic t: no committed offset", SILENT]);
         let begins = "ok      topic t: reading starts at the committed offsets, 10 records behind";
