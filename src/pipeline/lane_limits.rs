@@ -1,7 +1,7 @@
 //! Divides `batch.memory_max` among the lanes.
 
 use configuration::Config;
-use engine::batch::{BatchSize, BatchLimits, SizeRange};
+use engine::batch::{BatchLimits, BatchSize, SizeRange};
 
 /// Sharing `batch.memory_max` between lanes makes no batch smaller than this, because requests would become too many.
 const BATCH_BYTES_MIN: usize = 1_000_000;

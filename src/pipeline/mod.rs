@@ -21,8 +21,8 @@ use engine::consumer::{self, ConsumerError, Consumers, RunningConsumer, THREADS_
 use engine::dead_letter::{DeadLetterError, DeadLetters, Originals};
 use engine::telemetry::Counters;
 use engine::watchdog;
-use engine::{DeadLetterContext, EngineContext, ProbeDelays, DataThreadRequest, Routing};
-use influx::{Client, ClientError, Delays, ConnectOptions, Observer, Writer, WriterOptions};
+use engine::{DataThreadRequest, DeadLetterContext, EngineContext, ProbeDelays, Routing};
+use influx::{Client, ClientError, ConnectOptions, Delays, Observer, Writer, WriterOptions};
 use lane_limits::lane_limits;
 use reload::Reloading;
 use schema_registry::{Registry, RegistryError};

@@ -8,8 +8,8 @@ use base::Destination;
 use configuration::{Config, LiveChanges, NeedsRestart};
 use engine::dead_letter::DeadLetterError;
 use engine::{
-    DESTINATIONS_WITH_LANES, DeadLetterContext, EngineContext, Reload, ReloadApplied, DataThreadRequest, Routing,
-    blocked_topic,
+    DESTINATIONS_WITH_LANES, DataThreadRequest, DeadLetterContext, EngineContext, Reload, ReloadApplied,
+    Routing, blocked_topic,
 };
 use influx::{ClientError, Writer};
 use schema_registry::{Registry, RegistryError};
@@ -105,7 +105,8 @@ impl Pipeline {
             let context =
                 EngineContext { seed: self.context.seed.wrapping_add(number as u64), ..self.context.clone() };
             // A data thread that has ended needs no reload.
-            let _ended = requests.send(DataThreadRequest::Reload(Box::new(Reload { context, done: done.clone() })));
+            let _ended =
+                requests.send(DataThreadRequest::Reload(Box::new(Reload { context, done: done.clone() })));
         }
         Ok(ReloadOutcome::Begun)
     }

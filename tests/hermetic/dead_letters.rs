@@ -3,8 +3,8 @@
 use crate::letters::read_all;
 use configuration::Config;
 use engine::dead_letter::{
-    DeadLetterError, DeadLetters, RejectedElements, FailedStage, FoundLetter, Letter, LetterReader, Original,
-    Originals, REFUSED, RecordPlace,
+    DeadLetterError, DeadLetters, FailedStage, FoundLetter, Letter, LetterReader, Original, Originals,
+    REFUSED, RecordPlace, RejectedElements,
 };
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};

@@ -5,7 +5,7 @@ use crate::support::config::v2;
 use crate::support::{Bridge, Kafka, Live, PATIENCE, Produced, block_on, measured, run_command, wait_for};
 use configuration::Config;
 use engine::dead_letter::{
-    DeadLetters, RejectedElements, FailedStage, FoundLetter, Letter, LetterReader, Originals, RecordPlace,
+    DeadLetters, FailedStage, FoundLetter, Letter, LetterReader, Originals, RecordPlace, RejectedElements,
 };
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -73,7 +73,11 @@ fn lane(connection: &ConnectionSettings) -> LaneWriter {
 }
 
 /// Writes the batch after lines that set the types of the fields.
-fn deliver(connection: &ConnectionSettings, destination: &Destination, lines: &Lines) -> (Delivered, Duration) {
+fn deliver(
+    connection: &ConnectionSettings,
+    destination: &Destination,
+    lines: &Lines,
+) -> (Delivered, Duration) {
     let fields: Vec<String> = (0..FIELDS).map(|field| format!("f{field}=0")).collect();
     let types = format!("m,host=types {} {}", fields.join(","), MONDAY + WEEK);
     let mut lane = lane(connection);
@@ -100,7 +104,12 @@ fn bound(causes: usize) -> u32 {
 }
 
 /// Tests every kind of batch; `database` creates a new database for each.
-fn measure(server: &str, influx: &Influx, connection: &ConnectionSettings, database: impl Fn(usize) -> Destination) {
+fn measure(
+    server: &str,
+    influx: &Influx,
+    connection: &ConnectionSettings,
+    database: impl Fn(usize) -> Destination,
+) {
     let flaws = [Flaw::Conflict { fields: 1 }, Flaw::Conflict { fields: FIELDS }, Flaw::Unparsable];
     let shares = [(LINES, "1 line"), (100, "1 %"), (10, "10 %"), (1, "100 %")];
     let cases = flaws.into_iter().flat_map(|flaw| shares.map(|(every, share)| (flaw, every, share)));

@@ -89,7 +89,11 @@ pub fn read(top: Section<'_>) -> Option<InfluxRead> {
     Some(InfluxRead { connection, defaults, destinations_max })
 }
 
-fn connection(section: Section<'_>, api: Option<Api>, time_precision: TimePrecision) -> Option<ConnectionSettings> {
+fn connection(
+    section: Section<'_>,
+    api: Option<Api>,
+    time_precision: TimePrecision,
+) -> Option<ConnectionSettings> {
     let urls = urls::read(section);
     let credential = http_credential(section, api == Some(Api::V1));
     let create_database = section.flag_or_default("create_database");

@@ -75,7 +75,8 @@ mod unknown;
 mod urls;
 
 pub use load::{
-    Loaded, NotFound, SEARCHED, find, load, load_without_secrets, load_with_warnings, parse, parse_without_secrets,
+    Loaded, NotFound, SEARCHED, find, load, load_with_warnings, load_without_secrets, parse,
+    parse_without_secrets,
 };
 pub use mapping_rules::RESERVED;
 pub use mask::is_secret_name;

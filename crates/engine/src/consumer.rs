@@ -1,10 +1,10 @@
 //! One consumer: a control thread that polls the group, and the data thread that it starts and outlives.
 
-use crate::data_thread::{DataThread, EngineContext, DataThreadRequest};
+use crate::data_thread::{DataThread, DataThreadRequest, EngineContext};
 use crate::dispatcher::{BlockedTopic, UncommittedAtEnd};
-use crate::topic_gate::blocked_topic;
 use crate::telemetry::summary::Summary;
 use crate::telemetry::{Counters, ExpiryWatch, Heartbeat, Heartbeats, LagReporter, Lags, partitions};
+use crate::topic_gate::blocked_topic;
 use base::stop::Stop;
 use kafka::OffsetReset;
 use kafka::{Member, MemberError, PendingWork, ResetPartition, UntilEnd};
@@ -280,7 +280,10 @@ fn control(
 }
 
 /// Evaluates what is left unsettled at the end of a run until the end. The last batches may have blocked a topic since the end was seen.
-fn at_end(UncommittedAtEnd { undecided, blocked }: UncommittedAtEnd, context: &EngineContext) -> Result<(), ConsumerError> {
+fn at_end(
+    UncommittedAtEnd { undecided, blocked }: UncommittedAtEnd,
+    context: &EngineContext,
+) -> Result<(), ConsumerError> {
     if !context.stop.is_finishing() || context.stop.is_requested() {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! A lane: one queue of records, one open batch, one batch in flight.
 
-use crate::batch::{AnsweredBatch, Batch, BatchSize, Budget, Collisions, BatchLimits, SizeController};
+use crate::batch::{AnsweredBatch, Batch, BatchLimits, BatchSize, Budget, Collisions, SizeController};
 use crate::offset_tracker::{AssignmentId, BatchId};
 use crate::topic_routing::LaneKey;
 use base::Destination;
@@ -143,7 +143,13 @@ impl<Q> Lane<Q> {
     }
 
     /// Takes the batch in flight back for reuse, and chooses the size of the next one.
-    pub fn take_back(&mut self, finished: FinishedBatch, limits: &BatchLimits, budget: &Budget, now: Instant) {
+    pub fn take_back(
+        &mut self,
+        finished: FinishedBatch,
+        limits: &BatchLimits,
+        budget: &Budget,
+        now: Instant,
+    ) {
         let size = finished.size();
         let (answer_time, request_bytes_max) =
             (finished.answer_time(), finished.delivered.request_bytes_max.unwrap_or(usize::MAX));

@@ -3,7 +3,8 @@
 
 use crate::batch::Batch;
 use crate::dead_letter::{
-    DeadLetterError, DeadLetters, RejectedElements, FailedStage, Letter, Original, Originals, REFUSED, RecordPlace,
+    DeadLetterError, DeadLetters, FailedStage, Letter, Original, Originals, REFUSED, RecordPlace,
+    RejectedElements,
 };
 use crate::offset_tracker::AssignmentId;
 use crate::telemetry::Counters;
@@ -324,7 +325,11 @@ mod tests {
             let written: Vec<_> = settling_letters(&mut batch, &kept_out)
                 .map(|letter| (letter.partition, letter.offset))
                 .collect();
-            assert_eq!((found.as_slice(), written.as_slice()), (records, letters), "{refused:?} {kept_out:?}");
+            assert_eq!(
+                (found.as_slice(), written.as_slice()),
+                (records, letters),
+                "{refused:?} {kept_out:?}"
+            );
         };
         f(&[], &[], &[], &[(0, 20), (1, 20)]);
         f(&[0, 1, 2], &[], &[(0, 10), (0, 12), (1, 11)], &[(0, 20), (1, 20)]);

@@ -210,7 +210,8 @@ mod tests {
     fn an_abandoned_batch_comes_back_with_its_lines_and_its_request_ends() {
         // A server that reads requests and answers none.
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
-        let connection = ConnectionSettings::new(format!("http://{}", server.local_addr().unwrap()).parse().unwrap());
+        let connection =
+            ConnectionSettings::new(format!("http://{}", server.local_addr().unwrap()).parse().unwrap());
         let delays = Delays::default();
         let options = WriterOptions {
             lines_max: 10,

@@ -1,10 +1,10 @@
 //! Routes of the assigned partitions: the assignment, topic and lane of each.
 
 use crate::offset_tracker::AssignmentId;
-use crate::topic_gate::{ProbeDelays, TopicGate};
 use crate::sampled_unit_check::SampledUnitCheck;
 use crate::schema_wait::SchemaWait;
 use crate::telemetry::TurnCounts;
+use crate::topic_gate::{ProbeDelays, TopicGate};
 use crate::topic_routing::{LaneKey, Routing};
 use crate::topic_state::TopicState;
 use base::TopicPartition;

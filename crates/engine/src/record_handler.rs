@@ -7,13 +7,13 @@
 //! [`Mapper::map`]: mapping::Mapper::map
 
 use crate::batch::Batch;
-use crate::dead_letter::{RejectedElements, FailedStage, Letter};
+use crate::dead_letter::{FailedStage, Letter, RejectedElements};
 use crate::lane::FinishedBatch;
 use crate::offset_tracker::{AssignmentId, OffsetTracker};
 use crate::partition_routes::{Route, Routes, TopicIndex};
 use crate::record_log::{self, RecordLog};
-use crate::topic_gate::{Admission, RejectedFate, ServerBlock};
 use crate::telemetry::{Counters, TurnCounts};
+use crate::topic_gate::{Admission, RejectedFate, ServerBlock};
 use crate::topic_state::TopicState;
 use base::Destination;
 use base::NextOffset;

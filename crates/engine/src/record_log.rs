@@ -3,7 +3,7 @@
 use crate::batch::{COLLISION_REMEDY, Collisions, RecordSource};
 use crate::dead_letter::REFUSED;
 use crate::lane::FinishedBatch;
-use crate::telemetry::{Counters, RejectedRecord, NewestRejections};
+use crate::telemetry::{Counters, NewestRejections, RejectedRecord};
 use crate::time_unit_check::{DoubtKind, TimeDoubt};
 use base::Destination;
 use base::record::Record;

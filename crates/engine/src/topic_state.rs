@@ -1,10 +1,10 @@
 //! The state that the records of a topic build up: its mapper, gate, checks and counters.
 
-use crate::topic_gate::TopicGate;
 use crate::sampled_unit_check::SampledUnitCheck;
 use crate::schema_wait::SchemaWait;
 use crate::telemetry::{TopicCounters, TurnCounts};
 use crate::topic_destination::NoDestination;
+use crate::topic_gate::TopicGate;
 use mapping::{Drops, Mapper};
 use std::sync::Arc;
 

@@ -48,7 +48,12 @@ pub struct Address {
 }
 
 impl Address {
-    fn new(index: usize, url: &Url, connection: &ConnectionSettings, connect_options: ConnectOptions) -> Result<Self, ClientError> {
+    fn new(
+        index: usize,
+        url: &Url,
+        connection: &ConnectionSettings,
+        connect_options: ConnectOptions,
+    ) -> Result<Self, ClientError> {
         let shown = shown(url);
         let mut base = url.clone();
         // A login in the URL is used if no credential is configured; the HTTP client moves it to a header.
@@ -200,7 +205,10 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    pub(super) fn new(connection: &ConnectionSettings, connect_options: ConnectOptions) -> Result<Self, ClientError> {
+    pub(super) fn new(
+        connection: &ConnectionSettings,
+        connect_options: ConnectOptions,
+    ) -> Result<Self, ClientError> {
         let new = |(index, url)| Address::new(index, url, connection, connect_options);
         let mut all = connection.urls.iter().enumerate().map(new);
         let first = all.next().ok_or(ClientError::NoAddress)??;
@@ -332,7 +340,8 @@ mod tests {
     /// A load balancer may lead new connections to a server of another version.
     #[test]
     fn the_server_is_asked_again_when_connections_are_replaced_and_the_smallest_version_counts() {
-        let connect_options = ConnectOptions { age_max: std::time::Duration::ZERO, ..ConnectOptions::default() };
+        let connect_options =
+            ConnectOptions { age_max: std::time::Duration::ZERO, ..ConnectOptions::default() };
         let addresses = Addresses::new(&connection("http://h:1"), connect_options).unwrap();
         let address = addresses.current();
         let server = |minor: u32, patch: u32| Some(Server::Influx3(Version(3, minor, patch)));

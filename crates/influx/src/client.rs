@@ -78,7 +78,10 @@ impl Client {
         Self::with_connect_options(connection, ConnectOptions::default())
     }
 
-    pub fn with_connect_options(connection: &ConnectionSettings, connect_options: ConnectOptions) -> Result<Self, ClientError> {
+    pub fn with_connect_options(
+        connection: &ConnectionSettings,
+        connect_options: ConnectOptions,
+    ) -> Result<Self, ClientError> {
         if !is_sendable(&connection.credential) {
             return Err(ClientError::Token);
         }
@@ -152,7 +155,11 @@ impl Client {
     }
 
     /// Checks credential and destination without writing a point.
-    pub async fn probe(&self, address: &Address, destination: &Destination) -> Result<ProbeResult, FailedAttempt> {
+    pub async fn probe(
+        &self,
+        address: &Address,
+        destination: &Destination,
+    ) -> Result<ProbeResult, FailedAttempt> {
         self.identify(address).await;
         let dialect = address.dialect(destination);
         if let Probe::Databases(list) = dialect.probe() {

@@ -105,7 +105,8 @@ mod tests {
         let _logged = tracing::subscriber::set_default(subscriber);
         let client = Client::new(&connection("http://127.0.0.1:8086")).unwrap();
         let destination = Destination::Bucket { org: "o".into(), bucket: "b".into() };
-        let slow = SlowWriteLog { address: client.addresses().current(), destination: &destination, lines: 7 };
+        let slow =
+            SlowWriteLog { address: client.addresses().current(), destination: &destination, lines: 7 };
         assert_eq!(slow.log_if_slow(SLOW_AFTER, async { 1 }).await, 1);
         assert_eq!(log.text(), "");
         let (answer, hangs) = tokio::sync::oneshot::channel();

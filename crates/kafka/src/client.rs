@@ -7,7 +7,7 @@
 
 use crate::Settings;
 use crate::context::{GroupConsumer, GroupContext};
-use crate::diagnosis::{ReportedError, ReportedErrors, Diagnosis, Security};
+use crate::diagnosis::{Diagnosis, ReportedError, ReportedErrors, Security};
 use crate::ffi::Client;
 use crate::http_port::{answers_http, with_port};
 use crate::properties::{ClientKind, properties};

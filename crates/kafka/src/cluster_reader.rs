@@ -1,6 +1,6 @@
 //! Lists topics and reads records of some, without joining a group and without committing.
 
-use super::diagnosis::{ReportedError, Diagnosis, Security};
+use super::diagnosis::{Diagnosis, ReportedError, Security};
 use crate::Settings;
 use crate::client::StandaloneConsumer;
 use crate::properties::ClientKind;

@@ -145,7 +145,8 @@ mod tests {
             &BTreeSet::from(["a", "b", "c", "d"]),
             &[("a".to_owned(), (0, 1)), ("b".to_owned(), (0, 4))],
         );
-        let want = [TopicIdentity::Same, TopicIdentity::Recreated, TopicIdentity::Unknown, TopicIdentity::Same];
+        let want =
+            [TopicIdentity::Same, TopicIdentity::Recreated, TopicIdentity::Unknown, TopicIdentity::Same];
         assert_eq!(identities.into_values().collect::<Vec<_>>(), want);
         known.keep(&BTreeSet::from(["a"]));
         assert_eq!(known.learn(vec![("a".to_owned(), (0, 1)), ("c".to_owned(), (0, 6))]), [""; 0]);

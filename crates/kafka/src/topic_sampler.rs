@@ -1,6 +1,6 @@
 //! Reads the newest records of some topics, without joining a group and without committing.
 
-use super::diagnosis::{ReportedError, Diagnosis, Security};
+use super::diagnosis::{Diagnosis, ReportedError, Security};
 use crate::Settings;
 use crate::client::StandaloneConsumer;
 use crate::properties::{ClientKind, properties};

@@ -3,7 +3,7 @@
 use super::decode::{Scanner, Source, SyntaxError, Token, select};
 use super::formats::TimeMark;
 use super::rejection::Rejection;
-use super::reshape::{ReshapeDrops, ParsedJson, Reshaper, ReshapedElement, TextRef};
+use super::reshape::{ParsedJson, ReshapeDrops, ReshapedElement, Reshaper, TextRef};
 use super::{Rules, Schemas};
 use std::sync::Arc;
 
@@ -108,7 +108,9 @@ impl Elements<'_> {
         let Self { rules, reshaper, losses, .. } = self;
         reshaper.shape(&rules.reshape, element, usize::MAX, losses, |shaped| match shaped {
             ReshapedElement::Object(text) => take(&mut text.scanner(), text.timestamps),
-            ReshapedElement::Filtered | ReshapedElement::WithoutItems | ReshapedElement::Rejected(_) => Ok(()),
+            ReshapedElement::Filtered | ReshapedElement::WithoutItems | ReshapedElement::Rejected(_) => {
+                Ok(())
+            }
         })
     }
 }

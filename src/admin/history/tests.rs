@@ -33,8 +33,10 @@ fn rates_are_averages_of_the_last_seconds() {
 #[test]
 fn counts_the_overwritten_points_of_the_last_minute() {
     let f = |seconds: u64| {
-        let history =
-            ticked(seconds, |second| CounterTotals { collisions: second.min(50) * 2, ..CounterTotals::default() });
+        let history = ticked(seconds, |second| CounterTotals {
+            collisions: second.min(50) * 2,
+            ..CounterTotals::default()
+        });
         recent(&history).overwritten
     };
     assert_eq!((f(0), f(1), f(31), f(61), f(91), f(200)), (0, 0, 60, 100, 40, 0));
@@ -43,7 +45,8 @@ fn counts_the_overwritten_points_of_the_last_minute() {
 #[test]
 fn computes_how_fast_the_backlog_shrinks() {
     let f = |unread: fn(u64) -> Option<u64>, want: Option<f64>| {
-        let history = ticked(40, |second| CounterTotals { unread: unread(second), ..CounterTotals::default() });
+        let history =
+            ticked(40, |second| CounterTotals { unread: unread(second), ..CounterTotals::default() });
         assert_eq!(recent(&history).catching_up, want);
     };
     f(|_| None, None);
@@ -118,7 +121,11 @@ fn latency_covers_the_last_minute() {
 
 #[test]
 fn keeps_an_hour_of_samples_and_returns_the_new_ones() {
-    let history = ticked(12, |second| CounterTotals { records: second, unread: Some(second), ..CounterTotals::default() });
+    let history = ticked(12, |second| CounterTotals {
+        records: second,
+        unread: Some(second),
+        ..CounterTotals::default()
+    });
     let (next, samples) = history.since(0);
     assert_eq!((next, samples.len()), (2, 2));
     assert_eq!((samples[0].records, samples[0].unread, samples[0].is_blocked), (1.0, Some(4), false));
@@ -126,7 +133,8 @@ fn keeps_an_hour_of_samples_and_returns_the_new_ones() {
     assert_eq!(history.since(1).1.len(), 1);
     assert_eq!(history.since(2), (2, vec![]));
     assert_eq!(history.since(3).1.len(), 2, "samples of an earlier process");
-    let history = ticked(5 * 1_000, |second| CounterTotals { unread: Some(second), ..CounterTotals::default() });
+    let history =
+        ticked(5 * 1_000, |second| CounterTotals { unread: Some(second), ..CounterTotals::default() });
     let (next, samples) = history.since(0);
     assert_eq!((next, samples.len(), samples[0].unread), (1_000, 720, Some(280 * 5 + 4)));
     assert_eq!(history.since(999).1.len(), 1);

@@ -8,7 +8,7 @@ use base::http::is_loopback;
 use base::text::counted;
 use kafka::Settings;
 use kafka::{
-    AdvertisedBroker, ClientKind, ReportedError, Diagnosis, Fault, Security, StandaloneConsumer,
+    AdvertisedBroker, ClientKind, Diagnosis, Fault, ReportedError, Security, StandaloneConsumer,
     advertised_brokers, answers_http, left_bootstrap, properties, why_untrusted, with_port,
 };
 use rdkafka::consumer::Consumer;
@@ -56,7 +56,9 @@ fn check_one(kafka: &Settings, address: &str, security: &Security) -> (Option<Cl
                 Line::failed(format!("{what}: the name does not resolve: {why}"), Fault::Unresolved.remedy());
             (None, line)
         }
-        Reachability::Closed(why) => (None, Line::failed(format!("{what}: {why}"), Fault::NotConnected.remedy())),
+        Reachability::Closed(why) => {
+            (None, Line::failed(format!("{what}: {why}"), Fault::NotConnected.remedy()))
+        }
         Reachability::Open => match fetch_metadata(kafka, address, security) {
             Ok(cluster) => {
                 let counts = format!(
@@ -81,7 +83,11 @@ fn check_one(kafka: &Settings, address: &str, security: &Security) -> (Option<Cl
 /// librdkafka requests metadata by itself, too, and closes the bootstrap connection as soon as it knows the brokers. If their
 /// advertised addresses are unreachable, the response to a later request of this function is lost. So several clients try, and if all
 /// lose this race, the error messages name the addresses.
-fn fetch_metadata(kafka: &Settings, address: &str, security: &Security) -> Result<Cluster, Vec<ReportedError>> {
+fn fetch_metadata(
+    kafka: &Settings,
+    address: &str,
+    security: &Security,
+) -> Result<Cluster, Vec<ReportedError>> {
     let until = Instant::now() + REQUEST_MAX;
     let mut answer = request_once(kafka, address, security, until);
     for _ in 1..CLIENTS_MAX {
@@ -218,7 +224,8 @@ mod tests {
             let line = advertised(&broker, &reach, is_local).to_string();
             assert!(line.starts_with(want), "{line}");
         };
-        let (unresolved, closed) = (|| Reachability::Unresolved("no".into()), || Reachability::Closed("refused".into()));
+        let (unresolved, closed) =
+            (|| Reachability::Unresolved("no".into()), || Reachability::Closed("refused".into()));
         f("nuc", Reachability::Open, false, "ok      broker 2 advertises nuc:9092, which is reachable");
         f(
             "nuc",

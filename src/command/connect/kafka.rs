@@ -152,7 +152,11 @@ fn check_samples(
 }
 
 /// The lines for topics that may not be read. An error does not name its topic, so topics without records are read again one by one.
-fn name_refused<'t>(kafka: &Settings, positions: &[PartitionOffsets], topics: &'t [String]) -> Vec<(&'t str, Line)> {
+fn name_refused<'t>(
+    kafka: &Settings,
+    positions: &[PartitionOffsets],
+    topics: &'t [String],
+) -> Vec<(&'t str, Line)> {
     let read_again = |topic: &'t String| {
         let mut list = TopicPartitionList::new();
         for at in positions.iter().filter(|at| at.topic == *topic) {
@@ -197,7 +201,11 @@ fn has_records(at: &PartitionOffsets) -> bool {
 }
 
 /// Samples the newest records of each topic. Returns an authorization error, if there was one.
-fn sample_ends(kafka: &Settings, positions: &[PartitionOffsets], sampled: &mut Sampled<'_>) -> Option<KafkaError> {
+fn sample_ends(
+    kafka: &Settings,
+    positions: &[PartitionOffsets],
+    sampled: &mut Sampled<'_>,
+) -> Option<KafkaError> {
     let mut list = TopicPartitionList::new();
     // Empty partitions are included to check authorization.
     for at in positions {

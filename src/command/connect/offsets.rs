@@ -109,7 +109,8 @@ pub fn request_committed<C: ConsumerContext>(
 
 /// The lines about one topic.
 pub fn judge(topic: &str, reset: OffsetReset, positions: &[PartitionOffsets]) -> Vec<Line> {
-    let positions: Vec<&PartitionOffsets> = positions.iter().filter(|position| position.topic == topic).collect();
+    let positions: Vec<&PartitionOffsets> =
+        positions.iter().filter(|position| position.topic == topic).collect();
     let mut lines: Vec<Line> = start_line(topic, reset, &positions).into_iter().collect();
     let silent = positions.iter().filter(|position| position.bounds.is_none()).count();
     if silent > 0 {
@@ -146,8 +147,9 @@ fn start_line(topic: &str, reset: OffsetReset, positions: &[&PartitionOffsets]) 
     if committed.is_empty() && fresh.is_empty() {
         return None;
     }
-    let unread =
-        |positions: &[&&PartitionOffsets]| positions.iter().map(|position| position.unread(reset)).sum::<u64>();
+    let unread = |positions: &[&&PartitionOffsets]| {
+        positions.iter().map(|position| position.unread(reset)).sum::<u64>()
+    };
     let mut parts = Vec::new();
     if !committed.is_empty() {
         let partitions = if fresh.is_empty() {

@@ -8,7 +8,7 @@ use crate::terminal::ProgressBar;
 use base::suggest::with_nearest;
 use base::text::{counted, grouped, printable};
 use engine::dead_letter::Progress;
-use kafka::{Diagnosis, Polled, RetainedOffsets, ClusterReader, ListedTopic};
+use kafka::{ClusterReader, Diagnosis, ListedTopic, Polled, RetainedOffsets};
 use mapping::Schemas;
 use rdkafka::message::Message;
 use regex::Regex;

@@ -4,7 +4,7 @@ use super::dry_run::{DryRun, MapError};
 use crate::signals::Signals;
 use base::record::{Record, RecordTime, borrowed};
 use base::suggest::nearest;
-use kafka::{Settings, ClusterReader, TopicSampler, headers_of};
+use kafka::{ClusterReader, Settings, TopicSampler, headers_of};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Message};
 use std::io::{self, Write};

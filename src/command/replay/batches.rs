@@ -180,7 +180,7 @@ fn append(text: &[u8], lines: &mut LineBuffer) -> MappedLetter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::dead_letter::{RejectedElements, FailedStage};
+    use engine::dead_letter::{FailedStage, RejectedElements};
     use std::path::Path;
 
     fn batches() -> Batches {

@@ -4,7 +4,7 @@ use crate::names;
 use crate::signals::signal;
 use crate::support::{Bridge, start_log};
 use engine::consumer::ConsumerError;
-use influx::{Delays, ConnectOptions, LogObserver};
+use influx::{ConnectOptions, Delays, LogObserver};
 use kafka::MemberError;
 use kafka_influx_bridge::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use std::fmt::Write as _;

@@ -1,7 +1,7 @@
 //! A batch of lines, and which records they came from.
 
 use super::line_origins::LineOrigin;
-use super::{BatchSize, Budget, Collisions, Reserved, LineOrigins, SizeRange, collisions};
+use super::{BatchSize, Budget, Collisions, LineOrigins, Reserved, SizeRange, collisions};
 use crate::dead_letter::Letter;
 use crate::offset_tracker::{AssignmentId, BatchId};
 use base::TopicPartition;

@@ -8,16 +8,16 @@ mod reload;
 mod resume;
 mod seek;
 
-pub use reload::{Reload, ReloadApplied, DataThreadRequest};
+pub use reload::{DataThreadRequest, Reload, ReloadApplied};
 
-use crate::batch::{Budget, BatchLimits};
-use crate::dispatcher::{Dispatcher, DispatcherSettings, UncommittedAtEnd, ReadMode, SettledOffsets};
+use crate::batch::{BatchLimits, Budget};
+use crate::dispatcher::{Dispatcher, DispatcherSettings, ReadMode, SettledOffsets, UncommittedAtEnd};
 use crate::lane_dead_letters::DeadLetterContext;
 use crate::lane_tasks::WritingLanes;
 use crate::offset_tracker::Unsettled;
 use crate::pending_seeks::{PendingSeeks, SeekTarget};
-use crate::topic_gate::ProbeDelays;
 use crate::telemetry::{Counters, Heartbeat, UnsettledTimestampsWriter};
+use crate::topic_gate::ProbeDelays;
 use crate::topic_routing::Routing;
 use base::stop::Stop;
 use influx::Writer;

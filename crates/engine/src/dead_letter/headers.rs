@@ -1,6 +1,6 @@
 //! A letter as a record of the dead-letter topic: the original's key, value and headers, followed by the bridge's own headers.
 
-use super::letter::{RejectedElements, FailedStage, FoundLetter, Letter, reason_by_name};
+use super::letter::{FailedStage, FoundLetter, Letter, RejectedElements, reason_by_name};
 use base::record::OwnedHeaders;
 use line_protocol::reader::split_lines;
 use std::borrow::Cow;

@@ -1,6 +1,6 @@
 //! A letter as a line of a file: one JSON object. UTF-8 bytes are strings; other bytes are base64 under a name that ends in `_base64`.
 
-use super::letter::{RejectedElements, FailedStage, FoundLetter, Letter, reason_by_name};
+use super::letter::{FailedStage, FoundLetter, Letter, RejectedElements, reason_by_name};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value};

@@ -1,10 +1,10 @@
 //! Writes letters to a Kafka topic. Each letter counts as written when all replicas have acknowledged it.
 
 use super::DeadLetterError;
-use super::headers::{Truncation, LetterRecord, pack};
+use super::headers::{LetterRecord, Truncation, pack};
 use super::letter::Letter;
 use base::text::printable;
-use kafka::{Acknowledgement, ClientKind, ReportedError, Producer, Settings, properties, why_no_client};
+use kafka::{Acknowledgement, ClientKind, Producer, ReportedError, Settings, properties, why_no_client};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _};

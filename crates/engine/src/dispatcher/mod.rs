@@ -3,16 +3,16 @@
 mod resumption;
 mod revocation;
 
-pub use resumption::{BlockedTopic, UncommittedAtEnd, ResumableTopic};
+pub use resumption::{BlockedTopic, ResumableTopic, UncommittedAtEnd};
 
-use crate::batch::{Batch, Budget, BatchLimits, SizeController};
+use crate::batch::{Batch, BatchLimits, Budget, SizeController};
 use crate::lane::{FinishedBatch, Lane, ReturnedBatch};
 use crate::offset_tracker::{AssignmentId, BatchId, PartitionTimes, Unsettled};
 use crate::partition_routes::{Route, Routes};
-use crate::ports::{LaneQueue, BatchWriter};
+use crate::ports::{BatchWriter, LaneQueue};
 use crate::record_handler::RecordHandler;
-use crate::topic_gate::ProbeDelays;
 use crate::telemetry::{CloseReason, Counters};
+use crate::topic_gate::ProbeDelays;
 use crate::topic_routing::Routing;
 use base::NextOffset;
 use base::TopicPartition;
@@ -89,7 +89,16 @@ impl<Q: LaneQueue, O: BatchWriter> Dispatcher<Q, O> {
         let handler = RecordHandler::new(routes, counters, alarms, settings.writes_dead_letters);
         let (lanes, pending_revokes) = (Vec::new(), Vec::new());
         let (returned, next_batch_id) = (channel(), BatchId::first());
-        Self { settings, batch_writer, lanes, returned, next_batch_id, pending_revokes, handler, next_repeat: None }
+        Self {
+            settings,
+            batch_writer,
+            lanes,
+            returned,
+            next_batch_id,
+            pending_revokes,
+            handler,
+            next_repeat: None,
+        }
     }
 
     /// Begins an assignment. Returns the queue of the partition's lane, which `make_queue` makes for a new lane. Records that were fetched
@@ -173,7 +182,8 @@ impl<Q: LaneQueue, O: BatchWriter> Dispatcher<Q, O> {
     /// Whether all fetched records are settled, except those in blocked lanes.
     pub fn is_drained(&self) -> bool {
         let is_done = |(number, lane): (usize, &Lane<Q>)| {
-            (lane.is_idle() && lane.queue.is_empty()) || self.batch_writer.is_blocked(number, &lane.destination)
+            (lane.is_idle() && lane.queue.is_empty())
+                || self.batch_writer.is_blocked(number, &lane.destination)
         };
         self.lanes.iter().enumerate().all(is_done)
     }

@@ -3,7 +3,7 @@
 use super::Dispatcher;
 use crate::offset_tracker::{AssignmentId, Unsettled};
 use crate::partition_routes::TopicIndex;
-use crate::ports::{LaneQueue, BatchWriter};
+use crate::ports::{BatchWriter, LaneQueue};
 use crate::record_handler::RecordHandler;
 use crate::topic_gate::Resumption;
 use base::TopicPartition;

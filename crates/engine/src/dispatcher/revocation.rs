@@ -5,7 +5,7 @@ use super::Dispatcher;
 use crate::batch::Batch;
 use crate::lane::Lane;
 use crate::offset_tracker::AssignmentId;
-use crate::ports::{LaneQueue, BatchWriter};
+use crate::ports::{BatchWriter, LaneQueue};
 use crate::record_handler::RecordHandler;
 use base::{NextOffset, TopicPartition};
 use std::time::Instant;

@@ -1,10 +1,10 @@
 //! Configurations that members run with and reload.
 
-use crate::batch::{BatchSize, Budget, BatchLimits, SizeRange};
+use crate::batch::{BatchLimits, BatchSize, Budget, SizeRange};
 use crate::dispatcher::DispatcherSettings;
-use crate::topic_gate::ProbeDelays;
 use crate::telemetry::Counters;
 use crate::topic_destination::MappingDestination;
+use crate::topic_gate::ProbeDelays;
 use crate::topic_routing::{Mapping, Routing};
 use base::Destination;
 use base::alarm::{Alarm, AlarmListener, AlarmRegistry};

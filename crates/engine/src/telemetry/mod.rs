@@ -17,6 +17,6 @@ pub use counters::{CloseReason, Counters};
 pub use expiry::ExpiryWatch;
 pub use heartbeat::{Heartbeat, Heartbeats};
 pub use lag::{LagReporter, Lags, PartitionLag};
-pub use newest_rejections::{ShownRejection, RejectedRecord, NewestRejections};
+pub use newest_rejections::{NewestRejections, RejectedRecord, ShownRejection};
 pub use partitions::{PartitionState, partitions};
 pub use unsettled_timestamps::{UnsettledTimestamps, UnsettledTimestampsWriter};

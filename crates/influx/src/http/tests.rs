@@ -131,7 +131,8 @@ async fn verifies_certificates_unless_disabled() {
 async fn checks_the_name_in_the_certificate() {
     let address = serve_tls_at("127.0.0.2:0", false);
     let tls = with_files(CertificateFiles { ca_file: Some(file("ca.pem")), ..NO_FILES });
-    let failure = write(&ConnectionSettings { tls, ..connection(&format!("https://{address}")) }).await.unwrap_err();
+    let failure =
+        write(&ConnectionSettings { tls, ..connection(&format!("https://{address}")) }).await.unwrap_err();
     assert_eq!(failure.cause, Cause::TlsFailed);
     assert!(failure.why.contains("not valid for name"), "{}", failure.why);
 }
@@ -255,7 +256,8 @@ fn names_the_wrong_file() {
     );
     f(with_files(CertificateFiles { cert_file: Some(file("server.pem")), ..NO_FILES }), "both are needed");
     let line_break = Credential::Token(Secret::new("token\n"));
-    let error = Client::new(&ConnectionSettings { credential: line_break, ..connection("http://h") }).unwrap_err();
+    let error =
+        Client::new(&ConnectionSettings { credential: line_break, ..connection("http://h") }).unwrap_err();
     assert!(error.to_string().contains("influx.token") && !error.to_string().contains("token\n"), "{error}");
 }
 

@@ -372,7 +372,12 @@ impl Writer {
         let fails = match self.client.probe(address, destination).await {
             // InfluxDB may refuse an empty write, but never with a page.
             Ok(ProbeResult::RefusesEmpty { why, .. }) => is_page(&why) && !has_stored,
-            Ok(ProbeResult::Writable | ProbeResult::Answers | ProbeResult::FoundEmpty | ProbeResult::TooLarge { .. }) => false,
+            Ok(
+                ProbeResult::Writable
+                | ProbeResult::Answers
+                | ProbeResult::FoundEmpty
+                | ProbeResult::TooLarge { .. },
+            ) => false,
             Err(failed) => failed.is_of_address && !(failed.may_be_about_empty_write() && has_stored),
         };
         if fails {

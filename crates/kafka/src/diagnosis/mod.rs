@@ -1,14 +1,16 @@
 //! Turns librdkafka's error codes and texts into faults with remedies. `run`, `check`, `init`, `map --live` and the dead letters all
 //! use this table.
 
-mod reported_errors;
 mod configured_security;
 mod faults;
 mod librdkafka_texts;
+mod reported_errors;
 
-pub use reported_errors::{AdvertisedBroker, ReportedError, ReportedErrors, advertised_brokers, left_bootstrap};
 pub use configured_security::Security;
 pub use faults::{Cause, Fault};
+pub use reported_errors::{
+    AdvertisedBroker, ReportedError, ReportedErrors, advertised_brokers, left_bootstrap,
+};
 
 use base::text::printable;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};

@@ -56,7 +56,9 @@ fn diagnosis_of_a_new_client_names_the_key() {
     let f = |text: &str, want: &str, key: &str| {
         let heard = [
             ReportedError::logged("[thrd:x:1/bootstrap]: x:1/bootstrap: Connect failed"),
-            ReportedError::logged(&format!("[thrd:x:1/bootstrap]: x:1/bootstrap: {text} (after 3ms in state X)")),
+            ReportedError::logged(&format!(
+                "[thrd:x:1/bootstrap]: x:1/bootstrap: {text} (after 3ms in state X)"
+            )),
         ];
         let found = Diagnosis::of(&heard, &security);
         assert!(found.what().contains(want), "{text}: {}", found.what());

@@ -44,7 +44,11 @@ pub struct PathSearch {
 }
 
 /// Finds the values of singular paths, each in its search, in one pass that checks the whole record.
-pub fn find_all(paths: &[Path], searches: &mut [PathSearch], scanner: &Scanner<'_>) -> Result<(), SyntaxError> {
+pub fn find_all(
+    paths: &[Path],
+    searches: &mut [PathSearch],
+    scanner: &Scanner<'_>,
+) -> Result<(), SyntaxError> {
     searches.fill(PathSearch::default());
     let mut scanner = scanner.clone();
     PathSearches { paths, searches }.value(&mut scanner, 0)?;

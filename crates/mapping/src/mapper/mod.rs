@@ -27,7 +27,7 @@ use super::line::{LineLayout, LineValues};
 use super::mapped::Mapped;
 use super::outside_values::OutsideValues;
 use super::record_shape::RecordShapes;
-use super::reshape::{ElementText, ReshapeDrops, ParsedJson, Reshaper};
+use super::reshape::{ElementText, ParsedJson, ReshapeDrops, Reshaper};
 use super::schemas::{SchemaCache, Schemas};
 use super::seen_keys::SeenKeys;
 use super::topic_parts::{Sources, TopicParts};

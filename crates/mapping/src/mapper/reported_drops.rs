@@ -19,7 +19,13 @@ pub(super) struct ReportedDrops {
 
 impl ReportedDrops {
     /// Reports a dropped field, unless it was reported before.
-    pub fn field(&mut self, key: KeyId, drop: DropReason, fields: &InternedKeys, first_drops: &mut FirstDrops) {
+    pub fn field(
+        &mut self,
+        key: KeyId,
+        drop: DropReason,
+        fields: &InternedKeys,
+        first_drops: &mut FirstDrops,
+    ) {
         if !self.fields.contains(&(key, drop)) {
             self.fields.push((key, drop));
             first_drops.add(&fields.get(key).key, drop);

@@ -6,7 +6,7 @@ use super::rules::Rules;
 use super::scalar::{Kind, Scalar, Texts};
 use super::selector::KeySelector;
 use crate::decode::{
-    Path, Query, Scanner, PathSearch, Step, SyntaxError, Token, Tree, TreeKey, Work, find_all, select_in,
+    Path, PathSearch, Query, Scanner, Step, SyntaxError, Token, Tree, TreeKey, Work, find_all, select_in,
 };
 use std::ops::Range;
 use std::sync::Arc;

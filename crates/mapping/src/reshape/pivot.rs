@@ -2,7 +2,7 @@
 
 use super::find::{Finder, Found, token_at};
 use super::text::{ElementText, TextRef};
-use super::{ReshapeDrops, Reshape};
+use super::{Reshape, ReshapeDrops};
 use crate::decode::{Scanner, SyntaxError, Token};
 use crate::drop_reason::DropReason;
 use std::ops::Range;

@@ -1,5 +1,5 @@
 use super::super::letter::test_support::any_letter;
-use super::super::letter::{RejectedElements, FailedStage, Letter};
+use super::super::letter::{FailedStage, Letter, RejectedElements};
 use super::super::letter_file::check_writable;
 use super::*;
 use proptest::prelude::*;

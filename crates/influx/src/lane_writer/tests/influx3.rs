@@ -356,7 +356,10 @@ async fn a_wrong_token_is_found_before_the_first_lines() {
 }
 
 /// The parameters of a delivery's requests.
-async fn parameters(version: &str, adjust: impl FnOnce(&mut ConnectionSettings)) -> (Option<bool>, Option<bool>) {
+async fn parameters(
+    version: &str,
+    adjust: impl FnOnce(&mut ConnectionSettings),
+) -> (Option<bool>, Option<bool>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let faults: Faults = {
         let seen = Arc::clone(&seen);

@@ -69,7 +69,11 @@ impl Setup {
         Self::with(options, OPTIONS, |_| ()).await
     }
 
-    async fn with(options: Options, writer: WriterOptions, adjust: impl FnOnce(&mut ConnectionSettings)) -> Self {
+    async fn with(
+        options: Options,
+        writer: WriterOptions,
+        adjust: impl FnOnce(&mut ConnectionSettings),
+    ) -> Self {
         let receiver = Receiver::start(options).await.unwrap();
         let mut connection = connection(&receiver.url());
         adjust(&mut connection);

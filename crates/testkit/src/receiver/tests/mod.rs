@@ -112,7 +112,8 @@ async fn checks_login_and_destination() {
         let receiver = Receiver::start(options).await.unwrap();
         let anonymous = connection(&receiver);
         let allowed = ConnectionSettings { credential, ..anonymous.clone() };
-        let wrong = ConnectionSettings { credential: Credential::Token(Secret::new("wrong")), ..anonymous.clone() };
+        let wrong =
+            ConnectionSettings { credential: Credential::Token(Secret::new("wrong")), ..anonymous.clone() };
         assert_eq!(write(&anonymous, &database(), "m v=1 1").await.0, 401);
         assert_eq!(write(&wrong, &bucket(), "m v=1 1").await.0, 401);
         assert_eq!(write(&allowed, &bucket(), "m v=1 1").await.0, 404);
