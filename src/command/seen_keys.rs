@@ -156,7 +156,7 @@ impl SeenKeys {
             }
         }
         for (option, key) in self.lists(rules).into_iter().filter(|(_, key)| !self.has_list(key)) {
-            add(option, key, self.nearest(key));
+            add(option, key, self.nearest_list(key));
         }
         unseen
     }
@@ -199,6 +199,11 @@ impl SeenKeys {
         let zips =
             reshape.zip.iter().flat_map(|zip| [("zip", zip.names.as_str()), ("zip", zip.values.as_str())]);
         pivots.chain(zips).collect()
+    }
+
+    /// The most similar key of an array.
+    fn nearest_list(&self, key: &str) -> Option<&str> {
+        nearest(key, self.keys.iter().filter_map(|seen| seen.split_once("_0").map(|(list, _)| list)))
     }
 
     /// Whether there is a value under a key, or in the array or object under it.
