@@ -131,6 +131,7 @@ def formats(rows):
     return f"""## Formats
 
 The records of `ec2` and `wide` in other formats, not compressed, with the same values. The programs and formats take turns.
+`number` and `text` are records of one value: a number with two decimals, and a text such as `node57 is running`.
 
 {chr(10).join(lines)}
 
@@ -139,6 +140,7 @@ The records of `ec2` and `wide` in other formats, not compressed, with the same 
   compile the schema of a file for each record.
 - Telegraf reads `msgpack`, `cbor` and `protobuf` with its XPath parser, which takes all values as fields. The options of its other parsers correspond to the mapping
   of JSON.
+- `value` is the number or the text alone; in JSON it stands under a key. Telegraf reads it with `data_type = "float"`, or `"string"`.
 """
 
 
