@@ -78,7 +78,7 @@ impl Rules {
                 rules.add_tags(tags);
             }
         }
-        // Those of the input itself are compared with the options of all parsers later.
+        // The options of the input itself are compared with those of all parsers later.
         let inside = input.unread_deep().into_iter().filter(|unread| !unread.path.is_empty());
         rules.note_unread(super::INPUT, inside);
         processors::apply(conf, &mut rules);

@@ -29,6 +29,8 @@ pub fn read(input: &Options, rules: &mut Rules) {
         }
         Some("str" | "string") => {
             set_type(rules, "string");
+            // Processors may change the text.
+            keep_texts(rules);
             String::new()
         }
         Some("auto_integer") => {
