@@ -76,8 +76,8 @@ const TABLES: [(&str, &str); 20] = [
 /// A configuration whose table `name` has these options.
 fn with_table(name: &str, options: &str) -> String {
     let parents: Vec<usize> = name.match_indices('.').map(|(at, _)| at).skip(2).collect();
-    let headers: String =
-        parents.iter().filter_map(|&at| name.get(..at)).map(|parent| format!("[[{parent}]]\n")).collect();
+    let parents = parents.iter().filter_map(|&at| name.get(..at));
+    let headers = parents.map(|parent| format!("[[{parent}]]\n")).collect::<Vec<_>>().concat();
     let is_map = matches!(name.rsplit('.').next(), Some("tags" | "fields")) && name.contains("converter");
     let header = if is_map { format!("[{name}]\n") } else { format!("[[{name}]]\n") };
     if let Some(table) = name.strip_prefix("inputs.kafka_consumer.") {
