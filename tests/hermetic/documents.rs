@@ -102,7 +102,10 @@ fn messages_in_troubleshooting_exist_in_the_program() {
         // A placeholder, or what stands in its place, is between the parts.
         let parts: Vec<String> = parts.map(regex::escape).collect();
         let said = regex::Regex::new(&format!("(?s){}", parts.join(".{0,200}?"))).unwrap();
-        assert!(!parts.is_empty() && said.is_match(&texts), "docs/formats.md: the bridge does not say {message:?}");
+        assert!(
+            !parts.is_empty() && said.is_match(&texts),
+            "docs/formats.md: the bridge does not say {message:?}"
+        );
     }
 }
 

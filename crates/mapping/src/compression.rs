@@ -389,9 +389,7 @@ mod tests {
             }
         }
         for (_, pack) in RECOGNIZED {
-            for format in
-                [Format::Json, Format::JsonLines, Format::Influx, Format::Csv, Format::Value]
-            {
+            for format in [Format::Json, Format::JsonLines, Format::Influx, Format::Csv, Format::Value] {
                 assert_eq!(read(Compression::Auto, format, &pack(JSON)).as_deref(), Some(JSON));
             }
             for format in [Format::Msgpack, Format::Cbor, Format::Avro, Format::Protobuf] {

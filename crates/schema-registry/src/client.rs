@@ -151,7 +151,8 @@ impl Client {
 
     async fn ask(&self, client: &reqwest::Client, address: &Url, url: &Url) -> Result<Body, Failed> {
         let mut body = self.send(client, address, url).await?;
-        let is_refused = |body: &Body| matches!(body.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        let is_refused =
+            |body: &Body| matches!(body.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
         if is_refused(&body) && self.reread_credential() {
             body = self.send(client, address, url).await?;
         }

@@ -45,7 +45,10 @@ impl Encoder {
             Format::Value => matches!(shape.kind, Kind::Number | Kind::Text),
             _ => matches!(shape.kind, Kind::Ec2 | Kind::Wide),
         };
-        assert!(is_given, "only ec2 and wide records have formats with names, and only number and text records are values");
+        assert!(
+            is_given,
+            "only ec2 and wide records have formats with names, and only number and text records are values"
+        );
         let mut generator = Generator::new(shape);
         let sampled = if matches!(format, Format::Json | Format::Value) { 0 } else { SAMPLE };
         let sample: Vec<Json> = (0..sampled).map(|_| Json::read(generator.next())).collect();

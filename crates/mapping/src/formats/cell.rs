@@ -202,7 +202,11 @@ mod tests {
             let mut mapper = mapper(rules.clone());
             let (lines, mapped) = map(&mut mapper, &record(value.as_bytes()));
             assert_eq!(lines, want, "{value}");
-            assert_eq!((mapped.filtered, mapped.rejected.len()), (usize::from(want.is_empty()), 0), "{value}");
+            assert_eq!(
+                (mapped.filtered, mapped.rejected.len()),
+                (usize::from(want.is_empty()), 0),
+                "{value}"
+            );
             mapper.take_drops()
         };
         for rules in [&numbers, &all] {

@@ -32,7 +32,10 @@ const TABLES: [(&str, &str); 20] = [
         "path = 'o'\noptional = true\ntimestamp_key = 't'\ntimestamp_format = 'unix'\ntimestamp_timezone = 'UTC'\ntags = ['a']\n\
          included_keys = ['b']\nexcluded_keys = ['c']\ndisable_prepend_keys = true\nrenames = { b = 'd' }\nfields = { b = 'int' }",
     ),
-    ("inputs.kafka_consumer.json_v2.object.tag", "path = 'a'\nrename = 'b'\ntype = 'string'\noptional = true"),
+    (
+        "inputs.kafka_consumer.json_v2.object.tag",
+        "path = 'a'\nrename = 'b'\ntype = 'string'\noptional = true",
+    ),
     ("inputs.kafka_consumer.json_v2.object.field", "path = 'a'\nrename = 'b'\ntype = 'int'\noptional = true"),
     (
         "inputs.kafka_consumer.xpath",
@@ -125,7 +128,8 @@ fn a_misspelled_option_of_a_table_is_named_with_the_right_one() {
 
 #[test]
 fn values_that_a_table_of_names_can_not_have_are_named() {
-    let fields = "[[inputs.kafka_consumer.xpath]]\n[inputs.kafka_consumer.xpath.fields]\na = 'a'\nlist = ['b', 'c']\n";
+    let fields =
+        "[[inputs.kafka_consumer.xpath]]\n[inputs.kafka_consumer.xpath.fields]\na = 'a'\nlist = ['b', 'c']\n";
     let (notes, _) = migrated(&(input("t", "data_format = 'xpath_json'") + fields));
     let want = "telegraf.conf:10: list: this option of inputs.kafka_consumer.xpath.fields";
     assert!(notes.iter().any(|note| note.starts_with(want)), "{notes:#?}");

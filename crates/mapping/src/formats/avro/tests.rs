@@ -296,8 +296,7 @@ fn a_time_elsewhere_is_an_integer_in_its_unit() {
         ("long", "local-timestamp-nanos"),
         ("int", "date"),
     ] {
-        let text =
-            record(&format!(r#"{{"name":"t","type":{{"type":"{kind}","logicalType":"{logical}"}}}}"#));
+        let text = record(&format!(r#"{{"name":"t","type":{{"type":"{kind}","logicalType":"{logical}"}}}}"#));
         let rules = Rules { integers: crate::Integers::Int, ..rules(&text) };
         let got = line(rules, b"\x04").unwrap();
         assert!(got.starts_with("t t=2i "), "{logical}: {got}");
@@ -401,10 +400,16 @@ fn layouts_that_are_not_read_are_rejected_by_name() {
         let no_frame = "it does not begin with the frame of a schema registry";
         assert!(framed.starts_with(no_frame) && framed.contains(want), "{framed}");
         let unframed = line(rules(&text), value).unwrap_err();
-        assert!(unframed.starts_with("it does not fit its `schema`") && unframed.contains(want), "{unframed}");
+        assert!(
+            unframed.starts_with("it does not fit its `schema`") && unframed.contains(want),
+            "{unframed}"
+        );
     }
     let other = line(Rules { format: Format::Avro, ..Rules::default() }, b"\x02").unwrap_err();
-    assert!(other.contains("write the id into the record's headers, which the bridge does not read"), "{other}");
+    assert!(
+        other.contains("write the id into the record's headers, which the bridge does not read"),
+        "{other}"
+    );
 }
 
 #[test]
