@@ -143,6 +143,11 @@ def formats(rows):
         ratios = here.ratios("processor_us", rows.where(kind=kind, format="json", program="bridge"))
         columns = [spread(here.of("processor_us")), spread(ratios), spread(here.of("rate")), f"{median(here.of('record_bytes')):.0f}"]
         lines.append(f"| {kind} | {name} | {NAMES[program]} | {' | '.join(columns)} |")
+    single_values = """- `number` and `text` are records of one value: a number with two decimals, and a text such as `node57 is running`. In JSON it stands under a key.
+  Telegraf reads `value` with `data_type = "float"`, or `"string"`.
+"""
+    # Earlier results have none.
+    single_values = single_values if rows.where(format="value") else ""
     return f"""## Formats
 
 The records of `ec2` and `wide` in other formats, not compressed, with the same values. The programs and formats take turns.
@@ -154,7 +159,7 @@ The records of `ec2` and `wide` in other formats, not compressed, with the same 
   compile the schema of a file for each record.
 - Telegraf reads `msgpack`, `cbor` and `protobuf` with its XPath parser, which takes all values as fields. The options of its other parsers correspond to the mapping
   of JSON.
-"""
+{single_values}"""
 
 
 def cost_plot(rows):

@@ -96,8 +96,8 @@ def formats(rows):
     for kind in dict.fromkeys(rows.of("kind")):
         bridge, telegraf = (rows.where(kind=kind, program=program) for program in ("bridge", "telegraf"))
         for name, most in BESIDE_JSON.items():
-            ratios = bridge.where(format=name).ratios("processor_us", bridge.where(format="json"))
-            yield at_most(f"CPU of {name} / JSON, {kind}", most, ratios)
+            if ratios := bridge.where(format=name).ratios("processor_us", bridge.where(format="json")):
+                yield at_most(f"CPU of {name} / JSON, {kind}", most, ratios)
         for name in dict.fromkeys(telegraf.of("format")):
             ratios = telegraf.where(format=name).ratios("processor_us", bridge.where(format=name))
             yield at_least(f"CPU of Telegraf / the bridge, {name}, {kind}", FORMAT_BESIDE_TELEGRAF, ratios)

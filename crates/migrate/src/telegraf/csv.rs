@@ -1,4 +1,4 @@
-//! Migrates `data_format = "csv"` and `data_format = "value"`.
+//! Migrates `data_format = "csv"`.
 
 use super::conf::Options;
 use super::json;
@@ -6,8 +6,8 @@ use super::rules::Rules;
 use crate::values::exact_glob;
 use toml::Value;
 
-/// Options of the formats `csv` and `value`.
-pub const OPTIONS: [&str; 22] = [
+/// Options of the format `csv`.
+pub const OPTIONS: [&str; 20] = [
     "csv_header_row_count",
     "csv_column_names",
     "csv_column_types",
@@ -28,8 +28,6 @@ pub const OPTIONS: [&str; 22] = [
     "csv_metadata_separators",
     "csv_metadata_trim_set",
     "csv_reset_mode",
-    "value_field_name",
-    "data_type",
 ];
 
 /// Options that change how rows are read, without a counterpart, and the values that change nothing.
@@ -163,29 +161,6 @@ fn types(input: &Options, rules: &mut Rules) {
     }
 }
 
-/// Migrates `data_format = "value"`.
-pub fn read_value(input: &Options, rules: &mut Rules) {
-    rules.format = Some("value");
-    let text = |rules: &mut Rules| rules.string_fields = vec!["value".to_owned()];
-    match input.text("data_type").as_deref() {
-        // Telegraf's default.
-        None | Some("" | "int" | "integer" | "long") => rules.integers = true,
-        Some("auto_integer") => {
-            rules.integers = true;
-            text(rules);
-        }
-        Some("auto_float" | "bool" | "boolean") => text(rules),
-        Some("str" | "string") => {
-            text(rules);
-            rules.note(input, "data_type", "a value that reads as a number is a number");
-        }
-        Some(_) => {}
-    }
-    if let Some(name) = input.text("value_field_name").filter(|name| name != "value") {
-        rules.rename.push(("value".to_owned(), name));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use crate::golden::{lines, of_text};
@@ -268,18 +243,5 @@ mod tests {
             let lines = DryRun::new(&migration.bridges[0], "t").unwrap().map(b"name,v\ncpu,1\n");
             assert_eq!(lines.unwrap(), [want]);
         }
-    }
-
-    #[test]
-    fn single_values() {
-        let (mapping, notes, lines) = migrated(
-            "data_format = 'value'\n data_type = 'auto_integer'\n value_field_name = 'state'",
-            "5\non\n",
-        );
-        assert_eq!(notes, [""; 0]);
-        assert!(mapping.contains("format = \"value\""), "{mapping}");
-        assert_eq!(lines, "kafka_consumer state=5i\nkafka_consumer state=\"on\"\n");
-        let (_, _, lines) = migrated("data_format = 'value'\n data_type = 'float'", "5\n");
-        assert_eq!(lines, "kafka_consumer value=5\n");
     }
 }
