@@ -200,8 +200,7 @@ fn links_for_new_issues_follow_the_public_address() {
     assert_eq!(contact_links(None), "");
     let links: Value = serde_yaml_ng::from_str(&contact_links(Some("https://h/o/p"))).unwrap();
     let urls = links["contact_links"].as_sequence().unwrap().iter().map(|link| link["url"].as_str().unwrap());
-    let want =
-        ["https://h/o/p/blob/HEAD/docs/troubleshooting.md", "https://h/o/p/security/advisories/new"];
+    let want = ["https://h/o/p/blob/HEAD/docs/troubleshooting.md", "https://h/o/p/security/advisories/new"];
     assert!(urls.eq(want));
 }
 
@@ -285,7 +284,10 @@ fn the_manifests_are_the_chart_as_helm_renders_it() {
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&path, &made).unwrap();
     }
-    assert!(read(&path) == made, "HELM=$(tests/release/install-helm) UPDATE=1 cargo test --test hermetic packaging::release -- --ignored");
+    assert!(
+        read(&path) == made,
+        "HELM=$(tests/release/install-helm) UPDATE=1 cargo test --test hermetic packaging::release -- --ignored"
+    );
 }
 
 #[test]
