@@ -1,8 +1,12 @@
 //! Maps the bytes of a record to lines.
 
 #[cfg(test)]
+mod equal_keys;
+#[cfg(test)]
 mod hostile;
 mod influx;
+#[cfg(test)]
+mod not_utf8;
 mod pass;
 mod point_time;
 
@@ -19,11 +23,11 @@ use super::mapped::Mapped;
 use super::outside_values::OutsideValues;
 use super::record_shape::{Facts, RecordShapes};
 use super::rejection::Rejection;
-use super::reshape::{ElementText, Losses, ParsedJson, Reshaper, Shaped, TextRef};
+use super::reshape::{CountedValues, ElementText, Losses, ParsedJson, Piece, Reshaper, Shaped, TextRef};
 use super::scalar::Texts;
 use super::schemas::{SchemaCache, Schemas};
 use super::seen_keys::{NodeId, SeenKeys};
-use super::topic_parts::{Sources, TopicParts};
+use super::topic_parts::{KafkaText, Sources, TopicParts};
 use super::{Compression, Format, KeySelector, Rules, distinct};
 use crate::decode::{Query, Scanner, Source, Syntax, SyntaxError, Token};
 use base::record::Record;
@@ -102,6 +106,10 @@ struct Reported {
     tags: Vec<KeyId>,
     /// Fields of `fields` that were duplicates or dropped.
     fields: Vec<(KeyId, DropReason)>,
+    /// Indexes of selectors from outside of the element whose value was not UTF-8.
+    outside: Vec<usize>,
+    /// Kafka metadata that was not UTF-8.
+    kafka: Vec<KafkaText>,
     measurement: bool,
 }
 
@@ -146,6 +154,7 @@ impl Mapper {
             has_trimmed_keys: false,
             first_drops: FirstDrops::default(),
             drops: Drops::default(),
+            counted: CountedValues::default(),
         };
         let sources = Sources { copied: &known.copied, outside: &outside_selectors };
         let topic_parts = TopicParts::new(&rules, topic, &sources, &mut known.tags, &mut known.fields);
@@ -157,7 +166,7 @@ impl Mapper {
         let is_plain = matches!(rules.compression, Compression::None | Compression::Auto);
         let maps_plain_objects = maps_whole_objects && rules.format == Format::Json && keeps_text && is_plain;
         let maps_plain_lines = rules.format == Format::Influx && is_plain;
-        let roots = outside.roots_of_objects();
+        let roots = outside.roots();
         let may_find_roots = maps_whole_records && known.copied.len() + roots.len() <= Rules::COPIED_MAX;
         known.roots = if may_find_roots { roots.to_vec() } else { Vec::new() };
         let is_root = |selector: &KeySelector| matches!(selector, KeySelector::Root(_));
@@ -250,6 +259,9 @@ impl Mapper {
             (mapped.filtered, mapped.left_out, mapped.without_items) = (0, 0, 0);
         }
         mapped.lines = lines.lines() - mark.lines;
+        if mapped.lines > 0 {
+            self.count_lossy_kafka_texts(record);
+        }
         if mapped.lines == 0 && mapped.filtered == 0 && !mapped.has_rejected() {
             mapped.filtered = 1;
         }
@@ -389,6 +401,7 @@ impl Mapper {
             bytes: value,
             start: scanner.position(),
             timestamps: json.map_or(&[], |json| &json.timestamps),
+            pieces: &[],
             utf8: scanner.is_utf8(),
             source: Source::Record,
         };
@@ -424,6 +437,7 @@ impl Mapper {
             texts,
             timestamps: parsed.map(|parsed| parsed.timestamps.as_slice()).or(own).unwrap_or_default(),
             element_timestamps: &[],
+            pieces: &[],
             json,
             parsed,
             lines,
@@ -449,6 +463,9 @@ impl Mapper {
         let texts = Texts { record: scanner.bytes(), element: b"", values, outside: b"" };
         let mut pass = self.pass(call, texts, json, parsed);
         self.outside.begin_record(pass.record.key);
+        if self.outside.has_lossy() {
+            self.replace_outside(&pass);
+        }
         self.work.reshaper.begin_record();
         if self.rules.format.has_lines() {
             return self.map_lines(&scanner, &mut pass);
@@ -624,7 +641,7 @@ impl Mapper {
         }
         let text = scanner.within(start, scanner.position());
         let (source, utf8, timestamps) = (text.source(), text.is_utf8(), pass.timestamps);
-        let value = TextRef { bytes: text.bytes(), start, timestamps, utf8, source };
+        let value = TextRef { bytes: text.bytes(), start, timestamps, pieces: &[], utf8, source };
         if scalar == Token::Null || !self.work.reshaper.keeps(&self.rules.reshape, &value)? {
             pass.mapped.filtered += 1;
             pass.mapped.left_out += usize::from(scalar != Token::Null);
@@ -670,7 +687,7 @@ impl Mapper {
         scanner.skip_rest(token, depth)?;
         let text = scanner.within(start, scanner.position());
         let (source, utf8, timestamps) = (text.source(), text.is_utf8(), pass.timestamps);
-        let element = TextRef { bytes: text.bytes(), start, timestamps, utf8, source };
+        let element = TextRef { bytes: text.bytes(), start, timestamps, pieces: &[], utf8, source };
         // Moved out of `self`, which is borrowed mutably while the elements are mapped.
         let mut reshaper = std::mem::take(&mut self.work.reshaper);
         let mut losses = std::mem::take(&mut self.losses);
@@ -694,6 +711,7 @@ impl Mapper {
         });
         self.work.reshaper = reshaper;
         self.losses = losses;
+        self.known.counted.clear();
         result
     }
 
@@ -718,6 +736,7 @@ impl Mapper {
         let mut pass_of_element = Pass {
             texts: Texts { element: text.bytes, ..pass.texts },
             element_timestamps: text.timestamps,
+            pieces: text.pieces,
             lines: &mut *pass.lines,
             mapped: &mut *pass.mapped,
             ..*pass
@@ -745,7 +764,7 @@ impl Mapper {
                 self.locate_roots(&object)?;
                 self.replace_outside(pass);
             }
-            self.parse(scanner, depth)?;
+            self.parse(scanner, depth, pass.pieces)?;
             pass.index += 1;
             match self.write_element(index, pass) {
                 Ok(true) => {}
@@ -792,9 +811,30 @@ impl Mapper {
         located
     }
 
-    /// Applies `values` to the values from outside of the element.
+    /// Applies `values` to the values from outside of the element, and counts those that were found since the last call and are not UTF-8.
     fn replace_outside(&mut self, pass: &Pass<'_, '_>) {
         self.outside.replace(&self.rules.values, &pass.texts, &mut self.work.scratch);
+        let Self { outside, outside_selectors, known, reported, .. } = self;
+        outside.take_lossy(|place| {
+            known.drops.add(DropReason::NotUtf8);
+            if !reported.outside.contains(&place) {
+                reported.outside.push(place);
+                let selector = outside_selectors.get(place).map(ToString::to_string).unwrap_or_default();
+                known.first_drops.add(&selector, DropReason::NotUtf8);
+            }
+        });
+    }
+
+    /// Counts the Kafka metadata in the lines of a record that is not UTF-8.
+    fn count_lossy_kafka_texts(&mut self, record: &Record<'_>) {
+        let Self { topic_parts, known, reported, .. } = self;
+        for text in topic_parts.lossy_kafka_texts(record) {
+            known.drops.add(DropReason::NotUtf8);
+            if !reported.kafka.contains(text) {
+                reported.kafka.push(text.clone());
+                known.first_drops.add(&text.to_string(), DropReason::NotUtf8);
+            }
+        }
     }
 
     /// Notes the element of a new line, and checks the length of the record's lines.
@@ -851,7 +891,12 @@ impl Mapper {
     }
 
     /// Reads an object of unknown shape.
-    fn parse(&mut self, scanner: &mut Scanner<'_>, depth: usize) -> Result<(), SyntaxError> {
+    fn parse(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        depth: usize,
+        pieces: &[Piece],
+    ) -> Result<(), SyntaxError> {
         self.element.begin(self.shapes.learns_next(), self.known.copied.len());
         let mut parser = ElementParser {
             scanner,
@@ -859,6 +904,7 @@ impl Mapper {
             known: &mut self.known,
             element: &mut self.element,
             scratch: &mut self.work.scratch,
+            pieces,
             is_root: depth == 0,
         };
         parser.object(NodeId::ROOT, depth)

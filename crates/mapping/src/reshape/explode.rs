@@ -38,7 +38,7 @@ impl Exploded {
         arrays.clear();
         items.clear();
         finder.find(keys.iter().map(String::as_str), &element)?;
-        let (mut count, mut named, mut item_bytes) = (None, "", 0);
+        let (mut count, mut named, mut item_bytes, mut repeated) = (None, "", 0, Vec::new());
         for (place, found) in finder.found.iter().enumerate() {
             let (token, mut scanner) = token_at(&element, &found.range)?;
             if token != Token::Array {
@@ -46,8 +46,8 @@ impl Exploded {
             }
             let key = keys.get(found.key).map(String::as_str).unwrap_or_default();
             if !finder.is_last(place, found) {
-                // A later value has the same key. Its array is the one whose items become elements; of this one nothing is left.
-                losses.add(key, DropReason::Duplicate);
+                // A later value has the same key. Its items become elements if it is an array; of this one nothing is left.
+                repeated.push(key);
                 arrays.push(Array { range: found.range.clone(), first: usize::MAX });
                 continue;
             }
@@ -77,7 +77,9 @@ impl Exploded {
                 _ => (count, named) = (Some(length), key),
             }
         }
+        // Without another array, the element stays as it is, and the parser counts.
         let Some(count) = count else { return Ok(Ok(None)) };
+        repeated.into_iter().for_each(|key| losses.add(key, DropReason::Duplicate));
         let arrays_bytes: usize = arrays.iter().map(|array| array.range.len()).sum();
         let rest = (element.bytes.len() - element.start).saturating_sub(arrays_bytes);
         let nulls = "null".len() * arrays.len();
@@ -90,15 +92,15 @@ impl Exploded {
         out.clear();
         let mut at = element.start;
         for array in &self.arrays {
-            out.copy(&element, at..array.range.start);
+            out.copy_piece(&element, at..array.range.start);
             let item = array.first.checked_add(index).and_then(|place| self.items.get(place));
             match item {
-                Some(item) => out.copy(&element, item.start as usize..item.end as usize),
+                Some(item) => out.copy_piece(&element, item.start as usize..item.end as usize),
                 None => out.push(b"null"),
             }
             at = array.range.end;
         }
-        out.copy(&element, at..element.bytes.len());
+        out.copy_piece(&element, at..element.bytes.len());
     }
 
     /// Allocated memory in bytes.
