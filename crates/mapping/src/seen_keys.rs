@@ -363,7 +363,8 @@ mod tests {
     fn finds_every_one_of_many() {
         let mut tree = SeenKeys::new();
         let keys: Vec<String> = (0..5_000).map(|n| format!("k{n}")).collect();
-        let ids: Vec<NodeId> = keys.iter().map(|k| tree.child(NodeId::ROOT.object(), None, k.as_bytes())).collect();
+        let ids: Vec<NodeId> =
+            keys.iter().map(|k| tree.child(NodeId::ROOT.object(), None, k.as_bytes())).collect();
         for (key, id) in keys.iter().zip(ids) {
             assert_eq!(tree.child(NodeId::ROOT.object(), None, key.as_bytes()), id);
             assert_eq!(tree.flattened(id), *key);

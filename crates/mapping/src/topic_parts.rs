@@ -314,7 +314,9 @@ impl TopicParts {
             self.kafka_texts.iter().position(|other| other == text) == Some(place)
         };
         let texts = self.kafka_texts.iter().enumerate();
-        texts.filter(move |&(place, text)| text.is_lossy(record) && is_first(place, text)).map(|(_, text)| text)
+        texts
+            .filter(move |&(place, text)| text.is_lossy(record) && is_first(place, text))
+            .map(|(_, text)| text)
     }
 
     fn list_kafka_texts(&self) -> Vec<KafkaText> {

@@ -130,7 +130,12 @@ fn further() -> impl Strategy<Value = Further> {
         &[("a", "{^.a}{s_1}-{partition}"), ("t_1", "{$.t}{header:h}")],
         &[("t", "{a_0}{@.a[0]}"), ("b", "{$.a}{@.t['1']}")],
     ];
-    let fields: Vec<&[(&str, &str)]> = vec![&[], &[("b", "^.b"), ("n", "@key")], &[("c", "a"), ("a", "$.t")], &[("n", "@.a[0]"), ("m", "@.a['0']")]];
+    let fields: Vec<&[(&str, &str)]> = vec![
+        &[],
+        &[("b", "^.b"), ("n", "@key")],
+        &[("c", "a"), ("a", "$.t")],
+        &[("n", "@.a[0]"), ("m", "@.a['0']")],
+    ];
     let placeholders = (measurement, select(templates), select(fields));
     let reshaped = prop_oneof![1 => Just((Reshape::default(), &[][..])), 2 => reshape()];
     (options::options(), select(queries), select(selectors), placeholders, select(&Format::ALL[..]), reshaped)

@@ -194,10 +194,19 @@ mod tests {
             let got = (text.is_lossy(), text.has_lone_surrogate());
             assert_eq!(got, (is_lossy, has_lone_surrogate), "{}", raw.escape_ascii());
         };
-        for surrogate in [&br"\ud800"[..], br"x\uDFFF", br"\ud800\u0041", br"\udc00\ud800", br"\ud83c\udf21\ud83c", br"\\\ud800"] {
+        for surrogate in [
+            &br"\ud800"[..],
+            br"x\uDFFF",
+            br"\ud800\u0041",
+            br"\udc00\ud800",
+            br"\ud83c\udf21\ud83c",
+            br"\\\ud800",
+        ] {
             f(surrogate, true, true);
         }
-        for whole in [&br"\ud83c\udf21"[..], br"\ufffd", br"\\ud800", br"\nd800", "온\u{FFFD}".as_bytes(), b""] {
+        for whole in
+            [&br"\ud83c\udf21"[..], br"\ufffd", br"\\ud800", br"\nd800", "온\u{FFFD}".as_bytes(), b""]
+        {
             f(whole, false, false);
         }
         f(b"a\xFF", true, false);

@@ -20,7 +20,12 @@ fn check(rules: Rules, others: &[&[u8]], value: &[u8], line: &str, duplicates: u
     }
     let drops: Vec<_> = [(DropReason::Duplicate, duplicates)].into_iter().filter(|(_, n)| *n > 0).collect();
     for _ in 0..3 {
-        assert_eq!(once(&mut mapper, value), (format!("{line}\n"), drops.clone()), "{}", value.escape_ascii());
+        assert_eq!(
+            once(&mut mapper, value),
+            (format!("{line}\n"), drops.clone()),
+            "{}",
+            value.escape_ascii()
+        );
     }
 }
 
@@ -66,7 +71,13 @@ fn the_last_of_equal_keys_wins_and_the_others_count_once() {
         check(Rules::default(), &others, value.as_bytes(), &line, duplicates);
         let lines = Rules { format: Format::JsonLines, ..Rules::default() };
         check(lines.clone(), &others, value.as_bytes(), &line, duplicates);
-        check(lines, &[], format!("{value}{value}\n{value}").as_bytes(), &[line.as_str(); 3].join("\n"), 3 * duplicates);
+        check(
+            lines,
+            &[],
+            format!("{value}{value}\n{value}").as_bytes(),
+            &[line.as_str(); 3].join("\n"),
+            3 * duplicates,
+        );
         // The same as an item of a list, and as JSON in a string.
         check(Rules::default(), &others, format!("[{value}]").as_bytes(), &line, duplicates);
         let parsing = Rules { parse_json: Globs::compile(&["p"]).unwrap(), ..Rules::default() };

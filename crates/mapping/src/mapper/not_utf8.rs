@@ -11,7 +11,8 @@ use base::record::Record;
 /// What is counted of a record, and the keys that are reported: the same each of three times, between records of the same shape whose
 /// text is UTF-8.
 fn counted(rules: &Rules, record: &Record<'_>) -> (Vec<(DropReason, u64)>, Vec<FirstDrop>) {
-    let utf8: Vec<u8> = record.value.unwrap().iter().map(|byte| if byte.is_ascii() { *byte } else { b'x' }).collect();
+    let utf8: Vec<u8> =
+        record.value.unwrap().iter().map(|byte| if byte.is_ascii() { *byte } else { b'x' }).collect();
     let utf8 = String::from_utf8(utf8).unwrap().replace(r"\ud800", "x");
     let (mut mapper, mut found) = (mapper(rules.clone()), Vec::new());
     for _ in 0..3 {
@@ -147,7 +148,8 @@ fn a_text_that_is_replaced_by_values_does_not_count() {
 
 #[test]
 fn the_key_and_headers_of_a_record_count_once_a_record() {
-    const HEADERS: &[(&str, &[u8])] = &[("site", b"\xFF"), ("unit", b"\xFE"), ("unused", b"\xFF"), ("fine", b"x")];
+    const HEADERS: &[(&str, &[u8])] =
+        &[("site", b"\xFF"), ("unit", b"\xFE"), ("unused", b"\xFF"), ("fine", b"x")];
     let f = |rules: &Rules, value: &str, key: &[u8], count: u64, reported: &[&str]| {
         let record = Record { key: Some(key), headers: HEADERS, ..test_support::record(value.as_bytes()) };
         check_record(rules, &record, count, reported);
@@ -157,7 +159,13 @@ fn the_key_and_headers_of_a_record_count_once_a_record() {
     f(&keyed(), elements, b"a\xFFb", 1, &["{key}"]);
     f(&keyed(), elements, "온도".as_bytes(), 0, &[]);
     f(&template("{key}", keyed()), elements, b"\xFF", 1, &["{key}"]);
-    f(&Rules { measurement: Template::parse("m{key}").unwrap(), ..Rules::default() }, elements, b"\xFF", 1, &["{key}"]);
+    f(
+        &Rules { measurement: Template::parse("m{key}").unwrap(), ..Rules::default() },
+        elements,
+        b"\xFF",
+        1,
+        &["{key}"],
+    );
     f(&Rules::default(), elements, b"\xFF", 0, &[]);
     let header = |name: &str| Rules { header_tags: vec![name.to_owned()], ..Rules::default() };
     f(&header("site"), elements, b"", 1, &["{header:site}"]);
@@ -196,7 +204,8 @@ fn a_string_under_parse_json_counts_once() {
     for (fields, count) in [(&["p"][..], 1), (&[][..], 0)] {
         let record = test_support::record(b"{\"p\":\"?\xFF\",\"v\":1}");
         let (drops, _) = counted(&parsing(fields), &record);
-        let not_utf8 = drops.iter().find(|(drop, _)| *drop == DropReason::NotUtf8).map_or(0, |(_, count)| *count);
+        let not_utf8 =
+            drops.iter().find(|(drop, _)| *drop == DropReason::NotUtf8).map_or(0, |(_, count)| *count);
         assert_eq!(not_utf8, count, "{drops:?}");
     }
 }

@@ -6,15 +6,15 @@
 mod columns;
 mod explode;
 mod find;
-mod pieces;
 mod parse_json;
+mod pieces;
 mod pivot;
 #[cfg(test)]
 mod tests;
 mod text;
 
-pub(crate) use pieces::{CountedValues, Piece};
 pub(crate) use parse_json::ParsedJson;
+pub(crate) use pieces::{CountedValues, Piece};
 pub use pivot::{Pivot, PivotList, Zip};
 pub(crate) use text::{ElementText, TextRef};
 

@@ -169,7 +169,13 @@ fn a_value_that_explode_repeats_is_counted_once_whatever_the_number_of_items() {
     f(r#"{"b":[1,2],"b":5,"x":1}"#, "t b=5,x=1", 2);
     let filter = Some(Filter::parse("@.b > 1").unwrap());
     let filtered = rules(Reshape { filter, ..explode() });
-    count(r#"{"x":1,"x":2,"b":[1,2,3]}"#, "t x=2,b=2; t x=2,b=3; filtered", DropReason::Duplicate, 1, &filtered);
+    count(
+        r#"{"x":1,"x":2,"b":[1,2,3]}"#,
+        "t x=2,b=2; t x=2,b=3; filtered",
+        DropReason::Duplicate,
+        1,
+        &filtered,
+    );
     let pivoted = rules(Reshape { pivot: vec![pivot("l", "n", &["v"])], ..explode() });
     let lists = r#"{"l":[{"n":"p","v":1}],"l":[{"n":"q","v":2}],"b":[1,2]}"#;
     count(lists, "t b=1,q=2; t b=2,q=2", DropReason::Duplicate, 1, &pivoted);
