@@ -1,5 +1,5 @@
-//! Tests of text of which a part becomes U+FFFD: bytes that are not UTF-8, and halves of surrogate pairs. Each such value counts once, wherever
-//! it comes from, however many points it goes into, and whichever way the record is read.
+//! Tests of text of which a part becomes U+FFFD: bytes that are not UTF-8, and halves of surrogate pairs. Each such value counts once,
+//! wherever it comes from, however many points it goes into, and whichever way the record is read.
 
 use crate::decode::{Filter, Query};
 use crate::test_support::{self, map, mapper};
@@ -8,8 +8,8 @@ use crate::{
 };
 use base::record::Record;
 
-/// What is counted of a record, and the keys that are reported: the same each of three times, between records of the same shape whose
-/// text is UTF-8.
+/// Maps a record three times, between records of the same shape whose text is UTF-8. Returns the counted values, which are the same each
+/// time, and the keys that are reported.
 fn counted(rules: &Rules, record: &Record<'_>) -> (Vec<(DropReason, u64)>, Vec<FirstDrop>) {
     let utf8: Vec<u8> =
         record.value.unwrap().iter().map(|byte| if byte.is_ascii() { *byte } else { b'x' }).collect();
@@ -39,7 +39,7 @@ fn check_record(rules: &Rules, record: &Record<'_>, count: u64, reported: &[&str
     assert_eq!(first, reported, "{name}");
 }
 
-/// Checks a record whose text has "?" in the place of a byte that is not UTF-8, and the same with half of a surrogate pair.
+/// Checks a record whose text has "?" instead of a byte that is not UTF-8, and the same with half of a surrogate pair.
 fn check(rules: &Rules, value: &str, count: u64, reported: &[&str]) {
     let bytes: Vec<u8> = value.bytes().map(|byte| if byte == b'?' { 0xFF } else { byte }).collect();
     check_record(rules, &test_support::record(&bytes), count, reported);

@@ -180,7 +180,7 @@ impl OutsideValues {
     }
 
     /// Hands over the indexes of the values that were found since the last call and of which a part becomes U+FFFD, each value of the
-    /// record once. [`OutsideValues::replace`] may have put another value in the place of one.
+    /// record once. [`OutsideValues::replace`] may have put another value instead of one.
     pub fn take_lossy(&mut self, mut take: impl FnMut(usize)) {
         let Self { lossy, values, .. } = self;
         for place in lossy.drain(..) {
