@@ -5,6 +5,7 @@ use super::reload::Reloads;
 use crate::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use crate::signals::Signals;
 use crate::systemd;
+use crate::terminal::report;
 use configuration::Config;
 use engine::consumer::THREADS_REMEDY;
 use engine::telemetry::summary;
@@ -27,12 +28,12 @@ pub fn run(named: Option<&Path>, until_end: bool) -> ExitCode {
     let (path, config) = match read(named) {
         Ok(read) => read,
         Err(text) => {
-            eprintln!("{text}");
+            report!("{text}");
             return ExitCode::from(WRONG);
         }
     };
     if until_end && config.kafka.group_protocol == GroupProtocol::Consumer {
-        eprintln!("{UNTIL_END_NEEDS_CLASSIC}");
+        report!("{UNTIL_END_NEEDS_CLASSIC}");
         return ExitCode::from(WRONG);
     }
     end_process_on_panic();
@@ -40,7 +41,7 @@ pub fn run(named: Option<&Path>, until_end: bool) -> ExitCode {
     let signals = match Signals::listen_apart() {
         Ok(signals) => signals,
         Err(error) => {
-            eprintln!("signals can't be handled: {error}; {THREADS_REMEDY}");
+            report!("signals can't be handled: {error}; {THREADS_REMEDY}");
             return ExitCode::from(FAILED);
         }
     };

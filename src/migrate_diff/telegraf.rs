@@ -1,6 +1,7 @@
 //! Runs Telegraf between an embedded Kafka and an embedded InfluxDB, with its own consumer and output.
 
 use super::DiffError;
+use crate::terminal::report;
 use line_protocol::reader::split_lines;
 use migrate::telegraf::MARK;
 use std::fs::{DirBuilder, File};
@@ -146,7 +147,7 @@ impl Collector<'_> {
             std::thread::sleep(PAUSE);
         }
         if last.is_none() && self.wanted.iter().any(|count| *count > 0) {
-            eprintln!("Telegraf stored no point in {} s:\n{}", BEGIN_MAX.as_secs(), telegraf.complaints());
+            report!("Telegraf stored no point in {} s:\n{}", BEGIN_MAX.as_secs(), telegraf.complaints());
         }
         Ok(self.theirs)
     }

@@ -101,10 +101,12 @@ impl fmt::Display for NotJson {
 fn kind_of_value(record: &[u8]) -> Option<&'static str> {
     match record {
         [0x1F, 0x8B, ..] => Some(
-            "; the value seems to be compressed with gzip: set `value_compression = \"gzip\"` or leave it out",
+            "; the value seems to be compressed with gzip: set `value_compression = \"gzip\"`; \
+             if it is that or \"auto\", the value is damaged",
         ),
         [0x28, 0xB5, 0x2F, 0xFD, ..] => Some(
-            "; the value seems to be compressed with zstd: set `value_compression = \"zstd\"` or leave it out",
+            "; the value seems to be compressed with zstd: set `value_compression = \"zstd\"`; \
+             if it is that or \"auto\", the value is damaged",
         ),
         [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [b'{' | b'[', 0, ..] | [0, b'{' | b'[', ..] => {
             Some("; the value seems to be UTF-16: let the producer send UTF-8")

@@ -1,9 +1,9 @@
 //! Maps sampled records of each topic, and reports the results.
 
 use super::clock;
-use super::keys::SeenKeys;
 use super::offsets::Oldest;
 use super::report::{Line, some_of};
+use crate::command::seen_keys::SeenKeys;
 use crate::routing;
 use base::Destination;
 use base::record::{OwnedHeaders, Record, RecordTime, borrowed};
@@ -11,7 +11,7 @@ use base::text::counted;
 use configuration::Config;
 use engine::batch::{Runs, count_collisions};
 use engine::offset_tracker::OffsetTracker;
-use engine::{DoubtKind, NoDestination, Routing, TimeDoubt, TimeUnitCheck, time_of};
+use engine::{DoubtKind, NoDestination, Routing, SchemaSource, TimeDoubt, TimeUnitCheck, time_of};
 use kafka::headers_of;
 use line_protocol::LineBuffer;
 use mapping::{DropReason, Mapper, Reason, SchemaId};
@@ -188,7 +188,8 @@ impl<'c> Sampled<'c> {
             sample.times.add_record(&rule, &record, points, &outcome, || place(message));
         }
         if let (Some(keys), Some(value)) = (self.keys.get_mut(mapping), record.value) {
-            keys.add(&mapping_of.rules, self.routing.schemas(), value, &headers);
+            let schemas = self.routing.schemas().map(SchemaSource::schemas);
+            keys.add(&mapping_of.rules, schemas.as_ref(), value, &headers);
         }
         let results = &mut sample.results;
         results.records += 1;
@@ -225,7 +226,12 @@ impl<'c> Sampled<'c> {
                 |sample: &TopicSample| sample.mapping == Some(number) && sample.results.records > 0;
             let topics = self.topics.iter().filter(|(_, sample)| is_sampled(sample));
             let topics: Vec<&str> = topics.map(|(topic, _)| topic.as_str()).collect();
-            lines.extend(keys.judge(&mapping.rules, &some_of(&topics)));
+            let records = "sampled record";
+            let headers = keys.unseen_headers(&mapping.rules, records);
+            let unseen = keys.unseen(&mapping.rules, records).into_iter().chain(headers);
+            lines.extend(
+                unseen.map(|key| Line::warned(format!("{}: {}", some_of(&topics), key.what), key.remedy)),
+            );
         }
         lines.extend(self.lines.iter().filter_map(|(destination, lines)| lines.judge(destination)));
         lines

@@ -7,7 +7,7 @@ mod sampling;
 use super::exit::{CONNECTION_FAILED, WRONG};
 use crate::init::{Sample, SampledRecord, Trial, framed, propose};
 use crate::records::{InputRecord, Records};
-use crate::terminal::Bar;
+use crate::terminal::{Bar, report};
 use base::record::{Record, RecordTime};
 use base::text::{counted, printable};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -211,7 +211,7 @@ pub fn init(options: &InitOptions) -> ExitCode {
     match write(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            report!("{error}");
             ExitCode::from(error.status())
         }
     }

@@ -133,19 +133,32 @@ fn number(input: &Options, option: &str) -> usize {
     input.text(option).and_then(|text| text.parse().ok()).unwrap_or(0).min(MOST)
 }
 
-/// Whole numbers stay integers if `csv_column_types` says so, or says nothing.
+/// Columns with a name get the type of `csv_column_types`. Where the names stand in the records, one type of whole numbers holds for all.
 fn types(input: &Options, rules: &mut Rules) {
     let types = input.texts("csv_column_types");
     let has = |known: &str| types.iter().any(|text| text == known);
     if types.is_empty() {
         return;
     }
+    if number(input, "csv_header_row_count") == 0 {
+        for (name, kind) in input.texts("csv_column_names").iter().zip(&types) {
+            let is_field = !rules.tag_keys.contains(name)
+                && rules.name_key.as_ref() != Some(name)
+                && rules.time_key.as_ref() != Some(name);
+            if is_field && ["int", "float", "bool", "string"].contains(&kind.as_str()) {
+                rules.types.push((exact_glob(name), kind.clone()));
+            }
+        }
+        return;
+    }
     rules.integers = has("int");
     if has("int") && has("float") {
-        let why = "`integers` holds for all columns: whole numbers in columns of floats become integers too, so let the producer write them with a fraction";
+        let why = "`integers` holds for all columns: whole numbers in columns of floats become integers too; write the columns' names into `types`";
         rules.note(input, "csv_column_types", why);
-    } else if has("string") {
-        let why = "a cell that reads as a number is a number: columns of text that can hold numbers belong into `tag_keys`";
+    }
+    if has("string") {
+        let why =
+            "a cell that reads as a number is a number: write the names of columns of text into `types`";
         rules.note(input, "csv_column_types", why);
     }
 }
@@ -224,6 +237,27 @@ mod tests {
         assert!(!mapping.contains("\nintegers ="), "{mapping}");
         assert_eq!(notes.len(), 2, "{notes:?}");
         assert!(notes.iter().any(|note| note.contains("csv_skip_rows")), "{notes:?}");
+    }
+
+    #[test]
+    fn each_named_column_has_its_type() {
+        let options = "data_format = 'csv'\n csv_column_names = ['time', 'host', 'serial', 'temp', 'n', 'more']\n csv_tag_columns = ['host']\n\
+                       csv_timestamp_column = 'time'\n csv_timestamp_format = 'unix'\n csv_column_types = ['int', 'string', 'string', 'float', 'int']";
+        let (mapping, notes, lines) = migrated(options, "1,7,007,5,5,5\n1,8,A7,5.5,6,0.5\n");
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        assert!(
+            mapping.contains("types = { serial = \"string\", temp = \"float\", n = \"int\" }"),
+            "{mapping}"
+        );
+        assert_eq!(
+            lines,
+            "kafka_consumer,host=7 serial=\"007\",temp=5,n=5i,more=5i 1000000000\n\
+             kafka_consumer,host=8 serial=\"A7\",temp=5.5,n=6i,more=0.5 1000000000\n"
+        );
+        let header =
+            "data_format = 'csv'\n csv_header_row_count = 1\n csv_column_types = ['int', 'float', 'string']";
+        let (_, notes, _) = migrated(header, "");
+        assert_eq!(notes.iter().filter(|note| note.contains("csv_column_types")).count(), 2, "{notes:?}");
     }
 
     #[test]
