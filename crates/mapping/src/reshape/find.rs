@@ -135,8 +135,9 @@ impl Finder {
         let beside = self.holders.get(siblings..).unwrap_or_default();
         let Some(place) = beside.iter().position(|holder| holder.key == key) else { return };
         let Holder { found, .. } = self.holders.swap_remove(siblings + place);
-        let replaced = self.found.get_mut(found).unwrap_or_default();
-        replaced.iter_mut().for_each(|found| found.is_replaced = true);
+        for replaced in self.found.get_mut(found).unwrap_or_default() {
+            replaced.is_replaced = true;
+        }
     }
 
     /// The last value under the key with this index, which is the value of a repeated key.
