@@ -29,7 +29,8 @@ impl Rules {
         }
         if !self.parse_json.is_empty() {
             let (start, utf8) = (scanner.position(), scanner.is_utf8());
-            let text = TextRef { bytes: json, start, timestamps: times, utf8, source: Source::Record };
+            let source = Source::Record;
+            let text = TextRef { bytes: json, start, timestamps: times, pieces: &[], utf8, source };
             if self.format.has_lines() {
                 parsed.read_lines(&self.parse_json, text, &mut losses)?;
             } else {
@@ -104,7 +105,7 @@ impl Elements<'_> {
         scanner.skip_rest(token, 0)?;
         let text = scanner.within(start, scanner.position());
         let (bytes, utf8, source) = (text.bytes(), text.is_utf8(), text.source());
-        let element = TextRef { bytes, start, timestamps: self.times, utf8, source };
+        let element = TextRef { bytes, start, timestamps: self.times, pieces: &[], utf8, source };
         let Self { rules, reshaper, losses, .. } = self;
         reshaper.shape(&rules.reshape, element, usize::MAX, losses, |shaped| match shaped {
             ReshapedElement::Object(text) => take(&mut text.scanner(), text.timestamps),

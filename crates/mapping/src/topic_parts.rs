@@ -4,9 +4,10 @@ use super::interned_keys::{InternedKeys, KeyId};
 use super::plan::Conversion;
 use super::template::{Part, Template};
 use super::{KeySelector, Rules, TimeRule, TimeSource};
-use crate::decode::push_lossy;
+use crate::decode::{is_utf8, push_lossy};
 use base::record::Record;
 use line_protocol::encode;
+use std::fmt;
 
 /// Parts of a line that come from the configuration and the topic, escaped once.
 #[derive(Debug)]
@@ -327,6 +328,17 @@ impl TopicParts {
         self.kafka_texts.iter().map(|text| text.bytes(record)).sum()
     }
 
+    /// The different Kafka metadata of a record's lines of which some bytes are not UTF-8.
+    pub fn lossy_kafka_texts(&self, record: &Record<'_>) -> impl Iterator<Item = &KafkaText> {
+        let is_first = |place: usize, text: &KafkaText| {
+            self.kafka_texts.iter().position(|other| other == text) == Some(place)
+        };
+        let texts = self.kafka_texts.iter().enumerate();
+        texts
+            .filter(move |&(place, text)| text.is_lossy(record) && is_first(place, text))
+            .map(|(_, text)| text)
+    }
+
     fn list_kafka_texts(&self) -> Vec<KafkaText> {
         let tags = self.from_kafka.iter().filter_map(|(_, tag)| match tag {
             KafkaTag::Topic(_) => None,
@@ -381,23 +393,42 @@ impl KafkaTag {
 impl KafkaText {
     /// Appends the text, without escapes.
     pub fn push(&self, record: &Record<'_>, out: &mut Vec<u8>) {
-        let text = match self {
-            Self::Partition => {
-                out.extend_from_slice(itoa::Buffer::new().format(record.partition).as_bytes());
-                return;
-            }
+        if *self == Self::Partition {
+            out.extend_from_slice(itoa::Buffer::new().format(record.partition).as_bytes());
+        } else {
+            push_lossy(self.read(record), out);
+        }
+    }
+
+    /// The bytes of a key or header; none of a partition.
+    fn read<'r>(&self, record: &Record<'r>) -> &'r [u8] {
+        let bytes = match self {
+            Self::Partition => None,
             Self::Key => record.key,
             Self::Header(name) => header(name, record),
         };
-        push_lossy(text.unwrap_or_default(), out);
+        bytes.unwrap_or_default()
+    }
+
+    /// Whether some bytes are not UTF-8, and therefore become U+FFFD.
+    fn is_lossy(&self, record: &Record<'_>) -> bool {
+        !is_utf8(self.read(record))
     }
 
     /// How many bytes and headers are read for the text.
     fn bytes(&self, record: &Record<'_>) -> usize {
+        let headers = if matches!(self, Self::Header(_)) { record.headers.len() } else { 0 };
+        headers + self.read(record).len()
+    }
+}
+
+/// Writes the placeholder of the metadata.
+impl fmt::Display for KafkaText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Partition => 0,
-            Self::Key => record.key.map_or(0, <[u8]>::len),
-            Self::Header(name) => record.headers.len() + header(name, record).map_or(0, <[u8]>::len),
+            Self::Key => f.write_str("{key}"),
+            Self::Partition => f.write_str("{partition}"),
+            Self::Header(name) => write!(f, "{{header:{name}}}"),
         }
     }
 }

@@ -180,7 +180,7 @@ impl Mapper {
         }
         let text = scanner.within(start, scanner.position());
         let (source, utf8, timestamps) = (text.source(), text.is_utf8(), pass.timestamps);
-        let value = TextRef { bytes: text.bytes(), start, timestamps, utf8, source };
+        let value = TextRef { bytes: text.bytes(), start, timestamps, pieces: &[], utf8, source };
         if scalar == Token::Null || !self.work.reshaper.keeps(&self.rules.reshape, &value)? {
             pass.mapped.filtered += 1;
             pass.mapped.left_out += usize::from(scalar != Token::Null);
@@ -226,7 +226,7 @@ impl Mapper {
         scanner.skip_rest(token, depth)?;
         let text = scanner.within(start, scanner.position());
         let (source, utf8, timestamps) = (text.source(), text.is_utf8(), pass.timestamps);
-        let element = TextRef { bytes: text.bytes(), start, timestamps, utf8, source };
+        let element = TextRef { bytes: text.bytes(), start, timestamps, pieces: &[], utf8, source };
         // Moved out of `self`, which is borrowed mutably while the elements are mapped.
         let mut reshaper = std::mem::take(&mut self.work.reshaper);
         let mut losses = std::mem::take(&mut self.losses);
@@ -250,6 +250,7 @@ impl Mapper {
         });
         self.work.reshaper = reshaper;
         self.losses = losses;
+        self.known.counted.clear();
         result
     }
 
@@ -274,6 +275,7 @@ impl Mapper {
         let mut pass_of_element = Pass {
             texts: Texts { element: text.bytes, ..pass.texts },
             element_timestamps: text.timestamps,
+            pieces: text.pieces,
             lines: &mut *pass.lines,
             mapped: &mut *pass.mapped,
             ..*pass
@@ -283,9 +285,10 @@ impl Mapper {
         result
     }
 
-    /// Applies `values` to the values from outside of the element.
+    /// Applies `values` to the values from outside of the element, and counts those that were found since the last call and are not UTF-8.
     pub(super) fn replace_outside(&mut self, pass: &Pass<'_, '_>) {
         self.outside.replace(&self.rules.values, &pass.texts, &mut self.work.scratch);
+        self.count_lossy_outside_values();
     }
 }
 

@@ -5,8 +5,12 @@
 
 mod elements;
 #[cfg(test)]
+mod equal_keys;
+#[cfg(test)]
 mod hostile;
 mod influx;
+#[cfg(test)]
+mod not_utf8;
 mod object;
 mod pass;
 mod point_time;
@@ -27,7 +31,7 @@ use super::line::{LineLayout, LineValues};
 use super::mapped::Mapped;
 use super::outside_values::OutsideValues;
 use super::record_shape::RecordShapes;
-use super::reshape::{ElementText, ParsedJson, ReshapeDrops, Reshaper};
+use super::reshape::{CountedValues, ElementText, ParsedJson, ReshapeDrops, Reshaper};
 use super::schemas::{SchemaCache, Schemas};
 use super::seen_keys::SeenKeys;
 use super::topic_parts::{Sources, TopicParts};
@@ -135,6 +139,7 @@ impl Mapper {
             has_trimmed_keys: false,
             first_drops: FirstDrops::default(),
             drops: Drops::default(),
+            counted: CountedValues::default(),
         };
         let sources = Sources { copied: &known.copied, outside: &outside_selectors };
         let topic_parts = TopicParts::new(&rules, topic, &sources, &mut known.tags, &mut known.fields);
@@ -146,7 +151,7 @@ impl Mapper {
         let is_plain = matches!(rules.compression, Compression::None | Compression::Auto);
         let maps_plain_objects = maps_whole_objects && rules.format == Format::Json && keeps_text && is_plain;
         let maps_plain_lines = rules.format == Format::Influx && is_plain;
-        let roots = outside.roots_of_objects();
+        let roots = outside.roots();
         let may_find_roots = maps_whole_records && known.copied.len() + roots.len() <= Rules::COPIED_MAX;
         known.roots = if may_find_roots { roots.to_vec() } else { Vec::new() };
         let is_root = |selector: &KeySelector| matches!(selector, KeySelector::Root(_));
@@ -239,6 +244,9 @@ impl Mapper {
             (mapped.filtered, mapped.left_out, mapped.without_items) = (0, 0, 0);
         }
         mapped.lines = lines.lines() - mark.lines;
+        if mapped.lines > 0 {
+            self.count_lossy_kafka_texts(record);
+        }
         if mapped.lines == 0 && mapped.filtered == 0 && !mapped.has_rejected() {
             mapped.filtered = 1;
         }

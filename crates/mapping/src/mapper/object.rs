@@ -10,6 +10,7 @@ use crate::known_keys::KnownKeysReader;
 use crate::line::{CopiedFieldError, LineContext};
 use crate::record_shape::Facts;
 use crate::rejection::Rejection;
+use crate::reshape::Piece;
 use crate::scalar::Texts;
 use crate::seen_keys::NodeId;
 use line_protocol::LineBuffer;
@@ -33,7 +34,7 @@ impl Mapper {
                 self.locate_roots(&object)?;
                 self.replace_outside(pass);
             }
-            self.parse(scanner, depth)?;
+            self.parse(scanner, depth, pass.pieces)?;
             pass.index += 1;
             match self.write_element(index, pass) {
                 Ok(true) => {}
@@ -134,7 +135,12 @@ impl Mapper {
     }
 
     /// Reads an object of unknown shape.
-    fn parse(&mut self, scanner: &mut Scanner<'_>, depth: usize) -> Result<(), SyntaxError> {
+    fn parse(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        depth: usize,
+        pieces: &[Piece],
+    ) -> Result<(), SyntaxError> {
         self.element.begin(self.shapes.learns_next(), self.known.copied.len());
         let mut parser = ElementParser {
             scanner,
@@ -142,6 +148,7 @@ impl Mapper {
             known: &mut self.known,
             element: &mut self.element,
             scratch: &mut self.work.scratch,
+            pieces,
             is_root: depth == 0,
         };
         parser.object(NodeId::ROOT, depth)

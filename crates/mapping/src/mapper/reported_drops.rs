@@ -6,6 +6,8 @@ use crate::element_parser::Knowledge;
 use crate::first_drops::FirstDrops;
 use crate::formats::JsonText;
 use crate::interned_keys::{InternedKeys, KeyId};
+use crate::topic_parts::KafkaText;
+use base::record::Record;
 
 /// Drops that were reported: each is reported once for the topic, because a report allocates.
 #[derive(Debug, Default)]
@@ -14,6 +16,10 @@ pub(super) struct ReportedDrops {
     pub tags: Vec<KeyId>,
     /// Fields of `fields` that were duplicates or dropped.
     pub fields: Vec<(KeyId, DropReason)>,
+    /// Indexes of selectors from outside of the element whose value was not UTF-8.
+    pub outside: Vec<usize>,
+    /// Kafka metadata that was not UTF-8.
+    pub kafka: Vec<KafkaText>,
     pub measurement: bool,
 }
 
@@ -40,6 +46,31 @@ impl Mapper {
         for (drop, key) in &json.dropped {
             let key = json.dropped_keys.get(key.clone()).unwrap_or_default();
             self.known.first_drops.add(&String::from_utf8_lossy(key), *drop);
+        }
+    }
+
+    /// Counts the values from outside of the element that were found since the last call and are not UTF-8.
+    pub(super) fn count_lossy_outside_values(&mut self) {
+        let Self { outside, outside_selectors, known, reported, .. } = self;
+        outside.take_lossy(|place| {
+            known.drops.add(DropReason::NotUtf8);
+            if !reported.outside.contains(&place) {
+                reported.outside.push(place);
+                let selector = outside_selectors.get(place).map(ToString::to_string).unwrap_or_default();
+                known.first_drops.add(&selector, DropReason::NotUtf8);
+            }
+        });
+    }
+
+    /// Counts the Kafka metadata in the lines of a record that is not UTF-8.
+    pub(super) fn count_lossy_kafka_texts(&mut self, record: &Record<'_>) {
+        let Self { topic_parts, known, reported, .. } = self;
+        for text in topic_parts.lossy_kafka_texts(record) {
+            known.drops.add(DropReason::NotUtf8);
+            if !reported.kafka.contains(text) {
+                reported.kafka.push(text.clone());
+                known.first_drops.add(&text.to_string(), DropReason::NotUtf8);
+            }
         }
     }
 

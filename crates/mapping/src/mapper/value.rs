@@ -97,6 +97,7 @@ impl Mapper {
             bytes: value,
             start: scanner.position(),
             timestamps: json.map_or(&[], |json| &json.timestamps),
+            pieces: &[],
             utf8: scanner.is_utf8(),
             source: Source::Record,
         };
@@ -132,6 +133,7 @@ impl Mapper {
             texts,
             timestamps: parsed.map(|parsed| parsed.timestamps.as_slice()).or(own).unwrap_or_default(),
             element_timestamps: &[],
+            pieces: &[],
             json,
             parsed,
             lines,
@@ -157,6 +159,9 @@ impl Mapper {
         let texts = Texts { record: scanner.bytes(), element: b"", values, outside: b"" };
         let mut pass = self.pass(call, texts, json, parsed);
         self.outside.begin_record(pass.record.key);
+        if self.outside.has_lossy() {
+            self.replace_outside(&pass);
+        }
         self.work.reshaper.begin_record();
         if self.rules.format.has_lines() {
             return self.map_lines(&scanner, &mut pass);

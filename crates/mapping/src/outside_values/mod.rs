@@ -1,7 +1,9 @@
 //! Values that selectors take from outside of the element: from the record's root, from objects that enclose the element, from the
 //! names under which they stand, and from the Kafka record's key.
 
+use super::drop_reason::DropReason;
 use super::replacements::{Replaced, Replacements};
+use super::reshape::CountedValues;
 use super::rules::Rules;
 use super::scalar::{Kind, Scalar, Texts};
 use super::selector::KeySelector;
@@ -46,6 +48,10 @@ pub struct OutsideValues {
     takes_index: bool,
     /// The value of `@key` that is known from the query.
     own_key: Option<Scalar>,
+    /// Indexes of the values that were found since [`OutsideValues::take_lossy`], and of which a part becomes U+FFFD.
+    lossy: Vec<usize>,
+    /// The values of the record's JSON that were such ones.
+    counted: CountedValues,
 }
 
 /// Where the value of a selector is found.
@@ -140,13 +146,13 @@ impl OutsideValues {
         }
     }
 
-    /// The paths of `$` selectors, if these and the record's key have all values of a record whose root is the element; otherwise none.
-    /// Their values are then those that an object of known keys has under the paths.
-    pub fn roots_of_objects(&self) -> &[Path] {
-        if self.paths.iter().all(Path::has_only_names) { &self.paths } else { &[] }
+    /// The paths of `$` selectors. In a record whose root is the element, their values are those that an object of known keys has under
+    /// the paths.
+    pub fn roots(&self) -> &[Path] {
+        &self.paths
     }
 
-    /// Takes the values of [`OutsideValues::roots_of_objects`], in their order.
+    /// Takes the values of [`OutsideValues::roots`], in their order.
     pub fn take_roots(&mut self, found: &[Option<Scalar>]) {
         for (value, source) in self.values.iter_mut().zip(&self.sources) {
             if let Source::Root(path) = source {
@@ -173,6 +179,23 @@ impl OutsideValues {
         }
     }
 
+    /// Hands over the indexes of the values that were found since the last call and of which a part becomes U+FFFD, each value of the
+    /// record once. [`OutsideValues::replace`] may have put another value instead of one.
+    pub fn take_lossy(&mut self, mut take: impl FnMut(usize)) {
+        let Self { lossy, values, .. } = self;
+        for place in lossy.drain(..) {
+            let value = values.get(place).copied().flatten();
+            if value.is_some_and(|value| value.source != crate::decode::Source::Values) {
+                take(place);
+            }
+        }
+    }
+
+    /// Whether [`OutsideValues::take_lossy`] has something to hand over.
+    pub fn has_lossy(&self) -> bool {
+        !self.lossy.is_empty()
+    }
+
     /// Begins a document whose values are not found yet.
     pub fn begin_document(&mut self) {
         self.beside.truncate(self.lengths.0);
@@ -194,6 +217,8 @@ impl OutsideValues {
         }
         self.values.fill(None);
         self.beside.clear();
+        self.lossy.clear();
+        self.counted.clear();
         self.own_key = None;
         for (value, source) in self.values.iter_mut().zip(&self.sources) {
             if let Source::Fixed { key: Some(key), is_item } = source {
@@ -215,10 +240,13 @@ impl OutsideValues {
         }
         let start = self.beside.len();
         self.beside.extend_from_slice(key);
-        for (value, source) in self.values.iter_mut().zip(&self.sources) {
+        for (place, (value, source)) in self.values.iter_mut().zip(&self.sources).enumerate() {
             if let Source::RecordKey(path) = source {
                 let found = self.key_searches.get(*path).and_then(|search| search.found.clone());
                 let scalar = found.and_then(|span| scalar_at(&scanner, span.start).ok().flatten());
+                if scalar.is_some_and(|scalar| scalar.is_lossy(key)) {
+                    self.lossy.push(place);
+                }
                 *value = scalar.map(|scalar| scalar.moved_outside(start));
             }
         }
@@ -245,6 +273,7 @@ impl OutsideValues {
                     }
                 }
                 self.tree = Some(Arc::new(tree));
+                self.list_lossy_roots(scanner);
             }
             Query::Whole if self.paths.is_empty() => {}
             Query::Path(path) if self.paths.is_empty() => spans.extend(crate::decode::find(path, scanner)?),
@@ -283,9 +312,20 @@ impl OutsideValues {
                 *value = found.map_or(Ok(None), |span| scalar_at(scanner, span.start))?;
             }
         }
+        self.list_lossy_roots(scanner);
         let query = self.query.and_then(|query| self.searches.get(query));
         spans.extend(query.and_then(|search| search.found.clone()));
         Ok(())
+    }
+
+    /// Lists the values of `$` selectors of which a part becomes U+FFFD.
+    fn list_lossy_roots(&mut self, scanner: &Scanner<'_>) {
+        let Self { values, sources, lossy, counted, .. } = self;
+        for (place, (value, source)) in values.iter().zip(&*sources).enumerate() {
+            if matches!(source, Source::Root(_)) && is_newly_lossy(*value, scanner, counted) {
+                lossy.push(place);
+            }
+        }
     }
 
     /// Continues with the selected value in a range of the document.
@@ -299,7 +339,7 @@ impl OutsideValues {
         self.name = last_name(&enclosing);
         self.beside.truncate(self.lengths.0);
         let values = self.values.iter_mut().zip(&mut self.objects);
-        for ((value, known), source) in values.zip(&self.sources) {
+        for (index, ((value, known), source)) in values.zip(&self.sources).enumerate() {
             match source {
                 Source::Ancestor { levels, path } => {
                     let place = object_of_level(&enclosing, *levels);
@@ -335,7 +375,10 @@ impl OutsideValues {
                         }
                     };
                 }
-                Source::Root(_) | Source::RecordKey(_) | Source::Fixed { .. } | Source::Nothing => {}
+                Source::Root(_) | Source::RecordKey(_) | Source::Fixed { .. } | Source::Nothing => continue,
+            }
+            if is_newly_lossy(*value, scanner, &mut self.counted) {
+                self.lossy.push(index);
             }
         }
         self.lengths.1 = self.beside.len();
@@ -377,12 +420,13 @@ impl OutsideValues {
 
     /// Allocated memory in bytes of the buffers that grow with a record.
     pub fn bytes(&self) -> usize {
-        self.beside.capacity()
+        self.beside.capacity() + self.lossy.capacity() * size_of::<usize>() + self.counted.bytes()
     }
 
     /// Frees the memory.
     pub fn release(&mut self) {
-        self.beside = Vec::new();
+        (self.beside, self.lossy) = (Vec::new(), Vec::new());
+        self.counted = CountedValues::default();
     }
 }
 
@@ -431,6 +475,15 @@ fn scalar_at(scanner: &Scanner<'_>, start: usize) -> Result<Option<Scalar>, Synt
     Ok(match scanner.value()? {
         Token::Object | Token::Array => None,
         scalar => Scalar::of(scalar, scanner.source(), scanner.position()),
+    })
+}
+
+/// Whether a part of a value in the record's JSON becomes U+FFFD, and the value was not counted before.
+fn is_newly_lossy(value: Option<Scalar>, scanner: &Scanner<'_>, counted: &mut CountedValues) -> bool {
+    value.is_some_and(|value| {
+        value.source == scanner.source()
+            && value.is_lossy(scanner.bytes())
+            && counted.add(value.start(), DropReason::NotUtf8)
     })
 }
 

@@ -84,9 +84,9 @@ impl<F: Fn(&Path) -> bool> PlannedKey<'_, F> {
         }
     }
 
-    /// Whether a `$` selector leads to the key's value. An index may also be the name of a member, so it leads to none.
+    /// Whether a `$` selector leads to the key's value.
     fn is_of_root(&self, selector: &KeySelector) -> bool {
-        matches!(selector, KeySelector::Root(path) if self.is_root && path.has_only_names() && (self.is_at)(path))
+        matches!(selector, KeySelector::Root(path) if self.is_root && (self.is_at)(path))
     }
 }
 

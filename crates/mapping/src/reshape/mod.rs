@@ -7,12 +7,14 @@ mod columns;
 mod explode;
 mod find;
 mod parse_json;
+mod pieces;
 mod pivot;
 #[cfg(test)]
 mod tests;
 mod text;
 
 pub(crate) use parse_json::ParsedJson;
+pub(crate) use pieces::{CountedValues, Piece};
 pub use pivot::{Pivot, PivotList, Zip};
 pub(crate) use text::{ElementText, TextRef};
 
@@ -106,6 +108,8 @@ struct Condition {
 pub(crate) struct ReshapeDrops {
     pub drops: Drops,
     pub first_drops: FirstDrops,
+    /// The values of an element that `explode` takes apart.
+    counted: CountedValues,
 }
 
 impl ReshapeDrops {
@@ -114,6 +118,13 @@ impl ReshapeDrops {
         self.drops.add(drop);
         if self.first_drops.is_open() {
             self.first_drops.add(key, drop);
+        }
+    }
+
+    /// Counts a value under this key that ends at `end` of an element's text, once for all elements that `explode` made of one.
+    fn add_in(&mut self, element: &TextRef<'_>, end: usize, key: &str, drop: DropReason) {
+        if self.counted.add_in(element.pieces, end, drop) {
+            self.add(key, drop);
         }
     }
 }
@@ -202,10 +213,12 @@ impl Reshaper {
             return put(ReshapedElement::Rejected(Rejection::ExplodedTooLarge { bytes_max }));
         }
         *exploded_bytes = all_bytes;
-        (0..count).try_for_each(|index| {
+        let result = (0..count).try_for_each(|index| {
             exploded.write(element, index, one);
             finish(one.text(element.utf8), losses)
-        })
+        });
+        losses.counted.clear();
+        result
     }
 
     /// Whether `where` holds for a scalar.

@@ -175,14 +175,14 @@ impl ParsedJson {
     ) -> Result<(), SyntaxError> {
         let mut decoded = self.decoded.get_mut(place.nested).map(std::mem::take).unwrap_or_default();
         decoded.clear();
-        if held.is_not_utf8() {
-            losses.add(&String::from_utf8_lossy(&self.flattened), DropReason::NotUtf8);
-        }
         let Self { scratch, .. } = self;
         decoded.extend_from_slice(held.decode(scratch));
         let mut scanner = Scanner::of_source(&decoded, true, SOURCE);
         let is_json = is_json(scanner.clone(), place.depth);
         let result = if is_json {
+            if held.is_lossy() {
+                losses.add(&String::from_utf8_lossy(&self.flattened), DropReason::NotUtf8);
+            }
             self.value(keys, text, &mut scanner, Place { nested: place.nested + 1, ..place }, losses)
         } else {
             losses.add(&String::from_utf8_lossy(&self.flattened), DropReason::NotJson);

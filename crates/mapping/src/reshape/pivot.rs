@@ -91,7 +91,8 @@ pub(super) fn write(
             continue;
         }
         if !lists.is_last(place, found) {
-            losses.add(reshape.list_keys().nth(found.key).unwrap_or_default(), DropReason::Duplicate);
+            let key = reshape.list_keys().nth(found.key).unwrap_or_default();
+            losses.add_in(&element, found.range.end, key, DropReason::Duplicate);
         }
         is_any = true;
         out.copy(&element, at..found.range.start);
@@ -176,7 +177,8 @@ fn items(
                 }
             }
         }
-        member(name, value, &item, out, || losses.add(pivot.reported(), DropReason::Item))?;
+        let drop = || losses.add_in(&item, item.bytes.len(), pivot.reported(), DropReason::Item);
+        member(name, value, &item, out, drop)?;
     }
     Ok(())
 }
@@ -205,11 +207,13 @@ fn pairs(
             return Ok(());
         }
         is_first = false;
+        let end = name.iter().chain(&value).map(|range| range.end).next().unwrap_or_default();
         let value = match value {
             Some(range) if token_at(&element, &range)?.0 == Token::Null => None,
             value => value,
         };
-        member(name, value, &element, out, || losses.add(&zip.names, DropReason::Item))?;
+        let drop = || losses.add_in(&element, end, &zip.names, DropReason::Item);
+        member(name, value, &element, out, drop)?;
     }
 }
 
