@@ -80,7 +80,8 @@ pub struct RecordLimits {
 #[derive(Debug, Default)]
 struct Work {
     unpacked: Unpacked,
-    reader: FormatReader,
+    /// Made for the first record that is not JSON: in a box it is moved out of the mapper and back without a copy.
+    reader: Option<Box<FormatReader>>,
     influx: InfluxWork,
     scratch: Vec<u8>,
     values: LineValues,
@@ -354,7 +355,7 @@ impl Mapper {
             return result.map_err(|rejection| rejection.with_excerpt(value, format));
         }
         // Moved out of `self`, which is borrowed mutably while the text is read.
-        let mut reader = std::mem::take(&mut self.work.reader);
+        let mut reader = self.work.reader.take().unwrap_or_default();
         let read = self
             .schemas
             .of_value(&self.rules, value)
@@ -366,7 +367,7 @@ impl Mapper {
         });
         // The memory is freed now, because the topic may have no further record.
         reader.clear();
-        self.work.reader = reader;
+        self.work.reader = Some(reader);
         result
     }
 
@@ -459,6 +460,9 @@ impl Mapper {
 
     /// Counts the values that the record's format could not write as JSON.
     fn report_dropped(&mut self, json: &JsonText) {
+        if json.dropped.is_empty() {
+            return;
+        }
         self.known.drops.add_all(&json.drops);
         for (drop, key) in &json.dropped {
             let key = json.dropped_keys.get(key.clone()).unwrap_or_default();
@@ -1030,7 +1034,8 @@ mod tests {
         let mut mapper = mapper(rules);
         let large = [&[0xDB, 0, 0x0F, 0, 0][..], &b"\x01".repeat(0xF_0000)].concat();
         mapper.map(&record(&large), &mut LineBuffer::default());
-        assert!(mapper.work.reader.json.bytes.capacity() <= KEPT_BYTES_MAX);
+        let reader = mapper.work.reader.as_ref().unwrap();
+        assert!(reader.json.bytes.capacity() <= KEPT_BYTES_MAX);
     }
 
     #[test]
