@@ -1,11 +1,39 @@
 //! Output on terminals: colours, and the progress of long commands.
 
 use engine::dead_letter::Progress;
-use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use std::{env, fmt};
+
+/// Prints a line on standard error. Unlike `eprintln!`, it does not end the program if nobody reads standard error.
+macro_rules! report {
+    ($($text:tt)*) => {
+        $crate::terminal::print_line(&mut std::io::stderr().lock(), format_args!($($text)*))
+    };
+}
+pub(crate) use report;
+
+/// Prints a line; a reader that has gone misses it.
+pub fn print_line(out: &mut impl Write, line: fmt::Arguments<'_>) {
+    let _unseen = writeln!(out, "{line}");
+}
+
+/// Output that may lose its reader: writing to it always succeeds. For commands whose exit status is their result.
+pub struct MayBeUnseen<W>(pub W);
+
+impl<W: Write> Write for MayBeUnseen<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _unseen = self.0.write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _unseen = self.0.flush();
+        Ok(())
+    }
+}
 
 /// Colours with their ANSI codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,14 +79,14 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Progress on standard error: a bar that is redrawn in place on a terminal, otherwise a line every 10 s.
 #[derive(Clone, Debug)]
-pub struct Bar {
+pub struct ProgressBar {
     terminal: bool,
     /// Whether the bar is drawn now. Clones share it, so that the log can erase the bar.
     drawn: Arc<AtomicBool>,
     last: Instant,
 }
 
-impl Bar {
+impl ProgressBar {
     pub fn new() -> Self {
         Self { terminal: io::stderr().is_terminal(), drawn: Arc::default(), last: Instant::now() }
     }

@@ -3,6 +3,7 @@
 use super::config_file::OnlyConfigFile;
 use super::exit::WRONG;
 use super::{check, demo, health, init, map, migrate, replay, run};
+use crate::terminal::report;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -77,7 +78,7 @@ impl Arguments {
             Some(Command::Health { config, strict }) => health::health(config.named(), strict),
             Some(Command::Demo { seconds }) => demo::demo(seconds),
             None => {
-                eprintln!("{}", first_steps());
+                report!("{}", first_steps());
                 ExitCode::from(WRONG)
             }
         }

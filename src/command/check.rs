@@ -2,7 +2,7 @@
 
 use super::connect::{Tally, connect};
 use super::exit::{CONNECTION_FAILED, WRONG};
-use crate::terminal::{Colour, Style};
+use crate::terminal::{Colour, MayBeUnseen, Style};
 use base::Api;
 use base::text::counted;
 use configuration::{Config, ConfigErrors, Loaded, Problem};
@@ -16,11 +16,9 @@ use std::process::ExitCode;
 /// Prints errors and warnings to standard error. The description of the mappings, and the checks of `connects`, go to standard output.
 #[must_use]
 pub fn check(named: Option<&Path>, connects: bool) -> ExitCode {
-    let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
-    // Output fails if its reader has closed it.
-    let status =
-        check_to(named, connects.then(|| Style::of(&io::stdout())), &mut out, &mut err).unwrap_or(WRONG);
-    ExitCode::from(status)
+    let (mut out, mut err) = (MayBeUnseen(io::stdout().lock()), MayBeUnseen(io::stderr().lock()));
+    let style = connects.then(|| Style::of(&io::stdout()));
+    ExitCode::from(check_to(named, style, &mut out, &mut err).unwrap_or(WRONG))
 }
 
 fn check_to(
@@ -36,7 +34,7 @@ fn check_to(
             return Ok(WRONG);
         }
     };
-    match configuration::read(&path) {
+    match configuration::load_with_warnings(&path) {
         Ok(loaded) => {
             if let Some(why) = client_error(&loaded.config) {
                 show(&loaded.warnings, err)?;

@@ -1,6 +1,7 @@
 //! `health`: queries the health of the bridge that runs with this configuration, for container health checks.
 
 use super::exit::{UNHEALTHY, WRONG};
+use crate::terminal::{print_line, report};
 use base::text::printable;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -25,14 +26,14 @@ pub fn health(named: Option<&Path>, strict: bool) -> ExitCode {
         Ok(Some(address)) => match query(address, strict, TIME_MAX) {
             Ok(alarms) => {
                 if !alarms.is_empty() {
-                    println!("{alarms}");
+                    print_line(&mut io::stdout().lock(), format_args!("{alarms}"));
                 }
                 return ExitCode::SUCCESS;
             }
             Err(why) => (UNHEALTHY, why),
         },
     };
-    eprintln!("{}", why.trim_end());
+    report!("{}", why.trim_end());
     ExitCode::from(status)
 }
 

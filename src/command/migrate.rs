@@ -2,12 +2,16 @@
 
 use super::exit::{REJECTED, WRONG};
 use crate::migrate_diff;
+use crate::terminal::report;
 use base::text::printable;
 use migrate::{Bridge, Input, Machine, MigrateError, Migration, Note};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use thiserror::Error;
+
+/// The file that commands read without `--config`.
+const FOUND_BY_ITSELF: &str = "bridge.toml";
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
@@ -56,7 +60,7 @@ pub fn migrate(options: &MigrateOptions) -> ExitCode {
                 print_notes(notes);
             }
             for line in error.to_string().lines() {
-                eprintln!("{}", printable(line, 2_000));
+                report!("{}", printable(line, 2_000));
             }
             ExitCode::from(WRONG)
         }
@@ -162,10 +166,10 @@ fn write_files(path: &Path, texts: &[String], force: bool) -> Result<Vec<PathBuf
 fn print(migration: &Migration, texts: &[String], written: &[PathBuf]) {
     print_notes(&migration.notes);
     for path in written {
-        eprintln!("written: {}", path.display());
+        report!("written: {}", path.display());
     }
     if written.is_empty() && texts.len() > 1 {
-        eprintln!(
+        report!(
             "this is the first of {} bridges, and each needs its own process: -o bridge.toml writes all of them",
             texts.len()
         );
@@ -173,14 +177,18 @@ fn print(migration: &Migration, texts: &[String], written: &[PathBuf]) {
     for (number, (bridge, text)) in migration.bridges.iter().zip(texts).enumerate() {
         print_open(bridge, text, (migration.bridges.len() > 1).then_some(number + 1));
     }
+    let is_found = |path: &Path| path.strip_prefix(".").unwrap_or(path) == Path::new(FOUND_BY_ITSELF);
+    if let Some(path) = written.first().filter(|path| !is_found(path)) {
+        report!("commands find bridge.toml by themselves; for this file add `--config {}`:", path.display());
+    }
     for line in &migration.cut_over {
-        eprintln!("{line}");
+        report!("{line}");
     }
 }
 
 fn print_notes(notes: &[Note]) {
     for note in notes {
-        eprintln!("{note}");
+        report!("{note}");
     }
 }
 
@@ -188,10 +196,10 @@ fn print_notes(notes: &[Note]) {
 fn print_open(bridge: &Bridge, text: &str, number: Option<usize>) {
     let bridge_number = number.map(|number| format!(" (bridge {number})")).unwrap_or_default();
     for key in &bridge.fill_in {
-        eprintln!("to fill in{bridge_number}: {}", printable(key, 500));
+        report!("to fill in{bridge_number}: {}", printable(key, 500));
     }
     for error in errors(text) {
-        eprintln!("to correct{bridge_number}: {}", printable(&error, 500));
+        report!("to correct{bridge_number}: {}", printable(&error, 500));
     }
 }
 

@@ -13,6 +13,7 @@ mod migrate;
 mod reload;
 mod replay;
 mod run;
+mod seen_keys;
 
 pub use arguments::Arguments;
 pub use exit::WRONG;

@@ -1,10 +1,11 @@
 //! `run`: the service.
 
 use super::exit::{FAILED, WRONG};
-use super::reload::Reloads;
+use super::reload::ReloadListener;
 use crate::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use crate::signals::Signals;
 use crate::systemd;
+use crate::terminal::report;
 use configuration::Config;
 use engine::consumer::THREADS_REMEDY;
 use engine::telemetry::summary;
@@ -27,12 +28,12 @@ pub fn run(named: Option<&Path>, until_end: bool) -> ExitCode {
     let (path, config) = match read(named) {
         Ok(read) => read,
         Err(text) => {
-            eprintln!("{text}");
+            report!("{text}");
             return ExitCode::from(WRONG);
         }
     };
     if until_end && config.kafka.group_protocol == GroupProtocol::Consumer {
-        eprintln!("{UNTIL_END_NEEDS_CLASSIC}");
+        report!("{UNTIL_END_NEEDS_CLASSIC}");
         return ExitCode::from(WRONG);
     }
     end_process_on_panic();
@@ -40,7 +41,7 @@ pub fn run(named: Option<&Path>, until_end: bool) -> ExitCode {
     let signals = match Signals::listen_apart() {
         Ok(signals) => signals,
         Err(error) => {
-            eprintln!("signals can't be handled: {error}; {THREADS_REMEDY}");
+            report!("signals can't be handled: {error}; {THREADS_REMEDY}");
             return ExitCode::from(FAILED);
         }
     };
@@ -70,7 +71,7 @@ fn end_process_on_panic() {
 /// Reads the configuration and starts the log.
 fn read(named: Option<&Path>) -> Result<(PathBuf, Config), String> {
     let path = configuration::find(named).map_err(|not_found| not_found.to_string())?;
-    let loaded = configuration::read(&path).map_err(|errors| errors.to_string())?;
+    let loaded = configuration::load_with_warnings(&path).map_err(|errors| errors.to_string())?;
     crate::log::start(loaded.config.log);
     for warning in &loaded.warnings {
         // The lines after the first are an excerpt of the file for terminals.
@@ -91,7 +92,7 @@ fn serve(
     path: PathBuf,
     began: Instant,
 ) -> Result<(), PipelineError> {
-    let mut reloads = Reloads::listen(&pipeline, path, &signals.stop)?;
+    let mut reloads = ReloadListener::listen(&pipeline, path, &signals.stop)?;
     systemd::notify_ready();
     while !signals.stop_requested() && !pipeline.is_finished() {
         reloads.turn(&mut pipeline);

@@ -4,6 +4,7 @@ mod compare;
 mod telegraf;
 
 use crate::records::Records;
+use crate::terminal::report;
 use base::text::{counted, printable};
 use compare::Verdict;
 use mapping::Format;
@@ -13,7 +14,7 @@ use rdkafka::error::KafkaError;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use telegraf::Theirs;
+use telegraf::TelegrafLines;
 use thiserror::Error;
 
 /// Bound for memory. Telegraf also sends a request per record.
@@ -39,7 +40,7 @@ pub enum DiffError {
     Io(#[from] io::Error),
 }
 
-/// Writes the points of each record. Returns whether Telegraf, if it is installed, gives the same points with the whole configuration.
+/// Writes the points of each record. Returns whether Telegraf gives the same points with the whole configuration; not if it did not run.
 ///
 /// # Errors
 /// If the mappings have errors, Telegraf does not run, or the output is closed.
@@ -62,13 +63,18 @@ pub fn diff(
     let conf = if is_telegraf { comparison_conf(files, machine, &topic) } else { None };
     let (Some(conf), Some(program)) = (conf, program()) else {
         show_ours(&ours, out)?;
-        eprintln!(
-            "these are the points of the bridge; to compare them with Telegraf's, install Telegraf, or name the program in TELEGRAF"
+        report!(
+            "not compared: {}; these are the points of the bridge",
+            if is_telegraf {
+                "Telegraf is not installed: install it, or name the program in TELEGRAF"
+            } else {
+                "only Telegraf's configurations can be run"
+            }
         );
-        return Ok(true);
+        return Ok(false);
     };
     let wanted: Vec<usize> = ours.iter().map(|became| became.as_ref().map_or(0, Vec::len)).collect();
-    let Theirs { lines: mut theirs, unlinked } =
+    let TelegrafLines { lines: mut theirs, unlinked } =
         match telegraf::run(&program, &conf.config, &topic, &records, &wanted) {
             Ok(theirs) => theirs,
             Err(error) => {
@@ -91,19 +97,25 @@ pub fn diff(
         })
         .collect();
     let is_same = show_both(&pairs, out)?;
+    show_uncompared(&unlinked, &conf.left_out, out)?;
+    Ok(is_same && unlinked.is_empty() && conf.left_out.is_empty())
+}
+
+/// Shows Telegraf's points of unknown records, and the plugins that did not run.
+fn show_uncompared(unlinked: &[String], left_out: &[String], out: &mut impl Write) -> io::Result<()> {
     for line in unlinked.iter().take(UNLINKED_SHOWN) {
         writeln!(out, "telegraf, of an unknown record: {}", printable(line, CHARS_MAX))?;
     }
     if !unlinked.is_empty() {
-        eprintln!(
+        report!(
             "a plugin removes the tag {MARK} from {} of Telegraf, so that they can't be compared",
             counted(unlinked.len(), "point")
         );
     }
-    for plugin in &conf.left_out {
-        eprintln!("not compared: {plugin}");
+    for plugin in left_out {
+        report!("not compared: {plugin}");
     }
-    Ok(is_same && unlinked.is_empty() && conf.left_out.is_empty())
+    Ok(())
 }
 
 /// Removes the times of points whose record has none. Such a time is that of reading, which always differs.

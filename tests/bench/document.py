@@ -29,14 +29,15 @@ AXES = {
 
 def write(results, folder):
     """Writes the document. Sections without results are left out."""
-    sections = {name: Rows(rows) for name, rows in results["sections"].items() if rows}
-    machine = results["machine"]
+    sections = {name: Rows(section["rows"]) for name, section in results["sections"].items() if section["rows"]}
     folder.mkdir(parents=True, exist_ok=True)
     makers = {"cost": cost, "formats": formats, "consumers": consumers, "influx": influx, "server-cost": server_cost, "server-load": server_load}
     makers |= {"latency": latency, "open-loop": open_loop, "start": start, "acknowledgement": acknowledgement, "refusals": refusals}
     makers |= {"memory": memory, "size": size, "stages": stages, "growth": growth}
-    parts = [head(machine, rounds(sections)), target_table(sections)]
-    parts += [maker(sections[name]) for name, maker in makers.items() if name in sections]
+    makers = {name: maker for name, maker in makers.items() if name in sections}
+    origins = {name: results["sections"][name] for name in makers}
+    parts = [head(results["machine"], origins, rounds(sections)), target_table(sections)]
+    parts += [maker(sections[name]) for name, maker in makers.items()]
     (folder / "benchmarks.md").write_text("\n".join(parts))
     if "cost" in sections:
         (folder / "benchmarks-cost.svg").write_text(cost_plot(sections["cost"]))
@@ -51,13 +52,24 @@ def rounds(sections):
     return 1 + max(row.get("round", 0) for rows in sections.values() for row in rows)
 
 
-def head(machine, rounds):
+def measured_code(origins):
+    """The measured commits with their dates, and the sections of each where there are several. Without git, dates only."""
+    sections = {}
+    for name, origin in origins.items():
+        sections.setdefault((origin["date"], origin["commit"]), []).append(name)
+    told = []
+    for (date, commit), names in sorted(sections.items()):
+        what = f"commit {commit} ({date})" if commit else date
+        told.append(f"{what}: {', '.join(f'`{name}`' for name in names)}" if len(sections) > 1 else what)
+    return "; ".join(told)
+
+
+def head(machine, origins, rounds):
     python = " and ".join(f"{name} {version}" for name, version in machine["python"].items())
-    commit = f" ({machine['commit']})" if machine["commit"] else ""
     return f"""# Benchmarks
 
 Kafka, the measured program and its destination share one machine: {machine["processor"]}, {machine["cores"]} cores,
-{machine["memory_gb"]} GB, Linux {machine["kernel"]}; {machine["date"]}. Absolute figures apply to this machine only, and vary by a quarter from hour to hour.
+{machine["memory_gb"]} GB, Linux {machine["kernel"]}. Absolute figures apply to this machine only, and vary by a quarter from hour to hour.
 Ratios are reliable, because the programs take turns: each round gives a ratio, and the tables show the median of these.
 
 ```sh
@@ -65,7 +77,10 @@ tests/bench/run                   # repeats all measurements in about an hour, o
 tests/bench/run --only cost       # one section; --help lists them
 ```
 
-- **Versions**: kafka-influx-bridge {machine["bridge"]}{commit}; Apache Kafka {machine["kafka"]}; Telegraf {machine["telegraf"]}; InfluxDB {machine["influxdb"]};
+All runs stand in `tests/bench/results.json`, from which this page is made.
+
+- **Measured code**: {measured_code(origins)}.
+- **Versions**: kafka-influx-bridge {machine["bridge"]}; Apache Kafka {machine["kafka"]}; Telegraf {machine["telegraf"]}; InfluxDB {machine["influxdb"]};
   Python with {python}.
 - **Kafka**: one broker, topics of 6 partitions, lz4, batches of up to 1 MB, all in the page cache.
 - **The bridge** has its default configuration. Only brokers, topics, the mapping, the address and `compression` (by default chosen by the address) are set.
@@ -128,6 +143,11 @@ def formats(rows):
         ratios = here.ratios("processor_us", rows.where(kind=kind, format="json", program="bridge"))
         columns = [spread(here.of("processor_us")), spread(ratios), spread(here.of("rate")), f"{median(here.of('record_bytes')):.0f}"]
         lines.append(f"| {kind} | {name} | {NAMES[program]} | {' | '.join(columns)} |")
+    single_values = """- `number` and `text` are records of one value: a number with two decimals, and a text such as `node57 is running`. In JSON it stands under a key.
+  Telegraf reads `value` with `data_type = "float"`, or `"string"`.
+"""
+    # Earlier results have none.
+    single_values = single_values if rows.where(format="value") else ""
     return f"""## Formats
 
 The records of `ec2` and `wide` in other formats, not compressed, with the same values. The programs and formats take turns.
@@ -139,7 +159,7 @@ The records of `ec2` and `wide` in other formats, not compressed, with the same 
   compile the schema of a file for each record.
 - Telegraf reads `msgpack`, `cbor` and `protobuf` with its XPath parser, which takes all values as fields. The options of its other parsers correspond to the mapping
   of JSON.
-"""
+{single_values}"""
 
 
 def cost_plot(rows):

@@ -10,13 +10,15 @@ from stage import HERE, STACK, measure, output
 
 # Records for each program and kind. Telegraf's slowest parsers need 50 times the bridge's time.
 RECORDS = {("bridge", "ec2"): 2_000_000, ("bridge", "wide"): 400_000, ("telegraf", "ec2"): 200_000, ("telegraf", "wide"): 40_000}
+RECORDS |= {("bridge", kind): 4_000_000 for kind in ("number", "text")} | {("telegraf", kind): 400_000 for kind in ("number", "text")}
 LEAST = 20_000  # at least two requests of Telegraf, which a rate needs
-KINDS = ("ec2", "wide")
 FORMATS = ("json", "influx", "csv", "msgpack", "cbor", "avro", "avro-registry", "protobuf")
 # Telegraf reads Avro of a file too, but compiles the schema for each record.
 OF_TELEGRAF = ("influx", "csv", "msgpack", "cbor", "avro-registry", "protobuf")
+# The formats of each kind, for the bridge and for Telegraf.
+KINDS = dict.fromkeys(("ec2", "wide"), (FORMATS, OF_TELEGRAF)) | dict.fromkeys(("number", "text"), (("json", "value"), ("value",)))
 # Plugins that Telegraf needs besides those of the other sections.
-PLUGINS = ("parsers.avro", "parsers.csv", "parsers.xpath")
+PLUGINS = ("parsers.avro", "parsers.csv", "parsers.value", "parsers.xpath")
 VALUES = HERE / "values"
 ROUNDS_MAX = 3
 
@@ -24,13 +26,15 @@ ROUNDS_MAX = 3
 def run(stage):
     """Returns one row for each run. The formats of a kind alternate."""
     telegraf = output([STACK / "telegraf/build", *PLUGINS])
-    for kind in KINDS:
+    for kind, (formats, of_telegraf) in KINDS.items():
         # Lines are those of the JSON records.
         json_topic = stage.topic(records_of(stage, "bridge", kind), kind)
         config = programs.bridge_toml(stage, "http://127.0.0.1:1", kind, json_topic)
-        runs = [(name, "bridge") for name in FORMATS] + [(name, "telegraf") for name in OF_TELEGRAF]
+        runs = [(name, "bridge") for name in formats] + [(name, "telegraf") for name in of_telegraf]
         topics = {run: topic(stage, kind, *run, config) for run in runs}
-        with registry(topics["avro-registry", "bridge"].description) as url:
+        # Kinds without a format of a registry ask for no schema.
+        of_registry = topics.get(("avro-registry", "bridge"))
+        with registry(of_registry and of_registry.description) as url:
             for round_number in range(min(stage.rounds, ROUNDS_MAX)):
                 for name, program in runs:
                     of, records = topics[name, program], records_of(stage, program, kind)
@@ -132,6 +136,12 @@ def telegraf_xpath(data_format, more=""):
     return parser
 
 
+def telegraf_value(kind, topic, url):
+    # Telegraf's default is "int", which refuses a number with a fraction.
+    data_type = {"number": "float", "text": "string"}[kind]
+    return f'data_format = "value"\ndata_type = "{data_type}"\nname_override = "m"'
+
+
 def topic_tag(kind):
     return 'topic_tag = "test"\n' if kind == "ec2" else ""
 
@@ -144,4 +154,5 @@ TELEGRAF = {
     "cbor": telegraf_xpath("xpath_cbor"),
     "avro-registry": telegraf_avro,
     "protobuf": telegraf_xpath("xpath_protobuf", OF_PROTOBUF),
+    "value": telegraf_value,
 }

@@ -11,6 +11,8 @@ MAPPINGS = {
     'time_key = "ts"\ntime_format = "unix_ms"',
     "shaped": 'measurement = "m"\ntag_keys = ["host"]\nstring_fields = ["text"]',
     "timed": 'measurement = "m"\ntag_keys = ["host"]',
+    "number": 'measurement = "m"',
+    "text": 'measurement = "m"\nstring_fields = ["value"]',
 }
 TELEGRAF_MAPPINGS = {
     "ec2": 'topic_tag = "test"\njson_name_key = "ec2Number"\n[inputs.kafka_consumer.tags]\nhost = "Cluster"',

@@ -21,25 +21,28 @@ def machine(stage):
         "cores": os.cpu_count(),
         "memory_gb": round(memory_kb * 1024 / 1e9),
         "kernel": os.uname().release.split("-")[0],
-        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
         "bridge": output([stage.bridge, "--version"]).split()[-1],
-        "commit": commit(),
         "kafka": setting("kafka_version"),
         "influxdb": setting("influx2_version"),
         "telegraf": setting("telegraf_version"),
         "python": peer,
-        "rounds": stage.rounds,
-        "scale": stage.scale,
     }
 
 
+def origin(stage):
+    """Which code was measured when, and how often. Each section has its own, because a section can be repeated alone."""
+    date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
+    return {"commit": commit(), "date": date, "rounds": stage.rounds, "scale": stage.scale}
+
+
 def commit():
-    """The beginning of the commit's id, with a + if files differ from the commit. Empty without git."""
+    """The beginning of the commit's id, with a + if files differ from the commit, other than the results. Empty without git."""
     try:
-        told = output(["git", "-C", ROOT, "describe", "--always", "--dirty=+", "--abbrev=10"], stderr=subprocess.DEVNULL)
+        told = output(["git", "-C", ROOT, "rev-parse", "--short=10", "HEAD"], stderr=subprocess.DEVNULL)
+        changed = output(["git", "-C", ROOT, "status", "--porcelain", "--", ":!docs", ":!tests/bench/results.json"])
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return told
+    return told + ("+" if changed else "")
 
 
 def setting(name):
@@ -47,14 +50,32 @@ def setting(name):
     return output(["bash", "-c", told])
 
 
-def keep(path, machine, sections):
-    """Merges the sections of this run into those of earlier runs."""
+def keep(path, machine, name, section):
+    """Stores a section beside those of earlier runs, in place of its own of an earlier run."""
     results = read(path) if path.exists() else {"sections": {}}
     results["machine"] = machine
-    results["sections"] |= sections
+    results["sections"][name] = section
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(results, indent=1))
+    path.write_text(text(results))
     return results
+
+
+def text(results):
+    """JSON with a row per line, so that a repeated section is a readable difference."""
+    sections = []
+    for name, section in sorted(results["sections"].items()):
+        rows = ",\n".join(json.dumps(rounded(row)) for row in section["rows"])
+        about = json.dumps({key: value for key, value in section.items() if key != "rows"})
+        sections.append(f'{json.dumps(name)}: {about[:-1]}, "rows": [\n{rows}\n]}}')
+    machine, all_sections = json.dumps(results["machine"]), ",\n".join(sections)
+    return f'{{"machine": {machine},\n"sections": {{\n{all_sections}\n}}}}\n'
+
+
+def rounded(value):
+    """Floats with six significant digits, which are more than any measurement has."""
+    if isinstance(value, dict):
+        return {key: rounded(inner) for key, inner in value.items()}
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def read(path):

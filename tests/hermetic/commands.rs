@@ -277,7 +277,7 @@ fn check_connect_fails_where_times_have_another_unit() {
         "unix_us",
         1,
         &[
-            "FAILED  topic t: 20 of 20 sampled times are far from Kafka's, such as t[0]@0 becomes 1970-01-2",
+            "FAILED  topic t: 20 of 20 sampled times are far from Kafka's timestamp, such as t[0]@0 becomes 1970-01-2",
             "the values look like milliseconds since 1970: set `time_format = \"unix_ms\"`",
         ],
     );
@@ -615,7 +615,7 @@ fn map_names_the_nearest_topic_for_a_mistyped_one() {
 
 #[test]
 fn map_of_a_file_reports_records_without_a_point() {
-    let setup = Setup::new("pointless", "127.0.0.1:1", "['t']", "http://127.0.0.1:1");
+    let setup = Setup::new("pointless", "127.0.0.1:1", "['t']", "http://127.0.0.1:1").mapping("");
     let f = |records: &str, status: i32, want: &[&str]| {
         std::fs::write(setup.folder.join("r.jsonl"), records).unwrap();
         let output = setup.run(&["map", "r.jsonl"]);
@@ -643,6 +643,46 @@ fn map_of_a_file_reports_records_without_a_point() {
             "dropped or changed: 1 values under state",
         ],
     );
+}
+
+#[test]
+fn map_of_a_file_names_unseen_keys_wrong_units_and_fields_of_two_types() {
+    let mapping = "tag_keys = ['hots']\ntime_key = 't'\ntime_format = 'unix_ms'\nintegers = 'int'";
+    let setup = Setup::new("doubts", "127.0.0.1:1", "['topic']", "http://127.0.0.1:1").mapping(mapping);
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let record = |v: &str| format!("{{\"host\":\"a\",\"t\":{seconds},\"v\":{v}}}\n");
+    std::fs::write(setup.folder.join("r.jsonl"), record("1") + &record("1.5")).unwrap();
+    let output = setup.run(&["map", "r.jsonl"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for want in [
+        "`hots` of `tag_keys` is in none of 2 records: did you mean `host`?",
+        "2 of 2 sampled times are far from the present time, such as r.jsonl:1 becomes 1970-01-",
+        "set `time_format = \"unix\"`",
+        "two types: the field \"v\" of \"topic\" is an integer at r.jsonl:1 and a float at r.jsonl:2.",
+    ] {
+        assert!(said.contains(want), "{want}\n{said}");
+    }
+    let given = setup.run(&["map", "--timestamp", &format!("{seconds}000000000"), "r.jsonl"]);
+    assert!(text(&given.stderr).contains("far from --timestamp, such as"), "{}", text(&given.stderr));
+}
+
+#[test]
+fn a_closed_standard_error_does_not_change_the_exit_status() {
+    let setup = Setup::new("closed", "127.0.0.1:1", "['t']", "http://127.0.0.1:1");
+    std::fs::write(setup.folder.join("r.jsonl"), "no\n").unwrap();
+    let f = |arguments: &[&str], want: i32| {
+        let unread = || std::io::pipe().unwrap().1;
+        let mut command = setup.command(arguments);
+        // The reading ends are closed at once.
+        let status = command.stdout(unread()).stderr(unread()).status().unwrap();
+        assert_eq!(status.code(), Some(want), "{arguments:?}: {status}");
+    };
+    f(&["check"], 0);
+    f(&["map", "r.jsonl"], 1);
+    f(&["map", "missing.jsonl"], 2);
+    f(&["migrate", "missing.conf"], 2);
+    f(&["health"], 1);
 }
 
 #[test]

@@ -279,12 +279,14 @@ mod command {
         for name in ["new.toml", "new-2.toml", "new-3.toml", "new-4.toml"] {
             assert!(text(&output.stderr).contains(&format!("written: {name}")), "{name}");
         }
+        assert!(text(&output.stderr).contains("for this file add `--config new.toml`"));
         fs::remove_file(folder.0.join("new.toml")).unwrap();
         let again = folder.run(&["telegraf.conf", "-o", "new.toml"]);
         assert_eq!(again.status.code(), Some(2));
         assert!(text(&again.stderr).contains("new-2.toml exists already"), "{}", text(&again.stderr));
         assert!(!folder.0.join("new.toml").exists());
-        assert_eq!(folder.run(&["telegraf.conf", "-o", ".", "--force"]).status.code(), Some(0));
+        let found = folder.run(&["telegraf.conf", "-o", ".", "--force"]);
+        assert_eq!((found.status.code(), text(&found.stderr).contains("--config")), (Some(0), false));
         assert!(folder.0.join("bridge-4.toml").exists());
     }
 
@@ -337,7 +339,9 @@ mod command {
         let output = diff_without_telegraf(&folder, &records);
         let shown = text(&output.stdout);
         assert!(shown.starts_with("my_json,my_tag_1=foo a=5,b_c=6,b_my_field=\"description\"\n"), "{shown}");
-        assert!(text(&output.stderr).contains("install Telegraf, or name the program in TELEGRAF"));
+        assert!(text(&output.stderr).contains(
+            "not compared: Telegraf is not installed: install it, or name the program in TELEGRAF"
+        ));
     }
 
     /// Runs `--diff` of the folder's telegraf.conf with these records, where no Telegraf is installed.
@@ -349,7 +353,8 @@ mod command {
             .current_dir(&folder.0)
             .output()
             .unwrap();
-        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        // Nothing was compared, so a script must not take the result for equal points.
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
         output
     }
 

@@ -4,7 +4,9 @@
 //! by its own, and adds `--until-end` to `run`.
 
 use crate::support::pages::{Block, blocks};
-use crate::support::{Example, Influx, Live, PATIENCE, Produced, bridge_binary, measured, wait_for};
+use crate::support::{
+    Example, Influx, Live, PATIENCE, Produced, bridge_binary, measured, telegraf_binary, wait_for,
+};
 use serde_json::{Map, Value};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -48,7 +50,11 @@ impl Guide<'_> {
         let programs = bridge_binary().parent().unwrap().display().to_string();
         let path = format!("{programs}:{}", std::env::var("PATH").unwrap());
         let begin = Instant::now();
-        let output = Command::new("bash")
+        let mut bash = Command::new("bash");
+        if commands.contains("--diff") {
+            bash.env("TELEGRAF", telegraf_binary());
+        }
+        let output = bash
             .args([
                 "-euo",
                 "pipefail",

@@ -5,7 +5,7 @@ use super::keys::{FORMATS, INTEGERS, PRECISIONS, TYPES};
 use super::pairs::{pairs, pairs_of_words};
 use super::reshape;
 use super::section::{Section, Text};
-use super::selectors::{check_single, parse_selector, query, selector, template};
+use super::selectors::{check_flattened, check_single, parse_selector, query, selector, template};
 use super::times::{distinct_times, time, times};
 use mapping::{
     FieldType, Format, GlobError, Globs, KeySelector, KeyTable, Rename, Replacement, Replacements, Rules,
@@ -78,7 +78,9 @@ pub fn read(section: Section<'_>) -> Rules {
 }
 
 fn globs(section: Section<'_>, key: &str) -> Option<Globs> {
-    compile(section, &section.texts(key)?)
+    let texts = section.texts(key)?;
+    texts.iter().for_each(|text| check_flattened(section, key, text));
+    compile(section, &texts)
 }
 
 fn compile(section: Section<'_>, texts: &[Text]) -> Option<Globs> {
@@ -101,6 +103,7 @@ fn include(section: Section<'_>) -> Option<Globs> {
             "`include` is an empty list, so no field would be left: leave it out to keep all",
         );
     }
+    texts.iter().for_each(|text| check_flattened(section, "include", text));
     compile(section, &texts)
 }
 
@@ -202,6 +205,7 @@ fn types(section: Section<'_>) -> KeyTable<FieldType> {
         .into_iter()
         .map(|(name, meant)| (name.clone(), (name.value, meant)))
         .unzip();
+    names.iter().for_each(|name| check_flattened(section, "types", name));
     let types = KeyTable::compile(entries).map_err(|error| refuse_glob(section, &names, &error));
     let types = types.unwrap_or_default();
     refuse_tie(section, "types", &names, types.tie());
@@ -231,6 +235,7 @@ fn values(section: Section<'_>) -> Replacements {
         entries.push((name.value.clone(), table.iter().filter_map(replacement).collect()));
         names.push(name);
     }
+    names.iter().for_each(|name| check_flattened(section, "values", name));
     let values = Replacements::compile(entries).map_err(|error| refuse_glob(section, &names, &error));
     let values = values.unwrap_or_default();
     refuse_tie(section, "values", &names, values.tie());
@@ -291,6 +296,7 @@ fn refuse_tie(section: Section<'_>, key: &str, names: &[Text], tie: Option<(usiz
 fn rename(section: Section<'_>) -> Rename {
     let mut rename = Rename::default();
     for (from, to) in pairs(section, "rename") {
+        check_flattened(section, "rename", &from);
         check_key(section, "rename", &to);
         if let Err(error) = rename.add(&from.value, &to.value) {
             section.refuse(&to, error.to_string());

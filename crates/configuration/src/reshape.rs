@@ -2,6 +2,7 @@
 
 use super::declaration::{Kind, title};
 use super::section::{Section, Text};
+use super::selectors::check_flattened;
 use base::suggest::nearest;
 use mapping::decode::{Filter, PathError};
 use mapping::{Pivot, PivotList, Reshape, Zip};
@@ -13,8 +14,8 @@ const ELEMENT: &str = "@";
 /// The options that rearrange elements. A refused value is reported and left out.
 pub fn read(section: Section<'_>) -> Reshape {
     let reshape = Reshape {
-        columns: distinct(section, "columns"),
-        explode: distinct(section, "explode"),
+        columns: distinct(section, "columns", |_| ()),
+        explode: distinct(section, "explode", |key| check_flattened(section, "explode", key)),
         filter: filter(section),
         pivot: tables(section, "pivot").iter().filter_map(|table| pivot(section, table)).collect(),
         zip: tables(section, "zip").iter().filter_map(|table| zip(section, table)).collect(),
@@ -30,10 +31,11 @@ pub fn read(section: Section<'_>) -> Reshape {
     reshape
 }
 
-/// A list of keys, each of which stands there once.
-fn distinct(section: Section<'_>, key: &str) -> Vec<String> {
+/// A list of keys, each of which stands there once and is checked.
+fn distinct(section: Section<'_>, key: &str, check: impl Fn(&Text)) -> Vec<String> {
     let texts = section.texts(key).unwrap_or_default();
     for (place, text) in texts.iter().enumerate() {
+        check(text);
         if texts.iter().take(place).any(|earlier| earlier.value == text.value) {
             section.refuse(text, format!("`{key}` has {:?} twice: write each key once", text.shown()));
         }
@@ -116,7 +118,9 @@ impl Entry<'_> {
             }
             _ => section.filled_text_of(&key, value).map(|text| vec![text]),
         };
-        let texts: Vec<String> = texts?.into_iter().map(|text| text.value).collect();
+        let texts = texts?;
+        texts.iter().for_each(|text| check_flattened(section, &key, text));
+        let texts: Vec<String> = texts.into_iter().map(|text| text.value).collect();
         if texts.is_empty() {
             section.context.error(&value.span(), format!("`{key}` is an empty list: name a key"));
         }

@@ -43,6 +43,18 @@ fn check_selector(section: Section<'_>, text: &Text, selector: &KeySelector) {
     section.warn(text, warning);
 }
 
+/// Warns of a selector under an option that takes flattened keys, where it would match no key.
+pub fn check_flattened(section: Section<'_>, option: &str, text: &Text) {
+    let remedy = match KeySelector::parse(&text.value) {
+        Ok(KeySelector::Flattened(_)) | Err(_) => return,
+        Ok(KeySelector::Element(path)) => format!("write {:?}", path.flattened()),
+        Ok(KeySelector::Root(path)) if !section.has("query") => format!("write {:?}", path.flattened()),
+        Ok(_) => "write the key of a value within the element".to_owned(),
+    };
+    let message = format!("`{option}` takes flattened keys, and {:?} is none: {remedy}", text.shown());
+    section.warn(text, message);
+}
+
 /// Refuses a glob where one value is wanted.
 pub fn check_single(section: Section<'_>, text: &Text, selector: &KeySelector) {
     if let KeySelector::Flattened(key) = selector

@@ -9,8 +9,10 @@ use std::ops::Range;
 const NEAR_NS: i64 = 366 * 86_400 * 1_000_000_000;
 
 /// Statistics of the values of `time_key` in the sample of one topic.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct TimeUnitCheck {
+    /// The name of the times that the points' times are compared with.
+    reference: &'static str,
     compared: u64,
     far: u64,
     /// Number of far times that would be near in each format, in the order of [`TimeFormat::NAMES`].
@@ -21,16 +23,35 @@ pub struct TimeUnitCheck {
     is_of_lines: bool,
 }
 
+impl Default for TimeUnitCheck {
+    fn default() -> Self {
+        Self::beside("Kafka's timestamp")
+    }
+}
+
 impl TimeUnitCheck {
+    /// Compares with the times of the added records, which have this name in messages.
+    #[must_use]
+    pub fn beside(reference: &'static str) -> Self {
+        Self {
+            reference,
+            compared: 0,
+            far: 0,
+            near_as: Default::default(),
+            example: None,
+            is_of_lines: false,
+        }
+    }
+
     /// Adds a point whose time was read with this rule.
     fn add(&mut self, rule: &TimeRule, time_ns: i64, kafka_ns: i64, place: impl Fn() -> String) {
         self.compared += 1;
         if is_near(time_ns, kafka_ns) {
             return;
         }
-        let example = || {
-            format!("{} becomes {}, but Kafka's timestamp is {}", place(), shown(time_ns), shown(kafka_ns))
-        };
+        let reference = self.reference;
+        let example =
+            || format!("{} becomes {}, but {reference} is {}", place(), shown(time_ns), shown(kafka_ns));
         // The number in the record; the digits that make times distinct are below its unit.
         let text = rule.format.unit_ns().map(|unit| (time_ns / unit).to_string());
         self.add_far(rule, text.as_deref(), kafka_ns, example);
@@ -85,8 +106,8 @@ impl TimeUnitCheck {
         let (count, likely) = self.near_as.iter().zip(TimeFormat::NAMES).max_by_key(|(count, _)| **count)?;
         let count = *count;
         let what = format!(
-            "{} of {} sampled times are far from Kafka's, such as {example}",
-            self.far, self.compared
+            "{} of {} sampled times are far from {}, such as {example}",
+            self.far, self.compared, self.reference
         );
         let (kind, remedy) = if count * 2 > self.compared {
             let setting = match likely {
@@ -203,7 +224,7 @@ mod tests {
                 let Some(TimeDoubt { kind: DoubtKind::WrongFormat, points: 10, what, remedy }) = doubt else {
                     panic!("{written} as {read}: {doubt:?}")
                 };
-                assert!(what.starts_with("10 of 10 sampled times are far from Kafka's"), "{what}");
+                assert!(what.starts_with("10 of 10 sampled times are far from Kafka's timestamp"), "{what}");
                 assert!(
                     remedy.ends_with(&format!("set `time_format = \"{written}\"`")),
                     "{written} as {read}: {remedy}"
@@ -228,7 +249,7 @@ mod tests {
     fn old_data_is_not_a_wrong_format() {
         let doubt = judged("unix", "1262304000").unwrap();
         assert_eq!(doubt.kind, DoubtKind::Old);
-        let want = "10 of 10 sampled times are far from Kafka's, such as t[0]@0 becomes 2010-01-01T00:00:00Z";
+        let want = "10 of 10 sampled times are far from Kafka's timestamp, such as t[0]@0 becomes 2010-01-01T00:00:00Z";
         assert!(doubt.what.starts_with(want), "{doubt:?}");
         assert_eq!(judged("unix", "1750000000"), None, "a backlog of months");
         assert_eq!(judged("unix", "yesterday").unwrap().kind, DoubtKind::Old);

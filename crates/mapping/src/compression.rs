@@ -389,10 +389,10 @@ mod tests {
             }
         }
         for (_, pack) in RECOGNIZED {
-            for format in [Format::Json, Format::JsonLines, Format::Csv, Format::Value] {
+            for format in [Format::Json, Format::JsonLines, Format::Influx, Format::Csv, Format::Value] {
                 assert_eq!(read(Compression::Auto, format, &pack(JSON)).as_deref(), Some(JSON));
             }
-            for format in [Format::Msgpack, Format::Cbor] {
+            for format in [Format::Msgpack, Format::Cbor, Format::Avro, Format::Protobuf] {
                 assert_eq!(read(Compression::Auto, format, &pack(JSON)), None);
             }
             assert!(Compression::Auto.is_one_value(Format::Csv, &pack(JSON)));
@@ -405,7 +405,7 @@ mod tests {
         assert_eq!(read(Compression::Auto, Format::Json, &zlib(JSON)).as_deref(), Some(JSON));
         assert_eq!(read(Compression::Auto, Format::JsonLines, &zlib(JSON)).as_deref(), Some(JSON));
         // "x^" begins text as well as zlib.
-        for format in [Format::Csv, Format::Value] {
+        for format in [Format::Influx, Format::Csv, Format::Value] {
             assert_eq!(read(Compression::Auto, format, &zlib(JSON)), None);
         }
     }

@@ -3,7 +3,7 @@
 use super::decode::{Scanner, Source, SyntaxError, Token, select};
 use super::formats::TimeMark;
 use super::rejection::Rejection;
-use super::reshape::{Losses, ParsedJson, Reshaper, Shaped, TextRef};
+use super::reshape::{ParsedJson, ReshapeDrops, ReshapedElement, Reshaper, TextRef};
 use super::{Rules, Schemas};
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ impl Rules {
         let text = self.read_text(schemas, value)?;
         let (json, mut times) = (&text.json, &text.times);
         let (mut scanner, mut parsed, mut losses) =
-            (Scanner::new(json), ParsedJson::default(), Losses::default());
+            (Scanner::new(json), ParsedJson::default(), ReshapeDrops::default());
         if scanner.is_at_end() {
             return Ok(());
         }
@@ -60,7 +60,7 @@ struct Elements<'r> {
     rules: &'r Rules,
     times: &'r [TimeMark],
     reshaper: Reshaper,
-    losses: Losses,
+    losses: ReshapeDrops,
 }
 
 impl Elements<'_> {
@@ -107,8 +107,10 @@ impl Elements<'_> {
         let element = TextRef { bytes, start, timestamps: self.times, utf8, source };
         let Self { rules, reshaper, losses, .. } = self;
         reshaper.shape(&rules.reshape, element, usize::MAX, losses, |shaped| match shaped {
-            Shaped::Object(text) => take(&mut text.scanner(), text.timestamps),
-            Shaped::Filtered | Shaped::WithoutItems | Shaped::Rejected(_) => Ok(()),
+            ReshapedElement::Object(text) => take(&mut text.scanner(), text.timestamps),
+            ReshapedElement::Filtered | ReshapedElement::WithoutItems | ReshapedElement::Rejected(_) => {
+                Ok(())
+            }
         })
     }
 }

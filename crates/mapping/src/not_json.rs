@@ -101,14 +101,19 @@ impl fmt::Display for NotJson {
 fn kind_of_value(record: &[u8]) -> Option<&'static str> {
     match record {
         [0x1F, 0x8B, ..] => Some(
-            "; the value seems to be compressed with gzip: set `value_compression = \"gzip\"` or leave it out",
+            "; the value seems to be compressed with gzip: set `value_compression = \"gzip\"`; \
+             if it is that or \"auto\", the value is damaged",
         ),
         [0x28, 0xB5, 0x2F, 0xFD, ..] => Some(
-            "; the value seems to be compressed with zstd: set `value_compression = \"zstd\"` or leave it out",
+            "; the value seems to be compressed with zstd: set `value_compression = \"zstd\"`; \
+             if it is that or \"auto\", the value is damaged",
         ),
         [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [b'{' | b'[', 0, ..] | [0, b'{' | b'[', ..] => {
             Some("; the value seems to be UTF-16: let the producer send UTF-8")
         }
+        [3, 0 | 5, ..] if record.len() >= 18 => Some(
+            "; the value seems to be framed by AWS Glue, which the bridge does not read: let the producer write Confluent's frame",
+        ),
         [0, _, _, _, _, ..] => Some(
             "; the value seems to be a Schema Registry frame (a zero byte and the id of a schema), such as Avro or Protobuf: set its \
              `format`, or correct the producer",
@@ -210,6 +215,7 @@ mod tests {
         f(b"\x1F\x8B\x08\0\0", "gzip: set `value_compression");
         f(b"\x28\xB5\x2F\xFD\0", "zstd: set `value_compression");
         f(b"\0\0\0\0\x07\x02", "Schema Registry frame");
+        f(b"\x03\0sixteen bytes...{\"a\":1}", "framed by AWS Glue, which the bridge does not read");
         f(b"\xFF\xFE{\0\"\0", "UTF-16");
         f(b"{\0\"\0a\0", "UTF-16");
         f(b"\0{\0\"\0a", "UTF-16");

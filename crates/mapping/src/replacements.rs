@@ -72,6 +72,11 @@ impl Replacements {
         self.tables.is_empty()
     }
 
+    /// The names and globs as written.
+    pub fn patterns(&self) -> impl Iterator<Item = &str> {
+        self.tables.entries().map(|(pattern, _)| pattern)
+    }
+
     /// Indices of two globs of one length with different replacements that can match the same key.
     #[must_use]
     pub fn tie(&self) -> Option<(usize, usize)> {

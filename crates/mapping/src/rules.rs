@@ -336,6 +336,16 @@ impl Rules {
         !self.header_tags.is_empty() || parts.any(|part| matches!(part, Part::Header(_)))
     }
 
+    /// Whether the mapping reads the records' keys.
+    #[must_use]
+    pub fn wants_key(&self) -> bool {
+        let mut parts = self.all_templates().flat_map(|(_, template)| template.parts());
+        let mut selectors = self.selectors();
+        self.key_tag.is_some()
+            || parts.any(|part| matches!(part, Part::Key))
+            || selectors.any(|(_, selector)| matches!(selector, KeySelector::RecordKey(_)))
+    }
+
     /// The names of headers that the mapping reads, each with the option that has it.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let tags = self.header_tags.iter().map(|name| ("header_tags", name.as_str()));

@@ -143,26 +143,8 @@ impl TopicParts {
         tags: &mut InternedKeys,
         fields: &mut InternedKeys,
     ) -> Self {
-        let named = [
-            (rules.topic_tag.as_deref(), KafkaTag::Topic(written(topic))),
-            (rules.key_tag.as_deref(), KafkaTag::Text(KafkaText::Key)),
-            (rules.partition_tag.as_deref(), KafkaTag::Text(KafkaText::Partition)),
-        ];
-        let header = |name: &String| KafkaTag::Text(KafkaText::Header(name.clone()));
-        let headers = rules.header_tags.iter().map(|name| (name.as_str(), header(name)));
-        let from_kafka = named.into_iter().filter_map(|(key, tag)| Some((key?, tag))).chain(headers);
-        let from_kafka = from_kafka.filter_map(|(key, tag)| Some((tags.intern(key)?, tag)));
-        let mut from_kafka: Vec<_> = from_kafka.collect();
-        from_kafka.reverse();
-        let fallback = rules.tags.iter().filter_map(|(key, value)| {
-            let value = RecordTemplate::new(value, rules, topic, sources)?;
-            let key = tags.intern(key)?;
-            let Some(text) = value.fixed() else { return Some((key, FallbackTag::Template(value))) };
-            let value = written_bytes(&text);
-            let tag = FallbackTag::Fixed([tags.get(key).prefix.bytes(), &value].concat());
-            (!value.is_empty()).then_some((key, tag))
-        });
-        let fallback = last_of_each(fallback);
+        let from_kafka = tags_from_kafka(rules, topic, tags);
+        let fallback = fallback_tags(rules, topic, sources, tags);
         let outside = |selector: &KeySelector| sources.outside.iter().position(|known| known == selector);
         let outside_tags = rules.tag_selectors.iter().filter_map(|selector| {
             let place = outside(selector)?;
@@ -174,12 +156,7 @@ impl TopicParts {
         for key in from_kafka_keys.chain(outside_keys).chain(fallback.iter().map(|(key, _)| *key)) {
             tags.set_added(key);
         }
-        let copied = rules.fields.iter().filter_map(|(name, from)| {
-            let (key, from, values) =
-                (fields.intern(name)?, sources.find(from)?, rules.values.tables().index_of(name));
-            Some((key, CopiedField { key, from, values, conversion: Conversion::of_copied(name, rules) }))
-        });
-        let mut copied: Vec<_> = last_of_each(copied).into_iter().map(|(_, field)| field).collect();
+        let mut copied = copied_fields(rules, sources, fields);
         let offset_field = rules.offset_field.as_deref().and_then(|key| fields.intern(key));
         let is_tag = |field: KeyId| {
             let tag = tags.find(fields.get(field).prefix.bytes());
@@ -204,6 +181,49 @@ impl TopicParts {
         parts.kafka_texts = parts.list_kafka_texts();
         parts
     }
+}
+
+/// The tags that Kafka gives: the last one of those with one key comes first.
+fn tags_from_kafka(rules: &Rules, topic: &str, tags: &mut InternedKeys) -> Vec<(KeyId, KafkaTag)> {
+    let named = [
+        (rules.topic_tag.as_deref(), KafkaTag::Topic(written(topic))),
+        (rules.key_tag.as_deref(), KafkaTag::Text(KafkaText::Key)),
+        (rules.partition_tag.as_deref(), KafkaTag::Text(KafkaText::Partition)),
+    ];
+    let header = |name: &String| KafkaTag::Text(KafkaText::Header(name.clone()));
+    let headers = rules.header_tags.iter().map(|name| (name.as_str(), header(name)));
+    let from_kafka = named.into_iter().filter_map(|(key, tag)| Some((key?, tag))).chain(headers);
+    let from_kafka = from_kafka.filter_map(|(key, tag)| Some((tags.intern(key)?, tag)));
+    let mut from_kafka: Vec<_> = from_kafka.collect();
+    from_kafka.reverse();
+    from_kafka
+}
+
+/// The tags of `tags`, which an element without such a tag gets.
+fn fallback_tags(
+    rules: &Rules,
+    topic: &str,
+    sources: &Sources<'_>,
+    tags: &mut InternedKeys,
+) -> Vec<(KeyId, FallbackTag)> {
+    last_of_each(rules.tags.iter().filter_map(|(key, value)| {
+        let value = RecordTemplate::new(value, rules, topic, sources)?;
+        let key = tags.intern(key)?;
+        let Some(text) = value.fixed() else { return Some((key, FallbackTag::Template(value))) };
+        let value = written_bytes(&text);
+        let tag = FallbackTag::Fixed([tags.get(key).prefix.bytes(), &value].concat());
+        (!value.is_empty()).then_some((key, tag))
+    }))
+}
+
+/// The fields of `fields`.
+fn copied_fields(rules: &Rules, sources: &Sources<'_>, fields: &mut InternedKeys) -> Vec<CopiedField> {
+    let copied = last_of_each(rules.fields.iter().filter_map(|(name, from)| {
+        let (key, from, values) =
+            (fields.intern(name)?, sources.find(from)?, rules.values.tables().index_of(name));
+        Some((key, CopiedField { key, from, values, conversion: Conversion::of_copied(name, rules) }))
+    }));
+    copied.into_iter().map(|(_, field)| field).collect()
 }
 
 impl TimeInput {

@@ -151,11 +151,13 @@ impl Client {
 
     async fn ask(&self, client: &reqwest::Client, address: &Url, url: &Url) -> Result<Body, Failed> {
         let mut body = self.send(client, address, url).await?;
-        if body.status == StatusCode::UNAUTHORIZED && self.reread_credential() {
+        let is_refused =
+            |body: &Body| matches!(body.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        if is_refused(&body) && self.reread_credential() {
             body = self.send(client, address, url).await?;
         }
         match body.status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            _ if is_refused(&body) => {
                 let why = format!("the schema registry at {address} refuses the login ({})", shown(&body));
                 let remedy = "correct `username` and `password`, or `token`, of [schema_registry], and the permissions there";
                 Err((Failure::Refused, failure(&why, remedy)))

@@ -11,7 +11,6 @@ mod group;
 mod influx;
 mod influx3;
 mod kafka;
-mod keys;
 mod offsets;
 mod reach;
 mod registry;

@@ -1,17 +1,17 @@
 //! Maps sampled records of each topic, and reports the results.
 
 use super::clock;
-use super::keys::SeenKeys;
-use super::offsets::Oldest;
+use super::offsets::OldestUnread;
 use super::report::{Line, some_of};
+use crate::command::seen_keys::SeenKeys;
 use crate::routing;
 use base::Destination;
 use base::record::{OwnedHeaders, Record, RecordTime, borrowed};
 use base::text::counted;
 use configuration::Config;
-use engine::batch::{Runs, count_collisions};
+use engine::batch::{LineOrigins, count_collisions};
 use engine::offset_tracker::OffsetTracker;
-use engine::{DoubtKind, NoDestination, Routing, TimeDoubt, TimeUnitCheck, time_of};
+use engine::{DoubtKind, NoDestination, Routing, SchemaSource, TimeDoubt, TimeUnitCheck, time_of};
 use kafka::headers_of;
 use line_protocol::LineBuffer;
 use mapping::{DropReason, Mapper, Reason, SchemaId};
@@ -64,7 +64,7 @@ struct TopicSample {
     /// Times from `time_key`.
     times: TimeUnitCheck,
     /// The oldest of the records that would be read first.
-    oldest: Option<Oldest>,
+    oldest: Option<OldestUnread>,
 }
 
 /// Results for the records of one topic.
@@ -125,11 +125,11 @@ impl<'c> Sampled<'c> {
         let time_ms = message.timestamp().to_millis().filter(|ms| *ms >= 0);
         let (Some(sample), Some(time_ms)) = (self.topics.get_mut(message.topic()), time_ms) else { return };
         if sample.oldest.as_ref().is_none_or(|oldest| time_ms < oldest.time_ms) {
-            sample.oldest = Some(Oldest { place: place(message), time_ms });
+            sample.oldest = Some(OldestUnread { place: place(message), time_ms });
         }
     }
 
-    pub fn oldest(&self, topic: &str) -> Option<&Oldest> {
+    pub fn oldest(&self, topic: &str) -> Option<&OldestUnread> {
         self.topics.get(topic)?.oldest.as_ref()
     }
 
@@ -188,7 +188,8 @@ impl<'c> Sampled<'c> {
             sample.times.add_record(&rule, &record, points, &outcome, || place(message));
         }
         if let (Some(keys), Some(value)) = (self.keys.get_mut(mapping), record.value) {
-            keys.add(&mapping_of.rules, self.routing.schemas(), value, &headers);
+            let schemas = self.routing.schemas().map(SchemaSource::schemas);
+            keys.add(&mapping_of.rules, schemas.as_ref(), value, &headers);
         }
         let results = &mut sample.results;
         results.records += 1;
@@ -225,7 +226,12 @@ impl<'c> Sampled<'c> {
                 |sample: &TopicSample| sample.mapping == Some(number) && sample.results.records > 0;
             let topics = self.topics.iter().filter(|(_, sample)| is_sampled(sample));
             let topics: Vec<&str> = topics.map(|(topic, _)| topic.as_str()).collect();
-            lines.extend(keys.judge(&mapping.rules, &some_of(&topics)));
+            let records = "sampled record";
+            let headers = keys.unseen_headers(&mapping.rules, records);
+            let unseen = keys.unseen(&mapping.rules, records).into_iter().chain(headers);
+            lines.extend(
+                unseen.map(|key| Line::warned(format!("{}: {}", some_of(&topics), key.what), key.remedy)),
+            );
         }
         lines.extend(self.lines.iter().filter_map(|(destination, lines)| lines.judge(destination)));
         lines
@@ -257,12 +263,12 @@ impl Lines {
     /// A warning if points overwrite each other in InfluxDB.
     fn judge(&self, destination: &Destination) -> Option<Line> {
         // The number of the record is used as its offset.
-        let (assignment, mut runs) = (OffsetTracker::default().assign(), Runs::default());
+        let (assignment, mut origins) = (OffsetTracker::default().assign(), LineOrigins::default());
         for line in 0..self.buffer.lines() {
             let record = self.places.partition_point(|(first, _)| *first <= line);
-            runs.push(assignment, record as i64, line, 1);
+            origins.push(assignment, record as i64, line, 1);
         }
-        let found = count_collisions(&self.buffer, &runs);
+        let found = count_collisions(&self.buffer, &origins);
         let example = found.example?;
         let at = self.places.partition_point(|(first, _)| *first <= example).checked_sub(1)?;
         let (_, place) = self.places.get(at)?;

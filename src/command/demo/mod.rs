@@ -7,7 +7,7 @@ mod screen;
 use super::exit::FAILED;
 use crate::pipeline::{Pipeline, PipelineError};
 use crate::signals::Signals;
-use crate::terminal::Colour;
+use crate::terminal::{Colour, report};
 use base::record::{Record, RecordTime};
 use base::secret::Secret;
 use base::text::grouped;
@@ -92,7 +92,7 @@ pub fn demo(seconds: Option<u64>) -> ExitCode {
         // The reader of the output has closed it.
         Err(DemoError::Screen(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            report!("{error}");
             ExitCode::from(FAILED)
         }
     }

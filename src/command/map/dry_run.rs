@@ -1,13 +1,16 @@
 //! Maps records, and reports rejections and warnings.
 
+use super::field_types::FieldTypes;
+use crate::command::seen_keys::SeenKeys;
 use crate::records::Records;
 use crate::routing;
+use crate::terminal::report;
 use base::record::{Record, RecordTime};
 use base::suggest::with_nearest;
 use base::text::{counted, printable};
 use configuration::Config;
 use engine::batch::CollisionSample;
-use engine::{SchemaSource, remedy_without_fields};
+use engine::{DoubtKind, SchemaSource, TimeUnitCheck, remedy_without_fields};
 use line_protocol::LineBuffer;
 use mapping::{Mapper, Reason, Rules, Schemas};
 use schema_registry::RegistryError;
@@ -15,6 +18,7 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -64,6 +68,12 @@ pub(super) struct DryRun {
     /// Elements that `where` left out.
     left_out: usize,
     records: u64,
+    keys: SeenKeys,
+    types: FieldTypes,
+    units: TimeUnitCheck,
+    /// The time with which the times of records without Kafka's timestamp are compared.
+    now: RecordTime,
+    has_headers: bool,
 }
 
 impl DryRun {
@@ -89,10 +99,25 @@ impl DryRun {
             without_selection: 0,
             left_out: 0,
             records: 0,
+            keys: SeenKeys::default(),
+            types: FieldTypes::default(),
+            units: TimeUnitCheck::beside(timestamp.map_or("the present time", |_| "--timestamp")),
+            now: RecordTime::At(now_ns()),
+            has_headers: false,
         })
     }
 
+    /// For records of a topic, which have headers, and Kafka's timestamps to compare times with.
+    pub(super) fn of_topic(self) -> Self {
+        Self { has_headers: true, units: TimeUnitCheck::default(), ..self }
+    }
+
     pub(super) fn files(mut self, files: &[PathBuf]) -> Result<usize, MapError> {
+        if self.rules.wants_headers() || self.rules.wants_key() {
+            report!(
+                "records of files have no Kafka key and no headers, so the lines lack what `run` makes of them"
+            );
+        }
         let standard_input = [PathBuf::from("-")];
         for path in if files.is_empty() { &standard_input } else { files } {
             let (name, bytes) = read(path)?;
@@ -100,7 +125,7 @@ impl DryRun {
         }
         // Lines alone need no summary.
         if let Some(summary) = self.summary().filter(|_| self.has_left_out()) {
-            eprintln!("{summary}");
+            report!("{summary}");
         }
         Ok(self.finish())
     }
@@ -130,6 +155,22 @@ impl DryRun {
         out.write_all(lines.text())?;
         self.lines += lines.lines();
         self.collisions.add(&lines);
+        for line in (0..lines.lines()).filter_map(|line| lines.line(line)) {
+            self.types.add(line, &place);
+        }
+        if let Some(rule) = self.rules.time_rule() {
+            let time = if record.time.kafka_ns().is_some() { record.time } else { self.now };
+            self.units.add_record(
+                &rule,
+                &Record { time, ..*record },
+                (&lines, 0..lines.lines()),
+                &outcome,
+                &place,
+            );
+        }
+        if let Some(value) = record.value {
+            self.keys.add(&self.rules, self.schemas.as_ref(), value, record.headers);
+        }
         self.records += 1;
         self.without_selection += u64::from(outcome.selected_nothing);
         self.left_out += outcome.left_out;
@@ -142,7 +183,7 @@ impl DryRun {
         for (element, why) in &outcome.rejected {
             let element = outcome.named_element(*element);
             let element = element.map_or(String::new(), |index| format!("element {index}: "));
-            eprintln!("{}: {element}{}", place(), printable(&why.to_string(), 500));
+            report!("{}: {element}{}", place(), printable(&why.to_string(), 500));
         }
         for (reason, count) in outcome.rejected_by_reason() {
             *self.reasons.entry(reason).or_default() += count;
@@ -195,18 +236,30 @@ impl DryRun {
             || !self.without_fields.is_empty()
     }
 
-    /// Reports elements without fields, dropped values, records in which `query` selected nothing, and points that overwrite others,
-    /// with remedies. Returns the number of rejected records.
+    /// Reports with remedies what is probably not intended: elements without fields, dropped values, records in which `query` selected
+    /// nothing, keys that no record has, times in a wrong unit, fields of two types, and points that overwrite others. Returns the number of rejected records.
     pub(super) fn finish(self) -> usize {
         for line in self.elements_without_fields() {
-            eprintln!("{line}");
+            report!("{line}");
         }
         self.report_dropped();
         for warning in self.empty_selections().into_iter().chain(self.nothing_left()) {
-            eprintln!("{warning}");
+            report!("{warning}");
+        }
+        let headers =
+            if self.has_headers { self.keys.unseen_headers(&self.rules, "record") } else { Vec::new() };
+        for key in self.keys.unseen(&self.rules, "record").into_iter().chain(headers) {
+            report!("{}: {}", key.what, key.remedy);
+        }
+        // Old data is legitimate. A unit that fits is not a coincidence.
+        if let Some(doubt) = self.units.doubt().filter(|doubt| doubt.kind != DoubtKind::Old) {
+            report!("{}: {}", doubt.what, doubt.remedy);
+        }
+        for conflict in self.types.conflicts() {
+            report!("{conflict}");
         }
         if let Some(warning) = self.collisions.warning() {
-            eprintln!("{warning}");
+            report!("{warning}");
         }
         self.rejected
     }
@@ -252,12 +305,17 @@ impl DryRun {
 
     fn report_dropped(&self) {
         for (remedy, (count, keys)) in &self.dropped {
-            eprintln!(
+            report!(
                 "dropped or changed: {count} values under {}: {remedy}",
                 printable(&keys.join(", "), 500)
             );
         }
     }
+}
+
+fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// The remedy for elements that `explode` leaves without a point.
@@ -267,7 +325,7 @@ fn read(path: &Path) -> Result<(String, Vec<u8>), MapError> {
     let mut bytes = Vec::new();
     let (name, result) = if path == Path::new("-") {
         if io::stdin().is_terminal() {
-            eprintln!(
+            report!(
                 "reading records from standard input, to its end (Ctrl-D): files are plain arguments, and --live 10 reads the topic"
             );
         }

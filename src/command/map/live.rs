@@ -2,9 +2,10 @@
 
 use super::dry_run::{DryRun, MapError};
 use crate::signals::Signals;
+use crate::terminal::report;
 use base::record::{Record, RecordTime, borrowed};
 use base::suggest::nearest;
-use kafka::{Settings, Survey, TopicSampler, headers_of};
+use kafka::{ClusterReader, Settings, TopicSampler, headers_of};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Message};
 use std::io::{self, Write};
@@ -18,11 +19,12 @@ const BEFORE: i64 = 5;
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Shows records for this time, or until Ctrl-C or SIGTERM. Returns the number of rejected records.
-pub fn read(mut run: DryRun, kafka: &Settings, topic: &str, duration: Duration) -> Result<usize, MapError> {
+pub fn read(run: DryRun, kafka: &Settings, topic: &str, duration: Duration) -> Result<usize, MapError> {
+    let mut run = run.of_topic();
     let failed = |why: String| MapError::Topic { topic: topic.to_owned(), why };
     let sample = TopicSampler::open(kafka, &[topic], BEFORE).map_err(|error| failed(error.to_string()))?;
     let sample = sample.ok_or_else(|| failed(missing(kafka, topic)))?;
-    eprintln!(
+    report!(
         "{topic}: showing the last {BEFORE} records of each partition, and new ones for {} s; the group is not joined",
         duration.as_secs()
     );
@@ -46,9 +48,9 @@ pub fn read(mut run: DryRun, kafka: &Settings, topic: &str, duration: Duration) 
     match (records, trouble) {
         (0, Some(trouble)) => return Err(failed(sample.explain(&trouble).to_string())),
         (0, None) => {
-            eprintln!("{topic}: the topic is empty, and no record arrived; is its producer running?");
+            report!("{topic}: the topic is empty, and no record arrived; is its producer running?");
         }
-        _ => eprintln!("{topic}: {}", run.summary().unwrap_or_default()),
+        _ => report!("{topic}: {}", run.summary().unwrap_or_default()),
     }
     Ok(run.finish())
 }
@@ -64,9 +66,9 @@ fn passes(error: &KafkaError) -> bool {
 
 /// The reason for a topic without partitions, with the nearest existing name.
 fn missing(kafka: &Settings, topic: &str) -> String {
-    let survey = Survey::open(kafka).and_then(|survey| survey.topics());
+    let listed = ClusterReader::open(kafka).and_then(|reader| reader.topics());
     // The name alone is still a reason if the brokers answer no more.
-    let existing = survey.unwrap_or_default();
+    let existing = listed.unwrap_or_default();
     let others =
         existing.iter().filter(|existing| existing.name != topic).map(|existing| existing.name.as_str());
     match nearest(topic, others) {

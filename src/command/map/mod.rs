@@ -1,10 +1,12 @@
 //! `map`: shows the lines that records become, from files or from a topic, without writing anything.
 
 mod dry_run;
+mod field_types;
 mod live;
 
 use super::config_file::ConfigFile;
 use super::exit::{REJECTED, WRONG};
+use crate::terminal::report;
 use dry_run::{DryRun, MapError};
 use std::io;
 use std::path::PathBuf;
@@ -37,7 +39,7 @@ pub fn map(options: &MapOptions) -> ExitCode {
         // The reader of the lines has closed the output.
         Err(MapError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            report!("{error}");
             ExitCode::from(WRONG)
         }
     }

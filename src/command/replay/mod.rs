@@ -9,7 +9,7 @@ use super::exit::{FAILED, NOT_ALL_STORED, WRONG};
 use crate::pipeline;
 use crate::routing;
 use crate::signals::Signals;
-use crate::terminal::Bar;
+use crate::terminal::{ProgressBar, report};
 use base::text::printable;
 use batches::{Batches, Closed, Letters};
 use configuration::Config;
@@ -73,7 +73,7 @@ pub fn replay(options: &ReplayOptions) -> ExitCode {
         // The reader of the lines has closed the output.
         Err(ReplayError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            report!("{error}");
             let is_wrong = matches!(
                 error,
                 ReplayError::Config(_)
@@ -93,7 +93,7 @@ fn run(options: &ReplayOptions) -> Result<Tally, ReplayError> {
     let load = if options.dry_run { configuration::load_without_secrets } else { configuration::load };
     let config = load(&path).map_err(|error| wrong(&error))?;
     let (mut reading, source) = open(options, &config)?;
-    let bar = Bar::new();
+    let bar = ProgressBar::new();
     let log = bar.clone();
     crate::log::start_to(config.log, move || {
         log.erase();
@@ -119,7 +119,7 @@ fn run(options: &ReplayOptions) -> Result<Tally, ReplayError> {
 fn open(options: &ReplayOptions, config: &Config) -> Result<(LetterReader, String), ReplayError> {
     let is_default = options.topic.is_none() && options.files.is_empty();
     if let Some(store) = config.dead_letter.as_ref().filter(|_| is_default) {
-        eprintln!("no argument: reading the dead letters of the {store}, from [dead_letter]");
+        report!("no argument: reading the dead letters of the {store}, from [dead_letter]");
     }
     let files = |files: &[PathBuf]| {
         let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
@@ -147,7 +147,7 @@ struct Replay {
     outlet: Outlet,
     runtime: Runtime,
     signals: Signals,
-    bar: Bar,
+    bar: ProgressBar,
     tally: Tally,
 }
 

@@ -24,6 +24,8 @@ pub enum Format {
     /// Avro with the frame of a schema registry, and the schema id 1
     AvroRegistry,
     Protobuf,
+    /// The value of a record that has one, as text
+    Value,
 }
 
 /// Turns JSON records of one kind into records of a format.
@@ -38,10 +40,17 @@ pub struct Encoder {
 impl Encoder {
     /// `config`: the bridge's configuration for the JSON records, which lines need.
     pub fn new(format: Format, shape: Shape, config: Option<&Path>) -> Self {
-        let is_given = matches!(shape.kind, Kind::Ec2 | Kind::Wide);
-        assert!(is_given || format == Format::Json, "only ec2 and wide records have other formats than JSON");
+        let is_given = match format {
+            Format::Json => true,
+            Format::Value => matches!(shape.kind, Kind::Number | Kind::Text),
+            _ => matches!(shape.kind, Kind::Ec2 | Kind::Wide),
+        };
+        assert!(
+            is_given,
+            "only ec2 and wide records have formats with names, and only number and text records are values"
+        );
         let mut generator = Generator::new(shape);
-        let sampled = if format == Format::Json { 0 } else { SAMPLE };
+        let sampled = if matches!(format, Format::Json | Format::Value) { 0 } else { SAMPLE };
         let sample: Vec<Json> = (0..sampled).map(|_| Json::read(generator.next())).collect();
         let columns = sample.first().map(|first| first.columns().into_iter().map(|(key, _)| key).collect());
         let columns = columns.unwrap_or_default();
@@ -84,6 +93,10 @@ impl Encoder {
                 self.schema.push(&value, out);
             }
             Format::Protobuf => out.extend_from_slice(&value.protobuf()),
+            Format::Value => {
+                let (_, text) = value.columns().into_iter().next().unwrap();
+                out.extend_from_slice(text.as_bytes());
+            }
         }
         out
     }

@@ -25,6 +25,10 @@ pub enum Kind {
     Shaped,
     /// A value, one of 96 hosts, and the time for which the record is due, in microseconds
     Timed,
+    /// A number and nothing else
+    Number,
+    /// A short text and nothing else
+    Text,
 }
 
 #[derive(Args, Clone, Copy)]
@@ -75,6 +79,15 @@ impl Generator {
                     due.as_micros()
                 )
                 .unwrap();
+            }
+            Kind::Number => {
+                self.key(r#"{"value":"#).decimal(100_000, 2);
+                self.text("}");
+            }
+            Kind::Text => {
+                let name = self.rng.u64(..NAMES);
+                self.key(r#"{"value":"node"#).integer(name);
+                self.text(r#" is running"}"#);
             }
         }
         self.number += 1;

@@ -57,7 +57,7 @@ pub use prometheus::Prometheus;
 pub use proxies::{Proxy, login_before, tls_before};
 pub use secure_kafka::{PLAIN_PASSWORD, SCRAM_PASSWORD, SecureKafka, USER};
 pub use signals::signal;
-pub use telegraf::run_telegraf_once;
+pub use telegraf::{run_telegraf_once, telegraf_binary};
 pub use tmpfs::Tmpfs;
 
 use std::thread;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 /// Runs Telegraf once with the file `telegraf.conf` of this folder, and asserts that it reports no error.
 pub fn run_telegraf_once(folder: &Path) {
-    let program = compile();
+    let program = telegraf_binary();
     let run = Command::new(program)
         .args(["--once", "--config"])
         .arg(folder.join("telegraf.conf"))
@@ -15,7 +15,8 @@ pub fn run_telegraf_once(folder: &Path) {
     assert!(run.status.success() && !log.contains("E!"), "{log}");
 }
 
-fn compile() -> String {
+/// The path of the program.
+pub fn telegraf_binary() -> String {
     let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack/telegraf/build");
     let output = Command::new(build).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -317,6 +317,22 @@ fn warnings() {
     warns("mapping", "tags = { a = '{^@key}' }", "^@key finds nothing without `query`");
     warns("mapping", "tag_keys = ['@member']", "@member finds nothing without `query`");
     warns("mapping", "fields = { a = '^x' }", "for that of the enclosing object write \"^.x\"");
+    warns(
+        "mapping",
+        "number_fields = ['@.a.b']",
+        "`number_fields` takes flattened keys, and \"@.a.b\" is none: write \"a_b\"",
+    );
+    warns(
+        "mapping",
+        "rename = { '$.a' = 'b' }",
+        "`rename` takes flattened keys, and \"$.a\" is none: write \"a\"",
+    );
+    warns("mapping", "query = '$.x'\nexplode = ['$.a']", "write the key of a value within the element");
+    warns(
+        "mapping",
+        "pivot = [{ list = '^.a', name = 'n', value = 'v' }]",
+        "`pivot.list` takes flattened keys",
+    );
     let text = with("mapping", "topics = ['metrcs']") + "[[mapping]]\n";
     let warnings = run(&text).unwrap().warnings;
     assert!(warnings[0].message.contains("nothing comes from it; did you mean \"metrics\"?"), "{warnings:?}");

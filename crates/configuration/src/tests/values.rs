@@ -510,8 +510,16 @@ fn a_format_with_timestamps_needs_no_time_format() {
     assert_eq!(time("format = 'cbor'\ntime_key = 't'"), (Format::Cbor, Some(TimeFormat::Timestamp)));
     let seconds = Some(TimeFormat::Unix { unit_ns: 1_000_000_000 });
     assert_eq!(time(&format!("{key}\ntime_format = 'unix'")), (Format::Msgpack, seconds));
-    let missing = run(&with("mapping", "time_key = 't'")).unwrap_err().to_string();
-    assert!(missing.contains("`time_key` needs a `time_format`"), "{missing}");
+    let registry = "[schema_registry]\nurl = 'http://r'";
+    let avro = time(&format!("format = 'avro'\ntime_key = 't'\n{registry}"));
+    assert_eq!(avro, (Format::Avro, Some(TimeFormat::Timestamp)));
+    let protobuf = time(&format!("format = 'protobuf'\ntime_key = 't'\n{registry}"));
+    assert_eq!(protobuf, (Format::Protobuf, Some(TimeFormat::Timestamp)));
+    for format in ["json", "json_lines", "csv"] {
+        let lines = format!("format = '{format}'\ntime_key = 't'");
+        let missing = run(&with("mapping", &lines)).unwrap_err().to_string();
+        assert!(missing.contains("`time_key` needs a `time_format`"), "{format}: {missing}");
+    }
 }
 
 #[test]

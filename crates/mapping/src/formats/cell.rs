@@ -127,7 +127,8 @@ fn digits(bytes: &[u8]) -> (&[u8], &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Format, KeyTable};
+    use crate::test_support::{map, mapper, record};
+    use crate::{Format, Globs, KeyTable};
 
     fn json(value: &str) -> String {
         let rules = Rules { format: Format::Value, ..Rules::default() };
@@ -189,6 +190,31 @@ mod tests {
         {
             let json = rules.to_json(value.as_bytes()).unwrap().into_owned();
             assert_eq!(String::from_utf8(json).unwrap(), format!(r#"{{"value":"{want}"}}"#));
+        }
+    }
+
+    #[test]
+    fn a_text_is_a_point_with_string_fields_alone() {
+        let texts = Globs::compile(&["value"]).unwrap();
+        let numbers = Rules { format: Format::Value, ..Rules::default() };
+        let all = Rules { string_fields: texts, ..numbers.clone() };
+        let f = |rules: &Rules, value: &str, want: &str| {
+            let mut mapper = mapper(rules.clone());
+            let (lines, mapped) = map(&mut mapper, &record(value.as_bytes()));
+            assert_eq!(lines, want, "{value}");
+            assert_eq!(
+                (mapped.filtered, mapped.rejected.len()),
+                (usize::from(want.is_empty()), 0),
+                "{value}"
+            );
+            mapper.take_drops()
+        };
+        for rules in [&numbers, &all] {
+            assert!(!f(rules, "21.5", "t value=21.5\n").has(DropReason::String));
+        }
+        for (value, written) in [("on", "\"on\""), ("true", "true"), ("two words", "\"two words\"")] {
+            assert!(f(&numbers, value, "").has(DropReason::String));
+            assert!(!f(&all, value, &format!("t value={written}\n")).has(DropReason::String));
         }
     }
 

@@ -6,7 +6,7 @@ use super::rules::Rules;
 use super::scalar::{Kind, Scalar, Texts};
 use super::selector::KeySelector;
 use crate::decode::{
-    Path, Query, Scanner, Search, Step, SyntaxError, Token, Tree, TreeKey, Work, find_all, select_in,
+    Path, PathSearch, Query, Scanner, Step, SyntaxError, Token, Tree, TreeKey, Work, find_all, select_in,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,12 +22,12 @@ pub struct OutsideValues {
     tables: Vec<Option<usize>>,
     /// Paths from the record's root.
     paths: Vec<Path>,
-    searches: Vec<Search>,
+    searches: Vec<PathSearch>,
     /// Index of the query in `paths`, where it is a path.
     query: Option<usize>,
     /// Paths in the Kafka record's key.
     key_paths: Vec<Path>,
-    key_searches: Vec<Search>,
+    key_searches: Vec<PathSearch>,
     /// The document, where a query selects several of its values. What differs between these is looked up as each is entered: kept for
     /// all of them, it would take far more memory than the record.
     tree: Option<Arc<Tree>>,
@@ -94,8 +94,8 @@ impl OutsideValues {
         });
         new.values = vec![None; new.sources.len()];
         new.objects = vec![None; new.sources.len()];
-        new.searches = vec![Search::default(); new.paths.len()];
-        new.key_searches = vec![Search::default(); new.key_paths.len()];
+        new.searches = vec![PathSearch::default(); new.paths.len()];
+        new.key_searches = vec![PathSearch::default(); new.key_paths.len()];
         new
     }
 
@@ -297,18 +297,12 @@ impl OutsideValues {
         }
         let enclosing = tree.enclosing(span);
         self.name = last_name(&enclosing);
-        // Index in `enclosing` of the object of a level.
-        let object = |levels: usize| {
-            let containers = enclosing.iter().enumerate().rev();
-            let mut objects = containers.filter(|(_, (container, _))| container.is_object());
-            objects.nth(levels.checked_sub(1)?).map(|(place, _)| place)
-        };
         self.beside.truncate(self.lengths.0);
         let values = self.values.iter_mut().zip(&mut self.objects);
         for ((value, known), source) in values.zip(&self.sources) {
             match source {
                 Source::Ancestor { levels, path } => {
-                    let place = object(*levels);
+                    let place = object_of_level(&enclosing, *levels);
                     let Some((object, _)) = place.and_then(|place| enclosing.get(place)) else {
                         (*value, *known) = (None, None);
                         continue;
@@ -322,15 +316,8 @@ impl OutsideValues {
                     *value = found.map_or(Ok(None), |found| scalar_at(scanner, found.span().start))?;
                 }
                 Source::Key { levels } | Source::Member { levels } => {
-                    // Number of steps to the element or to the enclosing object.
-                    let end = if *levels == 0 { Some(enclosing.len()) } else { object(*levels) };
-                    let key = match source {
-                        Source::Member { .. } => {
-                            end.and_then(|end| last_name(enclosing.get(..end)?)).map(TreeKey::Name)
-                        }
-                        _ => end.and_then(|end| enclosing.get(end.checked_sub(1)?)).map(|(_, key)| *key),
-                    };
-                    *value = match key {
+                    let is_member = matches!(source, Source::Member { .. });
+                    *value = match key_of_level(&enclosing, *levels, is_member) {
                         Some(TreeKey::Name(start)) if known.replace(start) == Some(start) => continue,
                         // A name stays in the record: a long one around many elements is not copied for each.
                         Some(TreeKey::Name(start)) => {
@@ -405,6 +392,22 @@ fn last_name(enclosing: &[(&Tree, TreeKey)]) -> Option<usize> {
         TreeKey::Name(start) => Some(*start),
         TreeKey::Index(_) => None,
     })
+}
+
+/// The place among these containers of the object that has this level, counted from the value.
+fn object_of_level(enclosing: &[(&Tree, TreeKey)], levels: usize) -> Option<usize> {
+    let containers = enclosing.iter().enumerate().rev();
+    let mut objects = containers.filter(|(_, (container, _))| container.is_object());
+    objects.nth(levels.checked_sub(1)?).map(|(place, _)| place)
+}
+
+/// The name or index that leads to the value, at level 0, or to an object that encloses the value. `is_member`: the last name on the way.
+fn key_of_level(enclosing: &[(&Tree, TreeKey)], levels: usize, is_member: bool) -> Option<TreeKey> {
+    let steps = if levels == 0 { enclosing.len() } else { object_of_level(enclosing, levels)? };
+    if is_member {
+        return last_name(enclosing.get(..steps)?).map(TreeKey::Name);
+    }
+    enclosing.get(steps.checked_sub(1)?).map(|(_, key)| *key)
 }
 
 /// The steps to the object of this level that encloses the value of a path.

@@ -1,6 +1,6 @@
 //! `explode`: parallel arrays become one element an index, each with all other values.
 
-use super::Losses;
+use super::ReshapeDrops;
 use super::find::{Finder, token_at};
 use super::text::{ElementText, TextRef};
 use crate::decode::{SyntaxError, Token};
@@ -32,7 +32,7 @@ impl Exploded {
         &mut self,
         keys: &[String],
         element: TextRef<'_>,
-        losses: &mut Losses,
+        losses: &mut ReshapeDrops,
     ) -> Result<Result<Option<(usize, usize)>, Rejection>, SyntaxError> {
         let Self { finder, arrays, items } = self;
         arrays.clear();

@@ -103,12 +103,12 @@ struct Condition {
 
 /// Counters of what options drop.
 #[derive(Debug, Default)]
-pub(crate) struct Losses {
+pub(crate) struct ReshapeDrops {
     pub drops: Drops,
     pub first_drops: FirstDrops,
 }
 
-impl Losses {
+impl ReshapeDrops {
     /// Counts a value under this key.
     pub fn add(&mut self, key: &str, drop: DropReason) {
         self.drops.add(drop);
@@ -119,7 +119,7 @@ impl Losses {
 }
 
 /// What an element became.
-pub(crate) enum Shaped<'s> {
+pub(crate) enum ReshapedElement<'s> {
     /// An object with its text.
     Object(TextRef<'s>),
     /// `where` does not hold.
@@ -168,38 +168,38 @@ impl Reshaper {
         reshape: &Reshape,
         element: TextRef<'_>,
         bytes_max: usize,
-        losses: &mut Losses,
-        mut put: impl FnMut(Shaped<'_>) -> Result<(), E>,
+        losses: &mut ReshapeDrops,
+        mut put: impl FnMut(ReshapedElement<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let Self { row, exploded, exploded_bytes, one, named, finders, condition } = self;
         let mut element = element;
         if !reshape.columns.is_empty() && element.token()? == Token::Array {
             match columns::write(&reshape.columns, element, row)? {
                 Ok(()) => element = row.text(element.utf8),
-                Err(rejection) => return put(Shaped::Rejected(rejection)),
+                Err(rejection) => return put(ReshapedElement::Rejected(rejection)),
             }
         }
-        let mut finish = |element: TextRef<'_>, losses: &mut Losses| -> Result<(), E> {
+        let mut finish = |element: TextRef<'_>, losses: &mut ReshapeDrops| -> Result<(), E> {
             if !condition.holds(reshape, &element)? {
-                return put(Shaped::Filtered);
+                return put(ReshapedElement::Filtered);
             }
             if reshape.names_members() && pivot::write(reshape, element, finders, named, losses)? {
-                return put(Shaped::Object(named.text(element.utf8)));
+                return put(ReshapedElement::Object(named.text(element.utf8)));
             }
-            put(Shaped::Object(element))
+            put(ReshapedElement::Object(element))
         };
         if reshape.explode.is_empty() || element.token()? != Token::Object {
             return finish(element, losses);
         }
         let (count, bytes) = match exploded.find(&reshape.explode, element, losses)? {
             Ok(None) => return finish(element, losses),
-            Ok(Some((0, _))) => return put(Shaped::WithoutItems),
+            Ok(Some((0, _))) => return put(ReshapedElement::WithoutItems),
             Ok(Some(found)) => found,
-            Err(rejection) => return put(Shaped::Rejected(rejection)),
+            Err(rejection) => return put(ReshapedElement::Rejected(rejection)),
         };
         let all_bytes = exploded_bytes.saturating_add(bytes);
         if all_bytes > bytes_max {
-            return put(Shaped::Rejected(Rejection::ExplodedTooLarge { bytes_max }));
+            return put(ReshapedElement::Rejected(Rejection::ExplodedTooLarge { bytes_max }));
         }
         *exploded_bytes = all_bytes;
         (0..count).try_for_each(|index| {

@@ -2,7 +2,7 @@
 
 use super::find::{Finder, Found, token_at};
 use super::text::{ElementText, TextRef};
-use super::{Losses, Reshape};
+use super::{Reshape, ReshapeDrops};
 use crate::decode::{Scanner, SyntaxError, Token};
 use crate::drop_reason::DropReason;
 use std::ops::Range;
@@ -65,7 +65,7 @@ pub(super) fn write(
     element: TextRef<'_>,
     [lists, in_items]: &mut [Finder; 2],
     out: &mut ElementText,
-    losses: &mut Losses,
+    losses: &mut ReshapeDrops,
 ) -> Result<bool, SyntaxError> {
     out.clear();
     if element.token()? == Token::Array {
@@ -151,7 +151,7 @@ fn items(
     list: &mut Scanner<'_>,
     finder: &mut Finder,
     out: &mut ElementText,
-    losses: &mut Losses,
+    losses: &mut ReshapeDrops,
 ) -> Result<(), SyntaxError> {
     let keys = || std::iter::once(pivot.name.as_str()).chain(pivot.value.iter().map(String::as_str));
     list.value()?;
@@ -188,7 +188,7 @@ fn pairs(
     names: Option<&Found>,
     values: Option<&Found>,
     out: &mut ElementText,
-    losses: &mut Losses,
+    losses: &mut ReshapeDrops,
 ) -> Result<(), SyntaxError> {
     let items = |found: Option<&Found>| {
         found.map(|found| {

@@ -174,13 +174,15 @@ impl<'a> Source<'a> {
         }
         for parse in self.section.children("parse") {
             if !is_read(parse.plugin()) {
+                // The note is about all its options.
                 notes.add(parse.place.note("<parse>", not_read(parse.plugin())));
+                continue;
             }
-            let why = "this source ignores the time of its parser: it has no effect";
-            let inert = ["time_key", "time_format", "time_type", "keep_time_key"];
-            for setting in inert.iter().filter_map(|name| parse.option(name)) {
-                notes.add(setting.place.note(&setting.name, why));
+            let mut options = Options::new("<parse>", &parse.options);
+            for name in ["@type", "type"] {
+                options.take(name);
             }
+            options.finish(OF_PARSER, IGNORED, notes);
         }
         for section in
             self.section.sections.iter().filter(|section| !matches!(section.name.as_str(), "parse" | "topic"))
@@ -378,6 +380,30 @@ pub const IGNORED: &str = ", so it had no effect";
 const COMMITS: &str = "the bridge commits offsets of stored records only, by itself";
 const TUNING: &str = "it is not needed: the bridge bounds its own prefetch";
 pub const RETRIES: &str = "it is not needed: the bridge retries forever and loses nothing";
+
+const NO_TIME: &str = "this source ignores the time of its parser: it has no effect";
+
+/// Options of `<parse>` with JSON or MessagePack.
+const OF_PARSER: &[(&str, &str)] = &[
+    ("@id", ""),
+    ("@log_level", ""),
+    ("json_parser", ""),
+    ("stream_buffer_size", ""),
+    ("timeout", ""),
+    ("timeout_checker_interval", ""),
+    ("time_key", NO_TIME),
+    ("time_format", NO_TIME),
+    ("time_format_fallbacks", NO_TIME),
+    ("time_type", NO_TIME),
+    ("keep_time_key", NO_TIME),
+    ("estimate_current_event", NO_TIME),
+    ("timezone", NO_TIME),
+    ("localtime", NO_TIME),
+    ("utc", NO_TIME),
+    ("types", "declare them with `types` of [[mapping]], such as types = { temp = \"float\" }"),
+    ("null_value_pattern", "a text that means no value stays a text: let the producer leave its key out"),
+    ("null_empty_string", "an empty text stays a text: let the producer leave its key out"),
+];
 
 const WITHOUT_COUNTERPART: &[(&str, &str)] = &[
     ("@id", ""),

@@ -159,6 +159,23 @@ fn a_pattern_that_can_not_be_read_is_noted() {
 }
 
 #[test]
+fn options_of_a_parser_are_named() {
+    let text = "<source>\n  @type kafka_group\n  brokers b:1\n  topics t\n  consumer_group g\n  <parse>\n    @type json\n    json_parser oj\n\
+                types temp:float\n    unheard_of 1\n    keep_time_kye true\n  </parse>\n</source>\n\
+                <match **>\n  @type influxdb\n  host i\n  dbname d\n</match>\n";
+    let migration = of_text("fluent.conf", text).unwrap();
+    let notes: Vec<String> = migration.notes.iter().map(ToString::to_string).collect();
+    for want in [
+        "fluent.conf:9: types: declare them with `types` of [[mapping]]",
+        "fluent.conf:10: unheard_of: <parse> has no such option",
+        "did you mean `keep_time_key`?",
+    ] {
+        assert!(notes.iter().any(|note| note.contains(want)), "{want}: {notes:#?}");
+    }
+    assert!(!notes.iter().any(|note| note.contains("json_parser")), "{notes:#?}");
+}
+
+#[test]
 fn messagepack_is_a_format_of_the_bridge() {
     let f = |format: &str, want: bool| {
         let text = format!(

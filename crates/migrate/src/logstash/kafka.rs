@@ -101,6 +101,11 @@ fn records(options: &mut Options<'_, Value>, input: &Plugin, notes: &mut Notes) 
             Some("json")
         }
     };
+    if let Some(Value::Plugin(codec)) = codec.map(|setting| &setting.value)
+        && ["json", "json_lines", "msgpack", "plain", "line"].contains(&codec.name.as_str())
+    {
+        Options::new(&codec.name, &codec.settings).finish(OF_CODEC, super::REFUSED, notes);
+    }
     let mut constants = Vec::new();
     if let Some(setting) = options.take("type")
         && let Some(value) = setting.value.text()
@@ -126,6 +131,17 @@ const TUNING: &str = "it is not needed: the bridge bounds its own prefetch";
 const SESSION: &str = "the bridge has its own values, which fit its polling; [kafka.librdkafka] sets others";
 const REGISTRY: &str = "write the registry into [schema_registry], and format = \"avro\" into [[mapping]]";
 const BY_FORMAT: &str = "`format` of [[mapping]] sets the format of records";
+
+/// Options of codecs.
+const OF_CODEC: &[(&str, &str)] = &[
+    ("id", ""),
+    ("enable_metric", ""),
+    ("ecs_compatibility", ""),
+    ("charset", "records are always read as UTF-8: let the producer write it"),
+    ("delimiter", "the values of a record stand in lines, or directly behind one another"),
+    ("target", "keys of the record stay at the top: `rename` of [[mapping]] gives them other names"),
+    ("format", "the bridge writes no messages of its own"),
+];
 
 const WITHOUT_COUNTERPART: &[(&str, &str)] = &[
     ("id", ""),

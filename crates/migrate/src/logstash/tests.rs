@@ -150,6 +150,9 @@ fn values_that_are_no_texts_are_noted() {
         assert!(notes.iter().any(|note| note.contains(want)), "{want}: {notes:?}");
     };
     f("consumer_threads => \"${THREADS}\"", "", "", "consumer_threads");
+    let codec = "codec => json { charset => \"ISO-8859-1\" tarqet => \"doc\" }";
+    f(codec, "", "", "charset: records are always read as UTF-8");
+    f(codec, "", "", "did you mean `target`?");
     f("add_field => { a => [1, 2] }", "", "", "a has a list or a hash");
     f("", "mutate { rename => { a => [b, c] } }", "", "a has a list or a hash");
     f("", "mutate { convert => { a => { b => c } } }", "", "a has a list or a hash");

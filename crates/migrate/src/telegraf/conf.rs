@@ -2,6 +2,7 @@
 
 use super::super::{Input, MigrateError, Note, Notes, base_name};
 use super::variables;
+use base::suggest::nearest;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use toml::Spanned;
@@ -23,13 +24,36 @@ pub struct Plugin {
     pub options: Options,
 }
 
-/// A table. It records the options that were read, so that the others can be reported.
+/// A table. It records the options that were requested, so that the others can be reported.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     pub file: String,
     pub line: usize,
     entries: Vec<(String, Value)>,
+    /// Options that the file has and that were requested.
     read: RefCell<BTreeSet<String>>,
+    /// Names that were requested, whether the file has them or not. They are the suggestions for unknown names.
+    requested: RefCell<BTreeSet<String>>,
+    /// Options whose tables were requested.
+    opened: RefCell<BTreeSet<String>>,
+}
+
+/// An option that nothing read.
+#[derive(Clone, Debug)]
+pub struct Unread<'o> {
+    pub table: &'o Options,
+    /// Names of the tables around the option, such as `.json_v2.object`. Empty for an option of the plugin itself.
+    pub path: String,
+    pub name: &'o str,
+}
+
+impl Unread<'_> {
+    /// The nearest name that was requested from the same table, as the end of a sentence.
+    pub fn suggestion(&self) -> String {
+        let requested = self.table.requested.borrow();
+        let near = nearest(self.name, requested.iter().map(String::as_str));
+        near.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -85,7 +109,12 @@ impl Conf {
             let line = value.line;
             match (name.as_str(), value.data) {
                 ("agent", Data::Table(options)) => self.agent.merge(options),
-                ("global_tags" | "tags", Data::Table(options)) => self.global_tags.extend(options.pairs()),
+                ("global_tags" | "tags", Data::Table(options)) => {
+                    self.global_tags.extend(options.pairs());
+                    for name in options.unread() {
+                        notes.add(options.note(name, "a tag has one text: it was left out"));
+                    }
+                }
                 (
                     "inputs" | "outputs" | "processors" | "aggregators" | "secretstores",
                     Data::Table(plugins),
@@ -134,7 +163,7 @@ impl Reader<'_> {
         };
         let mut entries: Vec<(String, Value)> = table.iter().map(entry).collect();
         entries.sort_by_key(|(_, value)| value.line);
-        Options { file: self.file.to_owned(), line, entries, read: RefCell::default() }
+        Options { file: self.file.to_owned(), line, entries, ..Options::default() }
     }
 
     /// A single value has the line of its key; a value in a list has its own line.
@@ -180,6 +209,7 @@ impl Options {
     }
 
     pub fn get(&self, key: &str) -> Option<&Value> {
+        self.requested.borrow_mut().insert(key.to_owned());
         let (name, value) = self.entries.iter().find(|(name, _)| same(name, key))?;
         self.read.borrow_mut().insert(name.clone());
         Some(value)
@@ -196,13 +226,7 @@ impl Options {
 
     /// A list of strings, or a single string.
     pub fn texts(&self, key: &str) -> Vec<String> {
-        match self.get(key).map(|value| &value.data) {
-            Some(Data::List(values)) => {
-                values.iter().filter_map(Value::as_text).filter(|text| !text.is_empty()).collect()
-            }
-            Some(_) => self.text(key).into_iter().collect(),
-            None => Vec::new(),
-        }
+        self.get(key).map(Value::texts).unwrap_or_default()
     }
 
     pub fn flag(&self, key: &str) -> Option<bool> {
@@ -213,9 +237,15 @@ impl Options {
         }
     }
 
-    /// Tables inside: `[inputs.x.tags]`, `[[inputs.x.json_v2]]`.
+    /// Tables inside: `[inputs.x.tags]`, `[[inputs.x.json_v2]]`. Their options are reported unless they are read too.
     pub fn tables(&self, key: &str) -> Vec<&Options> {
-        match self.get(key).map(|value| &value.data) {
+        let found = self.get(key).map(|value| &value.data);
+        self.opened.borrow_mut().insert(key.to_owned());
+        Self::tables_of(found)
+    }
+
+    fn tables_of(data: Option<&Data>) -> Vec<&Options> {
+        match data {
             Some(Data::Table(options)) => vec![options],
             Some(Data::List(values)) => values
                 .iter()
@@ -230,15 +260,22 @@ impl Options {
         self.entries.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// The options whose values are strings.
+    /// Reads the options whose names the user chooses, such as those of `[inputs.x.tags]`. Values that `read` does not take stay unread.
+    pub fn read_each<T>(&self, read: impl Fn(&Value) -> Option<T>) -> Vec<(String, T)> {
+        let pair = |(name, value): &(String, Value)| Some((name.clone(), read(value)?));
+        let pairs: Vec<(String, T)> = self.entries.iter().filter_map(pair).collect();
+        self.read.borrow_mut().extend(pairs.iter().map(|(name, _)| name.clone()));
+        pairs
+    }
+
+    /// The options whose values are strings, numbers or booleans.
     pub fn pairs(&self) -> Vec<(String, String)> {
-        let pair = |(name, value): &(String, Value)| Some((name.clone(), value.as_text()?));
-        self.entries.iter().filter_map(pair).collect()
+        self.read_each(Value::as_text)
     }
 
     /// The options with their values as lists of strings.
     pub fn lists(&self) -> Vec<(String, Vec<String>)> {
-        self.entries.iter().map(|(name, _)| (name.clone(), self.texts(name))).collect()
+        self.read_each(|value| Some(value.texts()))
     }
 
     pub fn line_of(&self, key: &str) -> usize {
@@ -255,6 +292,27 @@ impl Options {
         self.entries.iter().map(|(name, _)| name.as_str()).filter(|name| !read.contains(*name)).collect()
     }
 
+    /// The options that were not read, here and in the tables inside that were requested. A table that was not is one unread option.
+    pub fn unread_deep(&self) -> Vec<Unread<'_>> {
+        let mut unread = Vec::new();
+        self.collect_unread("", &mut unread);
+        unread
+    }
+
+    fn collect_unread<'o>(&'o self, path: &str, unread: &mut Vec<Unread<'o>>) {
+        let own = self.unread().into_iter();
+        unread.extend(own.map(|name| Unread { table: self, path: path.to_owned(), name }));
+        let opened = self.opened.borrow();
+        for (name, value) in &self.entries {
+            if opened.iter().any(|opened| same(opened, name)) {
+                let path = format!("{path}.{name}");
+                for table in Self::tables_of(Some(&value.data)) {
+                    table.collect_unread(&path, unread);
+                }
+            }
+        }
+    }
+
     /// The values of some keys as one text, for comparison.
     pub fn identity(&self, keys: &[&str]) -> String {
         let texts = |key: &&str| {
@@ -266,6 +324,11 @@ impl Options {
     /// The place of an option: "telegraf.conf:12".
     pub fn place(&self, key: &str) -> String {
         format!("{}:{}", base_name(&self.file), self.line_of(key))
+    }
+
+    /// Marks all options as read, because one note is about the whole table.
+    pub fn mark_all(&self) {
+        self.read_each(|_| Some(()));
     }
 
     /// Marks options as read.
@@ -283,6 +346,15 @@ impl Value {
             Data::Flag(flag) => Some(flag.to_string()),
             Data::List(_) | Data::Table(_) => None,
         }
+    }
+
+    /// The strings of a list, or a single string, without empty ones.
+    fn texts(&self) -> Vec<String> {
+        let texts: Vec<String> = match &self.data {
+            Data::List(values) => values.iter().filter_map(Self::as_text).collect(),
+            _ => self.as_text().into_iter().collect(),
+        };
+        texts.into_iter().filter(|text| !text.is_empty()).collect()
     }
 
     fn into_table(self) -> Option<Options> {

@@ -14,15 +14,18 @@ const OF_TAGS: [(&str, &str); 5] =
 const OF_FIELDS: [(&str, &str); 5] =
     [("float", "float"), ("integer", "int"), ("unsigned", "uint"), ("boolean", "bool"), ("string", "string")];
 
+/// Options that are read only where a table has `timestamp`.
+const OF_TIMES: [&str; 2] = ["timestamp_format", "timestamp_timezone"];
+
 /// Applies `processors.converter`.
 pub fn convert(options: &Options, rules: &mut Rules) {
     for table in options.tables("tags") {
+        table.mark(OF_TIMES);
         convert_tags(table, rules);
-        report_unknown(table, rules);
     }
     for table in options.tables("fields") {
+        table.mark(OF_TIMES);
         convert_fields(table, rules);
-        report_unknown(table, rules);
     }
 }
 
@@ -164,13 +167,6 @@ fn time_from(key: String, table: &Options, rules: &mut Rules) {
     );
     rules.time_key = Some(key);
     json::time(table, ["timestamp", "timestamp_format", "timestamp_timezone"], rules);
-}
-
-fn report_unknown(table: &Options, rules: &mut Rules) {
-    table.mark(["timestamp_format", "timestamp_timezone"]);
-    for option in table.unread() {
-        rules.note(table, option, "this option of processors.converter is unknown");
-    }
 }
 
 /// The value of a key names the measurement.

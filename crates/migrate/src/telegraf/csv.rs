@@ -1,4 +1,4 @@
-//! Migrates `data_format = "csv"` and `data_format = "value"`.
+//! Migrates `data_format = "csv"`.
 
 use super::conf::Options;
 use super::json;
@@ -6,8 +6,8 @@ use super::rules::Rules;
 use crate::values::exact_glob;
 use toml::Value;
 
-/// Options of the formats `csv` and `value`.
-pub const OPTIONS: [&str; 22] = [
+/// Options of the format `csv`.
+pub const OPTIONS: [&str; 20] = [
     "csv_header_row_count",
     "csv_column_names",
     "csv_column_types",
@@ -28,8 +28,6 @@ pub const OPTIONS: [&str; 22] = [
     "csv_metadata_separators",
     "csv_metadata_trim_set",
     "csv_reset_mode",
-    "value_field_name",
-    "data_type",
 ];
 
 /// Options that change how rows are read, without a counterpart, and the values that change nothing.
@@ -133,43 +131,33 @@ fn number(input: &Options, option: &str) -> usize {
     input.text(option).and_then(|text| text.parse().ok()).unwrap_or(0).min(MOST)
 }
 
-/// Whole numbers stay integers if `csv_column_types` says so, or says nothing.
+/// Columns with a name get the type of `csv_column_types`. Where the names stand in the records, one type of whole numbers holds for all.
 fn types(input: &Options, rules: &mut Rules) {
     let types = input.texts("csv_column_types");
     let has = |known: &str| types.iter().any(|text| text == known);
     if types.is_empty() {
         return;
     }
+    if number(input, "csv_header_row_count") == 0 {
+        for (name, kind) in input.texts("csv_column_names").iter().zip(&types) {
+            let is_field = !rules.tag_keys.contains(name)
+                && rules.name_key.as_ref() != Some(name)
+                && rules.time_key.as_ref() != Some(name);
+            if is_field && ["int", "float", "bool", "string"].contains(&kind.as_str()) {
+                rules.types.push((exact_glob(name), kind.clone()));
+            }
+        }
+        return;
+    }
     rules.integers = has("int");
     if has("int") && has("float") {
-        let why = "`integers` holds for all columns: whole numbers in columns of floats become integers too, so let the producer write them with a fraction";
-        rules.note(input, "csv_column_types", why);
-    } else if has("string") {
-        let why = "a cell that reads as a number is a number: columns of text that can hold numbers belong into `tag_keys`";
+        let why = "`integers` holds for all columns: whole numbers in columns of floats become integers too; write the columns' names into `types`";
         rules.note(input, "csv_column_types", why);
     }
-}
-
-/// Migrates `data_format = "value"`.
-pub fn read_value(input: &Options, rules: &mut Rules) {
-    rules.format = Some("value");
-    let text = |rules: &mut Rules| rules.string_fields = vec!["value".to_owned()];
-    match input.text("data_type").as_deref() {
-        // Telegraf's default.
-        None | Some("" | "int" | "integer" | "long") => rules.integers = true,
-        Some("auto_integer") => {
-            rules.integers = true;
-            text(rules);
-        }
-        Some("auto_float" | "bool" | "boolean") => text(rules),
-        Some("str" | "string") => {
-            text(rules);
-            rules.note(input, "data_type", "a value that reads as a number is a number");
-        }
-        Some(_) => {}
-    }
-    if let Some(name) = input.text("value_field_name").filter(|name| name != "value") {
-        rules.rename.push(("value".to_owned(), name));
+    if has("string") {
+        let why =
+            "a cell that reads as a number is a number: write the names of columns of text into `types`";
+        rules.note(input, "csv_column_types", why);
     }
 }
 
@@ -227,6 +215,27 @@ mod tests {
     }
 
     #[test]
+    fn each_named_column_has_its_type() {
+        let options = "data_format = 'csv'\n csv_column_names = ['time', 'host', 'serial', 'temp', 'n', 'more']\n csv_tag_columns = ['host']\n\
+                       csv_timestamp_column = 'time'\n csv_timestamp_format = 'unix'\n csv_column_types = ['int', 'string', 'string', 'float', 'int']";
+        let (mapping, notes, lines) = migrated(options, "1,7,007,5,5,5\n1,8,A7,5.5,6,0.5\n");
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        assert!(
+            mapping.contains("types = { serial = \"string\", temp = \"float\", n = \"int\" }"),
+            "{mapping}"
+        );
+        assert_eq!(
+            lines,
+            "kafka_consumer,host=7 serial=\"007\",temp=5,n=5i,more=5i 1000000000\n\
+             kafka_consumer,host=8 serial=\"A7\",temp=5.5,n=6i,more=0.5 1000000000\n"
+        );
+        let header =
+            "data_format = 'csv'\n csv_header_row_count = 1\n csv_column_types = ['int', 'float', 'string']";
+        let (_, notes, _) = migrated(header, "");
+        assert_eq!(notes.iter().filter(|note| note.contains("csv_column_types")).count(), 2, "{notes:?}");
+    }
+
+    #[test]
     fn the_column_of_the_measurement_is_no_field() {
         let options = "data_format = 'csv'\n csv_header_row_count = 1\n csv_measurement_column = 'name'";
         for (more, want) in [("", "cpu v=1i"), ("\n name_override = 'm'", "m v=1i")] {
@@ -234,18 +243,5 @@ mod tests {
             let lines = DryRun::new(&migration.bridges[0], "t").unwrap().map(b"name,v\ncpu,1\n");
             assert_eq!(lines.unwrap(), [want]);
         }
-    }
-
-    #[test]
-    fn single_values() {
-        let (mapping, notes, lines) = migrated(
-            "data_format = 'value'\n data_type = 'auto_integer'\n value_field_name = 'state'",
-            "5\non\n",
-        );
-        assert_eq!(notes, [""; 0]);
-        assert!(mapping.contains("format = \"value\""), "{mapping}");
-        assert_eq!(lines, "kafka_consumer state=5i\nkafka_consumer state=\"on\"\n");
-        let (_, _, lines) = migrated("data_format = 'value'\n data_type = 'float'", "5\n");
-        assert_eq!(lines, "kafka_consumer value=5\n");
     }
 }

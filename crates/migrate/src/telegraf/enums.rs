@@ -29,8 +29,7 @@ pub fn enumerate(options: &Options, rules: &mut Rules) {
         let values: Values = options
             .tables("value_mappings")
             .into_iter()
-            .flat_map(Options::all)
-            .filter_map(|(from, to)| Some((from.to_owned(), plain(&to.data)?)))
+            .flat_map(|table| table.read_each(|value| plain(&value.data)))
             .collect();
         let mapping = Mapping { options, dest: options.text("dest"), values, before: &before };
         for tag in tags.iter().flat_map(|name| before.tags_named(name)) {

@@ -6,7 +6,7 @@ use super::filters::{Filter, Subject, Takes};
 use super::processors;
 use super::report::Report;
 use super::rules::Rules;
-use super::{avro, csv, influx, json, json_v2, metricpass, msgpack, xpath};
+use super::{avro, csv, influx, json, json_v2, metricpass, msgpack, value, xpath};
 use crate::Machine;
 
 /// Telegraf's default measurement.
@@ -45,7 +45,7 @@ impl Rules {
                 }
             },
             Some("csv") => csv::read(input, &mut rules),
-            Some("value") => csv::read_value(input, &mut rules),
+            Some("value") => value::read(input, &mut rules),
             Some(format) if format.starts_with("xpath_") => {
                 if let Err((table, option)) = xpath::read(input, format, &mut rules) {
                     let name = format.trim_start_matches("xpath_");
@@ -78,6 +78,9 @@ impl Rules {
                 rules.add_tags(tags);
             }
         }
+        // The options of the input itself are compared with those of all parsers later.
+        let inside = input.unread_deep().into_iter().filter(|unread| !unread.path.is_empty());
+        rules.note_unread(super::INPUT, inside);
         processors::apply(conf, &mut rules);
         Some(rules)
     }

@@ -18,8 +18,11 @@ pub fn read(input: &Options, rules: &mut Rules) {
         return;
     };
     for other in configs.iter().skip(1) {
+        other.mark_all();
         rules.note(other, "json_v2", ONE_MAPPING);
     }
+    // Without `timestamp_path` they have no effect.
+    config.mark(["timestamp_format", "timestamp_timezone"]);
     if let Some(name) = config.text("measurement_name") {
         rules.measurement = name;
     }
@@ -28,6 +31,7 @@ pub fn read(input: &Options, rules: &mut Rules) {
         read_object(object, rules);
     }
     for other in objects.iter().skip(1) {
+        other.mark_all();
         rules.note(other, "object", ONE_MAPPING);
     }
     let fields = config.tables("field");
@@ -92,6 +96,8 @@ fn several_values<'f>(fields: &[&'f Options], rules: &mut Rules) -> Option<&'f O
 
 /// The key of a value at a path from the record's root, and its name in Telegraf.
 fn located(options: &Options, rules: &mut Rules) -> Option<(String, String)> {
+    // A note on the path is about all of them.
+    options.mark(["rename", "type", "optional"]);
     let path = options.text("path")?;
     let steps = match gjson::steps(&path) {
         Ok(steps) => steps,
@@ -133,7 +139,6 @@ fn require(steps: &[Step], rules: &mut Rules) {
 }
 
 fn read_tag(tag: &Options, rules: &mut Rules) {
-    tag.get("type");
     let Some((key, name)) = located(tag, rules) else { return };
     rename(rules, &key, &name, (tag, "path"));
     let selector = match gjson::steps(&tag.text("path").unwrap_or_default()) {
@@ -252,6 +257,8 @@ fn read_sub_paths(object: &Options, rules: &mut Rules) {
     for (group, is_tag) in [("field", false), ("tag", true)] {
         for part in object.tables(group) {
             let path = part.text("path").unwrap_or_default();
+            // A note on the path is about all of them.
+            part.mark(["rename", "type", "optional"]);
             // In a list of objects the path begins with "#.".
             let steps = gjson::steps(path.strip_prefix("#.").unwrap_or(&path));
             let Some(key) = steps.ok().and_then(|steps| gjson::flattened(&steps)) else {
@@ -262,7 +269,6 @@ fn read_sub_paths(object: &Options, rules: &mut Rules) {
                 rename(rules, &key, &name, (part, "rename"));
             }
             let kind = part.text("type").unwrap_or_default();
-            part.get("optional");
             if is_tag {
                 rules.tag_keys.push(exact_glob(&key));
             } else {

@@ -8,6 +8,7 @@ use super::influx;
 use super::json;
 use super::report::Report;
 use super::rules::NAMES_AND_FILTERS;
+use super::value;
 use super::variables::{has_variable, is_whole_variable};
 use super::xpath;
 use configuration::draft::Table;
@@ -111,7 +112,7 @@ const PARSERS: [(&str, &[&str]); 11] = [
     ("msgpack", &[]),
     ("avro", &avro::OPTIONS),
     ("csv", &csv::OPTIONS),
-    ("value", &csv::OPTIONS),
+    ("value", &value::OPTIONS),
     ("xpath_json", &xpath::OPTIONS),
     ("xpath_msgpack", &xpath::OPTIONS),
     ("xpath_cbor", &xpath::OPTIONS),
@@ -429,6 +430,7 @@ mod tests {
         let another = [
             ("json_time_key", "json"),
             ("csv_delimiter", "csv"),
+            ("value_field_name", "value"),
             ("influx_timestamp_precision", "influx"),
             ("avro_measurement", "avro"),
             ("xpath_native_types", "xpath_json"),

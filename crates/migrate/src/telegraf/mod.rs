@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! conf (files, lines) -> kafka            [kafka] and its security     --+
-//!   |                 -> input -> influx, json, json_v2, msgpack, avro, csv, xpath, filters -> rules  [[mapping]]  --+-> bridges: one for each Kafka and server
+//!   |                 -> input -> influx, json, json_v2, msgpack, avro, csv, value, xpath, filters -> rules  [[mapping]]  --+-> bridges: one for each Kafka and server
 //!   variables         -> output, agent    [influx], [batch], [log]     --+
 //! ```
 
@@ -34,6 +34,9 @@ mod report;
 mod rules;
 mod text_change;
 mod texts;
+#[cfg(test)]
+mod unknown_options;
+mod value;
 mod variables;
 mod xpath;
 

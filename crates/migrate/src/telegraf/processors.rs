@@ -35,12 +35,8 @@ fn apply_all(conf: &Conf, rules: &mut Rules) {
         let filter = Filter::read(options);
         match filter.takes(&Subject::of(rules, None)) {
             Takes::All => {}
-            Takes::None => {
-                options.mark(options.all().map(|(name, _)| name));
-                continue;
-            }
+            Takes::None => continue,
             Takes::Depends(filters) => {
-                options.mark(options.all().map(|(name, _)| name));
                 for filter in filters {
                     let why = format!(
                         "{kind} was left out, because its filter depends on the record: write what it does into the mappings that need it"
@@ -64,9 +60,7 @@ fn apply_all(conf: &Conf, rules: &mut Rules) {
             "processors.pivot" => pivot(options, rules),
             _ => change_by_pattern(options, rules),
         }
-        for option in options.unread() {
-            rules.note(options, option, format!("this part of {kind} has no counterpart: change the producer, or keep Telegraf for points that need it"));
-        }
+        rules.note_unread(kind, options.unread_deep());
     }
 }
 
@@ -98,14 +92,14 @@ fn split(options: &Options, rules: &mut Rules) {
         all => {
             options.mark(["drop_original"]);
             for template in all {
-                template.mark(template.all().map(|(name, _)| name));
+                template.mark_all();
                 rules.note(template, "template", one_point(template));
             }
             return;
         }
     };
     for template in others {
-        template.mark(template.all().map(|(name, _)| name));
+        template.mark_all();
         rules.note(template, "template", one_point(template));
     }
     if let Some(name) = first.text("name") {

@@ -1,7 +1,7 @@
 //! The content of a `[[mapping]]` for the records of an input.
 
 use super::super::Note;
-use super::conf::Options;
+use super::conf::{Options, Unread};
 use super::report::Report;
 use configuration::draft::{Table, literal};
 use mapping::{Format, Globs, KeySelector};
@@ -101,6 +101,18 @@ pub const NAMES_AND_FILTERS: [&str; 11] = [
 impl Rules {
     pub fn note(&mut self, options: &Options, key: &str, why: impl Into<String>) {
         self.notes.push(options.note(key, why));
+    }
+
+    /// Notes options that nothing read, so that none is dropped silently. `plugin` is the kind of the plugin.
+    pub fn note_unread<'o>(&mut self, plugin: &str, unread: impl IntoIterator<Item = Unread<'o>>) {
+        for unread in unread {
+            let why = format!(
+                "this option of {plugin}{} has no counterpart: change the producer, or keep Telegraf for points that need it{}",
+                unread.path,
+                unread.suggestion()
+            );
+            self.note(unread.table, unread.name, why);
+        }
     }
 
     /// Whether the records are line protocol.

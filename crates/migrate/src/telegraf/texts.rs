@@ -51,9 +51,6 @@ pub fn change_texts(options: &Options, rules: &mut Rules) {
                     }
                 }
             }
-            for option in table.unread() {
-                rules.note(table, option, format!("this option of {kind} has no counterpart"));
-            }
         }
     }
 }
@@ -143,7 +140,7 @@ pub fn change_by_pattern(options: &Options, rules: &mut Rules) {
                     "pattern",
                     format!("{text:?} is no regular expression that the bridge reads"),
                 );
-                table.mark(table.all().map(|(name, _)| name));
+                table.mark_all();
                 continue;
             };
             let renamed = |name: &str| {

@@ -29,10 +29,12 @@ type Unsupported<'o> = (&'o Options, &'static str);
 
 /// Reads the options of a format.
 pub fn read<'o>(input: &'o Options, format: &str, rules: &mut Rules) -> Result<(), Unsupported<'o>> {
-    let configs = input.tables("xpath");
+    // Older versions of Telegraf name the table after the format.
+    let configs = [input.tables("xpath"), input.tables(format)].concat();
     let config = *configs.first().ok_or((input, "data_format"))?;
     read_format(input, format.trim_start_matches("xpath_"), rules)?;
     for other in configs.iter().skip(1) {
+        other.mark_all();
         rules.note(other, "xpath", super::json_v2::ONE_MAPPING);
     }
     input.mark(["xpath_print_document", "xpath_trace", "xpath_allow_empty_selection"]);
@@ -49,6 +51,9 @@ pub fn read<'o>(input: &'o Options, format: &str, rules: &mut Rules) -> Result<(
         "tag_value",
         "field_name_expansion",
         "tag_name_expansion",
+        // Without `timestamp` they have no effect, and the default format has no zone.
+        "timestamp_format",
+        "timezone",
     ]);
     select(config, rules)?;
     if let Some(name) = config.text("metric_name") {
@@ -87,7 +92,11 @@ fn read_format<'o>(input: &'o Options, name: &str, rules: &mut Rules) -> Result<
         if input.has("xpath_protobuf_skip_bytes") {
             return Err((input, "xpath_protobuf_skip_bytes"));
         }
-        input.get("xpath_protobuf_import_paths");
+        const IMPORT_PATHS: &str = "xpath_protobuf_import_paths";
+        if input.texts(IMPORT_PATHS).iter().any(|path| path != ".") {
+            let why = "the file of `schema` is not looked up in these folders, so write its path; its imports are looked up beside it and in the folders above";
+            rules.note(input, IMPORT_PATHS, why);
+        }
     }
     Ok(())
 }

@@ -163,16 +163,19 @@ fn the_login_is_sent_and_read_again_where_it_is_refused() {
     assert!(request.contains("authorization: basic dtpw"), "{request}");
     let file = std::env::temp_dir().join(format!("registry-{}-{:x}", std::process::id(), fastrand::u64(..)));
     std::fs::write(&file, "new").unwrap();
-    let token = Credential::Token(Secret::from_file("old", file.clone()));
-    server.answer("/schemas/ids/2", 401, "");
-    let (refused, _runtime) = registry(&Settings { credential: token, ..settings(&server) });
-    answered(&refused, 2);
-    let sent: Vec<String> =
-        (0..2).map(|_| server.requests.recv_timeout(PATIENCE).unwrap().to_lowercase()).collect();
-    assert!(
-        sent[0].contains("authorization: bearer old") && sent[1].contains("authorization: bearer new"),
-        "{sent:?}"
-    );
+    for status in [401, 403] {
+        let server = SchemaServer::start();
+        let token = Credential::Token(Secret::from_file("old", file.clone()));
+        server.answer("/schemas/ids/2", status, "");
+        let (refused, _runtime) = registry(&Settings { credential: token, ..settings(&server) });
+        answered(&refused, 2);
+        let sent: Vec<String> =
+            (0..2).map(|_| server.requests.recv_timeout(PATIENCE).unwrap().to_lowercase()).collect();
+        assert!(
+            sent[0].contains("authorization: bearer old") && sent[1].contains("authorization: bearer new"),
+            "{status}: {sent:?}"
+        );
+    }
     std::fs::remove_file(file).unwrap();
 }
 

@@ -61,6 +61,20 @@ fn writes_each_type_as_json() {
 }
 
 #[test]
+fn floats_have_a_fraction_or_an_exponent() {
+    for number in [0.0, -0.0, 1.0, 1e15, 1e16, 1e17, 1e21, 1e300, 5e-324, f64::MAX, 9_007_199_254_740_992.0] {
+        let text = json(r#""double""#, &number.to_le_bytes()).unwrap();
+        assert!(text.contains(['.', 'e']), "{text}");
+        assert_eq!(text.parse().map(f64::to_bits), Ok(number.to_bits()), "{text}");
+    }
+    for number in [0.0, 1.0, 1e10, 16_777_216.0, f32::MIN_POSITIVE, f32::MAX] {
+        let text = json(r#""float""#, &number.to_le_bytes()).unwrap();
+        assert!(text.contains(['.', 'e']), "{text}");
+        assert_eq!(text.parse().map(f32::to_bits), Ok(number.to_bits()), "{text}");
+    }
+}
+
+#[test]
 fn logical_types_are_numbers_and_text() {
     let f = |kind: &str, logical: &str, bytes: &[u8], want: &str| {
         let text = format!(r#"{{{kind},"logicalType":{logical}}}"#);
@@ -273,10 +287,20 @@ fn times_of_logical_types_need_no_time_format() {
 
 #[test]
 fn a_time_elsewhere_is_an_integer_in_its_unit() {
-    let text = record(r#"{"name":"t","type":{"type":"long","logicalType":"timestamp-millis"}}"#);
-    let rules = Rules { integers: crate::Integers::Int, ..rules(&text) };
-    let got = line(rules, b"\x04").unwrap();
-    assert!(got.starts_with("t t=2i "), "{got}");
+    for (kind, logical) in [
+        ("long", "timestamp-millis"),
+        ("long", "timestamp-micros"),
+        ("long", "timestamp-nanos"),
+        ("long", "local-timestamp-millis"),
+        ("long", "local-timestamp-micros"),
+        ("long", "local-timestamp-nanos"),
+        ("int", "date"),
+    ] {
+        let text = record(&format!(r#"{{"name":"t","type":{{"type":"{kind}","logicalType":"{logical}"}}}}"#));
+        let rules = Rules { integers: crate::Integers::Int, ..rules(&text) };
+        let got = line(rules, b"\x04").unwrap();
+        assert!(got.starts_with("t t=2i "), "{logical}: {got}");
+    }
 }
 
 #[test]
@@ -361,6 +385,31 @@ fn framed_values_are_read_by_the_schema_of_their_id() {
     assert_eq!(source.1.load(std::sync::atomic::Ordering::Relaxed), 6, "a run of one schema asks once");
     let without = mapped(&mut without_schemas, &framed(9, b"")).unwrap_err();
     assert!(without.contains("no registry is configured: add [schema_registry]"), "{without}");
+}
+
+#[test]
+fn layouts_that_are_not_read_are_rejected_by_name() {
+    let text = record(r#"{"name":"a","type":"long"}"#);
+    for (value, want) in [
+        (&b"Obj\x01\x04\x16avro.schema"[..], "it begins like an Avro container file"),
+        (b"\xC3\x01eightbyt\x02", "it begins like Avro's single-object encoding"),
+        (b"\x03\x00sixteen bytes...\x02", "it begins like a frame of AWS Glue"),
+        (b"\x01sixteen bytes...\x02", "it begins with a GUID instead of an id"),
+    ] {
+        let framed = line(Rules { format: Format::Avro, ..Rules::default() }, value).unwrap_err();
+        let no_frame = "it does not begin with the frame of a schema registry";
+        assert!(framed.starts_with(no_frame) && framed.contains(want), "{framed}");
+        let unframed = line(rules(&text), value).unwrap_err();
+        assert!(
+            unframed.starts_with("it does not fit its `schema`") && unframed.contains(want),
+            "{unframed}"
+        );
+    }
+    let other = line(Rules { format: Format::Avro, ..Rules::default() }, b"\x02").unwrap_err();
+    assert!(
+        other.contains("write the id into the record's headers, which the bridge does not read"),
+        "{other}"
+    );
 }
 
 #[test]

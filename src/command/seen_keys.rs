@@ -1,15 +1,21 @@
-//! Finds keys of the configuration that no sampled record has.
+//! Finds keys of the configuration that no record of a sample has.
 
-use super::report::Line;
 use base::suggest::nearest;
 use base::text::counted;
-use engine::SchemaSource;
 use mapping::decode::{Scanner, SyntaxError, Token, find, select};
-use mapping::{Format, Globs, KeySelector, Rules, flattened_of_dots};
+use mapping::{Format, Globs, KeySelector, PivotList, Rules, Schemas, flattened_of_dots};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Bound for topics whose keys are always new.
 const KEYS_MAX: usize = 5_000;
+
+/// A key that no record has, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnseenKey {
+    pub what: String,
+    pub remedy: String,
+}
 
 /// Keys, paths and headers in the sampled records of one mapping.
 #[derive(Debug, Default)]
@@ -27,7 +33,7 @@ impl SeenKeys {
     pub fn add(
         &mut self,
         rules: &Rules,
-        schemas: Option<&SchemaSource>,
+        schemas: Option<&Arc<dyn Schemas>>,
         value: &[u8],
         headers: &[(&str, &[u8])],
     ) {
@@ -38,8 +44,7 @@ impl SeenKeys {
             return;
         }
         // The mapper rejects a record of another format and reports why.
-        let schemas = schemas.map(SchemaSource::schemas);
-        let json = rules.read_text(schemas.as_ref(), value).unwrap_or_default().json;
+        let json = rules.read_text(schemas, value).unwrap_or_default().json;
         let documents: Vec<&[u8]> =
             if rules.format.has_lines() { json.split(|byte| *byte == b'\n').collect() } else { vec![&json] };
         let mut is_read = false;
@@ -109,26 +114,14 @@ impl SeenKeys {
         Ok(())
     }
 
-    /// Warns of each key that no record has. `topics` is the list of topics for messages.
-    pub fn judge(&self, rules: &Rules, topics: &str) -> Vec<Line> {
+    /// Describes each key that no record has. `records` is the word for one of the records.
+    pub fn unseen(&self, rules: &Rules, records: &str) -> Vec<UnseenKey> {
         if self.records == 0 || self.keys.len() >= KEYS_MAX {
             return Vec::new();
         }
-        let mut lines = Vec::new();
-        let mut warn = |option: &str, key: &str, nearest: Option<&str>| {
-            let records = counted(self.records, "sampled record");
-            let joined = flattened_of_dots(key).filter(|joined| self.has(joined));
-            let remedy = match (joined, nearest) {
-                (Some(joined), _) => {
-                    format!("write `{joined}`: keys of nested objects are joined with \"_\"")
-                }
-                (None, Some(nearest)) => format!("did you mean `{nearest}`?"),
-                (None, None) => format!("remove it from `{option}` or correct it, unless the key is rare"),
-            };
-            lines.push(Line::warned(
-                format!("{topics}: `{key}` of `{option}` is in none of {records}"),
-                remedy,
-            ));
+        let mut unseen = Vec::new();
+        let mut add = |option: &str, key: &str, nearest: Option<&str>| {
+            unseen.push(self.describe(option, key, nearest, records));
         };
         // The keys of rearranged elements are not those of the records.
         let is_rearranged = rules.reshape.renames_keys() || !rules.parse_json.patterns().is_empty();
@@ -138,29 +131,86 @@ impl SeenKeys {
             ("number_fields", &rules.number_fields),
         ];
         for (option, globs) in globs.into_iter().filter(|_| !is_rearranged) {
-            for pattern in self.unseen(globs) {
-                warn(option, pattern, self.nearest(pattern));
+            for pattern in self.unmatched(globs) {
+                add(option, pattern, self.nearest(pattern));
             }
         }
         for (option, selector) in rules.selectors() {
             match selector {
                 KeySelector::Flattened(_) | KeySelector::Element(_) if is_rearranged => {}
                 KeySelector::Flattened(key) if !self.keys.contains(key) => {
-                    warn(option, key, self.nearest(key));
+                    add(option, key, self.nearest(key));
                 }
                 KeySelector::Element(path) if !self.keys.contains(&path.flattened()) => {
-                    warn(option, &selector.to_string(), None);
+                    add(option, &selector.to_string(), None);
                 }
                 KeySelector::Root(path) if !self.paths.contains(&path.to_string()) => {
-                    warn(option, &selector.to_string(), None);
+                    add(option, &selector.to_string(), None);
                 }
                 _ => {}
             }
         }
-        for (option, name) in rules.headers().filter(|(_, name)| !self.headers.contains(*name)) {
-            warn(option, name, nearest(name, self.headers.iter().map(String::as_str)));
+        for (option, pattern) in field_names(rules).filter(|_| !is_rearranged) {
+            if !self.has(pattern) && !is_added(rules, pattern) {
+                add(option, pattern, self.nearest(pattern));
+            }
         }
-        lines
+        for (option, key) in self.lists(rules).into_iter().filter(|(_, key)| !self.has_list(key)) {
+            add(option, key, self.nearest_list(key));
+        }
+        unseen
+    }
+
+    /// Describes each header that no record has.
+    pub fn unseen_headers(&self, rules: &Rules, records: &str) -> Vec<UnseenKey> {
+        let unseen = rules.headers().filter(|(_, name)| !self.headers.contains(*name));
+        let describe = |(option, name): (&str, &str)| {
+            let nearest = nearest(name, self.headers.iter().map(String::as_str));
+            self.describe(option, name, nearest, records)
+        };
+        if self.records == 0 { Vec::new() } else { unseen.map(describe).collect() }
+    }
+
+    fn describe(&self, option: &str, key: &str, nearest: Option<&str>, records: &str) -> UnseenKey {
+        let joined = flattened_of_dots(key).filter(|joined| self.has(joined));
+        let remedy = match (joined, nearest) {
+            (Some(joined), _) => format!("write `{joined}`: keys of nested objects are joined with \"_\""),
+            (None, Some(nearest)) => format!("did you mean `{nearest}`?"),
+            (None, None) => format!("remove it from `{option}` or correct it, unless the key is rare"),
+        };
+        let records = counted(self.records, records);
+        UnseenKey { what: format!("`{key}` of `{option}` is in none of {records}"), remedy }
+    }
+
+    /// The arrays of the records that options rearrange. After `columns` and `parse_json`, and after `explode` for the options behind
+    /// it, they are not those of the records.
+    fn lists<'r>(&self, rules: &'r Rules) -> Vec<(&'static str, &'r str)> {
+        let reshape = &rules.reshape;
+        if !reshape.columns.is_empty() || !rules.parse_json.patterns().is_empty() {
+            return Vec::new();
+        }
+        if !reshape.explode.is_empty() {
+            return reshape.explode.iter().map(|key| ("explode", key.as_str())).collect();
+        }
+        let pivots = reshape.pivot.iter().filter_map(|pivot| match &pivot.list {
+            PivotList::Key(key) => Some(("pivot", key.as_str())),
+            PivotList::Element => None,
+        });
+        let zips =
+            reshape.zip.iter().flat_map(|zip| [("zip", zip.names.as_str()), ("zip", zip.values.as_str())]);
+        pivots.chain(zips).collect()
+    }
+
+    /// The most similar key of an array.
+    fn nearest_list(&self, key: &str) -> Option<&str> {
+        nearest(key, self.keys.iter().filter_map(|seen| seen.split_once("_0").map(|(list, _)| list)))
+    }
+
+    /// Whether there is a value under a key, or in the array or object under it.
+    fn has_list(&self, key: &str) -> bool {
+        let within = format!("{key}_");
+        self.keys.contains(key)
+            || self.keys.range(within.clone()..).next().is_some_and(|seen| seen.starts_with(&within))
     }
 
     /// Whether a key or glob matches a key that was seen.
@@ -168,7 +218,7 @@ impl SeenKeys {
         Globs::compile(&[pattern]).is_ok_and(|globs| self.keys.iter().any(|key| globs.is_match(key)))
     }
 
-    fn unseen<'g>(&self, globs: &'g Globs) -> Vec<&'g str> {
+    fn unmatched<'g>(&self, globs: &'g Globs) -> Vec<&'g str> {
         let mut open: BTreeSet<usize> = (0..globs.patterns().len()).collect();
         for key in &self.keys {
             for matching in globs.matching(key) {
@@ -189,6 +239,22 @@ impl SeenKeys {
         let deeper = keys.clone().find(|seen| seen.ends_with(&format!("_{key}")));
         deeper.or_else(|| nearest(key, keys))
     }
+}
+
+/// The names and globs by which options change fields.
+fn field_names(rules: &Rules) -> impl Iterator<Item = (&'static str, &str)> {
+    let types = rules.types.entries().map(|(pattern, _)| ("types", pattern));
+    types.chain(rules.values.patterns().map(|pattern| ("values", pattern)))
+}
+
+/// Whether a name is that of a tag or field that the mapping adds to those of the element.
+fn is_added(rules: &Rules, name: &str) -> bool {
+    let fields = rules.fields.iter().map(|(name, _)| name);
+    let added =
+        fields.chain(rules.tags.iter().map(|(name, _)| name)).chain(&rules.topic_tag).chain(&rules.key_tag);
+    added.chain(&rules.partition_tag).chain(&rules.offset_field).any(|added| added == name)
+        // A selector's value has the last name of its path.
+        || rules.selectors().any(|(_, selector)| selector.to_string().ends_with(name))
 }
 
 /// Paths of the mapping that begin at the root of the record.
@@ -218,9 +284,10 @@ mod tests {
         let f = |mapping: &str, record: &str, want: &[&str]| {
             let (rules, mut seen) = (rules(mapping), SeenKeys::default());
             seen.add(&rules, None, record.as_bytes(), &[("Trace-Id", b"1")]);
-            let lines: Vec<String> = seen.judge(&rules, "t").iter().map(ToString::to_string).collect();
-            let want: Vec<String> = want.iter().map(|want| format!("warn    t: {want}")).collect();
-            assert_eq!(lines, want, "{mapping}");
+            let headers = seen.unseen_headers(&rules, "sampled record");
+            let unseen = seen.unseen(&rules, "sampled record").into_iter().chain(headers);
+            let got: Vec<String> = unseen.map(|key| format!("{}: {}", key.what, key.remedy)).collect();
+            assert_eq!(got, want, "{mapping}");
         };
         let record = r#"{"host":"a","deep":{"id":["x"]},"v":1,"t":5}"#;
         f("tag_keys = ['host', 'deep_id_0', 'deep_*']\ntime_key = 't'\ntime_format = 'unix'", record, &[]);
@@ -254,6 +321,29 @@ mod tests {
             ],
         );
         f("tag_keys = ['host.name']", r#"{"host.name":"a","v":1}"#, &[]);
+        f(
+            "types = { w = 'int', v = 'int', made = 'int' }\nvalues = { hots = { a = 'b' } }\nfields = { made = '$.t' }",
+            record,
+            &[
+                "`w` of `types` is in none of 1 sampled record: remove it from `types` or correct it, unless the key is rare",
+                "`hots` of `values` is in none of 1 sampled record: did you mean `host`?",
+            ],
+        );
+        let arrays = r#"{"deep":{"names":["a"],"vals":[1]}}"#;
+        f(
+            "explode = ['deep_vals', 'vlas']",
+            arrays,
+            &[
+                "`vlas` of `explode` is in none of 1 sampled record: remove it from `explode` or correct it, unless the key is rare",
+            ],
+        );
+        f(
+            "zip = [{ names = 'deep_names', values = 'deep_val' }]",
+            arrays,
+            &[
+                "`deep_val` of `zip` is in none of 1 sampled record: remove it from `zip` or correct it, unless the key is rare",
+            ],
+        );
         let params = r#"{"params":[{"n":"temp","v":1},{"n":"host","v":"a"}]}"#;
         let pivot = "pivot = [{ list = 'params', name = 'n', value = 'v' }]";
         f(&format!("tag_keys = ['host']\n{pivot}"), params, &[]);
