@@ -93,7 +93,8 @@ pub struct RecordLimits {
 #[derive(Debug, Default)]
 struct Work {
     unpacked: Unpacked,
-    reader: FormatReader,
+    /// Made for the first record that is not JSON: in a box it is moved out of the mapper and back without a copy.
+    reader: Option<Box<FormatReader>>,
     influx: InfluxWork,
     scratch: Vec<u8>,
     values: LineValues,

@@ -42,6 +42,9 @@ impl ReportedDrops {
 impl Mapper {
     /// Counts the values that the record's format could not write as JSON.
     pub(super) fn report_dropped(&mut self, json: &JsonText) {
+        if json.dropped.is_empty() {
+            return;
+        }
         self.known.drops.add_all(&json.drops);
         for (drop, key) in &json.dropped {
             let key = json.dropped_keys.get(key.clone()).unwrap_or_default();

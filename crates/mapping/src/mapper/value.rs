@@ -62,7 +62,7 @@ impl Mapper {
             return result.map_err(|rejection| rejection.with_excerpt(value, format));
         }
         // Moved out of `self`, which is borrowed mutably while the text is read.
-        let mut reader = std::mem::take(&mut self.work.reader);
+        let mut reader = self.work.reader.take().unwrap_or_default();
         let read = self
             .schemas
             .of_value(&self.rules, value)
@@ -74,7 +74,7 @@ impl Mapper {
         });
         // The memory is freed now, because the topic may have no further record.
         reader.clear();
-        self.work.reader = reader;
+        self.work.reader = Some(reader);
         result
     }
 
