@@ -365,7 +365,7 @@ fn a_file_of_csv_is_recognized_and_mapped() {
     let folder = Folder::new();
     let rows: String = (0..30).map(|n| format!("{};h{};{n}.5;\r\n", 1_767_225_600 + n, n % 3)).collect();
     folder.write("records.csv", format!("time;host;temperature;note\r\n{rows}"));
-    let said = folder.run_to(0, &["init", "--file", "records.csv", "--topic", "t", "-o", "bridge.toml"]);
+    folder.run_to(0, &["init", "--file", "records.csv", "--topic", "t", "-o", "bridge.toml"]);
     let config = folder.read("bridge.toml");
     for line in
         ["format = \"csv\"", "csv = { delimiter = \";\" }", "tag_keys = [\"host\"]", "time_key = \"time\""]
@@ -393,7 +393,7 @@ fn a_file_of_line_protocol_is_recognized_and_mapped() {
     };
     let lines: String = (0..30).map(line).collect();
     folder.write("records.lp", format!("# comment\n{lines}cpu,host=h1 usage=1\n"));
-    let said = folder.run_to(0, &["init", "--file", "records.lp", "--topic", "t", "-o", "bridge.toml"]);
+    folder.run_to(0, &["init", "--file", "records.lp", "--topic", "t", "-o", "bridge.toml"]);
     let config = folder.read("bridge.toml");
     assert_contains(
         &config,
@@ -432,7 +432,7 @@ fn a_compressed_file_is_one_record() {
     let folder = Folder::new();
     let records: String = (0..30).map(|n| format!("{{\"host\":\"h{}\",\"v\":{n}}}\n", n % 3)).collect();
     folder.write("records.gz", gzip(records.as_bytes()));
-    let said = folder.run_to(0, &["init", "--file", "records.gz", "--topic", "t", "-o", "bridge.toml"]);
+    folder.run_to(0, &["init", "--file", "records.gz", "--topic", "t", "-o", "bridge.toml"]);
     let config = folder.read("bridge.toml");
     assert_contains(&config, &["\nformat = \"json_lines\"\n"]);
     assert!(!config.contains("value_compression"), "{config}");
@@ -459,7 +459,7 @@ fn topics_of_a_schema_registry_get_a_full_mapping() {
     let (folder, address) = (Folder::new(), cluster.address());
     let run = |registry: &str, topic: &str| {
         let arguments = ["init", "--brokers", &address, "--schema-registry", registry, "--topic", topic];
-        let done = folder.run_to(0, &[&arguments[..], &["--force"]].concat());
+        folder.run_to(0, &[&arguments[..], &["--force"]].concat());
         let written = folder.read("bridge.toml");
         written.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n")
     };
