@@ -5,6 +5,12 @@
 
 mod admin;
 pub mod command;
+#[cfg(test)]
+#[path = "../tests/support/compress.rs"]
+mod compress;
+#[cfg(test)]
+#[path = "../tests/support/folder.rs"]
+mod folder;
 mod init;
 pub mod log;
 mod migrate_diff;

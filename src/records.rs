@@ -260,6 +260,7 @@ impl<'a> Iterator for Records<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compress::{gzip, zlib};
     use mapping::{SchemaLanguage, SchemaText};
 
     #[test]
@@ -311,13 +312,6 @@ mod tests {
 
     #[test]
     fn a_compressed_file_is_one_record() {
-        let gzip = |text: &[u8]| {
-            let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
-            let mut packed = vec![0; compressor.gzip_compress_bound(text.len())];
-            let length = compressor.gzip_compress(text, &mut packed).unwrap();
-            packed.truncate(length);
-            packed
-        };
         let count = |rules: &Rules, file: &[u8]| Records::by_rules(file, rules, None).count();
         let avro = |compression| Rules { compression, ..of_two_longs() };
         let packed = gzip(b"\x02\x04");
@@ -352,14 +346,6 @@ mod tests {
         f(b"\0\0\x02\x04", &[b"\0\0", b"\x02\x04"]);
         // Registries give no id 0.
         f(&[0; 14], &[&b"\0\0"[..]; 7]);
-    }
-
-    fn zlib(text: &[u8]) -> Vec<u8> {
-        let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
-        let mut packed = vec![0; compressor.zlib_compress_bound(text.len())];
-        let length = compressor.zlib_compress(text, &mut packed).unwrap();
-        packed.truncate(length);
-        packed
     }
 
     #[test]

@@ -133,19 +133,15 @@ fn show(problems: &[Problem], err: &mut impl Write) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::folder::Folder;
 
     /// Status, standard output and standard error for a file with this text.
     fn run(text: &str) -> (u8, String, String) {
-        let folder =
-            std::env::temp_dir().join(format!("check-{}-{:x}", std::process::id(), fastrand::u64(..)));
-        std::fs::create_dir_all(&folder).unwrap();
-        let file = folder.join("bridge.toml");
-        std::fs::write(&file, text).unwrap();
+        let folder = Folder::with_config(text);
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let status = check_to(Some(&file), None, &mut out, &mut err).unwrap();
-        std::fs::remove_dir_all(&folder).unwrap();
-        let text =
-            |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(&format!("{}/", folder.display()), "");
+        let status = check_to(Some(&folder.file("bridge.toml")), None, &mut out, &mut err).unwrap();
+        let shown = format!("{}/", folder.path().display());
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(&shown, "");
         (status, text(out), text(err))
     }
 

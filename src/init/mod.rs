@@ -7,16 +7,12 @@
 //! ```
 
 mod class;
-#[cfg(test)]
-mod compressed_values;
 mod estimate;
 mod key;
 mod names;
 mod observe;
 mod proposal;
 mod propose;
-#[cfg(test)]
-mod random_documents;
 mod recognize;
 mod shape;
 #[cfg(test)]

@@ -85,6 +85,19 @@ impl DataPath {
     }
 }
 
+/// Asserts that the second half of the records allocates nothing, and that none of them is rejected.
+fn assert_none((mapper, records): (Mapper, Vec<Vec<u8>>), of: &str) {
+    let (others, records) = records.split_at(records.len() / 2);
+    let mut path = DataPath::new(mapper);
+    assert_eq!((path.allocations(others, records), path.rejected), (0, 0), "{of}");
+}
+
+fn assert_none_of_each_kind(make: impl Fn(Kind) -> (Mapper, Vec<Vec<u8>>)) {
+    for kind in Kind::ALL {
+        assert_none(make(kind), &kind.to_string());
+    }
+}
+
 #[test]
 fn records_of_any_shape_allocate_nothing() {
     for kind in Kind::ALL {
@@ -103,12 +116,7 @@ fn records_of_any_shape_allocate_nothing() {
 
 #[test]
 fn values_from_outside_of_an_element_allocate_nothing() {
-    for kind in Kind::ALL {
-        let (mapper, records) = kind.in_lists(true);
-        let (others, records) = records.split_at(RECORDS / 2);
-        let mut path = DataPath::new(mapper);
-        assert_eq!((path.allocations(others, records), path.rejected), (0, 0), "{kind}");
-    }
+    assert_none_of_each_kind(|kind| kind.in_lists(true));
     let options = "query = \"$.site.meters\"\nmeasurement = \"{kind}\"\ntag_keys = [\"^.name\", \"^^.region\", \"key:$.k\"]\n\
                    tags = { i = \"{@key}-{header:unit}\", list = \"{@member}\", up = \"{^@key}\" }\n\
                    time_key = \"$.at\"\ntime_format = \"unix\"\ntime_add = { ms = \"ms\" }\nfields = { total = \"^.total\", copy = \"v\" }";
@@ -125,12 +133,7 @@ fn values_from_outside_of_an_element_allocate_nothing() {
 
 #[test]
 fn messagepack_of_known_shape_allocates_nothing() {
-    for kind in Kind::ALL {
-        let (mapper, records) = kind.msgpack();
-        let (others, records) = records.split_at(RECORDS / 2);
-        let mut path = DataPath::new(mapper);
-        assert_eq!((path.allocations(others, records), path.rejected), (0, 0), "{kind}");
-    }
+    assert_none_of_each_kind(Kind::msgpack);
     let config = format!("{HEAD}\nformat = \"msgpack\"\ntime_key = \"t\"\nstring_fields = [\"s\"]\n{TAIL}");
     // Two values: a timestamp, text with an escape, binary data, NaN and a 32-bit float.
     let value =
@@ -142,12 +145,7 @@ fn messagepack_of_known_shape_allocates_nothing() {
 
 #[test]
 fn cbor_of_known_shape_allocates_nothing() {
-    for kind in Kind::ALL {
-        let (mapper, records) = kind.cbor();
-        let (others, records) = records.split_at(RECORDS / 2);
-        let mut path = DataPath::new(mapper);
-        assert_eq!((path.allocations(others, records), path.rejected), (0, 0), "{kind}");
-    }
+    assert_none_of_each_kind(Kind::cbor);
 }
 
 /// Schemas of a registry, which knows one.
@@ -166,12 +164,7 @@ impl Schemas for OneSchema {
 
 #[test]
 fn avro_of_known_shape_allocates_nothing() {
-    for kind in Kind::ALL {
-        let (mapper, records) = kind.avro();
-        let (others, records) = records.split_at(RECORDS / 2);
-        let mut path = DataPath::new(mapper);
-        assert_eq!((path.allocations(others, records), path.rejected), (0, 0), "{kind}");
-    }
+    assert_none_of_each_kind(Kind::avro);
     let fields = r#"{"name":"h","type":"string"},{"name":"t","type":{"type":"long","logicalType":"timestamp-millis"}},
         {"name":"v","type":["null","double"]},{"name":"d","type":{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}},
         {"name":"a","type":{"type":"array","items":"int"}},{"name":"b","type":"bytes"}"#;
@@ -195,11 +188,9 @@ fn avro_of_known_shape_allocates_nothing() {
             [&b"\0\0\0\0"[..], &[id], b"\x02x\x80\xC8\xAF\x02\x02", &0.5_f64.to_le_bytes(), b"\x04\x04\xd2"];
         [&value.concat()[..], b"\x04\x02\x04\x00", b"\x02y"].concat()
     };
-    let records: Vec<_> = (0..50).map(|number| record(number % 2)).collect();
-    let (others, records) = records.split_at(25);
+    let records = (0..50).map(|number| record(number % 2)).collect();
     let mapper = Mapper::new(Arc::new(rules), "t", limits).with_schemas(Some(Arc::new(OneSchema(schema))));
-    let mut path = DataPath::new(mapper);
-    assert_eq!((path.allocations(others, records), path.rejected), (0, 0));
+    assert_none((mapper, records), "two schemas");
 }
 
 #[test]
@@ -209,25 +200,18 @@ fn line_protocol_of_known_keys_allocates_nothing() {
             ["", "tags = { zone = \"z\" }", "precision = \"us\"\nexclude = [\"none\"]\nkey_tag = \"key\""]
         {
             let (mapper, records) = kind.influx(keys);
-            let records: Vec<_> = records
+            let records = records
                 .into_iter()
                 .map(|line| [&line[..line.len() - 3], b"\n# x\n m  v=T\n"].concat())
                 .collect();
-            let (others, records) = records.split_at(RECORDS / 2);
-            let mut path = DataPath::new(mapper);
-            assert_eq!((path.allocations(others, records), path.rejected), (0, 0), "{kind}, {keys}");
+            assert_none((mapper, records), &format!("{kind}, {keys}"));
         }
     }
 }
 
 #[test]
 fn protobuf_of_known_shape_allocates_nothing() {
-    for kind in Kind::ALL {
-        let (mapper, records) = kind.protobuf();
-        let (others, records) = records.split_at(RECORDS / 2);
-        let mut path = DataPath::new(mapper);
-        assert_eq!((path.allocations(others, records), path.rejected), (0, 0), "{kind}");
-    }
+    assert_none_of_each_kind(Kind::protobuf);
 }
 
 #[test]
@@ -236,10 +220,7 @@ fn csv_of_known_columns_allocates_nothing() {
         "{HEAD}\nformat = \"csv\"\ntime_key = \"t\"\ntime_format = \"unix\"\ntag_keys = [\"h\"]\nstring_fields = [\"s\"]\n{TAIL}"
     );
     let record = |n: u32| format!("t,h,v,s\n{n},a,{n}.5,\"x\"\"y\"\n{n},b,,NaN\n{n},c,-.5,z\n").into_bytes();
-    let records: Vec<_> = (100..150).map(record).collect();
-    let (others, records) = records.split_at(25);
-    let mut path = DataPath::new(mapper(&config));
-    assert_eq!((path.allocations(others, records), path.rejected), (0, 0));
+    assert_none((mapper(&config), (100..150).map(record).collect()), "CSV");
 }
 
 #[test]

@@ -1,9 +1,8 @@
 //! `init` on the records of docs/cookbook.md: how often its proposal makes the points of the page.
 
+use crate::folder::Folder;
 use crate::shapes::{Example, TOPIC, examples, lines};
 use line_protocol::reader::{Point, read_line};
-use std::fs;
-use std::process::Command;
 
 /// Examples whose points `init` proposes. A change may raise the number, and lowers it only with a reason.
 const REACHED: usize = 29;
@@ -25,14 +24,9 @@ fn sorted(mut point: Point) -> Point {
 
 /// The configuration that `init` writes for the records of an example.
 fn proposed(example: &Example) -> String {
-    let file = std::env::temp_dir().join(format!("bridge-cookbook-{}.json", std::process::id()));
-    fs::write(&file, example.records.join("\n")).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"));
-    let command = command.arg("init").arg(&file).args(["--topic", TOPIC, "-o", "-"]);
-    let output = command.output().unwrap();
-    fs::remove_file(&file).unwrap();
-    assert!(output.status.success(), "{}: {}", example.title, String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    let folder = Folder::new();
+    folder.write("records.json", example.records.join("\n"));
+    folder.run_to(0, &["init", "records.json", "--topic", TOPIC, "-o", "-"]).out
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Documents are true: paths, commands, configurations, messages and tests that they name exist.
 
+use crate::folder::Folder;
 use crate::pages::{self, Block};
 use line_protocol::reader::{LineError, Reason as LineReason};
 use mapping::decode::{Syntax, SyntaxError};
@@ -169,8 +170,7 @@ fn the_summary_lists_each_page_once() {
 #[test]
 fn configurations_in_documents_are_valid() {
     let mut count = 0;
-    let folder = std::env::temp_dir().join(format!("bridge-configurations-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = Folder::new();
     for page in pages().into_iter().filter(|page| !COMPARED.contains(&page.as_str())) {
         let blocks = pages::blocks(&read(&page)).into_iter();
         let is_checked = |block: &Block| {
@@ -190,15 +190,14 @@ fn configurations_in_documents_are_valid() {
                 }
             }
             for line in whole.lines().filter(|line| line.split(' ').next().unwrap().ends_with("_file")) {
-                std::fs::write(folder.join(line.split('"').nth(1).unwrap()), "").unwrap();
+                folder.write(line.split('"').nth(1).unwrap(), "");
             }
             let loaded =
-                configuration::parse(&folder.join("bridge.toml"), &whole, &|_| Some("text".to_owned()));
+                configuration::parse(&folder.file("bridge.toml"), &whole, &|_| Some("text".to_owned()));
             assert!(loaded.is_ok(), "{page}: {}\n{text}", loaded.err().unwrap());
             count += 1;
         }
     }
-    std::fs::remove_dir_all(&folder).unwrap();
     assert!(count >= 20, "only {count} configurations were found");
 }
 
@@ -218,17 +217,19 @@ fn commands_of_each_page_are_executed_by_a_test() {
 #[test]
 fn commands_without_servers_have_the_documented_output() {
     for page in RUN_WITHOUT_SERVERS {
-        let folder = std::env::temp_dir().join(format!("bridge-documents-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Folder::new();
         let mut output = None;
         let program = Path::new(env!("CARGO_BIN_EXE_kafka-influx-bridge")).parent().unwrap();
         let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
         for Block { name, language, text } in pages::blocks(&read(page)) {
             match (name, language.as_str()) {
-                (Some(name), _) => std::fs::write(folder.join(name), text).unwrap(),
+                (Some(name), _) => drop(folder.write(&name, text)),
                 (None, "sh") => {
                     let mut command = std::process::Command::new("bash");
-                    command.args(["-euo", "pipefail", "-c", &text]).current_dir(&folder).env("PATH", &path);
+                    command
+                        .args(["-euo", "pipefail", "-c", &text])
+                        .current_dir(folder.path())
+                        .env("PATH", &path);
                     let run = command.output().unwrap();
                     assert!(run.status.success(), "{page}: {text}{}", String::from_utf8_lossy(&run.stderr));
                     output = Some(String::from_utf8(run.stdout).unwrap());
@@ -241,7 +242,6 @@ fn commands_without_servers_have_the_documented_output() {
                 _ => {}
             }
         }
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 }
 

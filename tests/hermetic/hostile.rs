@@ -1,60 +1,15 @@
 //! Text from outside (records, InfluxDB's answers) injects nothing into the log, and secrets never appear there. Runs the binary
 //! at the most verbose log level.
 
+use crate::program::Running;
 use crate::support::{Cluster, Sink, wait_until};
-use std::fs;
-use std::io::Read;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use testkit::receiver::Reply;
 
 /// Text that the log must escape: line breaks, terminal escapes, right-to-left overrides.
 const HOSTILE: &str = "\u{1b}[31mred\u{1b}]0;title\u{7}\r\n2026-01-01T00:00:00.000000Z ERROR faked\u{2028}line\u{202e}back\u{9b}31m\u{0}";
 const SECRETS: [&str; 3] =
     ["TOKEN-that-nobody-may-see", "PASSWORD-that-nobody-may-see", "LOGIN-that-nobody-may-see"];
-
-/// The binary with a bridge.toml in its own folder; its log is read continuously.
-struct Running {
-    child: Child,
-    log: Option<JoinHandle<String>>,
-    folder: PathBuf,
-}
-
-impl Running {
-    fn start(name: &str, config: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("bridge-hostile-{}-{name}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("bridge.toml"), config).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"));
-        command.arg("run").current_dir(&folder).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut errors = child.stderr.take().unwrap();
-        let log = thread::spawn(move || {
-            let mut log = Vec::new();
-            errors.read_to_end(&mut log).unwrap();
-            String::from_utf8(log).unwrap()
-        });
-        Self { child, log: Some(log), folder }
-    }
-
-    fn letters(&self) -> usize {
-        fs::read_to_string(self.folder.join("letters.jsonl")).map_or(0, |text| text.lines().count())
-    }
-
-    fn end(mut self) -> String {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        self.log.take().unwrap().join().unwrap()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ended = self.child.kill();
-        let _gone = fs::remove_dir_all(&self.folder);
-    }
-}
 
 fn config(cluster: &Cluster, sink: &Sink, format: &str, kafka: &str) -> String {
     let [token, ..] = SECRETS;
@@ -103,7 +58,8 @@ fn records_and_answers_inject_nothing_into_the_log() {
         ];
         cluster.produce("t", 0, &records);
         sink.answer(Some(Reply::status(503).body(HOSTILE)));
-        let running = Running::start(format, &config(&cluster, &sink, format, ""));
+        let mut running = Running::start(&config(&cluster, &sink, format, ""));
+        let letters = |running: &Running| running.folder.count_lines("letters.jsonl");
         // Whatever an answer means, the log contains its text.
         let json = serde_json::json!({ "code": HOSTILE, "message": HOSTILE, "error": HOSTILE });
         let reply = |status| Reply::status(status).header("Location", "/\t\u{a0}else").body(json.to_string());
@@ -115,14 +71,15 @@ fn records_and_answers_inject_nothing_into_the_log() {
         // These two refuse lines, so that further answers need further records.
         let partial = format!("partial write: unable to parse 'x': {HOSTILE}");
         sink.answer(Some(Reply::status(422).body(serde_json::json!({ "message": partial }).to_string())));
-        wait_until("the refused lines have their letters", || running.letters() >= 4);
+        wait_until("the refused lines have their letters", || letters(&running) >= 4);
         sink.answer(Some(reply(400)));
         cluster.produce("t", 0, [fine.clone()]);
-        wait_until("the line refused with unknown words has its letter", || running.letters() >= 5);
+        wait_until("the line refused with unknown words has its letter", || letters(&running) >= 5);
         sink.answer(None);
         cluster.produce("t", 0, [fine]);
         sink.wait_for_points("main", 1);
-        let log = running.end();
+        assert_eq!(running.stop(), Some(0));
+        let log = running.log();
         assert!(log.contains("record rejected") && log.contains("line refused"), "{log}");
         assert_harmless(&log, format);
     }
@@ -147,7 +104,8 @@ fn secrets_stay_out_of_the_logs_of_the_bridge_and_of_librdkafka() {
 
 /// Long enough for the clients to log everything.
 fn run_for_a_while(text: &str) -> String {
-    let running = Running::start("secrets", text);
+    let mut running = Running::start(text);
     thread::sleep(std::time::Duration::from_secs(2));
-    running.end()
+    running.kill();
+    running.log()
 }

@@ -1,55 +1,14 @@
 //! `init`, run as a process: for the records of each example, and for topics of the embedded Kafka.
 
+use crate::compress::gzip;
 use crate::example_records::{ExampleRecords, REGISTRY};
+use crate::folder::Folder;
+use crate::program::{assert_contains, run};
 use crate::schema_server::SchemaServer;
 use crate::support::Cluster;
 use configuration::load_without_secrets;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
-/// The folder of a test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("bridge-init-{}-{name}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Finished {
-        run(&self.0, arguments)
-    }
-
-    fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.0.join(name)).unwrap()
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.0.join(name), text).unwrap();
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _left_behind = fs::remove_dir_all(&self.0);
-    }
-}
-
-struct Finished {
-    status: Option<i32>,
-    out: String,
-    err: String,
-}
-
-fn run(folder: &Path, arguments: &[&str]) -> Finished {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"));
-    let command = command.args(arguments).current_dir(folder).env("INFLUX_TOKEN", "a-token");
-    let Output { status, stdout, stderr } = command.output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Finished { status: status.code(), out: text(stdout), err: text(stderr) }
-}
+use std::path::Path;
 
 /// Whether a line is an object or an array of objects, which no mapping may reject.
 fn is_good(line: &[u8]) -> bool {
@@ -90,9 +49,8 @@ fn examples_give_these_files_and_no_valid_record_is_rejected() {
         assert_eq!(out, want, "{name}: UPDATE=1 rewrites the file");
 
         load_without_secrets(&golden).unwrap();
-        let written = Folder::new(&format!("example-{name}"));
-        written.write("bridge.toml", &example.with_registry(&want));
-        let config = written.0.join("bridge.toml");
+        let written = Folder::with_config(&example.with_registry(&want));
+        let config = written.file("bridge.toml");
         let config = config.to_str().unwrap();
         let checked = run(&folder, &["check", "--config", config]);
         assert_eq!((checked.status, checked.err.as_str()), (Some(0), ""), "{name}");
@@ -114,31 +72,27 @@ fn examples_give_these_files_and_no_valid_record_is_rejected() {
 
 #[test]
 fn an_existing_file_is_overwritten_only_with_force() {
-    let folder = Folder::new("force");
+    let folder = Folder::new();
     folder.write("r.jsonl", "{\"v\":1}\n");
     folder.write("bridge.toml", "mine");
-    let refused = folder.run(&["init", "--file", "r.jsonl"]);
-    assert_eq!(refused.status, Some(2));
-    assert!(refused.err.contains("bridge.toml exists already: --force overwrites it"), "{}", refused.err);
+    let refused = folder.run_to(2, &["init", "--file", "r.jsonl"]);
+    assert_contains(&refused.err, &["bridge.toml exists already: --force overwrites it"]);
     assert_eq!(folder.read("bridge.toml"), "mine");
-    let written = folder.run(&["init", "--file", "r.jsonl", "--topic", "boxes", "--force"]);
-    assert_eq!(written.status, Some(0), "{}", written.err);
+    let written = folder.run_to(0, &["init", "--file", "r.jsonl", "--topic", "boxes", "--force"]);
     assert!(folder.read("bridge.toml").contains("\ntopics = [\"boxes\"]\n"));
-    for words in
-        ["of 1 sampled record, 1 becomes 1 point", "check --connect", "map --live 10", "INFLUX_TOKEN=... "]
-    {
-        assert!(written.err.contains(words), "{words}: {}", written.err);
-    }
+    assert_contains(
+        &written.err,
+        &["of 1 sampled record, 1 becomes 1 point", "check --connect", "map --live 10", "INFLUX_TOKEN=... "],
+    );
     assert!(!written.err.contains('\u{1b}'), "no colours without a terminal");
 }
 
 #[test]
 fn several_files_are_one_sample() {
-    let folder = Folder::new("files");
+    let folder = Folder::new();
     folder.write("a.jsonl", "{\"host\":\"a\",\"v\":1}\n{\"host\":\"a\",\"v\":2}\n");
     folder.write("b.jsonl", "{\"host\":\"b\",\"w\":3}\n");
-    let done = folder.run(&["init", "a.jsonl", "b.jsonl", "-o", "-"]);
-    assert_eq!(done.status, Some(0), "{}", done.err);
+    let done = folder.run_to(0, &["init", "a.jsonl", "b.jsonl", "-o", "-"]);
     let first = "# Made by `kafka-influx-bridge init` from 3 records of a.jsonl, b.jsonl.\n";
     assert!(done.out.starts_with(first), "{}", done.out);
     // The option and plain arguments are the same.
@@ -150,16 +104,15 @@ fn several_files_are_one_sample() {
 
 #[test]
 fn reports_points_that_overwrite_others_and_objects_without_a_field() {
-    let folder = Folder::new("collisions");
+    let folder = Folder::new();
     let records = [
         r#"{"ts":1767225600,"v":1}"#,
         r#"{"ts":1767225600,"v":2}"#,
         r#"{"ts":1767225601,"state":"on","note":"x y z u v"}"#,
         r#"{"ts":1767225602}"#,
     ];
-    folder.write("r.jsonl", &records.join("\n"));
-    let done = folder.run(&["init", "r.jsonl", "-o", "-"]);
-    assert_eq!(done.status, Some(0), "{}", done.err);
+    folder.write("r.jsonl", records.join("\n"));
+    let done = folder.run_to(0, &["init", "r.jsonl", "-o", "-"]);
     for text in [
         "of 4 sampled records, 3 become 3 points, 1 object without a value to store, none is rejected",
         "CAUTION: 1 point has the series and the time of another point, and overwrites its fields",
@@ -171,16 +124,11 @@ fn reports_points_that_overwrite_others_and_objects_without_a_field() {
 
 #[test]
 fn names_exactly_the_keys_to_fill_in() {
-    let folder = Folder::new("fill-in");
+    let folder = Folder::new();
     folder.write("r.jsonl", "{\"v\":1}\n");
     let f = |arguments: &[&str], want: &str| {
-        let done = folder.run(&[&["init", "--file", "r.jsonl", "--force"], arguments].concat());
-        assert_eq!(done.status, Some(0), "{}", done.err);
-        assert!(
-            done.err.contains(&format!("bridge.toml is written. Read it{want}, then:\n")),
-            "{}",
-            done.err
-        );
+        let done = folder.run_to(0, &[&["init", "--file", "r.jsonl", "--force"], arguments].concat());
+        assert_contains(&done.err, &[&format!("bridge.toml is written. Read it{want}, then:\n")]);
     };
     f(&[], ", fill in kafka.brokers, kafka.topics, influx.url, influx.org, influx.bucket");
     let kafka = ["--topic", "t", "--brokers", "kafka:9092"];
@@ -193,13 +141,12 @@ fn names_exactly_the_keys_to_fill_in() {
 
 #[test]
 fn explains_errors_of_the_file() {
-    let folder = Folder::new("wrong");
+    let folder = Folder::new();
     folder.write("bad.jsonl", "5\nnot json\n\"a\"\n");
     let f = |arguments: &[&str], status: i32, want: &str| {
-        let done = folder.run(&[&["init"], arguments].concat());
-        assert_eq!(done.status, Some(status), "{}", done.err);
+        let done = folder.run_to(status, &[&["init"], arguments].concat());
         assert!(done.err.contains(want), "{want}: {}", done.err);
-        assert!(!folder.0.join("bridge.toml").exists());
+        assert!(!folder.file("bridge.toml").exists());
     };
     f(&["--file", "none.jsonl"], 2, "none.jsonl can't be read: No such file");
     f(&["--file", "bad.jsonl"], 1, "the 3 records of bad.jsonl: no JSON object found");
@@ -225,11 +172,10 @@ fn explains_errors_of_the_file() {
 
 #[test]
 fn the_influx_table_has_the_given_values() {
-    let folder = Folder::new("influx");
+    let folder = Folder::new();
     folder.write("r.jsonl", "{\"v\":1}\n");
     let f = |arguments: &[&str], want: &str| {
-        let done = folder.run(&[&["init", "--file", "r.jsonl", "-o", "-"], arguments].concat());
-        assert_eq!(done.status, Some(0), "{}", done.err);
+        let done = folder.run_to(0, &[&["init", "--file", "r.jsonl", "-o", "-"], arguments].concat());
         assert!(done.out.contains(want), "{}", done.out);
     };
     f(
@@ -245,25 +191,22 @@ fn the_influx_table_has_the_given_values() {
         [influx]\nurl = 'http://other'\norg = 'o'\nbucket = 'b'\ntoken = 'hidden'\n";
     folder.write("old.toml", old);
     let done = folder.run(&["init", "--file", "r.jsonl", "-o", "-", "--config", "old.toml"]);
-    for words in ["brokers = \"b:1\"", "[kafka.sasl]", "${KAFKA_PASSWORD}", "http://other", "${INFLUX_TOKEN}"]
-    {
-        assert!(done.out.contains(words), "{words}: {}{}", done.out, done.err);
-    }
+    let words = ["brokers = \"b:1\"", "[kafka.sasl]", "${KAFKA_PASSWORD}", "http://other", "${INFLUX_TOKEN}"];
+    assert_contains(&done.out, &words);
     assert!(!done.out.contains("hidden") && !done.err.contains("hidden"), "{}", done.out);
 }
 
 #[test]
 fn a_preset_gives_a_file_that_check_accepts() {
-    let folder = Folder::new("preset");
+    let folder = Folder::new();
     folder.write("r.jsonl", "{\"v\":1}\n");
     for preset in &configuration::managed_kafka::PRESETS {
-        let done =
-            folder.run(&["init", "--file", "r.jsonl", "--force", "--topic", "t", "--preset", preset.name]);
-        assert_eq!(done.status, Some(0), "{}: {}", preset.name, done.err);
+        let done = folder
+            .run_to(0, &["init", "--file", "r.jsonl", "--force", "--topic", "t", "--preset", preset.name]);
         assert!(done.err.contains("Read it, fill in kafka.brokers, influx.url"), "{}", done.err);
         let text = folder.read("bridge.toml");
         let variable = |_: &str| Some("x".to_owned());
-        let loaded = configuration::parse(&folder.0.join("bridge.toml"), &text, &variable)
+        let loaded = configuration::parse(&folder.file("bridge.toml"), &text, &variable)
             .unwrap_or_else(|errors| panic!("{}: {errors}", preset.name));
         assert!(loaded.warnings.is_empty(), "{}: {:?}\n{text}", preset.name, loaded.warnings);
         for property in preset.properties {
@@ -279,19 +222,10 @@ fn a_preset_gives_a_file_that_check_accepts() {
             if names.is_empty() { String::new() } else { format!(", set {}, then:", names.join(" and ")) };
         assert!(done.err.contains(&set), "{}", done.err);
     }
-    let refused = folder.run(&["init", "--preset", "msk", "-o", "-"]);
-    assert_eq!(refused.status, Some(2));
-    assert!(
-        refused.err.contains("--preset msk needs the addresses of the brokers, such as --brokers b-1."),
-        "{}",
-        refused.err
-    );
-    let unknown = folder.run(&["init", "--preset", "mks"]);
-    assert!(
-        unknown.status == Some(2) && unknown.err.contains("possible values: event-hubs"),
-        "{}",
-        unknown.err
-    );
+    let refused = folder.run_to(2, &["init", "--preset", "msk", "-o", "-"]).err;
+    assert_contains(&refused, &["--preset msk needs the addresses of the brokers, such as --brokers b-1."]);
+    let unknown = folder.run_to(2, &["init", "--preset", "mks"]).err;
+    assert_contains(&unknown, &["possible values: event-hubs"]);
 }
 
 #[test]
@@ -308,34 +242,32 @@ fn topics_are_listed_and_sampled() {
     cluster.produce("sensors", 0, (0..50).map(|n| format!(r#"{{"name":"heat","value":{n}.25}}"#)));
     cluster.produce("texts", 0, ["a", "b"]);
     cluster.produce("boxes-dlq", 0, [record(1)]);
-    let folder = Folder::new("topics");
-    let done = folder.run(&["init", "--brokers", &cluster.address(), "--records", "150"]);
-    assert_eq!(done.status, Some(0), "{}", done.err);
-    for words in [
-        "boxes: 3 partitions, about 300 records\n",
-        "boxes-dlq (dead letters)",
-        "_schemas (internal)",
-        "empty (empty)",
-        "texts (no JSON objects)",
-        "boxes: of 150 sampled records, 150 become 150 points, none is rejected.\n4 series",
-        "sensors: of 50 sampled records",
-        "bridge.toml is written",
-    ] {
-        assert!(done.err.contains(words), "{words}: {}", done.err);
-    }
+    let folder = Folder::new();
+    let done = folder.run_to(0, &["init", "--brokers", &cluster.address(), "--records", "150"]);
+    assert_contains(
+        &done.err,
+        &[
+            "boxes: 3 partitions, about 300 records\n",
+            "boxes-dlq (dead letters)",
+            "_schemas (internal)",
+            "empty (empty)",
+            "texts (no JSON objects)",
+            "boxes: of 150 sampled records, 150 become 150 points, none is rejected.\n4 series",
+            "sensors: of 50 sampled records",
+            "bridge.toml is written",
+        ],
+    );
     let text = folder.read("bridge.toml");
-    for words in [
+    let words = [
         "\ntopics = [\"boxes\", \"more-boxes\", \"sensors\"]\n",
         "[[mapping]]\ntopics = [\"boxes\", \"more-boxes\"]\n",
         "\ntag_keys = [\"host\"]\n",
         "[[mapping]]\ntopics = [\"sensors\"]\n",
         "\nname_key = \"name\"\n",
-    ] {
-        assert!(text.contains(words), "{words}: {text}");
-    }
+    ];
+    assert_contains(&text, &words);
     assert_eq!(text.matches("[[mapping]]").count(), 2, "{text}");
-    let checked = folder.run(&["check"]);
-    assert_eq!((checked.status, checked.err.as_str()), (Some(0), ""));
+    assert_eq!(folder.run_to(0, &["check"]).err, "");
     // Nothing is committed, and no group was joined.
     assert_eq!(cluster.committed("boxes", 3), [None, None, None]);
 }
@@ -347,12 +279,11 @@ fn only_named_topics_are_sampled() {
     cluster.create_topic("empty", 1);
     cluster.produce("one", 1, (0..10).map(|n| format!(r#"{{"v":{n}}}"#)));
     cluster.produce("two", 0, ["text"]);
-    let folder = Folder::new("named");
+    let folder = Folder::new();
     let address = cluster.address();
     let f = |arguments: &[&str], status: i32, want: &str| {
         let arguments = [&["init", "--brokers", &address, "-o", "-", "--seconds", "2"], arguments].concat();
-        let done = folder.run(&arguments);
-        assert_eq!(done.status, Some(status), "{}{}", done.err, done.out);
+        let done = folder.run_to(status, &arguments);
         assert!(done.err.contains(want) || done.out.contains(want), "{want}: {}{}", done.err, done.out);
     };
     f(&["--topic", "one"], 0, "topics = [\"one\"]");
@@ -371,122 +302,88 @@ fn only_named_topics_are_sampled() {
 #[test]
 fn reports_unreachable_brokers() {
     // No machine that runs tests has a service on port 1.
-    let folder = Folder::new("nowhere");
-    let done = folder.run(&["init", "--brokers", "127.0.0.1:1"]);
-    assert_eq!(done.status, Some(1));
-    assert!(done.err.contains("no broker answers at 127.0.0.1:1"), "{}", done.err);
+    let folder = Folder::new();
+    let done = folder.run_to(1, &["init", "--brokers", "127.0.0.1:1"]);
+    assert_contains(&done.err, &["no broker answers at 127.0.0.1:1"]);
     let none = Cluster::start();
-    let done = folder.run(&["init", "--brokers", &none.address()]);
-    assert_eq!(done.status, Some(1));
-    assert!(done.err.contains("no topic has records"), "{}", done.err);
+    let done = folder.run_to(1, &["init", "--brokers", &none.address()]);
+    assert_contains(&done.err, &["no topic has records"]);
+}
+
+/// `init` recognizes the format of 20 records, and `map` maps them up to one that is cut off.
+fn assert_mapped(format: &str, title: &str, record: impl Fn(u8) -> Vec<u8>) {
+    let folder = Folder::new();
+    let file: Vec<u8> = (0..20).flat_map(record).collect();
+    folder.write("records.bin", &file);
+    folder.run_to(0, &["init", "--file", "records.bin", "--topic", "t", "-o", "bridge.toml"]);
+    let config = folder.read("bridge.toml");
+    assert_contains(&config, &[&format!("\nformat = \"{format}\"\n"), "tag_keys = [\"host\"]"]);
+    assert_eq!(folder.run_to(0, &["map", "records.bin"]).out.lines().count(), 20);
+    folder.write("cut.bin", &file[..file.len() - 1]);
+    let cut = folder.run_to(1, &["map", "cut.bin"]);
+    assert_eq!(cut.out.lines().count(), 19);
+    assert!(cut.out.starts_with("t,host=a "), "{cut}");
+    assert_contains(&cut.err, &[&format!("cut.bin:20: it is not {title}: the value is cut off at byte ")]);
 }
 
 #[test]
 fn a_file_of_messagepack_is_recognized_and_mapped() {
-    let folder = Folder::new("msgpack");
-    let mut file = Vec::new();
-    for number in 0..40 {
-        // {"host": "a", "v": number, "at": a timestamp}
-        file.extend_from_slice(b"\x83\xA4host\xA1a\xA1v");
-        file.push(number);
-        file.extend_from_slice(b"\xA2at\xD6\xFF\x65\x53\xF1");
-        file.push(number);
-    }
-    fs::write(folder.0.join("records.bin"), &file).unwrap();
-    let said = folder.run(&["init", "--file", "records.bin", "--topic", "t", "-o", "bridge.toml"]);
-    assert_eq!(said.status, Some(0), "{}", said.err);
-    let config = folder.read("bridge.toml");
-    assert!(
-        config.contains("\nformat = \"msgpack\"\n") && config.contains("tag_keys = [\"host\"]"),
-        "{config}"
-    );
-    fs::write(folder.0.join("cut.bin"), &file[..file.len() - 1]).unwrap();
-    let said = folder.run(&["map", "--config", "bridge.toml", "cut.bin"]);
-    assert_eq!(said.status, Some(1), "{}", said.err);
-    assert_eq!(said.out.lines().count(), 39);
-    assert!(said.out.starts_with("t,host=a "), "{}", said.out);
-    assert!(
-        said.err.contains("cut.bin:40: it is not MessagePack: the value is cut off at byte "),
-        "{}",
-        said.err
-    );
+    // {"host": "a", "v": number, "at": a timestamp}
+    assert_mapped("msgpack", "MessagePack", |number| {
+        [b"\x83\xA4host\xA1a\xA1v", &[number][..], b"\xA2at\xD6\xFF\x65\x53\xF1", &[number]].concat()
+    });
 }
 
 #[test]
 fn a_file_of_cbor_is_recognized_and_mapped() {
-    let folder = Folder::new("cbor");
-    let mut file = Vec::new();
-    for number in 0..20 {
-        // {"host": "a", "v": number, "at": a time}
-        file.extend_from_slice(b"\xA3\x64host\x61a\x61v");
-        file.push(number);
-        file.extend_from_slice(b"\x62at\xC1\x1A\x65\x53\xF1");
-        file.push(number);
-    }
-    fs::write(folder.0.join("records.bin"), &file).unwrap();
-    let said = folder.run(&["init", "--file", "records.bin", "--topic", "t", "-o", "bridge.toml"]);
-    assert_eq!(said.status, Some(0), "{}", said.err);
-    let config = folder.read("bridge.toml");
-    assert!(config.contains("\nformat = \"cbor\"\n") && config.contains("tag_keys = [\"host\"]"), "{config}");
-    let said = folder.run(&["map", "--config", "bridge.toml", "records.bin"]);
-    assert_eq!((said.status, said.out.lines().count()), (Some(0), 20), "{}", said.err);
-    fs::write(folder.0.join("cut.bin"), &file[..file.len() - 1]).unwrap();
-    let said = folder.run(&["map", "--config", "bridge.toml", "cut.bin"]);
-    assert_eq!((said.status, said.out.lines().count()), (Some(1), 19), "{}", said.err);
-    assert!(said.err.contains("cut.bin:20: it is not CBOR: the value is cut off at byte "), "{}", said.err);
+    // {"host": "a", "v": number, "at": a time}
+    assert_mapped("cbor", "CBOR", |number| {
+        [b"\xA3\x64host\x61a\x61v", &[number][..], b"\x62at\xC1\x1A\x65\x53\xF1", &[number]].concat()
+    });
 }
 
 #[test]
 fn a_file_of_protobuf_is_mapped() {
-    let folder = Folder::new("protobuf");
     let config = "[kafka]\nbrokers = ['b:1']\ntopics = ['t']\n[[mapping]]\nformat = 'protobuf'\nschema = 'metric.proto'\n\
                   tag_keys = ['host']\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'\n";
     let schema = "syntax = 'proto3'; message Metric { string host = 1; int64 v = 2; }";
-    fs::write(folder.0.join("bridge.toml"), config).unwrap();
-    fs::write(folder.0.join("metric.proto"), schema).unwrap();
+    let folder = Folder::with_config(config);
+    folder.write("metric.proto", schema);
     // Behind their lengths: {host: "a", v: 5}, an empty message, one with the frame of a registry, and one of another type.
     let file = b"\x05\x0A\x01a\x10\x05\x00\x0B\0\0\0\0\x07\0\x0A\x01b\x10\x06\x02\x08\x01";
-    fs::write(folder.0.join("records.bin"), file).unwrap();
-    let said = folder.run(&["map", "--config", "bridge.toml", "records.bin"]);
-    assert_eq!(
-        (said.status, said.out.as_str()),
-        (Some(1), "t,host=a v=5\nt v=0\nt,host=b v=6\n"),
-        "{}",
-        said.err
-    );
+    folder.write("records.bin", file);
+    let said = folder.run_to(1, &["map", "records.bin"]);
+    assert_eq!(said.out, "t,host=a v=5\nt v=0\nt,host=b v=6\n");
     let want = "records.bin:4: it does not fit its `schema`: its field 1 is a varint at byte 0, and the schema declares a string";
     assert!(said.err.contains(want), "{}", said.err);
-    fs::write(folder.0.join("one.bin"), b"\x0A\x01a\x10\x05").unwrap();
-    let said = folder.run(&["map", "--config", "bridge.toml", "one.bin"]);
-    assert_eq!((said.status, said.out.as_str()), (Some(0), "t,host=a v=5\n"), "{}", said.err);
+    folder.write("one.bin", b"\x0A\x01a\x10\x05");
+    assert_eq!(folder.run_to(0, &["map", "one.bin"]).out, "t,host=a v=5\n");
 }
 
 #[test]
 fn a_file_of_csv_is_recognized_and_mapped() {
-    let folder = Folder::new("csv");
+    let folder = Folder::new();
     let rows: String = (0..30).map(|n| format!("{};h{};{n}.5;\r\n", 1_767_225_600 + n, n % 3)).collect();
-    fs::write(folder.0.join("records.csv"), format!("time;host;temperature;note\r\n{rows}")).unwrap();
-    let said = folder.run(&["init", "--file", "records.csv", "--topic", "t", "-o", "bridge.toml"]);
-    assert_eq!(said.status, Some(0), "{}", said.err);
+    folder.write("records.csv", format!("time;host;temperature;note\r\n{rows}"));
+    folder.run_to(0, &["init", "--file", "records.csv", "--topic", "t", "-o", "bridge.toml"]);
     let config = folder.read("bridge.toml");
     for line in
         ["format = \"csv\"", "csv = { delimiter = \";\" }", "tag_keys = [\"host\"]", "time_key = \"time\""]
     {
         assert!(config.contains(&format!("\n{line}\n")), "{line}: {config}");
     }
-    let said = folder.run(&["map", "--config", "bridge.toml", "records.csv"]);
-    assert_eq!((said.status, said.out.lines().count()), (Some(0), 30), "{}", said.err);
+    let said = folder.run_to(0, &["map", "records.csv"]);
+    assert_eq!(said.out.lines().count(), 30);
     assert!(said.out.starts_with("t,host=h0 temperature=0.5 1767225600000000000\n"), "{}", said.out);
-    fs::write(folder.0.join("two.csv"), format!("time;host;temperature\n1;a;5\n2;b\n\n{rows}")).unwrap();
-    let said = folder.run(&["map", "--config", "bridge.toml", "two.csv"]);
-    assert_eq!(said.status, Some(1), "{}", said.err);
+    folder.write("two.csv", format!("time;host;temperature\n1;a;5\n2;b\n\n{rows}"));
+    let said = folder.run_to(1, &["map", "two.csv"]);
     let want = "two.csv:1: element 1: its line 3 has 2 cells, and its header has 3: is `delimiter` right?";
     assert!(said.err.contains(want), "{}", said.err);
 }
 
 #[test]
 fn a_file_of_line_protocol_is_recognized_and_mapped() {
-    let folder = Folder::new("lines");
+    let folder = Folder::new();
     let line = |n: u32| {
         format!(
             "cpu,host=h{} usage={n}.5,n={n}i,state=\"a\nb\" {}\n",
@@ -495,73 +392,52 @@ fn a_file_of_line_protocol_is_recognized_and_mapped() {
         )
     };
     let lines: String = (0..30).map(line).collect();
-    folder.write("records.lp", &format!("# comment\n{lines}cpu,host=h1 usage=1\n"));
-    let said = folder.run(&["init", "--file", "records.lp", "--topic", "t", "-o", "bridge.toml"]);
-    assert_eq!(said.status, Some(0), "{}", said.err);
+    folder.write("records.lp", format!("# comment\n{lines}cpu,host=h1 usage=1\n"));
+    folder.run_to(0, &["init", "--file", "records.lp", "--topic", "t", "-o", "bridge.toml"]);
     let config = folder.read("bridge.toml");
-    for text in ["\nformat = \"influx\"\n", "\nprecision = \"ms\"\n", "# 1 of 31 lines have no time"] {
-        assert!(config.contains(text), "{text}: {config}");
-    }
-    let mapped = folder.run(&["map", "--config", "bridge.toml", "records.lp"]);
-    assert_eq!((mapped.status, mapped.out.lines().count()), (Some(0), 61), "{}", mapped.err);
+    assert_contains(
+        &config,
+        &["\nformat = \"influx\"\n", "\nprecision = \"ms\"\n", "# 1 of 31 lines have no time"],
+    );
+    let mapped = folder.run_to(0, &["map", "records.lp"]);
+    assert_eq!(mapped.out.lines().count(), 61);
     let first = "cpu,host=h0 usage=0.5,n=0i,state=\"a\nb\" 1767225600000000000\n";
     assert!(
         mapped.out.starts_with(first) && mapped.out.ends_with("\ncpu,host=h1 usage=1\n"),
         "{}",
         mapped.out
     );
-    folder.write("bad.lp", &format!("{lines}cpu,host= usage=1\n"));
-    let mapped = folder.run(&["map", "--config", "bridge.toml", "bad.lp"]);
-    assert_eq!((mapped.status, mapped.out.lines().count()), (Some(1), 60), "{}", mapped.err);
+    folder.write("bad.lp", format!("{lines}cpu,host= usage=1\n"));
+    let mapped = folder.run_to(1, &["map", "bad.lp"]);
+    assert_eq!(mapped.out.lines().count(), 60);
     let want = "bad.lp:61: its line 1 is not line protocol: missing tag value (column 10)";
     assert!(mapped.err.contains(want), "{}", mapped.err);
 }
 
 #[test]
 fn a_file_of_single_values_is_mapped() {
-    let folder = Folder::new("value");
     let config = "[kafka]\nbrokers = ['b:1']\ntopics = ['t']\n[[mapping]]\nformat = 'value'\nstring_fields = ['value']\n\
                   rename = { value = 'state' }\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'\n";
-    fs::write(folder.0.join("bridge.toml"), config).unwrap();
-    fs::write(folder.0.join("values.txt"), "21.5\n\n{on}\n").unwrap();
-    fs::write(folder.0.join("numbers.txt"), "21.5\n+007\n\n-3\n").unwrap();
-    let proposed = folder.run(&["init", "numbers.txt", "-o", "-"]);
-    assert!(
-        proposed.status == Some(0) && proposed.out.contains("\nformat = \"value\"\n"),
-        "{}",
-        proposed.err
-    );
-    assert!(
-        proposed.err.contains("of 3 sampled records, 3 become 3 points, none is rejected"),
-        "{}",
-        proposed.err
-    );
-    let said = folder.run(&["map", "--config", "bridge.toml", "values.txt"]);
-    assert_eq!(
-        (said.status, said.out.as_str()),
-        (Some(0), "t state=21.5\nt state=\"{on}\"\n"),
-        "{}",
-        said.err
-    );
+    let folder = Folder::with_config(config);
+    folder.write("values.txt", "21.5\n\n{on}\n");
+    folder.write("numbers.txt", "21.5\n+007\n\n-3\n");
+    let proposed = folder.run_to(0, &["init", "numbers.txt", "-o", "-"]);
+    assert_contains(&proposed.out, &["\nformat = \"value\"\n"]);
+    assert_contains(&proposed.err, &["of 3 sampled records, 3 become 3 points, none is rejected"]);
+    assert_eq!(folder.run_to(0, &["map", "values.txt"]).out, "t state=21.5\nt state=\"{on}\"\n");
 }
 
 #[test]
 fn a_compressed_file_is_one_record() {
-    let folder = Folder::new("compressed");
+    let folder = Folder::new();
     let records: String = (0..30).map(|n| format!("{{\"host\":\"h{}\",\"v\":{n}}}\n", n % 3)).collect();
-    let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
-    let mut packed = vec![0; compressor.gzip_compress_bound(records.len())];
-    let length = compressor.gzip_compress(records.as_bytes(), &mut packed).unwrap();
-    fs::write(folder.0.join("records.gz"), &packed[..length]).unwrap();
-    let said = folder.run(&["init", "--file", "records.gz", "--topic", "t", "-o", "bridge.toml"]);
-    assert_eq!(said.status, Some(0), "{}", said.err);
+    folder.write("records.gz", gzip(records.as_bytes()));
+    folder.run_to(0, &["init", "--file", "records.gz", "--topic", "t", "-o", "bridge.toml"]);
     let config = folder.read("bridge.toml");
-    assert!(
-        config.contains("\nformat = \"json_lines\"\n") && !config.contains("value_compression"),
-        "{config}"
-    );
-    let said = folder.run(&["map", "--config", "bridge.toml", "records.gz"]);
-    assert_eq!((said.status, said.out.lines().count()), (Some(0), 30), "{}", said.err);
+    assert_contains(&config, &["\nformat = \"json_lines\"\n"]);
+    assert!(!config.contains("value_compression"), "{config}");
+    let said = folder.run_to(0, &["map", "records.gz"]);
+    assert_eq!(said.out.lines().count(), 30);
 }
 
 fn example(name: &str) -> ExampleRecords {
@@ -580,41 +456,36 @@ fn topics_of_a_schema_registry_get_a_full_mapping() {
     // The serializer of JSON Schema writes a frame too.
     let framed = |n: usize| format!("\0\0\0\0\u{9}{{\"host\":\"a\",\"v\":{n}}}");
     cluster.produce("json", 0, (0..20).map(framed));
-    let (folder, address) = (Folder::new("registry"), cluster.address());
+    let (folder, address) = (Folder::new(), cluster.address());
     let run = |registry: &str, topic: &str| {
         let arguments = ["init", "--brokers", &address, "--schema-registry", registry, "--topic", topic];
-        let done = folder.run(&[&arguments[..], &["--force"]].concat());
-        assert_eq!(done.status, Some(0), "{}", done.err);
+        folder.run_to(0, &[&arguments[..], &["--force"]].concat());
         let written = folder.read("bridge.toml");
         written.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n")
     };
     let registry = avro.with_registry(REGISTRY);
     let text = run(&registry, "machines");
-    for words in [
+    let words = [
         "format = \"avro\"\nname_key = \"kind\"\ntime_key = \"at\"\ntag_keys = [",
         "\"machine\"",
         "string_fields = [\"state\"]",
         &format!("[schema_registry]\nurl = \"{registry}\"\n"),
-    ] {
-        assert!(text.contains(words), "{words}: {text}");
-    }
+    ];
+    assert_contains(&text, &words);
     assert!(!text.contains("time_format"), "{text}");
     let registry = protobuf.with_registry(REGISTRY);
     let text = run(&registry, "positions");
-    for words in ["format = \"protobuf\"\ntime_key = \"at\"\n", "\"vehicle\"", &registry] {
-        assert!(text.contains(words), "{words}: {text}");
-    }
+    assert_contains(&text, &["format = \"protobuf\"\ntime_key = \"at\"\n", "\"vehicle\"", &registry]);
     let text = run(&registry, "json");
     assert!(text.contains("tag_keys = [\"host\"]") && !text.contains("registry"), "{text}");
 }
 
 #[test]
 fn records_without_their_schema_name_the_reason() {
-    let folder = Folder::new("no-schema");
-    fs::write(folder.0.join("records.avro"), b"\0\0\0\0\x07\x02a").unwrap();
+    let folder = Folder::new();
+    folder.write("records.avro", b"\0\0\0\0\x07\x02a");
     let f = |arguments: &[&str], want: &str| {
-        let done = folder.run(&[&["init", "--file", "records.avro"], arguments].concat());
-        assert_eq!(done.status, Some(1), "{}", done.err);
+        let done = folder.run_to(1, &[&["init", "--file", "records.avro"], arguments].concat());
         assert!(done.err.contains(want), "{want}: {}", done.err);
     };
     let name = "have the frame of a schema registry (schema 7), and only its schemas show their keys: name the registry with --schema-registry URL";
@@ -629,22 +500,17 @@ fn records_without_their_schema_name_the_reason() {
     server.answer("/schemas/ids/7", 401, "");
     f(&["--schema-registry", &server.address], "refuses the login (401 Unauthorized)");
     f(&["--schema-registry", "http://127.0.0.1:1"], "does not answer");
-    let done = folder.run(&["init", "--file", "records.avro", "--schema-registry", "nowhere"]);
-    assert!(
-        done.status == Some(2) && done.err.contains("nowhere: an address begins with http"),
-        "{}",
-        done.err
-    );
+    let done = folder.run_to(2, &["init", "--file", "records.avro", "--schema-registry", "nowhere"]);
+    assert_contains(&done.err, &["nowhere: an address begins with http"]);
 }
 
 #[test]
 fn the_login_of_a_registry_is_used_and_not_copied() {
-    let (folder, example) = (Folder::new("registry-login"), example("avro-registry"));
-    fs::write(folder.0.join("records.avro"), example.records[..6].concat()).unwrap();
+    let (folder, example) = (Folder::new(), example("avro-registry"));
+    folder.write("records.avro", example.records[..6].concat());
     let registry = format!("[schema_registry]\nurl = '{REGISTRY}'\nusername = 'u'\npassword = 'hidden'\n");
-    folder.write("old.toml", &example.with_registry(&registry));
-    let done = folder.run(&["init", "--file", "records.avro", "-o", "-", "--config", "old.toml"]);
-    assert_eq!(done.status, Some(0), "{}", done.err);
+    folder.write("old.toml", example.with_registry(&registry));
+    let done = folder.run_to(0, &["init", "--file", "records.avro", "-o", "-", "--config", "old.toml"]);
     assert!(done.out.contains("password = \"${SCHEMA_REGISTRY_PASSWORD}\"\n"), "{}", done.out);
     assert!(!done.out.contains("hidden") && !done.err.contains("hidden"), "{}{}", done.out, done.err);
     let request = example.registry.as_ref().unwrap().requests.try_iter().last().unwrap().to_lowercase();

@@ -14,6 +14,7 @@
 )]
 
 mod allocations;
+mod check_connect;
 mod circles;
 mod commands;
 mod cookbook;
@@ -37,12 +38,16 @@ mod replay;
 mod shapes;
 mod telegraf_parity;
 
+#[path = "../support/compress.rs"]
+mod compress;
 #[path = "../support/digits.rs"]
 mod digits;
 #[path = "../support/examples.rs"]
 mod example_records;
 #[path = "../support/exposition.rs"]
 mod exposition;
+#[path = "../support/folder.rs"]
+mod folder;
 #[path = "../support/grafana.rs"]
 mod given;
 #[path = "../support/letters.rs"]
@@ -52,6 +57,8 @@ mod letters;
 mod names;
 #[path = "../support/pages.rs"]
 mod pages;
+#[path = "../support/program.rs"]
+mod program;
 #[path = "../support/random_mapping.rs"]
 mod random_mapping;
 #[path = "../bench/micro/records.rs"]

@@ -1,6 +1,8 @@
 //! Dead letters of records that cannot be stored, and their replay by `replay-dead-letters`, run as a process.
 
 use crate::digits::topic_digits;
+use crate::folder::Folder;
+use crate::program::{Finished, assert_contains};
 use crate::signals::signal;
 use crate::support::{BY_ID, Bridge, Cluster, GROUP, Setup, Sink, record, wait_until};
 use configuration::Config;
@@ -10,64 +12,27 @@ use influx::LogObserver;
 use kafka_influx_bridge::pipeline::Pipeline;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 use testkit::receiver::{Faults, Reply};
 
 const TIME_MS: i64 = 1_767_225_600_123;
 
-/// The configuration of a bridge in its own folder.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        let path = std::env::temp_dir().join(format!(
-            "bridge-replay-{}-{:x}",
-            std::process::id(),
-            fastrand::u64(..)
-        ));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    fn configure(&self, text: &str) {
-        fs::write(self.file("bridge.toml"), text).unwrap();
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"));
-        command.arg("replay-dead-letters").args(arguments).current_dir(&self.0);
-        command
-    }
-
-    /// Exit status, standard output and standard error.
-    fn replay(&self, arguments: &[&str]) -> (i32, String, String) {
-        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        (status.code().unwrap(), text(stdout), text(stderr))
-    }
-
-    /// Writes letters to the configured file or topic.
-    fn write(&self, mut letters: Vec<Letter>) {
-        let text = fs::read_to_string(self.file("bridge.toml")).unwrap();
-        // File names are relative to the working directory, which differs here.
-        let text = text.replace("file = '", &format!("file = '{}/", self.0.display()));
-        let config = parse(&text);
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let writer = DeadLetters::open(config.dead_letter.clone(), &config.kafka).unwrap().unwrap();
-        runtime.block_on(writer.send(&mut letters)).unwrap();
-    }
+/// Runs `replay-dead-letters`; fails unless the exit status is this one.
+#[track_caller]
+fn replay(folder: &Folder, status: i32, arguments: &[&str]) -> Finished {
+    folder.run_to(status, &[&["replay-dead-letters"], arguments].concat())
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _left_behind = fs::remove_dir_all(&self.0);
-    }
+/// Writes letters to the configured file or topic.
+fn write(folder: &Folder, mut letters: Vec<Letter>) {
+    // File names are relative to the working directory, which differs here.
+    let to = format!("file = '{}/", folder.path().display());
+    let config = parse(&folder.read("bridge.toml").replace("file = '", &to));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let writer = DeadLetters::open(config.dead_letter.clone(), &config.kafka).unwrap().unwrap();
+    runtime.block_on(writer.send(&mut letters)).unwrap();
 }
 
 fn parse(text: &str) -> Config {
@@ -118,9 +83,9 @@ fn a_corrected_mapping_stores_the_dead_letters_of_the_wrong_one() {
     assert!(sink.points("main").is_empty());
     let letters = fs::read(&file).unwrap();
     // A bridge with the right mapping reads the same records in another group.
-    folder.configure(&setup(&cluster, &sink).text());
-    let (status, out, err) = folder.replay(&["dead.jsonl"]);
-    assert_eq!((status, out.as_str()), (0, ""), "{err}");
+    folder.write("bridge.toml", setup(&cluster, &sink).text());
+    let Finished { out, err, .. } = replay(&folder, 0, &["dead.jsonl"]);
+    assert_eq!(out, "");
     assert!(err.ends_with("600 dead letters of dead.jsonl: 600 replayed, stored as 600 points\n"), "{err}");
     let replayed = sink.points("main");
     assert_eq!(replayed.len(), 600);
@@ -133,7 +98,7 @@ fn a_corrected_mapping_stores_the_dead_letters_of_the_wrong_one() {
     Bridge(bridge.unwrap()).stop();
     assert_eq!(replayed, direct.points("main"));
     // Another replay changes neither the points nor the file.
-    assert_eq!(folder.replay(&["dead.jsonl"]).0, 0);
+    replay(&folder, 0, &["dead.jsonl"]);
     assert_eq!(sink.points("main"), replayed);
     assert_eq!(fs::read(&file).unwrap(), letters);
 }
@@ -141,31 +106,31 @@ fn a_corrected_mapping_stores_the_dead_letters_of_the_wrong_one() {
 #[test]
 fn a_topic_is_read_up_to_its_end_without_a_group() {
     let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new());
-    folder.configure(&format!("{}{TO_TOPIC}", setup(&cluster, &sink).text()));
-    folder.write((0..200).map(|n| letter(n, &record(&format!("{n:03}")))).collect());
-    let (status, _, err) = folder.replay(&["--topic"]);
-    assert_eq!(status, 0, "{err}");
+    folder.write("bridge.toml", format!("{}{TO_TOPIC}", setup(&cluster, &sink).text()));
+    write(&folder, (0..200).map(|n| letter(n, &record(&format!("{n:03}")))).collect());
+    let err = replay(&folder, 0, &["--topic"]).err;
     assert!(err.ends_with("200 dead letters of topic dead: 200 replayed, stored as 200 points\n"), "{err}");
     assert_eq!(sink.ids("main").len(), 200);
     assert_eq!(cluster.committed("dead", 4), [None; 4]);
     // The topic can be named, too.
-    folder.configure(&setup(&cluster, &sink).text());
-    assert_eq!(folder.replay(&["--topic", "dead"]).0, 0);
-    let (status, _, err) = folder.replay(&["--topic", "none"]);
-    assert!(status == 2 && err.contains("the topic none does not exist"), "{status} {err}");
-    let (status, _, err) = folder.replay(&["--topic"]);
-    assert!(status == 2 && err.contains("[dead_letter] names no topic"), "{status} {err}");
+    folder.write("bridge.toml", setup(&cluster, &sink).text());
+    replay(&folder, 0, &["--topic", "dead"]);
+    assert_contains(&replay(&folder, 2, &["--topic", "none"]).err, &["the topic none does not exist"]);
+    assert_contains(&replay(&folder, 2, &["--topic"]).err, &["[dead_letter] names no topic"]);
 }
 
 #[test]
 fn reports_letters_that_still_fail_and_stores_the_others() {
     let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new());
-    folder.configure(&format!(
-        "{}{TO_FILE}",
-        Setup::new(&cluster, &sink, "'t'")
-            .mapping(&format!("topics = ['t']\n{BY_ID}\nstring_fields = ['v']"))
-            .text()
-    ));
+    folder.write(
+        "bridge.toml",
+        format!(
+            "{}{TO_FILE}",
+            Setup::new(&cluster, &sink, "'t'")
+                .mapping(&format!("topics = ['t']\n{BY_ID}\nstring_fields = ['v']"))
+                .text()
+        ),
+    );
     let gone = Letter {
         key: None,
         value: None,
@@ -176,21 +141,24 @@ fn reports_letters_that_still_fail_and_stores_the_others() {
         ..letter(5, "")
     };
     let elsewhere = Letter { topic: "elsewhere".into(), ..letter(6, &record("elsewhere")) };
-    folder.write(vec![
-        letter(0, &record("good")),
-        letter(1, r#"{"id":"conflict","v":"text"}"#),
-        letter(2, r#"{"id":"cut","#),
-        letter(3, r#"[{"id":"first","v":1},5]"#),
-        letter(4, "{}"),
-        gone,
-        elsewhere,
-    ]);
+    write(
+        &folder,
+        vec![
+            letter(0, &record("good")),
+            letter(1, r#"{"id":"conflict","v":"text"}"#),
+            letter(2, r#"{"id":"cut","#),
+            letter(3, r#"[{"id":"first","v":1},5]"#),
+            letter(4, "{}"),
+            gone,
+            elsewhere,
+        ],
+    );
     let file = folder.file("dead.jsonl");
     let mut text = fs::read(&file).unwrap();
     text.extend_from_slice(b"{\"reason\":\"time\",\"sta");
     fs::write(&file, &text).unwrap();
-    let (status, out, err) = folder.replay(&["dead.jsonl"]);
-    assert_eq!((status, out.as_str()), (1, ""), "{err}");
+    let Finished { out, err, .. } = replay(&folder, 1, &["dead.jsonl"]);
+    assert_eq!(out, "");
     for want in [
         "dead.jsonl:2: t[0]@1: InfluxDB refuses a line: ",
         "dead.jsonl:3: t[0]@2: it is not JSON",
@@ -221,12 +189,14 @@ fn letters_that_a_limit_keeps_out_are_reported_and_not_counted_as_replayed() {
     let (cluster, folder) = (Cluster::with_topic("t", 1), Folder::new());
     let sink = Sink::answering(faults);
     let mapping = "topics = ['t']\nname_key = 'name'\ntag_keys = ['id']";
-    folder.configure(&format!("{}{TO_FILE}", Setup::new(&cluster, &sink, "'t'").mapping(mapping).text()));
+    folder.write(
+        "bridge.toml",
+        format!("{}{TO_FILE}", Setup::new(&cluster, &sink, "'t'").mapping(mapping).text()),
+    );
     let names = ["old", "new", "old", "new", "old"];
     let value = |n: usize, name: &str| format!(r#"{{"name":"{name}","id":"{n}","v":{n}}}"#);
-    folder.write(names.iter().enumerate().map(|(n, name)| letter(n as i64, &value(n, name))).collect());
-    let (status, _, err) = folder.replay(&["dead.jsonl"]);
-    assert_eq!(status, 1, "{err}");
+    write(&folder, names.iter().enumerate().map(|(n, name)| letter(n as i64, &value(n, name))).collect());
+    let err = replay(&folder, 1, &["dead.jsonl"]).err;
     let want =
         "5 dead letters of dead.jsonl: 3 replayed, stored as 3 points; 2 kept out by a limit of InfluxDB\n";
     assert!(err.ends_with(want), "{err}");
@@ -237,24 +207,23 @@ fn letters_that_a_limit_keeps_out_are_reported_and_not_counted_as_replayed() {
 #[test]
 fn a_truncated_letter_is_reported_and_not_replayed() {
     let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new());
-    folder.configure(&format!("{}{TO_TOPIC}", setup(&cluster, &sink).text()));
+    folder.write("bridge.toml", format!("{}{TO_TOPIC}", setup(&cluster, &sink).text()));
     let large = format!(r#"{{"id":"large","v":1,"text":"{}"}}"#, "x".repeat(1_000_000));
-    folder.write(vec![letter(0, &record("good")), letter(1, &large)]);
-    let (status, _, err) = folder.replay(&["--topic"]);
-    assert_eq!(status, 1, "{err}");
-    for want in ["t[0]@1: its record is truncated", "1 truncated, so that the record cannot be mapped"] {
-        assert!(err.contains(want), "{want}\n{err}");
-    }
+    write(&folder, vec![letter(0, &record("good")), letter(1, &large)]);
+    let err = replay(&folder, 1, &["--topic"]).err;
+    assert_contains(
+        &err,
+        &["t[0]@1: its record is truncated", "1 truncated, so that the record cannot be mapped"],
+    );
     assert_eq!(sink.ids("main"), ["good"]);
 }
 
 #[test]
 fn a_dry_run_shows_the_lines_and_writes_nothing() {
     let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new());
-    folder.configure(&format!("{}{TO_FILE}", setup(&cluster, &sink).text()));
-    folder.write(vec![letter(7, &record("a")), letter(8, &record("b"))]);
-    let (status, out, err) = folder.replay(&["--dry-run", "dead.jsonl"]);
-    assert_eq!(status, 0, "{err}");
+    folder.write("bridge.toml", format!("{}{TO_FILE}", setup(&cluster, &sink).text()));
+    write(&folder, vec![letter(7, &record("a")), letter(8, &record("b"))]);
+    let Finished { out, err, .. } = replay(&folder, 0, &["--dry-run", "dead.jsonl"]);
     // The digits below the millisecond come from the record's own topic and offset.
     let digits = |offset: i64| offset * 1009 + topic_digits("t");
     let want = format!("t,id=a v=1.5 {TIME_MS}{}\nt,id=b v=1.5 {TIME_MS}{}\n", digits(7), digits(8));
@@ -266,51 +235,47 @@ fn a_dry_run_shows_the_lines_and_writes_nothing() {
 #[test]
 fn several_files_are_one_replay() {
     let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new());
-    folder.configure(&format!("{}{TO_FILE}", setup(&cluster, &sink).text()));
-    folder.write(vec![letter(0, &record("a"))]);
+    folder.write("bridge.toml", format!("{}{TO_FILE}", setup(&cluster, &sink).text()));
+    write(&folder, vec![letter(0, &record("a"))]);
     fs::rename(folder.file("dead.jsonl"), folder.file("dead.jsonl.1")).unwrap();
-    folder.write(vec![letter(1, &record("b"))]);
-    let (status, _, err) = folder.replay(&["dead.jsonl.1", "dead.jsonl"]);
-    assert_eq!(status, 0, "{err}");
+    write(&folder, vec![letter(1, &record("b"))]);
+    replay(&folder, 0, &["dead.jsonl.1", "dead.jsonl"]);
     assert_eq!(sink.ids("main"), ["a", "b"]);
-    let (status, _, err) = folder.replay(&["none.jsonl", "dead.jsonl"]);
-    assert!(status == 2 && err.contains("none.jsonl can't be read"), "{status} {err}");
+    assert_contains(&replay(&folder, 2, &["none.jsonl", "dead.jsonl"]).err, &["none.jsonl can't be read"]);
 }
 
 #[test]
 fn without_an_argument_the_store_of_the_configuration_is_replayed() {
     let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new());
-    folder.configure(&format!("{}{TO_FILE}", setup(&cluster, &sink).text()));
+    folder.write("bridge.toml", format!("{}{TO_FILE}", setup(&cluster, &sink).text()));
     for (offset, name) in [(0, "dead.jsonl.10"), (1, "dead.jsonl.9"), (2, "dead.jsonl")] {
-        folder.write(vec![letter(offset, &record(&format!("{offset}")))]);
+        write(&folder, vec![letter(offset, &record(&format!("{offset}")))]);
         fs::rename(folder.file("dead.jsonl"), folder.file(name)).unwrap();
     }
-    fs::write(folder.file("dead.jsonl.bak"), "no letter").unwrap();
-    let (status, _, err) = folder.replay(&[]);
-    assert_eq!(status, 0, "{err}");
+    folder.write("dead.jsonl.bak", "no letter");
+    let err = replay(&folder, 0, &[]).err;
     let want = "no argument: reading the dead letters of the file dead.jsonl, from [dead_letter]\n\
                 3 dead letters of dead.jsonl.9, dead.jsonl.10, dead.jsonl: 3 replayed, stored as 3 points\n";
     assert!(err.starts_with(want.split_inclusive('\n').next().unwrap()), "{err}");
     assert!(err.ends_with(want.split_inclusive('\n').nth(1).unwrap()), "{err}");
     assert_eq!(sink.ids("main"), ["0", "1", "2"]);
 
-    folder.configure(&format!("{}{TO_TOPIC}", setup(&cluster, &sink).text()));
-    folder.write(vec![letter(3, &record("3"))]);
-    let (status, _, err) = folder.replay(&[]);
-    assert!(status == 0 && err.contains("of the topic dead, from [dead_letter]"), "{status} {err}");
-    folder.configure(&setup(&cluster, &sink).text());
-    let (status, _, err) = folder.replay(&[]);
-    assert!(status == 2 && err.contains("the configuration has no [dead_letter]"), "{status} {err}");
+    folder.write("bridge.toml", format!("{}{TO_TOPIC}", setup(&cluster, &sink).text()));
+    write(&folder, vec![letter(3, &record("3"))]);
+    assert_contains(&replay(&folder, 0, &[]).err, &["of the topic dead, from [dead_letter]"]);
+    folder.write("bridge.toml", setup(&cluster, &sink).text());
+    assert_contains(&replay(&folder, 2, &[]).err, &["the configuration has no [dead_letter]"]);
 }
 
 #[test]
 fn waits_while_influxdb_is_blocked_and_ends_on_a_signal() {
     let (cluster, sink, folder) =
         (Cluster::with_topic("t", 1), Sink::down(Reply::status(401)), Folder::new());
-    folder.configure(&format!("{}{TO_FILE}", setup(&cluster, &sink).text()));
-    folder.write(vec![letter(0, &record("a"))]);
+    folder.write("bridge.toml", format!("{}{TO_FILE}", setup(&cluster, &sink).text()));
+    write(&folder, vec![letter(0, &record("a"))]);
     let start = || {
-        let mut child = folder.command(&["dead.jsonl"]).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            folder.command(&["replay-dead-letters", "dead.jsonl"]).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
         let alarm = lines.find(|line| line.contains("blocked, records")).expect("an alarm");
         assert!(alarm.contains("unauthorized"), "{alarm}");

@@ -1,7 +1,7 @@
 //! Bad records between good ones.
 
 use crate::support::config::v2;
-use crate::support::{Bridge, Config, Live, PATIENCE, Produced};
+use crate::support::{Bridge, Config, PATIENCE, Produced, Scene};
 use std::iter::once;
 
 /// One record of each kind, with the reason that the log must give.
@@ -35,10 +35,7 @@ fn bad() -> Vec<(&'static str, Produced)> {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn bad_records_are_rejected_alone() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("bad"), 1, 1);
-    let bucket = influx.create_bucket(live.name("bad"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("bad", 1);
     let mapping = "measurement = 'm'\ntime_key = 'at'\ntime_format = 'unix'\nstring_fields = ['pad']";
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(mapping);
     let bridge = Bridge::start(&config.text(), &[]);
@@ -69,10 +66,7 @@ fn bad_records_are_rejected_alone() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn refused_points_are_logged_with_their_record() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("refused"), 1, 1);
-    let bucket = influx.create_bucket(live.name("refused"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("refused", 1);
     let mapping = "measurement = 'm'\nstring_fields = ['value']\ntags = { site = 'seoul' }";
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(mapping);
     kafka.produce(&topic, [Produced::new(r#"{"value":1}"#)]);

@@ -2,7 +2,7 @@
 
 use crate::support::config::{v2, v2_with};
 use crate::support::numbers::MAPPING;
-use crate::support::{Bridge, Config, Influx, Live, Numbers, PATIENCE, measured, wait_for};
+use crate::support::{Bridge, Config, Influx, Live, Numbers, PATIENCE, Scene, measured, wait_for};
 use std::fs;
 use std::time::Instant;
 
@@ -27,10 +27,7 @@ fn wait_until_resumed(bridge: &Bridge, cause: &str) {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_deleted_bucket_that_is_created_again_gets_all_records_since_then() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("deleted"), PARTITIONS, 1);
-    let bucket = influx.create_bucket(live.name("deleted"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("deleted", PARTITIONS);
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
     let bridge = Bridge::start_watched(&config, &[]);
     let numbers = Numbers::new(&topic, PARTITIONS as u64);
@@ -53,10 +50,7 @@ fn a_deleted_bucket_that_is_created_again_gets_all_records_since_then() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_token_that_is_revoked_is_read_again_from_its_file() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("revoked"), PARTITIONS, 1);
-    let bucket = influx.create_bucket(live.name("revoked"));
+    let Scene { live, kafka, influx, topic, bucket } = Scene::new("revoked", PARTITIONS);
     let file = TokenFile(live.path("token"));
     let (first_id, first) = influx.create_token(&bucket);
     file.write(&first);

@@ -1,7 +1,7 @@
 //! Every record becomes its own point, even if only Kafka's timestamp distinguishes the records.
 
 use crate::support::config::v2;
-use crate::support::{Bridge, Config, Live, PATIENCE, Produced, measured};
+use crate::support::{Bridge, Config, PATIENCE, Produced, Scene, measured};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const PARTITIONS: i32 = 6;
@@ -14,11 +14,8 @@ fn now_ms() -> i64 {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_million_records_without_a_time_are_a_million_points() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
+    let Scene { live, kafka, influx, topic, bucket } = Scene::new("million", PARTITIONS);
     let records = live.records();
-    let topic = kafka.create_topic(live.name("million"), PARTITIONS, 1);
-    let bucket = influx.create_bucket(live.name("million"));
     let config =
         Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping("measurement = 'm'\ntag_keys = ['host']");
     // All records of a host are in one partition, as with a key.
@@ -49,10 +46,7 @@ fn a_million_records_without_a_time_are_a_million_points() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn records_of_one_millisecond_and_one_series_stay_apart() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("millisecond"), 1, 1);
-    let bucket = influx.create_bucket(live.name("millisecond"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("millisecond", 1);
     let now_ms = now_ms();
     let record = |i: usize| Produced::new(format!(r#"{{"value":{i}}}"#)).at(now_ms);
     kafka.produce(&topic, (0..10_000).map(record));
@@ -70,10 +64,7 @@ fn records_of_one_millisecond_and_one_series_stay_apart() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn replaying_everything_changes_nothing() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("replay"), 3, 1);
-    let bucket = influx.create_bucket(live.name("replay"));
+    let Scene { live, kafka, influx, topic, bucket } = Scene::new("replay", 3);
     let record =
         |i: usize| Produced::new(format!(r#"[{{"value":{i}}},{{"value":{}}}]"#, -1)).to(i as i32 % 3);
     kafka.produce(&topic, (0..3_000).map(record));
@@ -90,10 +81,7 @@ fn replaying_everything_changes_nothing() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_single_record_can_be_queried_within_seconds() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("quiet"), 1, 1);
-    let bucket = influx.create_bucket(live.name("quiet"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("quiet", 1);
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping("measurement = 'm'");
     let bridge = Bridge::start(&config.text(), &[]);
     bridge.wait_until_assigned(&topic);

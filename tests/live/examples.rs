@@ -3,8 +3,8 @@
 use crate::example_records::{ExampleRecords, REGISTRY};
 use crate::support::digits::topic_digits;
 use crate::support::{
-    Bridge, Example, Http, Influx, Live, PATIENCE, Produced, Stored, TIME_MS, assert_points, fields_of,
-    measured, wait_for,
+    Bridge, Example, Http, Influx, Live, PATIENCE, Produced, Scene, Stored, TIME_MS, assert_points,
+    fields_of, measured, wait_for,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -75,10 +75,7 @@ fn ec2_telegraf_can_be_queried_within_two_seconds() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn telegraf_json_doc_gives_the_documented_points() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("json_doc"), 1, 1);
-    let bucket = influx.create_bucket(live.name("json_doc"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("json_doc", 1);
     let example = Example::read("telegraf-json-doc")
         .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
         .add("kafka", &format!("group_id = \"{topic}\""))
@@ -209,10 +206,7 @@ fn telegraf_agent_fills_two_databases() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn json_lines_keep_64_bit_identifiers() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("tweets"), 1, 1);
-    let bucket = influx.create_bucket(live.name("tweets"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("tweets", 1);
     let example = Example::read("json-lines")
         .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
         .add("kafka", &format!("group_id = \"{topic}\""))
@@ -274,10 +268,7 @@ fn records_of(name: &str, is_wanted: impl Fn(&[u8]) -> bool) -> Vec<Produced> {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn rows_of_csv_become_points() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("sensors"), 1, 1);
-    let bucket = influx.create_bucket(live.name("sensors"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("sensors", 1);
     let example = Example::read("csv-sensors")
         .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
         .add("kafka", &format!("group_id = \"{topic}\""))
@@ -294,10 +285,7 @@ fn rows_of_csv_become_points() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn lines_of_telegraf_are_stored_as_they_are() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("telegraf"), 1, 1);
-    let bucket = influx.create_bucket(live.name("telegraf"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("telegraf", 1);
     let example = Example::read("telegraf-line-protocol")
         .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
         .add("kafka", &format!("group_id = \"{topic}\""))

@@ -1,7 +1,7 @@
 //! A first run logs that it works, or which key to change.
 
 use crate::support::config::{v2, v2_with};
-use crate::support::{Bridge, Config, Kafka, Live, PATIENCE, Produced, measured};
+use crate::support::{Bridge, Config, Kafka, Live, PATIENCE, Produced, Scene, measured};
 use std::time::Duration;
 
 /// The promise is 1 s. The limit allows for a busy machine.
@@ -10,10 +10,7 @@ const NAMED_MAX: Duration = Duration::from_secs(3);
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_first_run_shows_that_it_is_alive() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("alive"), 2, 1);
-    let bucket = influx.create_bucket(live.name("alive"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("alive", 2);
     kafka.produce(&topic, [Produced::new(r#"{"value":1,"state":"on","hold":true}"#)]);
     let bridge = Bridge::start(&Config::new(&kafka, &topic, v2(&influx, &bucket)).text(), &[]);
     bridge.wait_for_log(&["kafka-influx-bridge starts", "bridge.toml"], PATIENCE);
@@ -57,10 +54,7 @@ fn assert_named(kafka: &Kafka, topic: &str, influx: String, words: &[&str]) {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_wrong_token_is_named() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("token"), 1, 1);
-    let bucket = influx.create_bucket(live.name("token"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("token", 1);
     assert_named(&kafka, &topic, v2_with(influx.url(), &bucket, "wrong-secret"), &["ERROR", "influx.token"]);
 }
 

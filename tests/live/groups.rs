@@ -2,7 +2,7 @@
 
 use crate::restarts::{MAPPING, assert_numbers, numbers};
 use crate::support::config::{v1, v2};
-use crate::support::{Bridge, Config, Influx, Kafka, Live, PATIENCE, measured, signal, wait_for};
+use crate::support::{Bridge, Config, Kafka, Live, PATIENCE, Scene, measured, signal, wait_for};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -10,22 +10,7 @@ use std::time::{Duration, Instant};
 
 const PARTITIONS: i32 = 6;
 
-/// A topic with a group of the same name, and a bucket.
-struct Scene {
-    kafka: Kafka,
-    influx: Influx,
-    topic: String,
-    bucket: String,
-}
-
 impl Scene {
-    fn new(live: &Live, kafka: Kafka, replication: i32, what: &str) -> Self {
-        let influx = live.influx2();
-        let topic = kafka.create_topic(live.name(what), PARTITIONS, replication);
-        let bucket = influx.create_bucket(live.name(what));
-        Self { kafka, influx, topic, bucket }
-    }
-
     fn config(&self, kafka_more: &str) -> String {
         let influx = v2(&self.influx, &self.bucket);
         Config::new(&self.kafka, &self.topic, influx).mapping(MAPPING).kafka_more(kafka_more).text()
@@ -112,8 +97,7 @@ impl Watch {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_group_with_another_assignor_is_reported_and_joined_once_it_is_empty() {
-    let live = Live::take_turn();
-    let scene = Scene::new(&live, live.kafka(), 1, "assignor");
+    let scene = Scene::new("assignor", PARTITIONS);
     let telegraf = scene.kafka.member(&scene.topic, &scene.topic, "telegraf-on-web-1", "range");
     scene.produce(0..600);
     let bridge = Bridge::start(&scene.config(""), &[]);
@@ -132,11 +116,10 @@ fn a_group_with_another_assignor_is_reported_and_joined_once_it_is_empty() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_bridge_can_use_the_range_assignor_with_other_members() {
-    let live = Live::take_turn();
-    let scene = Scene::new(&live, live.kafka(), 1, "range");
+    let scene = Scene::new("range", PARTITIONS);
     let config = scene.config("librdkafka.'partition.assignment.strategy' = 'range'");
     let one = Bridge::start(&config, &[]);
-    let load = Load::start(live.kafka(), &scene.topic);
+    let load = Load::start(scene.live.kafka(), &scene.topic);
     one.wait_until_assigned(&scene.topic);
     let two = Bridge::start(&config, &[]);
     two.wait_until_assigned(&scene.topic);
@@ -157,11 +140,10 @@ fn a_bridge_can_use_the_range_assignor_with_other_members() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_group_moves_to_the_consumer_protocol_under_load() {
-    let live = Live::take_turn();
-    let scene = Scene::new(&live, live.kafka(), 1, "kip848");
+    let scene = Scene::new("kip848", PARTITIONS);
     let consumer = scene.config("group_protocol = 'consumer'");
     let classic = Bridge::start(&scene.config(""), &[]);
-    let load = Load::start(live.kafka(), &scene.topic);
+    let load = Load::start(scene.live.kafka(), &scene.topic);
     classic.wait_until_assigned(&scene.topic);
     let watch = Watch::start(&scene.kafka, &scene.topic);
     let one = Bridge::start(&consumer, &[]);
@@ -187,8 +169,7 @@ fn a_group_moves_to_the_consumer_protocol_under_load() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_second_process_of_the_consumer_protocol_with_one_instance_id_ends_itself() {
-    let live = Live::take_turn();
-    let scene = Scene::new(&live, live.kafka(), 1, "unreleased");
+    let scene = Scene::new("unreleased", PARTITIONS);
     let config = scene.config("group_protocol = 'consumer'\ninstance_id = 'one'");
     let one = Bridge::start(&config, &[]);
     one.wait_until_assigned(&scene.topic);
@@ -211,8 +192,7 @@ fn a_second_process_of_the_consumer_protocol_with_one_instance_id_ends_itself() 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_second_process_with_one_instance_id_ends_the_first() {
-    let live = Live::take_turn();
-    let scene = Scene::new(&live, live.kafka(), 1, "fenced");
+    let scene = Scene::new("fenced", PARTITIONS);
     let config = scene.config("instance_id = 'one'");
     let mut one = Bridge::start(&config, &[]);
     one.wait_until_assigned(&scene.topic);
@@ -263,10 +243,9 @@ fn a_revocation_while_influxdb_hangs_drains_for_5_s_and_commits_only_stored_reco
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_paused_member_commits_nothing_of_partitions_that_others_took_over() {
-    let live = Live::take_turn();
-    let scene = Scene::new(&live, live.kafka(), 1, "still");
+    let scene = Scene::new("still", PARTITIONS);
     let one = Bridge::start(&scene.config(""), &[]);
-    let load = Load::start(live.kafka(), &scene.topic);
+    let load = Load::start(scene.live.kafka(), &scene.topic);
     one.wait_until_assigned(&scene.topic);
     let watch = Watch::start(&scene.kafka, &scene.topic);
     let two = Bridge::start(&scene.config(""), &[]);
@@ -290,11 +269,10 @@ fn a_paused_member_commits_nothing_of_partitions_that_others_took_over() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn members_come_and_go_under_load() {
-    let live = Live::take_turn();
-    let scene = Scene::new(&live, live.kafka(), 1, "churn");
-    let mut random = live.random();
+    let scene = Scene::new("churn", PARTITIONS);
+    let mut random = scene.live.random();
     let config = scene.config("");
-    let load = Load::start(live.kafka(), &scene.topic);
+    let load = Load::start(scene.live.kafka(), &scene.topic);
     let mut bridges = vec![Bridge::start(&config, &[])];
     let begin = Instant::now();
     let (mut started, mut stopped, mut killed) = (1, 0, 0);
@@ -328,14 +306,13 @@ fn members_come_and_go_under_load() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_killed_coordinator_loses_nothing() {
-    let live = Live::take_turn();
-    let scene = Scene::new(&live, live.kafka3(), 3, "coordinator");
+    let scene = Scene::replicated("coordinator", PARTITIONS);
     let bridge = Bridge::start(&scene.config(""), &[]);
     bridge.wait_until_assigned(&scene.topic);
-    let load = Load::start(live.kafka3(), &scene.topic);
+    let load = Load::start(scene.live.kafka3(), &scene.topic);
     scene.influx.wait_for_count(1_000, PATIENCE, |influx| influx.count(&scene.bucket, "m", "value"));
     let name = format!("kafka3-{}", scene.kafka.coordinator(&scene.topic));
-    signal(live.server_pid(&name), "KILL");
+    signal(scene.live.server_pid(&name), "KILL");
     let begin = Instant::now();
     let before = scene.kafka.group(&scene.topic).committed(&scene.topic, PARTITIONS);
     measured("the group has a coordinator again after", format!("{:?}", begin.elapsed()));
@@ -346,7 +323,7 @@ fn a_killed_coordinator_loses_nothing() {
     };
     wait_for("commits of all partitions go on", PATIENCE, goes_on);
     measured("commits of all partitions go on after", format!("{:?}", begin.elapsed()));
-    live.bring_up("kafka3");
+    scene.live.bring_up("kafka3");
     let count = load.end();
     scene.assert_all(count);
     bridge.stop();

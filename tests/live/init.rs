@@ -1,14 +1,11 @@
 //! The bridge runs with a configuration written by `init`.
 
-use crate::support::{Bridge, Live, PATIENCE, Produced, run_command};
+use crate::support::{Bridge, PATIENCE, Produced, Scene, run_command};
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_configuration_from_init_runs() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("init"), 2, 1);
-    let bucket = influx.create_bucket(live.name("init"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("init", 2);
     let begin_ms = 1_767_225_600_000_i64;
     let record = |n: i64| {
         let time_ms = begin_ms + n * 1_000;

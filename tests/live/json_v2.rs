@@ -1,6 +1,7 @@
 //! A mapping that `migrate` makes of a random configuration of `json_v2` gives the points of a real Telegraf, wherever both can express
 //! the configuration.
 
+use crate::folder::Folder;
 use crate::support::{measured, run_telegraf_once};
 use fastrand::Rng;
 use line_protocol::reader::{Point, read_v2_line, split_lines};
@@ -200,19 +201,17 @@ fn migrated_configurations_of_json_v2_give_the_points_of_telegraf() {
     let command = "cargo test --test live json_v2 -- --ignored --nocapture";
     let seed = crate::support::seed::given_or_random("BRIDGE_LIVE_SEED", command);
     let mut rng = Rng::with_seed(seed);
-    let folder = std::env::temp_dir().join(format!("bridge-json-v2-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
+    let folder = Folder::new();
     let cases: Vec<Case> = (0..CASES)
         .map(|_| if rng.u8(..5) == 0 { case_of_values(&mut rng) } else { case(&mut rng) })
         .collect();
     let mut config = format!(
         "[agent]\nomit_hostname = true\nprecision = '1ns'\nmetric_buffer_limit = 100000\n[[outputs.file]]\nfiles = ['{}/lines']\n\
          data_format = 'influx'\ninflux_uint_support = true\n",
-        folder.display()
+        folder.path().display()
     );
     for (number, Case { record, tables }) in cases.iter().enumerate() {
-        let file = folder.join(format!("{number}.json"));
-        fs::write(&file, record).unwrap();
+        let file = folder.write(&format!("{number}.json"), record);
         let tables = tables.replace("P.", "inputs.file.");
         let _infallible = write!(
             config,
@@ -220,9 +219,9 @@ fn migrated_configurations_of_json_v2_give_the_points_of_telegraf() {
             file.display()
         );
     }
-    fs::write(folder.join("telegraf.conf"), config).unwrap();
-    run_telegraf_once(&folder);
-    let written = fs::read(folder.join("lines")).unwrap();
+    folder.write("telegraf.conf", config);
+    run_telegraf_once(folder.path());
+    let written = fs::read(folder.file("lines")).unwrap();
     let mut theirs: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in split_lines(&written).filter(|line| !line.is_empty()) {
         let point = read_v2_line(line).unwrap();
@@ -256,5 +255,4 @@ fn migrated_configurations_of_json_v2_give_the_points_of_telegraf() {
     }
     assert!(compared > CASES, "only {compared} points were compared");
     measured("points of json_v2 compared with Telegraf", compared);
-    fs::remove_dir_all(&folder).unwrap();
 }

@@ -1,10 +1,10 @@
 //! Points of a real Telegraf that pass through Kafka as line protocol are those that Telegraf writes to InfluxDB itself.
 
+use crate::folder::Folder;
 use crate::support::config::v2;
 use crate::support::{Bridge, Config, Live, PATIENCE, measured, run_telegraf_once, variable};
 use fastrand::Rng;
 use std::fmt::Write as _;
-use std::fs;
 
 const POINTS: usize = 10_000;
 
@@ -58,24 +58,23 @@ fn telegraf_through_kafka_stores_the_points_of_telegraf_alone() {
     let topic = kafka.create_topic(live.name("lines"), 3, 1);
     let direct = influx.create_bucket(live.name("direct"));
     let bridged = influx.create_bucket(live.name("bridged"));
-    let folder = live.path("telegraf");
-    fs::create_dir_all(&folder).unwrap();
+    let folder = Folder::new();
     let lines: String = (0..POINTS).map(|number| line(number, &mut rng)).collect();
-    fs::write(folder.join("metrics.lp"), &lines).unwrap();
+    folder.write("metrics.lp", lines);
     // Telegraf rounds times to seconds unless it has a `precision`. The Kafka output has no `data_format`: line protocol is its default. Both outputs keep unsigned integers.
     let config = format!(
         "[agent]\nhostname = 'agent'\nprecision = '1ns'\nmetric_batch_size = 1000\nmetric_buffer_limit = {POINTS}\n\
          [[inputs.file]]\nfiles = ['{}/metrics.lp']\ndata_format = 'influx'\n\
          [[outputs.kafka]]\nbrokers = {}\ntopic = '{topic}'\ninflux_uint_support = true\n\
          [[outputs.influxdb_v2]]\nurls = ['{}']\ntoken = '{}'\norganization = '{}'\nbucket = '{direct}'\ninflux_uint_support = true\n",
-        folder.display(),
+        folder.path().display(),
         kafka.brokers_toml(),
         influx.url(),
         variable("INFLUX2_TOKEN"),
         variable("INFLUX2_ORG"),
     );
-    fs::write(folder.join("telegraf.conf"), config).unwrap();
-    run_telegraf_once(&folder);
+    folder.write("telegraf.conf", config);
+    run_telegraf_once(folder.path());
 
     let config = Config::new(&kafka, &topic, v2(&influx, &bridged)).mapping("format = 'influx'").text();
     let mut bridge = Bridge::start_until_end(&config);
@@ -89,5 +88,4 @@ fn telegraf_through_kafka_stores_the_points_of_telegraf_alone() {
     for (got, want) in got.iter().zip(&want) {
         assert_eq!(got, want);
     }
-    fs::remove_dir_all(&folder).unwrap();
 }

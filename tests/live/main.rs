@@ -35,6 +35,8 @@ mod dialects;
 mod example_records;
 mod examples;
 mod first_run;
+#[path = "../support/folder.rs"]
+mod folder;
 mod full_disk;
 mod groups;
 mod guide;

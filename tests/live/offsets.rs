@@ -1,7 +1,7 @@
 //! Committed offsets that no longer exist in Kafka.
 
 use crate::support::config::v2;
-use crate::support::{Bridge, Config, Influx, Kafka, Live, PATIENCE, Produced, measured, wait_for};
+use crate::support::{Bridge, Config, Influx, Live, PATIENCE, Produced, Scene, measured, wait_for};
 use std::time::{Duration, Instant};
 
 const MAPPING: &str = "measurement = 'm'\ntag_keys = ['of']";
@@ -22,10 +22,7 @@ fn count(influx: &Influx, bucket: &str, group: &str) -> u64 {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn records_deleted_by_retention_are_logged_once_with_their_number() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("retention"), 2, 1);
-    let bucket = influx.create_bucket(live.name("retention"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("retention", 2);
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
     let bridge = Bridge::start(&config, &[]);
     kafka.produce(&topic, numbers("a", 0..1_000, 2));
@@ -53,10 +50,7 @@ fn records_deleted_by_retention_are_logged_once_with_their_number() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn an_offset_beyond_the_end_is_logged_and_replaced() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("beyond"), 2, 1);
-    let bucket = influx.create_bucket(live.name("beyond"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("beyond", 2);
     kafka.produce(&topic, numbers("a", 0..100, 1));
     kafka.group(&topic).commit(&topic, &[1_000, 1_000]);
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING);
@@ -73,22 +67,19 @@ fn an_offset_beyond_the_end_is_logged_and_replaced() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_topic_that_is_created_again_is_read_from_its_beginning() {
-    let live = Live::take_turn();
-    recreated(&live, 300, Duration::ZERO);
+    recreated(300, Duration::ZERO);
 }
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_topic_that_is_created_again_after_a_while_is_read_from_its_beginning() {
-    let live = Live::take_turn();
-    recreated(&live, 6_000, Duration::from_secs(8));
+    recreated(6_000, Duration::from_secs(8));
 }
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_topic_that_is_created_again_and_outgrows_the_old_one_is_read_from_its_beginning() {
-    let live = Live::take_turn();
-    recreated(&live, 60_000, Duration::ZERO);
+    recreated(60_000, Duration::ZERO);
 }
 
 /// The log line of a topic that is recognized by its id.
@@ -96,25 +87,21 @@ const RECREATED: [&str; 1] = ["deleted and created again while it was read"];
 
 /// A bridge that reads a topic with one partition and 1,000 old records.
 struct Reading {
-    kafka: Kafka,
-    influx: Influx,
-    topic: String,
-    bucket: String,
+    scene: Scene,
     config: String,
     bridge: Bridge,
 }
 
 impl Reading {
     /// `kafka_more`: more keys of `[kafka]`.
-    fn start(live: &Live, name: &str, kafka_more: &str) -> Self {
-        let (kafka, influx) = (live.kafka(), live.influx2());
-        let topic = kafka.create_topic(live.name(name), 1, 1);
-        let bucket = influx.create_bucket(live.name(name));
-        let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING);
+    fn start(name: &str, kafka_more: &str) -> Self {
+        let scene = Scene::new(name, 1);
+        let config =
+            Config::new(&scene.kafka, &scene.topic, v2(&scene.influx, &scene.bucket)).mapping(MAPPING);
         let config = config.kafka_more(kafka_more).text();
         let bridge = Bridge::start(&config, &[]);
-        kafka.produce(&topic, numbers("old", 0..1_000, 1));
-        Self { kafka, influx, topic, bucket, config, bridge }
+        scene.kafka.produce(&scene.topic, numbers("old", 0..1_000, 1));
+        Self { scene, config, bridge }
     }
 }
 
@@ -128,8 +115,8 @@ fn recreate(live: &Live, topic: &str, new: std::ops::Range<u64>) {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_topic_that_is_created_again_and_stays_empty_keeps_its_first_offset_committed() {
-    let live = Live::take_turn();
-    let Reading { kafka, influx, topic, bucket, config, bridge } = Reading::start(&live, "empty", "");
+    let Reading { scene: Scene { live, kafka, influx, topic, bucket }, config, bridge } =
+        Reading::start("empty", "");
     let group = kafka.group(&topic);
     group.wait_until_settled(&topic, 1, PATIENCE);
 
@@ -151,27 +138,26 @@ fn a_topic_that_is_created_again_and_stays_empty_keeps_its_first_offset_committe
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_stop_right_after_a_topic_was_created_again_commits_the_first_offset() {
-    let live = Live::take_turn();
-    stopped_after_recreation(&live, "", |_| {});
+    stopped_after_recreation("", |_| {});
 }
 
 /// The coordinator revokes the partitions of the deleted topic, and assigns those of the new one.
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_revocation_because_a_topic_was_created_again_commits_no_offset_of_the_old_one() {
-    let live = Live::take_turn();
     let until_revoked = |bridge: &Bridge| drop(bridge.wait_for_log(&["revoked"], PATIENCE));
-    stopped_after_recreation(&live, "group_protocol = 'consumer'", until_revoked);
+    stopped_after_recreation("group_protocol = 'consumer'", until_revoked);
 }
 
 /// Stops the bridge before it learns the new topic's id by itself, and starts it again.
-fn stopped_after_recreation(live: &Live, kafka_more: &str, wait: impl Fn(&Bridge)) {
-    let Reading { kafka, influx, topic, bucket, config, bridge } = Reading::start(live, "stop", kafka_more);
+fn stopped_after_recreation(kafka_more: &str, wait: impl Fn(&Bridge)) {
+    let Reading { scene: Scene { live, kafka, influx, topic, bucket }, config, bridge } =
+        Reading::start("stop", kafka_more);
     let group = kafka.group(&topic);
     group.wait_until_settled(&topic, 1, PATIENCE);
     // The bridge requests the ids every 5 s.
     std::thread::sleep(Duration::from_secs(6));
-    recreate(live, &topic, 0..6_000);
+    recreate(&live, &topic, 0..6_000);
     wait(&bridge);
     bridge.stop();
     let bridge = Bridge::start(&config, &[]);
@@ -183,8 +169,8 @@ fn stopped_after_recreation(live: &Live, kafka_more: &str, wait: impl Fn(&Bridge
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_blocked_topic_that_is_created_again_resumes_at_its_beginning() {
-    let live = Live::take_turn();
-    let Reading { kafka, influx, topic, bucket, config, bridge } = Reading::start(&live, "blocked", "");
+    let Reading { scene: Scene { live, kafka, influx, topic, bucket }, config, bridge } =
+        Reading::start("blocked", "");
     kafka.produce(&topic, (0..3_000).map(|i| Produced::new(format!("not json {i}")).to(0)));
     bridge.wait_for_log(&["topic blocked", "reject_rate"], PATIENCE);
     // The topic's id is asked for shortly after the assignment.
@@ -202,8 +188,8 @@ fn a_blocked_topic_that_is_created_again_resumes_at_its_beginning() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_reload_after_a_topic_was_created_again_during_an_outage_skips_nothing() {
-    let live = Live::take_turn();
-    let Reading { kafka, influx, topic, bucket, config, bridge } = Reading::start(&live, "outage", "");
+    let Reading { scene: Scene { live, kafka, influx, topic, bucket }, config, bridge } =
+        Reading::start("outage", "");
     let group = kafka.group(&topic);
     group.wait_until_settled(&topic, 1, PATIENCE);
 
@@ -221,10 +207,8 @@ fn a_reload_after_a_topic_was_created_again_during_an_outage_skips_nothing() {
 }
 
 /// `records` go into the new topic; the old one had 3,000.
-fn recreated(live: &Live, records: u64, after: Duration) {
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("recreated"), 3, 1);
-    let bucket = influx.create_bucket(live.name("recreated"));
+fn recreated(records: u64, after: Duration) {
+    let Scene { live, kafka, influx, topic, bucket } = Scene::new("recreated", 3);
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING);
     let bridge = Bridge::start(&config.text(), &[]);
     kafka.produce(&topic, numbers("old", 0..3_000, 3));
@@ -248,10 +232,7 @@ fn recreated(live: &Live, records: u64, after: Duration) {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn aborted_records_are_never_seen_and_the_gaps_are_committed() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("aborted"), 1, 1);
-    let bucket = influx.create_bucket(live.name("aborted"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("aborted", 1);
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
     let bridge = Bridge::start(&config, &[]);
     bridge.wait_until_assigned(&topic);
@@ -317,10 +298,7 @@ fn a_compacted_topic_is_read_with_its_gaps_and_tombstones() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_rebalance_after_a_topic_was_created_again_skips_nothing() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("again"), 4, 1);
-    let bucket = influx.create_bucket(live.name("again"));
+    let Scene { live, kafka, influx, topic, bucket } = Scene::new("again", 4);
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
     let one = Bridge::start(&config, &[]);
     kafka.produce(&topic, numbers("old", 0..4_000, 4));

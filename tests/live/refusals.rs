@@ -1,7 +1,7 @@
 //! Refused lines among good ones: InfluxDB refuses each one exactly once, and every good line is stored.
 
 use crate::support::config::v2;
-use crate::support::{Bridge, Config, Influx, Kafka, Live, PATIENCE, Produced, measured};
+use crate::support::{Bridge, Config, Influx, Kafka, Live, PATIENCE, Produced, Scene, measured};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -55,10 +55,7 @@ fn midweek(at_s: u64) -> u64 {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_conflict_in_one_shard_costs_no_other_shard() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("shards"), 1, 1);
-    let bucket = influx.create_bucket(live.name("shards"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("shards", 1);
     // InfluxDB writes the shards of a request concurrently, and answers as soon as one of them has failed.
     let weeks: Vec<u64> = (1..5).map(|ago| midweek(now_s() - 7 * DAY_S * ago)).collect();
     influx.write(&bucket, &format!("m value=0 {}000000000", weeks[3] - 1));

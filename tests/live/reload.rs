@@ -2,7 +2,7 @@
 
 use crate::support::config::{v2, v2_with};
 use crate::support::numbers::MAPPING;
-use crate::support::{Bridge, Config, Live, Numbers, PATIENCE, measured, wait_for};
+use crate::support::{Bridge, Config, Numbers, PATIENCE, Scene, measured, wait_for};
 use std::thread;
 use std::time::Duration;
 
@@ -12,10 +12,7 @@ const RECORDS_A_SECOND: u64 = 8_000;
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn reloads_under_load_lose_and_double_nothing() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("reload"), PARTITIONS, 1);
-    let bucket = influx.create_bucket(live.name("reload"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("reload", PARTITIONS);
     let config = |rules: usize| {
         // A record stored under two mappings would give two points.
         let mapping = format!("{MAPPING}\ntags.rules = '{rules}'");
@@ -48,11 +45,8 @@ fn reloads_under_load_lose_and_double_nothing() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn kills_during_reloads_lose_nothing() {
-    let live = Live::take_turn();
+    let Scene { live, kafka, influx, topic, bucket } = Scene::new("reload_kill", PARTITIONS);
     let mut random = live.random();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("reload_kill"), PARTITIONS, 1);
-    let bucket = influx.create_bucket(live.name("reload_kill"));
     let config = |rules: usize| {
         let mapping = format!("{MAPPING}\nexclude = ['nothing_{rules}']");
         let config = Config::new(&kafka, &topic, v2(&influx, &bucket));
@@ -81,10 +75,7 @@ fn kills_during_reloads_lose_nothing() {
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_corrected_token_is_used_and_a_wrong_file_is_not() {
     const RECORDS: u64 = 20_000;
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("reload_token"), PARTITIONS, 1);
-    let bucket = influx.create_bucket(live.name("reload_token"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("reload_token", PARTITIONS);
     let numbers = Numbers::new(&topic, PARTITIONS as u64);
     numbers.produce(&kafka, 0..RECORDS);
     let wrong =

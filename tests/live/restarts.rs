@@ -2,7 +2,7 @@
 
 use crate::support::config::{v1, v2};
 use crate::support::{
-    Bridge, Config, Influx, Kafka, Live, PATIENCE, Paused, Produced, measured, signal, wait_for,
+    Bridge, Config, Influx, Kafka, Live, PATIENCE, Paused, Produced, Scene, measured, signal, wait_for,
 };
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,10 +30,7 @@ fn after_a_kill_a_static_member_reads_at_once() {
 
 fn killed(kind: &str, kafka_more: &str, reads_within: Duration) {
     const RECORDS: u64 = 200_000;
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("killed"), 3, 1);
-    let bucket = influx.create_bucket(live.name("killed"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("killed", 3);
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).kafka_more(kafka_more);
     let config = config.text();
     kafka.produce(&topic, numbers(0..RECORDS, 3));
@@ -66,10 +63,7 @@ pub fn assert_numbers(influx: &Influx, database: &str, count: u64) {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn sigterm_writes_and_commits_what_was_read() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("drain"), 3, 1);
-    let bucket = influx.create_bucket(live.name("drain"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("drain", 3);
     // Batches are closed late, so that the stop finds an open one.
     let config =
         Config::new(&kafka, &topic, v2(&influx, &bucket) + "\n[batch]\nage_max = '1h'").mapping(MAPPING);
@@ -95,10 +89,7 @@ fn sigterm_writes_and_commits_what_was_read() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn sigterm_under_load_commits_only_what_is_stored() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("load"), 3, 1);
-    let bucket = influx.create_bucket(live.name("load"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("load", 3);
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING);
     kafka.produce(&topic, numbers(0..200_000, 3));
     let bridge = Bridge::start(&config.text(), &[]);
@@ -216,10 +207,7 @@ impl Hanging {
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_dead_influxdb_is_waited_for_in_the_group() {
     const RECORDS: u64 = 300_000;
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("outage"), 3, 1);
-    let bucket = influx.create_bucket(live.name("outage"));
+    let Scene { live, kafka, influx, topic, bucket } = Scene::new("outage", 3);
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING);
     let bridge = Bridge::start(&config.text(), &[]);
     kafka.produce(&topic, numbers(0..1_000, 3));

@@ -2,8 +2,8 @@
 
 use crate::support::config::v2;
 use crate::support::{
-    Bridge, Config, Influx, Kafka, Live, PATIENCE, Paused, Produced, basic, bridge_binary, login_before,
-    run_command, wait_for,
+    Bridge, Config, Influx, Kafka, Live, PATIENCE, Paused, Produced, Scene, basic, bridge_binary,
+    login_before, run_command, wait_for,
 };
 use serde_json::{Value, json};
 use std::fs;
@@ -64,10 +64,7 @@ fn assert_stored(influx: &Influx, bucket: &str, numbers: std::ops::Range<u64>) {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn schemas_evolve_while_the_bridge_runs() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("avro"), 1, 1);
-    let bucket = influx.create_bucket(live.name("avro"));
+    let Scene { live, kafka, influx, topic, bucket } = Scene::new("avro", 1);
     let first = produce(&live, &kafka, &topic, ("avro", 1), (0, 2_000));
     let top = registry(&live, "");
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).top(&top);
@@ -95,10 +92,7 @@ fn schemas_evolve_while_the_bridge_runs() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn schemas_of_protobuf_are_read_with_their_imports() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("protobuf"), 1, 1);
-    let bucket = influx.create_bucket(live.name("protobuf"));
+    let Scene { live, kafka, influx, topic, bucket } = Scene::new("protobuf", 1);
     produce(&live, &kafka, &topic, ("protobuf", 1), (0, 1_000));
     let proposed = Command::new(bridge_binary())
         .args(["init", "--brokers", kafka.brokers(), "--topic", &topic, "-o", "-"])
@@ -132,10 +126,7 @@ fn schemas_of_protobuf_are_read_with_their_imports() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn records_of_json_schema_need_no_registry() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("json_schema"), 1, 1);
-    let bucket = influx.create_bucket(live.name("json_schema"));
+    let Scene { live, kafka, influx, topic, bucket } = Scene::new("json_schema", 1);
     produce(&live, &kafka, &topic, ("json", 1), (0, 500));
     let mapping = "measurement = 'm'\ntag_keys = ['id']\ntime_key = 'at'\ntime_format = 'unix_ms'";
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(mapping);
@@ -149,10 +140,7 @@ fn records_of_json_schema_need_no_registry() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_registry_that_is_down_blocks_new_schemas_only() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("registry_down"), 1, 1);
-    let bucket = influx.create_bucket(live.name("registry_down"));
+    let Scene { live, kafka, influx, topic, bucket } = Scene::new("registry_down", 1);
     produce(&live, &kafka, &topic, ("avro", 1), (0, 100));
     let top = registry(&live, "");
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).top(&top);
@@ -187,10 +175,7 @@ fn a_registry_that_is_down_blocks_new_schemas_only() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_refused_login_blocks_the_topic_until_the_password_is_corrected() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("registry_login"), 1, 1);
-    let bucket = influx.create_bucket(live.name("registry_login"));
+    let Scene { live, kafka, influx, topic, bucket } = Scene::new("registry_login", 1);
     produce(&live, &kafka, &topic, ("avro", 1), (0, 100));
     let url = live.registry();
     let (host, path) = url.trim_start_matches("http://").split_once('/').unwrap();

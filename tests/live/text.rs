@@ -1,7 +1,7 @@
 //! Text in all scripts and encodings passes through both servers.
 
 use crate::support::config::{v1, v2};
-use crate::support::{Bridge, Config, Live, PATIENCE, Produced, Stored};
+use crate::support::{Bridge, Config, Live, PATIENCE, Produced, Scene, Stored};
 use serde_json::json;
 
 fn tag<'a>(point: &'a Stored, key: &str) -> &'a str {
@@ -52,10 +52,7 @@ fn hangul_and_emoji_are_read_back() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn local_times_of_seoul_need_no_zone_files() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("seoul"), 1, 1);
-    let bucket = influx.create_bucket(live.name("seoul"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("seoul", 1);
     kafka.produce(&topic, [Produced::new(r#"{"at":"2026-01-01 09:00:00","value":1}"#)]);
     let mapping =
         "measurement = 'm'\ntime_key = 'at'\ntime_format = '%Y-%m-%d %H:%M:%S'\ntimezone = 'Asia/Seoul'";
@@ -70,10 +67,7 @@ fn local_times_of_seoul_need_no_zone_files() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_configuration_from_windows_and_pretty_printed_records_are_read() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("pretty"), 1, 1);
-    let bucket = influx.create_bucket(live.name("pretty"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("pretty", 1);
     let pretty = "\u{feff}{\r\n  \"name\" : \"m\",\r\n  \"cpu\" : {\r\n    \"user\" : 1.5,\r\n    \"system\" : [ 1, 2 ]\r\n  }\r\n}\r\n";
     kafka.produce(&topic, [Produced::new(&pretty["\u{feff}".len()..]), Produced::new(pretty)]);
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping("name_key = 'name'").text();

@@ -1,7 +1,7 @@
 //! Topics and partitions that are created while the bridge runs.
 
 use crate::support::config::v2;
-use crate::support::{Bridge, Config, Live, PATIENCE, Paused, Produced, measured};
+use crate::support::{Bridge, Config, Live, PATIENCE, Paused, Produced, Scene, measured};
 use std::time::{Duration, Instant};
 
 /// The promise is 10 s. The limit allows for a busy machine.
@@ -57,10 +57,7 @@ fn a_named_topic_that_is_created_later_is_read() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_partition_that_is_added_is_read_from_its_beginning() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("grows"), 1, 1);
-    let bucket = influx.create_bucket(live.name("grows"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("grows", 1);
     let bridge = Bridge::start(&Config::new(&kafka, &topic, v2(&influx, &bucket)).text(), &[]);
     kafka.produce(&topic, [Produced::new(r#"{"value":1}"#)]);
     influx.wait_for_count(1, PATIENCE, |influx| influx.count(&bucket, &topic, "value"));
@@ -75,10 +72,7 @@ fn a_partition_that_is_added_is_read_from_its_beginning() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn two_bridges_share_the_partitions_and_one_takes_over() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka3(), live.influx2());
-    let topic = kafka.create_topic(live.name("share"), 4, 3);
-    let bucket = influx.create_bucket(live.name("share"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::replicated("share", 4);
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping("measurement = 'm'").text();
     let record = |i: u64| Produced::new(format!(r#"{{"value":{i}}}"#)).to((i % 4) as i32);
     let one = Bridge::start(&config, &[]);
@@ -98,10 +92,7 @@ fn two_bridges_share_the_partitions_and_one_takes_over() {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_stopped_broker_is_noticed_in_time_and_its_alarm_lasts_as_long_as_the_stop() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("stopped"), 1, 1);
-    let bucket = influx.create_bucket(live.name("stopped"));
+    let Scene { live, kafka, influx, topic, bucket } = Scene::new("stopped", 1);
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping("measurement = 'm'").text();
     let record = |i: u64| Produced::new(format!(r#"{{"value":{i}}}"#));
     let bridge = Bridge::start(&config, &[]);
@@ -129,10 +120,7 @@ fn a_stopped_broker_is_noticed_in_time_and_its_alarm_lasts_as_long_as_the_stop()
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_broker_that_dies_stops_nothing() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka3(), live.influx2());
-    let topic = kafka.create_topic(live.name("broker"), 3, 3);
-    let bucket = influx.create_bucket(live.name("broker"));
+    let Scene { live, kafka, influx, topic, bucket } = Scene::replicated("broker", 3);
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping("measurement = 'm'").text();
     let record = |i: u64| Produced::new(format!(r#"{{"value":{i}}}"#)).to((i % 3) as i32);
     let bridge = Bridge::start(&config, &[]);

@@ -2,7 +2,7 @@
 
 use crate::restarts::{MAPPING, assert_numbers, numbers};
 use crate::support::config::v2;
-use crate::support::{Bridge, Config, Live, PATIENCE, measured};
+use crate::support::{Bridge, Config, Live, PATIENCE, Scene, measured};
 
 /// Waits for the process to exit with status 0; returns the last line of its log.
 fn wait_for_end(mut bridge: Bridge) -> String {
@@ -15,10 +15,7 @@ fn wait_for_end(mut bridge: Bridge) -> String {
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn until_end_does_not_wait_for_transaction_markers() {
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("marks"), 1, 1);
-    let bucket = influx.create_bucket(live.name("marks"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("marks", 1);
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
     let records = |range| numbers(range, 1).collect();
     kafka.transactions(&topic, [(true, records(0..1_000)), (false, records(1_000..1_500))]);
@@ -36,10 +33,7 @@ fn until_end_does_not_wait_for_transaction_markers() {
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn two_processes_share_the_work_and_end() {
     const RECORDS: u64 = 300_000;
-    let live = Live::take_turn();
-    let (kafka, influx) = (live.kafka(), live.influx2());
-    let topic = kafka.create_topic(live.name("batch"), 6, 1);
-    let bucket = influx.create_bucket(live.name("batch"));
+    let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("batch", 6);
     kafka.produce(&topic, numbers(0..RECORDS, 6));
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
     let bridges = [Bridge::start_until_end(&config), Bridge::start_until_end(&config)];

@@ -144,6 +144,7 @@ fn is_name_char(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::folder::Folder;
     use proptest::prelude::*;
 
     fn env(name: &str) -> Option<String> {
@@ -215,15 +216,13 @@ mod tests {
 
     #[test]
     fn reads_files() {
-        let folder = std::env::temp_dir().join(format!("interpolate-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("token"), "hush\n").unwrap();
-        let f = |text: &str| interpolate(text, Surroundings { env: &env, folder: &folder }).unwrap();
+        let folder = Folder::new();
+        let token = folder.write("token", "hush\n");
+        let f = |text: &str| interpolate(text, Surroundings { env: &env, folder: folder.path() }).unwrap();
         let alone = f("${file:token}");
-        assert_eq!((alone.value.as_str(), alone.file), ("hush", Some(folder.join("token"))));
+        assert_eq!((alone.value.as_str(), alone.file), ("hush", Some(token)));
         let part = f("a ${file:token}");
         assert_eq!((part.value.as_str(), part.file), ("a hush", None));
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     proptest! {

@@ -37,6 +37,9 @@ mod destination;
 mod destination_names;
 pub mod draft;
 mod findings;
+#[cfg(test)]
+#[path = "../../../tests/support/folder.rs"]
+mod folder;
 mod formats;
 mod influx;
 mod interpolate;

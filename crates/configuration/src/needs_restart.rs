@@ -57,6 +57,7 @@ impl fmt::Display for LiveChanges {
 #[cfg(test)]
 mod tests {
     use crate::Config;
+    use crate::folder::Folder;
     use std::path::Path;
 
     const TEXT: &str = "[kafka]\nbrokers = 'b:1'\ntopics = ['t', '^x']\n[influx]\nurl = 'http://i:1'\norg = 'o'\nbucket = 'b'\ntoken = 't'\n\
@@ -112,25 +113,21 @@ mod tests {
 
     #[test]
     fn certificate_files_count_as_a_difference() {
-        let file =
-            std::env::temp_dir().join(format!("changes-{}-{:x}", std::process::id(), fastrand::u64(..)));
-        std::fs::write(&file, "").unwrap();
+        let folder = Folder::new();
+        let file = folder.write("ca.pem", "");
         let text = TEXT.replace("[admin]", &format!("tls.ca_file = '{}'\n[admin]", file.display()));
         assert_eq!(parse(&text).changes_to(&parse(&text)).unwrap().to_string(), "influx");
-        std::fs::remove_file(&file).unwrap();
     }
 
     #[test]
     fn new_content_of_a_secret_file_is_a_difference() {
-        let file =
-            std::env::temp_dir().join(format!("changes-{}-{:x}", std::process::id(), fastrand::u64(..)));
+        let folder = Folder::new();
+        let file = folder.write("token", "old");
         let text = TEXT.replace("token = 't'", &format!("token = '${{file:{}}}'", file.display()));
-        std::fs::write(&file, "old").unwrap();
         let before = parse(&text);
         assert!(before.changes_to(&parse(&text)).unwrap().is_empty());
-        std::fs::write(&file, "new").unwrap();
+        folder.write("token", "new");
         assert_eq!(before.changes_to(&parse(&text)).unwrap().to_string(), "influx");
-        std::fs::remove_file(&file).unwrap();
     }
 
     #[test]
@@ -148,13 +145,11 @@ mod tests {
         assert_eq!(f(&parse(&text("a", "s")), &parse(&text("b", "s"))), needs);
         assert_eq!(f(&parse(&text("a", "s")), &parse(&text("a", "t"))), needs);
         assert_eq!(f(&parse(&text("a", "s")), &parse(&text("a", "s"))), Ok(String::new()));
-        let file =
-            std::env::temp_dir().join(format!("changes-{}-{:x}", std::process::id(), fastrand::u64(..)));
+        let folder = Folder::new();
+        let file = folder.write("secret", "old");
         let text = text("a", &format!("${{file:{}}}", file.display()));
-        std::fs::write(&file, "old").unwrap();
         let before = parse(&text);
-        std::fs::write(&file, "new").unwrap();
+        folder.write("secret", "new");
         assert_eq!(f(&before, &parse(&text)), Ok(String::new()), "the client reads the file again");
-        std::fs::remove_file(&file).unwrap();
     }
 }

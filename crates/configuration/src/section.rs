@@ -349,9 +349,7 @@ impl<'a> Section<'a> {
 
 /// The error for an unknown word, with the nearest known one.
 pub fn unknown_word(key: &str, word: &str, known: &[&'static str]) -> String {
-    let other = |(option, other, _): &&(&str, &str, &str)| *option == key && other.eq_ignore_ascii_case(word);
-    let other =
-        synonyms::VALUES.iter().find(other).map(|(_, _, meant)| *meant).filter(|meant| known.contains(meant));
+    let other = synonyms::value_meaning(key, word).filter(|meant| known.contains(meant));
     let meant = other.or_else(|| nearest(word, known.iter().copied()));
     let meant = meant.map(|meant| format!("; did you mean {meant:?}?")).unwrap_or_default();
     let known: Vec<String> = known.iter().map(|word| format!("{word:?}")).collect();

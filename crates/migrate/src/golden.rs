@@ -4,6 +4,7 @@
 
 use super::{Bridge, Input, Machine, MigrateError, Migration, migrate};
 use crate::DryRun;
+use crate::folder::Folder;
 use crate::plugin::SyntaxError;
 use crate::seed;
 use std::fmt::Debug;
@@ -14,28 +15,59 @@ pub fn folder(tool: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/migrate").join(tool)
 }
 
-pub fn cases(tool: &str) -> Vec<PathBuf> {
+/// Folders of the cases, which are at least this many.
+fn cases(tool: &str, at_least: usize) -> Vec<PathBuf> {
     let mut cases: Vec<_> = fs::read_dir(folder(tool)).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
+    assert!(cases.len() >= at_least, "{cases:?}");
     cases
 }
 
-pub fn of_text(file: &str, text: &str) -> Result<Migration, MigrateError> {
-    let machine = Machine { hostname: Some("machine".to_owned()) };
-    migrate(&[Input { name: file.to_owned(), text: text.to_owned() }], &machine)
+/// The file of a case to migrate.
+fn input(case: &Path) -> Input {
+    let mut files = fs::read_dir(case).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.find(|path| path.extension().is_some_and(|end| end == "conf")).unwrap();
+    let name = file.file_name().unwrap().to_string_lossy().into_owned();
+    Input { name, text: fs::read_to_string(file).unwrap() }
 }
 
-/// Parses a result, which is valid once its variables are set.
+fn migrated(input: Input) -> Result<Migration, MigrateError> {
+    migrate(&[input], &Machine { hostname: Some("machine".to_owned()) })
+}
+
+pub fn of_text(file: &str, text: &str) -> Result<Migration, MigrateError> {
+    migrated(Input { name: file.to_owned(), text: text.to_owned() })
+}
+
+pub fn of_case(tool: &str, case: &str) -> Migration {
+    migrated(input(&folder(tool).join(case))).unwrap()
+}
+
+/// Parses a result, which is valid once its variables are set, and only then.
 pub fn parse(text: &str) -> configuration::Config {
-    let loaded = configuration::parse(Path::new("bridge.toml"), text, &|_| Some("x".to_owned()));
+    let folder = Folder::new();
+    for file in ["ca.pem", "client.pem", "client.key"] {
+        folder.write(file, "");
+    }
+    let path = folder.file("bridge.toml");
+    let unfilled = configuration::parse(&path, text, &|_| None);
+    assert_eq!(unfilled.is_err(), text.contains("${"), "{text}");
+    let loaded = configuration::parse(&path, text, &|name| Some(variable(name).to_owned()));
     loaded.unwrap_or_else(|errors| panic!("{text}\n{errors}")).config
 }
 
-/// Asserts that a result is valid, except for the files that it names.
-fn assert_right(text: &str) {
-    let loaded = configuration::parse(Path::new("bridge.toml"), text, &|_| Some("x".to_owned()));
-    for problem in loaded.err().into_iter().flat_map(|errors| errors.errors) {
-        assert!(problem.message.contains("can't be read"), "{text}\n{}", problem.message);
+/// A valid value for a variable.
+fn variable(name: &str) -> &'static str {
+    match name {
+        _ if name.contains("URL") => "http://localhost:8086",
+        _ if name.contains("TIME_FORMAT") => "unix",
+        _ if name.contains("TIMEZONE") => "UTC",
+        _ if name.contains("MECHANISM") => "PLAIN",
+        _ if name.contains("QUERY") => "$.items",
+        "BATCH" => "100",
+        "FLUSH" => "5s",
+        "MAX" => "2MB",
+        _ => "x",
     }
 }
 
@@ -66,58 +98,74 @@ fn name(number: usize) -> String {
     if number == 0 { "bridge.toml".to_owned() } else { format!("bridge-{}.toml", number + 1) }
 }
 
-/// Compares each `bridge.toml` (the second is `bridge-2.toml`) and `notes.txt` of every case.
-pub fn check(tool: &str, file: &str) {
-    let bless = std::env::var_os("UPDATE").is_some();
-    for case in cases(tool) {
-        let text = fs::read_to_string(case.join(file)).unwrap();
-        let migration = of_text(file, &text).unwrap();
+/// Compares every case with its expected files: each `bridge.toml` (the second is `bridge-2.toml`), `notes.txt`, and `expected.lp` if it
+/// has `records.jsonl`. Results are valid, and show no secret.
+pub fn check(tool: &str, at_least: usize) {
+    for case in cases(tool, at_least) {
+        let migration = migrated(input(&case)).unwrap();
         let mut outputs = vec![("notes.txt".to_owned(), printed(&migration))];
         for (number, bridge) in migration.bridges.iter().enumerate() {
-            outputs.push((name(number), bridge.draft.to_string()));
+            let text = bridge.draft.to_string();
+            let config = parse(&text);
+            if let (0, Ok(records)) = (number, fs::read_to_string(case.join("records.jsonl"))) {
+                let topic = &config.kafka.topics.names[0];
+                outputs.push(("expected.lp".to_owned(), lines(bridge, topic, &records)));
+            }
+            outputs.push((name(number), text));
         }
+        assert!(!case.join(name(migration.bridges.len())).exists(), "{}", case.display());
         for (name, got) in outputs {
-            assert!(!got.contains("hush"), "{} shows a secret", case.display());
+            let is_secret = got.contains("hush") || got.contains("not-a-real-token");
+            assert!(!is_secret, "{} shows a secret", case.display());
             let path = case.join(name);
-            if bless {
+            if std::env::var_os("UPDATE").is_some() {
                 fs::write(&path, &got).unwrap();
             }
             assert_eq!(fs::read_to_string(&path).unwrap(), got, "{}", path.display());
-            if path.extension().is_some_and(|extension| extension == "toml") {
-                assert_right(&got);
-            }
         }
     }
 }
 
-/// Damages the cases in random ways: nothing panics, and the result is TOML.
-pub fn damage(tool: &str, file: &str, pieces: &[&str]) {
-    let seed = seed::given_or_random("BRIDGE_MIGRATE_SEED", "cargo test --lib migrate::");
+/// Damages the cases in random ways: nothing panics, and the result is TOML. Returns how many of 500 damaged files still give one.
+pub fn damage(tool: &str, pieces: &[&str]) -> usize {
+    let seed = seed::given_or_random(
+        "BRIDGE_MIGRATE_SEED",
+        "cargo test -p kafka-influx-bridge-migrate damaged_files_never_panic",
+    );
     let mut random = fastrand::Rng::with_seed(seed);
-    let texts: Vec<String> =
-        cases(tool).iter().map(|case| fs::read_to_string(case.join(file)).unwrap()).collect();
+    let files: Vec<Input> = cases(tool, 1).iter().map(|case| input(case)).collect();
+    let words: Vec<&str> =
+        files.iter().flat_map(|file| file.text.split_inclusive(char::is_whitespace)).collect();
+    let mut migrations = 0;
     for _ in 0..500 {
-        let mut text = texts[random.usize(..texts.len())].clone();
-        for _ in 0..random.usize(1..6) {
-            let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
-            let mut place = || places.get(random.usize(..places.len().max(1))).copied().unwrap_or(0);
-            let (a, b) = (place(), place());
-            let (from, to) = (a.min(b), a.max(b).min(a.min(b) + 40));
-            let to = (to..=text.len()).find(|&to| text.is_char_boundary(to)).unwrap();
-            match random.u8(..3) {
-                0 => text.replace_range(from..to, ""),
-                1 => text.insert_str(from, pieces[random.usize(..pieces.len())]),
+        let Input { name, mut text } = files[random.usize(..files.len())].clone();
+        for _ in 0..random.usize(1..4) {
+            let at = text.floor_char_boundary(random.usize(..=text.len()));
+            let end = text.floor_char_boundary((at + random.usize(..40)).min(text.len()));
+            match random.u8(..5) {
+                0 => text.replace_range(at..end, ""),
+                1 => text.insert_str(at, pieces[random.usize(..pieces.len())]),
+                2 => text.insert_str(at, words[random.usize(..words.len())]),
+                3 => {
+                    let copy = text[at..end].to_owned();
+                    text.insert_str(text.floor_char_boundary(random.usize(..=text.len())), &copy);
+                }
                 _ => {
-                    let copy = text[from..to].to_owned();
-                    text.insert_str(a, &copy);
+                    // A value of another type.
+                    let value = ["5", "'x'", "[1, 'a', {}]", "{ a = 1 }", "1979-05-27", "false", "''"]
+                        [random.usize(..7)];
+                    let start = text[..at].rfind(" = ").map_or(at, |start| start + 3);
+                    let end = text[start..].find('\n').map_or(text.len(), |end| start + end);
+                    text.replace_range(start..end, value);
                 }
             }
         }
-        if let Ok(migration) = of_text(file, &text) {
-            for bridge in &migration.bridges {
-                let written = bridge.draft.to_string();
-                assert!(written.parse::<toml::Table>().is_ok(), "{text}\n{written}");
-            }
+        let Ok(migration) = of_text(&name, &text) else { continue };
+        migrations += 1;
+        for bridge in &migration.bridges {
+            let written = bridge.draft.to_string();
+            assert!(written.parse::<toml::Table>().is_ok(), "{text}\n{written}");
         }
     }
+    migrations
 }

@@ -25,6 +25,9 @@ mod draft_tables;
 mod dry_run;
 mod fluentd;
 #[cfg(test)]
+#[path = "../../../tests/support/folder.rs"]
+mod folder;
+#[cfg(test)]
 mod golden;
 mod logstash;
 mod note;

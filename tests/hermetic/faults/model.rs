@@ -1,14 +1,14 @@
 //! The required outcome of each record, and its check.
 
 use super::script::{Draw, Faulty};
+use crate::folder::Folder;
 use crate::support::{Cluster, bucket, wait_until};
 use engine::dead_letter::DeadLetterError;
 use influx::{Delays, LogObserver};
 use kafka_influx_bridge::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use testkit::NewRecord;
 
@@ -49,7 +49,7 @@ pub enum Blame {
 pub struct Model {
     cluster: Cluster,
     faulty: Faulty,
-    letters: PathBuf,
+    folder: Folder,
     produced: Vec<Produced>,
     next_offsets: [i64; PARTITIONS as usize],
     blame: Blame,
@@ -57,16 +57,12 @@ pub struct Model {
 
 impl Model {
     pub fn new(draw: Draw, blame: Blame, seed: u64) -> Self {
-        static MODELS: AtomicU64 = AtomicU64::new(0);
-        let (process, number) = (std::process::id(), MODELS.fetch_add(1, Relaxed));
-        let letters = std::env::temp_dir().join(format!("bridge-faults-{process}-{number}.jsonl"));
-        let _absent = std::fs::remove_file(&letters);
         let cluster = Cluster::with_topic(TOPIC, PARTITIONS);
         let next_offsets = [0; PARTITIONS as usize];
         Self {
             cluster,
             faulty: Faulty::start(draw, seed),
-            letters,
+            folder: Folder::new(),
             produced: Vec::new(),
             next_offsets,
             blame,
@@ -108,7 +104,6 @@ impl Model {
         assert!(pipeline.stop_and_wait(|| false), "the bridge does not end");
         pipeline.join().unwrap();
         self.check();
-        let _gone = std::fs::remove_file(&self.letters);
     }
 
     fn start(&self, seed: u64) -> Pipeline {
@@ -122,7 +117,7 @@ impl Model {
              [reject]\nrate_max = 1.0\n[dead_letter]\nfile = '{}'\n",
             self.cluster.address(),
             self.faulty.receiver.url(),
-            self.letters.display()
+            self.folder.file("letters.jsonl").display()
         );
         let config =
             configuration::parse(Path::new("faults.toml"), &text, &|_| None).map_err(|e| e.to_string());
@@ -185,7 +180,7 @@ impl Model {
 
     /// The coordinates in the file of dead letters. The last line may be incomplete.
     fn letters(&self) -> BTreeSet<(i32, i64)> {
-        let text = std::fs::read_to_string(&self.letters).unwrap_or_default();
+        let text = std::fs::read_to_string(self.folder.file("letters.jsonl")).unwrap_or_default();
         let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
         let letters = whole.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         let place = |letter: serde_json::Value| {

@@ -54,7 +54,7 @@ impl Round {
 fn play(round: Round, model: &mut Model, rng: &mut fastrand::Rng) {
     if round.ends_process() {
         model.end();
-        model.start_process(rng.u64(..));
+        model.start_process();
         let before = model.points();
         model.produce(20, rng);
         model.wait_until("the process stores lines", |model| model.points() > before);

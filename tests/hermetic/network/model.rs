@@ -1,8 +1,9 @@
 //! The required outcome of each record between two faulty networks.
 
-use super::running::{Process, Running};
+use super::running::Running;
 use crate::digits::topic_digits;
 use crate::names;
+use crate::program::Running as Process;
 use crate::support::{Cluster, Setup, Sink, tag};
 use crate::tcp_proxy::TcpProxy;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -106,9 +107,9 @@ impl Model {
         self.running = Some(Running::here(&text, seed));
     }
 
-    pub fn start_process(&mut self, seed: u64) {
+    pub fn start_process(&mut self) {
         let text = self.text(true);
-        self.running = Some(Running::Process(Process::start(&text, seed)));
+        self.running = Some(Running::Process(Process::start(&text)));
     }
 
     /// Stops the bridge in this process.
@@ -118,13 +119,14 @@ impl Model {
 
     /// Ends the bridge's process with a signal.
     pub fn end_process(&mut self, kills: bool) {
-        let Some(Running::Process(process)) = self.running.take() else { panic!("no process runs") };
+        let Some(Running::Process(mut process)) = self.running.take() else { panic!("no process runs") };
         if kills {
             process.kill();
         } else {
             // Twice the limit, because the machine may be busy.
-            let status = process.stop(2 * SHUTDOWN_MAX + Duration::from_secs(10));
-            assert!(status.is_some_and(|status| status.success()), "SIGTERM ended it as {status:?}");
+            let (begin, limit) = (Instant::now(), 2 * SHUTDOWN_MAX + Duration::from_secs(10));
+            assert_eq!(process.stop(), Some(0), "the status after SIGTERM");
+            assert!(begin.elapsed() < limit, "SIGTERM ended it after {:?}", begin.elapsed());
         }
     }
 

@@ -1,7 +1,7 @@
 //! The bridge under test: in this process, where host names can be moved, or as its own process, which can be killed.
 
 use crate::names;
-use crate::signals::signal;
+use crate::program::Running as Process;
 use crate::support::{Bridge, start_log};
 use engine::consumer::ConsumerError;
 use influx::{ConnectOptions, Delays, LogObserver};
@@ -10,11 +10,9 @@ use kafka_influx_bridge::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::time::Duration;
 
 /// Timeout for the bridge's pages.
 const PAGE_MAX: Duration = Duration::from_secs(5);
@@ -33,6 +31,12 @@ const TELLING: [&str; 12] = [
     "retries",
     "unread_records",
 ];
+
+/// The address in the log of a process.
+fn admin_address(log: &str) -> Option<SocketAddr> {
+    let line = log.lines().find(|line| line.contains("the status page"))?;
+    line.split_once("address=")?.1.split_whitespace().next()?.parse().ok()
+}
 
 pub enum Running {
     Here(Box<Bridge>),
@@ -63,7 +67,7 @@ impl Running {
     pub fn ended(&mut self) -> bool {
         match self {
             Self::Here(bridge) => bridge.0.is_finished(),
-            Self::Process(process) => process.child.try_wait().unwrap().is_some(),
+            Self::Process(process) => process.has_ended(),
         }
     }
 
@@ -79,7 +83,7 @@ impl Running {
                     Err(error) => panic!("{error}"),
                 }
             }
-            Self::Process(process) => process.kill(),
+            Self::Process(mut process) => process.kill(),
         }
     }
 
@@ -95,7 +99,7 @@ impl Running {
                     .fold(String::new(), |text, alarm| format!("{text}  {alarm:?}\n"));
                 (bridge.0.admin_address(), format!("alarms:\n{alarms}"))
             }
-            Self::Process(process) => (process.admin_address(), format!("log:\n{}", process.log())),
+            Self::Process(process) => (admin_address(&process.log()), format!("log:\n{}", process.log())),
         };
         let page = address.map_or_else(|| "no admin endpoint".to_owned(), |address| get(address, "/metrics"));
         let telling = |line: &&str| !line.starts_with('#') && TELLING.iter().any(|name| line.contains(name));
@@ -119,65 +123,4 @@ fn get(address: SocketAddr, path: &str) -> String {
         Ok::<_, std::io::Error>(answer)
     };
     ask().unwrap_or_else(|error| format!("no answer to {path}: {error}"))
-}
-
-/// The bridge as a process.
-pub struct Process {
-    child: Child,
-    folder: PathBuf,
-}
-
-impl Process {
-    pub fn start(text: &str, seed: u64) -> Self {
-        let folder = env::temp_dir().join(format!("bridge-network-{}-{seed:x}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("bridge.toml"), text).unwrap();
-        let log = fs::File::create(folder.join("log")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"))
-            .args(["run", "--config", "bridge.toml"])
-            .current_dir(&folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        Self { child, folder }
-    }
-
-    /// SIGKILL.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// SIGTERM. Returns the exit status, or None if the process did not end in time.
-    pub fn stop(mut self, within: Duration) -> Option<ExitStatus> {
-        signal(self.child.id(), "TERM");
-        let until = Instant::now() + within;
-        while Instant::now() < until {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return Some(status);
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        None
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
-    }
-
-    fn admin_address(&self) -> Option<SocketAddr> {
-        let log = self.log();
-        let line = log.lines().find(|line| line.contains("the status page"))?;
-        line.split_once("address=")?.1.split_whitespace().next()?.parse().ok()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // The process may have ended already.
-        let _ended = (self.child.kill(), self.child.wait());
-        let _in_use = fs::remove_dir_all(&self.folder);
-    }
 }

@@ -1,6 +1,7 @@
 //! The files of a release: its workflow and scripts, the chart, versions, and the project's public address.
 
 use super::{read, root};
+use crate::folder::Folder;
 use serde_yaml_ng::Value;
 use std::fs;
 use std::path::Path;
@@ -304,9 +305,6 @@ fn every_value_of_the_chart_reaches_the_pod() {
         ["ConfigMap", "Deployment", "ScaledObject"]
     );
 
-    let folder = std::env::temp_dir().join(format!("bridge-chart-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    let values = folder.join("values.yaml");
     let text = "\
 replicas: 3
 image: {repository: r.example.com/bridge, tag: test, pullPolicy: Always}
@@ -327,10 +325,10 @@ nodeSelector: {disk: ssd}
 tolerations: [{key: k, operator: Exists}]
 affinity: {nodeAffinity: {}}
 ";
-    fs::write(&values, text).unwrap();
+    let folder = Folder::new();
+    let values = folder.write("values.yaml", text);
     let all = documents(&rendered(&["--values", values.to_str().unwrap()]));
     let without_token = documents(&rendered(&["--set", "token.secretName="]));
-    fs::remove_dir_all(&folder).unwrap();
     assert_eq!(all[0]["data"]["bridge.toml"].as_str(), Some("# a # b: {{ not a template }}\n\n[kafka]\n"));
     let (deployment, pod) = (&all[1]["spec"], &all[1]["spec"]["template"]["spec"]);
     let container = &pod["containers"][0];

@@ -1,36 +1,32 @@
 //! The unit of the Debian package, and the program's notifications to systemd.
 
 use super::{read, root};
+use crate::folder::Folder;
 use crate::signals::signal;
+use crate::support::wait_until;
 use clap::Parser as _;
 use kafka_influx_bridge::command::{Arguments, WRONG};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// An address without Kafka and InfluxDB.
 const CONFIG: &str = "shutdown_max = '3s'\n[kafka]\nbrokers = '127.0.0.1:1'\ntopics = 't'\n[[mapping]]\n\
     [influx]\nurl = 'http://127.0.0.1:1'\norg = 'o'\nbucket = 'b'\ntoken = 't'\n[admin]\nlisten = ''\n";
 
-fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("bridge-systemd-{}-{name}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
-fn service(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"));
-    command.arg("run").current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
+fn service(folder: &Folder) -> Command {
+    let mut command = folder.command(&["run"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
     command
 }
 
 /// systemd's end of the notification socket.
-fn listener(folder: &Path) -> (UnixDatagram, PathBuf) {
-    let path = folder.join("notify");
+fn listener(folder: &Folder) -> (UnixDatagram, PathBuf) {
+    let path = folder.file("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     (socket, path)
@@ -67,9 +63,8 @@ fn the_unit_starts_this_program() {
 
 #[test]
 fn systemd_is_notified_of_readiness_and_stop() {
-    let folder = folder("notified");
+    let folder = Folder::with_config(CONFIG);
     let (socket, path) = listener(&folder);
-    fs::write(folder.join("bridge.toml"), CONFIG).unwrap();
     let mut child = service(&folder).env("NOTIFY_SOCKET", &path).stderr(Stdio::null()).spawn().unwrap();
     assert_eq!(notified(&socket), "READY=1");
     // From now on SIGHUP does not end the process, and SIGTERM ends it with status 0.
@@ -78,25 +73,22 @@ fn systemd_is_notified_of_readiness_and_stop() {
     assert_eq!(notified(&socket), "STOPPING=1\nEXTEND_TIMEOUT_USEC=10000000");
     assert_eq!(child.wait().unwrap().code(), Some(0));
 
-    fs::write(folder.join("bridge.toml"), format!("{CONFIG}nonsense = 1\n")).unwrap();
+    folder.write("bridge.toml", format!("{CONFIG}nonsense = 1\n"));
     let output = service(&folder).env("NOTIFY_SOCKET", &path).output().unwrap();
     assert_eq!(output.status.code(), Some(WRONG.into()));
     socket.set_nonblocking(true).unwrap();
     assert_eq!(socket.recv(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock, "it was not ready");
-    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
 fn lines_in_the_journal_have_their_priority() {
-    let folder = folder("journal");
+    let folder = Folder::new();
     let (socket, path) = listener(&folder);
-    let config = folder.join("bridge.toml");
-    let log = folder.join("log");
     // JOURNAL_STREAM names standard error or another file; prefix of a text line and of a JSON line for each.
     for (format, is_journal) in [("text", true), ("json", true), ("text", false)] {
         let text = format!("{CONFIG}[log]\nformat = '{format}'\n");
-        fs::write(&config, &text).unwrap();
-        let errors = File::create(&log).unwrap();
+        folder.write("bridge.toml", &text);
+        let errors = File::create(folder.file("log")).unwrap();
         let is = errors.metadata().unwrap();
         let stream = format!("{}:{}", is.dev(), is.ino() + u64::from(!is_journal));
         let mut command = service(&folder);
@@ -104,18 +96,14 @@ fn lines_in_the_journal_have_their_priority() {
         let mut child = command.spawn().unwrap();
         assert_eq!(notified(&socket), "READY=1");
         // An error of several lines.
-        fs::write(&config, format!("{text}nonsense = 1\n")).unwrap();
+        folder.write("bridge.toml", format!("{text}nonsense = 1\n"));
         signal(child.id(), "HUP");
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while !read(&log).contains("is not reloaded") {
-            assert!(Instant::now() < deadline, "{}", read(&log));
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        wait_until("the error is logged", || folder.read("log").contains("is not reloaded"));
         signal(child.id(), "TERM");
         assert!(notified(&socket).starts_with("STOPPING=1"));
         assert!(child.wait().unwrap().success());
 
-        let shown = read(&log);
+        let shown = folder.read("log");
         let has = |text: &str| shown.lines().any(|line| line.starts_with(text));
         match (format, is_journal) {
             ("text", true) => {
@@ -136,5 +124,4 @@ fn lines_in_the_journal_have_their_priority() {
             _ => assert!(has("20") && !has("<"), "{shown}"),
         }
     }
-    fs::remove_dir_all(folder).unwrap();
 }

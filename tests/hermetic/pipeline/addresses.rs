@@ -35,34 +35,6 @@ fn records_flow_to_the_second_address_until_the_first_is_back() {
     bridge.stop();
 }
 
-/// Another server answers at the first address, so the second one is used.
-#[test]
-fn an_address_without_influxdb_is_skipped() {
-    for (status, body) in [
-        (404, "<html>not found</html>"),
-        (404, r#"{"message":"no route"}"#),
-        (410, ""),
-        (421, "misdirected"),
-        (405, ""),
-        (400, "<html>bad request</html>"),
-        (403, "<html>request blocked</html>"),
-        (302, ""),
-    ] {
-        let (first, second) = (Sink::down(Reply::status(status).body(body)), Sink::start());
-        let cluster = Cluster::with_topic("t", 1);
-        cluster.produce("t", 0, (0..100).map(|id| record(&id.to_string())));
-        let urls = [first.receiver.url(), second.receiver.url()];
-        let bridge = Setup::new(&cluster, &first, "'t'").mapping(BY_ID).urls(&urls).start();
-        second.wait_for_points("main", 100);
-        wait_until(&format!("all is committed after {status} {body}"), || {
-            cluster.committed("t", 1) == [Some(100)]
-        });
-        assert!(bridge.0.writer().alarms().is_empty(), "{status} {body}: {:?}", bridge.0.writer().alarms());
-        bridge.stop();
-        assert_eq!(first.points("main").len(), 0);
-    }
-}
-
 /// InfluxDB reports a missing destination. Another address has the same database, so it is not tried.
 #[test]
 fn a_missing_destination_keeps_the_address() {

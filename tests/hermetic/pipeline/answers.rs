@@ -2,8 +2,8 @@
 //! dead-lettered with proof. A row without a case here fails, and so does a case without a row.
 
 use super::broken_server::{BrokenServer, Fault};
-use super::letters::Folder;
 use super::reload::reload;
+use crate::folder::Folder;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
 use base::Destination;
 use base::alarm::{Alarm, Scope};
@@ -230,7 +230,7 @@ struct Met {
 
 impl Met {
     /// Also starts the receiver for these cases.
-    fn new(name: &str, cases: Vec<Case>) -> (Self, Sink) {
+    fn new(cases: Vec<Case>) -> (Self, Sink) {
         let is_well = Arc::<AtomicBool>::default();
         let cluster = Cluster::start();
         let mut answers = BTreeMap::new();
@@ -251,7 +251,7 @@ impl Met {
             | Destination::Database3 { database: name }) = &request.destination;
             if well.load(Relaxed) { None } else { answers.get(name).and_then(|answer| answer(request)) }
         });
-        (Self { cases, cluster, folder: Folder::new(name), is_well }, Sink::answering(faults))
+        (Self { cases, cluster, folder: Folder::new(), is_well }, Sink::answering(faults))
     }
 
     fn setup(&self, sink: &Sink, destination: &str) -> Setup {
@@ -364,8 +364,8 @@ fn in_bucket(sink: &Sink, name: &str) -> BTreeSet<String> {
     sink.ids(name).into_iter().collect()
 }
 
-fn meets(name: &str, cases: Vec<Case>) {
-    let (met, sink) = Met::new(name, cases);
+fn meets(cases: Vec<Case>) {
+    let (met, sink) = Met::new(cases);
     let bridge = Met::start(&met.setup(&sink, "bucket"));
     met.wait_for_faults(&bridge);
     met.recover(&sink, bridge, in_bucket);
@@ -373,12 +373,12 @@ fn meets(name: &str, cases: Vec<Case>) {
 
 #[test]
 fn answers_about_the_server_or_the_request_lose_nothing() {
-    meets("answers-server", cases_that_block());
+    meets(cases_that_block());
 }
 
 #[test]
 fn answers_about_lines_refuse_only_those_lines() {
-    meets("answers-lines", cases_about_lines());
+    meets(cases_about_lines());
 }
 
 fn cases_of_v1() -> Vec<Case> {
@@ -390,7 +390,7 @@ fn cases_of_v1() -> Vec<Case> {
 
 #[test]
 fn a_missing_database_or_mapping_loses_nothing() {
-    let (met, sink) = Met::new("answers-v1", cases_of_v1());
+    let (met, sink) = Met::new(cases_of_v1());
     let bridge = Met::start(&met.setup(&sink, "database").v1());
     met.wait_for_faults(&bridge);
     met.recover(&sink, bridge, |sink, name| sink.ids_of_database(name).into_iter().collect());
@@ -411,8 +411,8 @@ fn cases_of_gzip() -> Vec<Case> {
 /// The bridge remembers that an address takes no compression, so each case has its own bridge.
 #[test]
 fn an_address_without_gzip_loses_nothing() {
-    for (index, case) in cases_of_gzip().into_iter().enumerate() {
-        let (met, sink) = Met::new(&format!("answers-gzip-{index}"), vec![case]);
+    for case in cases_of_gzip() {
+        let (met, sink) = Met::new(vec![case]);
         let bridge = Met::start(&met.setup(&sink, "bucket").influx("compression = 'gzip'"));
         met.wait_for_faults(&bridge);
         met.recover(&sink, bridge, in_bucket);
@@ -425,11 +425,8 @@ const FRONTS: [(Fault, &str); 3] =
 
 #[test]
 fn connections_without_an_answer_lose_nothing() {
-    for (index, (fault, cause)) in FRONTS.into_iter().enumerate() {
-        let (met, sink) = Met::new(
-            &format!("answers-front-{index}"),
-            vec![case(NO_ANSWER, Expect::Retried(cause), |_| None)],
-        );
+    for (fault, cause) in FRONTS {
+        let (met, sink) = Met::new(vec![case(NO_ANSWER, Expect::Retried(cause), |_| None)]);
         let front = BrokenServer::start(fault, sink.receiver.address());
         let setup = met.setup(&sink, "bucket").urls(&[front.url()]);
         let bridge = Met::start(&setup);
@@ -442,7 +439,7 @@ fn connections_without_an_answer_lose_nothing() {
 /// TLS to a server without TLS; corrected by a reload.
 #[test]
 fn a_failed_tls_handshake_loses_nothing() {
-    let (met, sink) = Met::new("answers-tls", vec![case(NO_ANSWER, Expect::Retried("tls_failed"), |_| None)]);
+    let (met, sink) = Met::new(vec![case(NO_ANSWER, Expect::Retried("tls_failed"), |_| None)]);
     let setup = met.setup(&sink, "bucket");
     let wrong = sink.receiver.url().replace("http:", "https:");
     // Without certificates of the system an https address needs a file of its own.
@@ -485,7 +482,7 @@ fn only_refusals_of_lines_pass_without_a_control() {
     ] {
         cases.push(always(("", ""), status, body, expect));
     }
-    let (met, sink) = Met::new("answers-rate", cases);
+    let (met, sink) = Met::new(cases);
     let mut bridge = Met::start(&met.setup(&sink, "bucket"));
     met.wait_for_faults(&bridge);
     assert!(met.folder.letters().is_empty());
@@ -549,7 +546,7 @@ fn a_broken_server_behind_a_load_balancer_refuses_no_line() {
         is_broken.then(|| Reply::status(400).body("<html>400 Bad Request</html>"))
     });
     let (cluster, sink) = (Cluster::with_topic("t", 2), Sink::answering(faults));
-    let folder = Folder::new("answers-balancer");
+    let folder = Folder::new();
     for partition in 0..2 {
         cluster.produce("t", partition, (0..RECORDS / 2).map(|n| record(&format!("{partition}-{n}"))));
     }

@@ -1,6 +1,7 @@
 //! A bad record is rejected alone: it is counted by its reason, and good records before and after it are stored.
 
-use super::outage::Service;
+use crate::folder::Folder;
+use crate::program::Running;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
 use engine::telemetry::Counters;
 use mapping::Reason;
@@ -107,18 +108,14 @@ fn tombstones_block_no_topic() {
         }
     }
     cluster.flush();
-    let file = std::env::temp_dir().join(format!("bridge-tombstones-{}.jsonl", std::process::id()));
-    let bridge = Setup::new(&cluster, &sink, "'t'")
-        .mapping(BY_ID)
-        .top(&format!("[dead_letter]\nfile = '{}'", file.display()))
-        .start();
+    let folder = Folder::new();
+    let bridge = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).top(&folder.table()).start();
     sink.wait_for_points("main", 5);
     wait_until("all are committed", || cluster.committed("t", 1) == [Some(2_505)]);
     assert!(bridge.0.writer().alarms().is_empty());
     assert_eq!((rejected(&bridge), Counters::get(&bridge.0.counters().filtered)), (0, 2_500));
     assert_eq!(Counters::get(&bridge.0.counters().dead_letters), 0);
     bridge.stop();
-    let _absent = std::fs::remove_file(file);
 }
 
 #[test]
@@ -133,33 +130,19 @@ fn a_query_that_selects_nothing_and_a_topic_without_points_are_logged_once() {
     let setup = Setup::new(&cluster, &sink, "['t', 'other', 'text']")
         .mapping("topics = ['t']\nquery = '$.itmes[*]'")
         .mapping(BY_ID);
-    let mut service = Service::start(&setup);
+    let mut service = Running::start(&setup.text());
     wait_until("all are committed", || cluster.committed("t", 1) == [Some(250)]);
     sink.wait_for_points("main", 1);
     wait_until("both are logged", || {
         service.has_logged("`query` selects nothing")
             && service.count_logged("first records were filtered") == 2
     });
-    service.terminate();
-    assert_eq!(service.wait(), Some(0));
+    assert_eq!(service.stop(), Some(0));
     assert_eq!(service.count_logged("`query` selects nothing"), 1);
     assert_eq!(service.count_logged("first records were filtered"), 2);
     // The remedy follows from the records.
     assert_eq!(service.count_logged("look at `query`, `where`, `include` and `exclude`"), 1);
     assert_eq!(service.count_logged("should become points, add their keys to `string_fields`"), 1);
-}
-
-/// A rejected record is committed even if no record follows it.
-#[test]
-fn a_topic_of_bad_records_alone_is_committed() {
-    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
-    cluster.produce("t", 0, ["bad", "worse", "worst"]);
-    // Otherwise the records would wait for the topic's first point.
-    let bridge = Setup::new(&cluster, &sink, "'t'").top("[reject]\nrate_max = 1.0").start();
-    wait_until("all are rejected", || rejected(&bridge) == 3);
-    wait_until("all are committed", || cluster.committed("t", 1) == [Some(3)]);
-    bridge.stop();
-    assert_eq!(sink.lines_stored(), 0);
 }
 
 /// Text with a special meaning in line protocol stays text.

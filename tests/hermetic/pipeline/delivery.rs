@@ -26,15 +26,6 @@ fn every_record_is_stored_once_and_committed() {
 }
 
 #[test]
-fn commits_while_it_runs() {
-    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
-    cluster.produce("t", 0, [record("a"), record("b")]);
-    let bridge = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).start();
-    wait_until("the offset is committed", || cluster.committed("t", 1) == [Some(2)]);
-    bridge.stop();
-}
-
-#[test]
 fn continues_at_the_committed_offset() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);

@@ -1,14 +1,14 @@
 //! Each format on its way through every command: `run` with dead letters, their replay by a corrected mapping, `map --live`,
 //! `check --connect` and `init`.
 
-use super::letters::{Folder, original};
+use super::letters::original;
+use crate::compress::{gzip, zstd};
+use crate::folder::Folder;
 use crate::signals::signal;
 use crate::support::{Cluster, Setup, Sink};
 use line_protocol::reader::Value;
-use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 use std::thread;
 
 /// Records of a good value in each topic, before the bad one: `init` proposes the format of most records.
@@ -26,21 +26,6 @@ struct Row {
     proposed: Option<&'static [&'static str]>,
 }
 
-pub fn gzip(value: &[u8]) -> Vec<u8> {
-    let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
-    let mut packed = vec![0; compressor.gzip_compress_bound(value.len())];
-    let length = compressor.gzip_compress(value, &mut packed).unwrap();
-    packed.truncate(length);
-    packed
-}
-
-/// A frame of zstd (RFC 8878) with one raw block.
-fn zstd(value: &[u8]) -> Vec<u8> {
-    const SINGLE_SEGMENT: u8 = 0x20;
-    let [low, middle, high, _] = (1 | (value.len() as u32) << 3).to_le_bytes();
-    [&[0x28, 0xB5, 0x2F, 0xFD, SINGLE_SEGMENT, value.len() as u8, low, middle, high], value].concat()
-}
-
 fn msgpack(id: u8, v: u8) -> Vec<u8> {
     [b"\x82\xA2id\xA1", &[id][..], b"\xA1v", &[v]].concat()
 }
@@ -54,17 +39,17 @@ fn framed(text: &str) -> Vec<u8> {
 }
 
 /// Writes the schemas that the rows name into the folder.
-fn write_schemas(folder: &Path) {
+fn write_schemas(folder: &Folder) {
     let avro = |more: &str| {
         let fields = format!(r#"{{"name":"id","type":"string"}},{{"name":"v","type":"long"}}{more}"#);
         format!(r#"{{"type":"record","name":"R","fields":[{fields}]}}"#)
     };
     let protobuf =
         |number: &str| format!("syntax = 'proto3'; message M {{ string id = 1; {number} v = 2; }}");
-    fs::write(folder.join("old.avsc"), avro("")).unwrap();
-    fs::write(folder.join("new.avsc"), avro(r#",{"name":"left_out","type":"long"}"#)).unwrap();
-    fs::write(folder.join("old.proto"), protobuf("int64")).unwrap();
-    fs::write(folder.join("new.proto"), protobuf("double")).unwrap();
+    folder.write("old.avsc", avro(""));
+    folder.write("new.avsc", avro(r#",{"name":"left_out","type":"long"}"#));
+    folder.write("old.proto", protobuf("int64"));
+    folder.write("new.proto", protobuf("double"));
 }
 
 fn rows() -> Vec<Row> {
@@ -165,18 +150,6 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"));
-    command.args(arguments).current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-fn run(folder: &Path, arguments: &[&str]) -> (String, String) {
-    let Output { stdout, stderr, .. } = command(folder, arguments).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (text(stdout), text(stderr))
-}
-
 /// The points of a row with this `id`: how many there are.
 fn count(sink: &Sink, row: &Row, id: &str, v: f64) -> usize {
     let is_this = |(key, value): &(String, String)| key == "id" && value == id;
@@ -188,8 +161,9 @@ fn count(sink: &Sink, row: &Row, id: &str, v: f64) -> usize {
 }
 
 /// The lines of `map --live`, up to the last good record of the topic; the process is interrupted then.
-fn live_lines(folder: &Path, row: &Row) -> Vec<String> {
-    let mut child = command(folder, &["map", "--live", "600", "--topic", row.name]).spawn().unwrap();
+fn live_lines(folder: &Folder, row: &Row) -> Vec<String> {
+    let mut command = folder.command(&["map", "--live", "600", "--topic", row.name]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut shown = BufReader::new(child.stdout.take().unwrap());
     let mut lines = Vec::new();
     while lines.len() < GOOD {
@@ -207,14 +181,14 @@ fn live_lines(folder: &Path, row: &Row) -> Vec<String> {
 
 #[test]
 fn each_format_is_the_same_in_every_command() {
-    let (cluster, sink, folder) = (Cluster::start(), Sink::start(), Folder::new("formats"));
+    let (cluster, sink, folder) = (Cluster::start(), Sink::start(), Folder::new());
     let rows = rows();
     for row in &rows {
         cluster.create_topic(row.name, 1);
         let records = std::iter::repeat_n(&row.good, GOOD).chain([&row.bad]);
         cluster.produce(row.name, 0, records);
     }
-    write_schemas(folder.path());
+    write_schemas(&folder);
     let names: Vec<&str> = rows.iter().map(|row| row.name).collect();
     let with = |mapping: fn(&Row) -> &'static str| {
         let setup = Setup::new(&cluster, &sink, &format!("{names:?}")).top(&folder.table());
@@ -225,7 +199,7 @@ fn each_format_is_the_same_in_every_command() {
     let whole_paths =
         |text: String| text.replace("schema = '", &format!("schema = '{}/", folder.path().display()));
     let text = whole_paths(with(|row| row.mapping).text());
-    fs::write(folder.path().join("bridge.toml"), &text).unwrap();
+    folder.write("bridge.toml", &text);
 
     Setup::start_text_until_end(&text).wait_for_end();
     let mut letters = folder.letters();
@@ -238,7 +212,7 @@ fn each_format_is_the_same_in_every_command() {
     }
     assert!(letters.is_empty(), "{letters:?}");
 
-    let (checked, _) = run(folder.path(), &["check", "--connect"]);
+    let checked = folder.run(&["check", "--connect"]).out;
     for name in &names {
         let rejected =
             format!("topic {name}: 4 sampled records become 3 points; 1 is rejected, such as {name}[0]@3: ");
@@ -247,26 +221,25 @@ fn each_format_is_the_same_in_every_command() {
 
     thread::scope(|scope| {
         for row in &rows {
-            let (folder, address) = (folder.path(), cluster.address());
+            let (folder, address) = (&folder, cluster.address());
             scope.spawn(move || {
                 for line in live_lines(folder, row) {
                     assert!(line.starts_with(&format!("{},id=a v=1 ", row.name)), "{line}");
                 }
                 let Some(proposed) = row.proposed else { return };
-                let (out, err) =
-                    run(folder, &["init", "--brokers", &address, "--topic", row.name, "-o", "-"]);
+                let done = folder.run_to(0, &["init", "--brokers", &address, "--topic", row.name, "-o", "-"]);
                 let is_format =
                     |line: &&str| line.starts_with("format ") || line.starts_with("value_compression ");
-                let lines: Vec<&str> = out.lines().filter(is_format).collect();
-                assert!(out.contains("[[mapping]]"), "{}: {err}", row.name);
+                let lines: Vec<&str> = done.out.lines().filter(is_format).collect();
+                assert!(done.out.contains("[[mapping]]"), "{}: {done}", row.name);
                 assert_eq!(lines, proposed, "{}", row.name);
             });
         }
     });
 
     let corrected = whole_paths(with(|row| row.corrected).text());
-    fs::write(folder.path().join("bridge.toml"), corrected).unwrap();
-    let (_, replayed) = run(folder.path(), &["replay-dead-letters"]);
+    folder.write("bridge.toml", corrected);
+    let replayed = folder.run_to(0, &["replay-dead-letters"]).err;
     let all = format!("{0} replayed, stored as {0} points\n", rows.len());
     assert!(replayed.ends_with(&all), "{replayed}");
     for row in &rows {

@@ -1,6 +1,6 @@
 //! The whole path to an InfluxDB 3.
 
-use super::letters::Folder;
+use crate::folder::Folder;
 use crate::support::{BY_ID, Cluster, Setup, Sink, record, wait_until};
 use base::Destination;
 use std::time::Duration;
@@ -17,14 +17,14 @@ fn points(sink: &Sink) -> usize {
 /// Every endpoint stores the good records, and letters give the server's reason for each bad one.
 #[test]
 fn bad_records_are_dead_lettered_with_their_own_reason() {
-    for (version, name) in [("3.11.2", "v3-new"), ("3.10.0", "v3-old")] {
+    for version in ["3.11.2", "3.10.0"] {
         for api in ["v3", "v1"] {
             let sink = sink(Influx3 {
                 version: version.to_owned(),
                 flush: Duration::from_millis(20),
                 ..Influx3::default()
             });
-            let (cluster, folder) = (Cluster::with_topic("t", 1), Folder::new(&format!("{name}-{api}")));
+            let (cluster, folder) = (Cluster::with_topic("t", 1), Folder::new());
             let value = |n: usize| match n % 100 {
                 7 => format!(r#"{{"id":"{n}","v":"text"}}"#),
                 _ => record(&n.to_string()),
@@ -52,7 +52,7 @@ fn bad_records_are_dead_lettered_with_their_own_reason() {
 fn a_limit_of_tables_blocks_only_the_topic_that_exceeds_it() {
     for api in ["v3", "v1"] {
         let sink = sink(Influx3 { version: "3.11.2".to_owned(), tables_max: 1, ..Influx3::default() });
-        let (cluster, folder) = (Cluster::with_topic("a", 1), Folder::new(&format!("v3-limit-{api}")));
+        let (cluster, folder) = (Cluster::with_topic("a", 1), Folder::new());
         cluster.produce("a", 0, ["1", "2"].map(record));
         let setup = Setup::new(&cluster, &sink, "['a', 'b']").database(api).mapping(BY_ID);
         let bridge = setup.top(&folder.table()).start();

@@ -1,6 +1,7 @@
 //! Brokers, groups and topics that prevent reading: the alarms on every page, and their end.
 
 use super::admin::get;
+use crate::check_connect::controller;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -182,35 +183,6 @@ fn a_topic_that_may_not_be_seen_is_denied_and_not_missing() {
     sink.wait_for_points("main", 1);
     wait_until("the alarm ends", || !is_raised(address, "topic_denied"));
     bridge.stop();
-}
-
-/// Answers like a controller of Kafka 4.1: its list of API versions lacks metadata requests.
-fn controller() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            thread::spawn(move || {
-                let mut size = [0; 4];
-                while stream.read_exact(&mut size).is_ok() {
-                    // API key, version and correlation id of the request.
-                    let (mut head, mut number) = ([0; 4], [0; 4]);
-                    stream.read_exact(&mut head).unwrap();
-                    stream.read_exact(&mut number).unwrap();
-                    let [api_high, api_low, ..] = head;
-                    assert_eq!([api_high, api_low], [0, 18], "only the versions are requested");
-                    let mut rest = vec![0; u32::from_be_bytes(size) as usize - 8];
-                    stream.read_exact(&mut rest).unwrap();
-                    // Correlation id; no error; Fetch 4 to 17 and ApiVersions 0 to 4; not throttled; no tags.
-                    let mut answer = number.to_vec();
-                    answer.extend([0, 0, 3, 0, 1, 0, 4, 0, 17, 0, 0, 18, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0]);
-                    let size = u32::try_from(answer.len()).unwrap().to_be_bytes();
-                    stream.write_all(&[&size[..], &answer].concat()).unwrap();
-                }
-            });
-        }
-    });
-    address
 }
 
 #[test]

@@ -1,38 +1,23 @@
 //! Dead letters of the running bridge: one for each record, written before the record is committed.
 
+use crate::folder::Folder;
 use crate::support::{BY_ID, Cluster, Setup, Sink, record, wait_until};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use engine::telemetry::Counters;
 use serde_json::Value;
 use std::fs;
-use std::path::{Path, PathBuf};
 use testkit::receiver::Reply;
 
-/// A folder with a dead-letter file, removed at the end.
-pub struct Folder(PathBuf);
-
+/// The dead-letter file of a folder.
 impl Folder {
-    pub fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("bridge-letters-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-
+    /// The table `[dead_letter]`.
     pub fn table(&self) -> String {
-        format!("[dead_letter]\nfile = '{}'", self.file().display())
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.join("letters.jsonl")
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.0
+        format!("[dead_letter]\nfile = '{}'", self.file("letters.jsonl").display())
     }
 
     pub fn letters(&self) -> Vec<Value> {
-        read(&self.file())
+        self.read("letters.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 
@@ -44,20 +29,9 @@ pub fn original(letter: &Value) -> Vec<u8> {
     }
 }
 
-fn read(path: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(path).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _gone = fs::remove_dir_all(&self.0);
-    }
-}
-
 #[test]
 fn each_bad_record_has_one_letter_with_its_original() {
-    let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new("one"));
+    let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new());
     let mixed = r#"[{"id":"c","v":1},7,{"id":"d","v":"text"},{"id":"no fields"},{"id":"e","v":"more"}]"#;
     let values =
         ["not json".to_owned(), record("b"), mixed.to_owned(), r#"{"id":"f","v":"text"}"#.to_owned()];
@@ -95,7 +69,7 @@ fn each_bad_record_has_one_letter_with_its_original() {
 
 #[test]
 fn a_letter_of_line_protocol_has_the_original_and_names_its_elements() {
-    let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new("lines"));
+    let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new());
     cluster.produce("t", 0, ["m,id=a v=1 1"]);
     let bridge = Setup::new(&cluster, &sink, "'t'").mapping("format = 'influx'").top(&folder.table()).start();
     sink.wait_for_points("main", 1);
@@ -130,19 +104,19 @@ fn a_letter_of_line_protocol_has_the_original_and_names_its_elements() {
 
 #[test]
 fn letters_that_cant_be_written_block_only_their_records() {
-    let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new("hold"));
+    let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new());
     let bridge = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).top(&folder.table()).start();
     cluster.produce("t", 0, [record("a")]);
     wait_until("the first is committed", || cluster.committed("t", 1) == [Some(1)]);
-    let away = folder.0.with_extension("away");
-    fs::rename(&folder.0, &away).unwrap();
+    let away = folder.path().with_extension("away");
+    fs::rename(folder.path(), &away).unwrap();
     cluster.produce("t", 0, ["not json".to_owned(), record("b")]);
     let alarm =
         || bridge.0.writer().alarms().into_iter().find(|alarm| alarm.scope.to_string() == "dead letters");
     wait_until("the block raises an alarm", || alarm().is_some_and(|alarm| alarm.blocks));
     assert!(alarm().unwrap().why.contains("letters.jsonl"), "{:?}", alarm());
     assert_eq!(cluster.committed("t", 1), [Some(1)]);
-    fs::rename(&away, &folder.0).unwrap();
+    fs::rename(&away, folder.path()).unwrap();
     wait_until("writing resumes", || cluster.committed("t", 1) == [Some(3)]);
     assert!(alarm().is_none());
     bridge.stop();
@@ -152,7 +126,7 @@ fn letters_that_cant_be_written_block_only_their_records() {
 
 #[test]
 fn many_records_of_one_cause_all_have_their_letters() {
-    let (cluster, sink, folder) = (Cluster::with_topic("t", 3), Sink::start(), Folder::new("many"));
+    let (cluster, sink, folder) = (Cluster::with_topic("t", 3), Sink::start(), Folder::new());
     cluster.produce("t", 0, [record("first")]);
     let bridge = Setup::new(&cluster, &sink, "'t'")
         .mapping(&format!("{BY_ID}\nstring_fields = ['v']"))
@@ -189,7 +163,7 @@ fn the_reason_that_influxdb_3_gives_is_in_the_letter() {
         let body = serde_json::json!({ "error": "partial write of line protocol occurred", "data": data });
         Some(Reply::status(400).body(body.to_string()))
     }));
-    let (cluster, folder) = (Cluster::with_topic("t", 1), Folder::new("v3"));
+    let (cluster, folder) = (Cluster::with_topic("t", 1), Folder::new());
     cluster.produce("t", 0, [record("a"), record("bad"), record("c")]);
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(&format!("{BY_ID}\nmeasurement = 'm'"));
     let bridge = setup.top(&folder.table()).start();

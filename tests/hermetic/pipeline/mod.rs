@@ -1,7 +1,7 @@
 //! The whole path in one process: an embedded Kafka, the pipeline, an embedded receiver that reads strictly.
 
 mod addresses;
-mod admin;
+pub mod admin;
 mod answers;
 mod bad_input;
 mod broken_server;

@@ -1,6 +1,6 @@
 //! The start of reading without committed offsets, and with committed offsets that Kafka has deleted.
 
-use super::outage::Service;
+use crate::program::Running;
 use crate::support::{BY_ID, Cluster, Setup, Sink, record, wait_until};
 use engine::consumer::ConsumerError;
 use engine::telemetry::Counters;
@@ -186,10 +186,10 @@ fn a_missing_topic_is_warned_of_with_the_nearest_name() {
     let (cluster, sink) = (Cluster::with_topic("metrics", 1), Sink::start());
     cluster.create_topic("other", 1);
     cluster.produce("other", 0, records("a", 1));
-    let mut service = Service::start(&Setup::new(&cluster, &sink, "['metrcis', 'other']").mapping(BY_ID));
+    let mut service =
+        Running::start(&Setup::new(&cluster, &sink, "['metrcis', 'other']").mapping(BY_ID).text());
     sink.wait_for_points("main", 1);
     wait_until("the topic is named", || service.has_logged(r#"metrcis (did you mean "metrics"?)"#));
     assert_eq!(service.count_logged("WARN topics of `kafka.topics` do not exist"), 1);
-    service.terminate();
-    assert_eq!(service.wait(), Some(0));
+    assert_eq!(service.stop(), Some(0));
 }

@@ -1,11 +1,7 @@
 //! The receiver fails for a while: nothing is lost, and nothing is committed that is not stored.
 
-use crate::signals::signal;
+use crate::program::Running;
 use crate::support::{BY_ID, Cluster, GROUP, Setup, Sink, record, wait_until};
-use std::fs::{self, File};
-use std::path::PathBuf;
-use std::process::{Child, Command};
-use std::thread;
 use std::time::{Duration, Instant};
 use testkit::receiver::{Ending, Reply};
 
@@ -73,87 +69,6 @@ fn lines_that_are_written_again_become_the_same_points() {
     assert_eq!(sink.ids("main"), ids(100));
 }
 
-/// The service as a process, because it exits with unsettled records.
-pub struct Service {
-    child: Child,
-    pub file: PathBuf,
-    log: PathBuf,
-}
-
-impl Service {
-    pub fn start(setup: &Setup) -> Self {
-        Self::run(setup, &[])
-    }
-
-    pub fn start_until_end(setup: &Setup) -> Self {
-        Self::run(setup, &["--until-end"])
-    }
-
-    fn run(setup: &Setup, arguments: &[&str]) -> Self {
-        let name = format!("bridge-{}-{:x}.toml", std::process::id(), fastrand::u64(..));
-        let file = std::env::temp_dir().join(name);
-        let log = file.with_extension("log");
-        fs::write(&file, setup.text()).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"))
-            .args(["run", "--config"])
-            .arg(&file)
-            .args(arguments)
-            .stderr(File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        Self { child, file, log }
-    }
-
-    pub fn has_logged(&self, words: &str) -> bool {
-        fs::read_to_string(&self.log).unwrap().contains(words)
-    }
-
-    /// Number of log lines that contain this text.
-    pub fn count_logged(&self, words: &str) -> usize {
-        fs::read_to_string(&self.log).unwrap().lines().filter(|line| line.contains(words)).count()
-    }
-
-    /// The sum of the numbers after `key` in log lines that contain this text.
-    pub fn sum_logged(&self, words: &str, key: &str) -> usize {
-        let log = fs::read_to_string(&self.log).unwrap();
-        let numbers = log.lines().filter(|line| line.contains(words)).filter_map(|line| line.split_once(key));
-        let number = |(_, rest): (&str, &str)| -> Option<usize> {
-            rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-        };
-        numbers.filter_map(number).sum()
-    }
-
-    pub fn terminate(&self) {
-        self.signal("TERM");
-    }
-
-    pub fn signal(&self, name: &str) {
-        signal(self.child.id(), name);
-    }
-
-    /// The exit status, once the process has ended.
-    pub fn wait(&mut self) -> Option<i32> {
-        let mut status = None;
-        wait_until("the service ends", || {
-            status = self.child.try_wait().unwrap();
-            status.is_some()
-        });
-        status.and_then(|status| status.code())
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        // For tests that failed. Otherwise the process has ended already.
-        let _ended = self.child.kill();
-        let _ended = self.child.wait();
-        if thread::panicking() {
-            eprintln!("the log of the service:\n{}", fs::read_to_string(&self.log).unwrap_or_default());
-        }
-        let _removed = [&self.file, &self.log].map(fs::remove_file);
-    }
-}
-
 #[test]
 fn a_stop_while_the_receiver_is_down_leaves_in_time_and_a_start_replays() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
@@ -164,23 +79,21 @@ fn a_stop_while_the_receiver_is_down_leaves_in_time_and_a_start_replays() {
         .top("shutdown_max = '2s'");
     let all = ids(300);
     cluster.produce("t", 0, all[..100].iter().map(|id| record(id)));
-    let mut first = Service::start(&setup);
+    let mut first = Running::start(&setup.text());
     wait_until("the first 100 are committed", || cluster.committed("t", 1) == [Some(100)]);
     sink.answer(Some(Reply::status(503).storing()));
     cluster.produce("t", 0, all[100..].iter().map(|id| record(id)));
     wait_until("writing has failed", || sink.lines_stored() > 100);
-    first.terminate();
     let begin = Instant::now();
-    assert_eq!(first.wait(), Some(0));
+    assert_eq!(first.stop(), Some(0));
     let took = begin.elapsed();
     assert!(took < Duration::from_secs(5), "it took {took:?}");
     assert_eq!(cluster.committed("t", 1), [Some(100)], "group {GROUP}: unsettled records were committed");
     let before = sink.points("main");
     sink.answer(None);
-    let mut second = Service::start(&setup);
+    let mut second = Running::start(&setup.text());
     wait_until("all are committed", || cluster.committed("t", 1) == [Some(300)]);
-    second.terminate();
-    assert_eq!(second.wait(), Some(0));
+    assert_eq!(second.stop(), Some(0));
     let after = sink.points("main");
     assert_eq!(sink.ids("main"), all);
     assert!(before.iter().all(|point| after.contains(point)), "a replay gave other points");

@@ -1,28 +1,26 @@
 //! Records of Protobuf: points, dead letters with the original bytes, a schema that a reload reads again, and schemas of a registry.
 
-use super::letters::{Folder, original};
+use super::letters::original;
 use super::reload::reload;
+use crate::folder::Folder;
 use crate::schema_server::SchemaServer;
 use crate::support::{Cluster, Setup, Sink, tag, wait_until};
-use std::fs;
-use std::path::PathBuf;
 
-fn schema(name: &str, fields: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("bridge-{name}-{}.proto", std::process::id()));
-    fs::write(&path, format!("syntax = 'proto3'; message Metric {{ string id = 1; {fields} }}")).unwrap();
-    path
+fn write_schema(folder: &Folder, fields: &str) {
+    folder.write("s.proto", format!("syntax = 'proto3'; message Metric {{ string id = 1; {fields} }}"));
 }
 
-fn setup(cluster: &Cluster, sink: &Sink, schema: &str) -> Setup {
-    let keys = format!("format = 'protobuf'\nschema = '{schema}'\ntag_keys = ['id']");
+fn setup(cluster: &Cluster, sink: &Sink, folder: &Folder) -> Setup {
+    let schema = folder.file("s.proto");
+    let keys = format!("format = 'protobuf'\nschema = '{}'\ntag_keys = ['id']", schema.display());
     Setup::new(cluster, sink, "'t'").mapping(&keys)
 }
 
 #[test]
 fn records_become_points_and_bad_ones_letters_with_their_bytes() {
-    let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new("protobuf"));
-    let path = schema("letters", "int64 v = 2;");
-    let bridge = setup(&cluster, &sink, &path.display().to_string()).top(&folder.table()).start();
+    let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new());
+    write_schema(&folder, "int64 v = 2;");
+    let bridge = setup(&cluster, &sink, &folder).top(&folder.table()).start();
     let records: [&[u8]; 4] =
         [b"\x0A\x01a\x10\x05", b"\x0A\x01b\x10", b"\0\0\0\0\x07\0\x0A\x01c", b"\x0A\x01d\x15\0\0\0\0"];
     cluster.produce("t", 0, records);
@@ -34,18 +32,17 @@ fn records_become_points_and_bad_ones_letters_with_their_bytes() {
     let originals: Vec<Vec<u8>> = letters.iter().map(original).collect();
     assert_eq!(originals, [records[1], records[3]]);
     assert!(letters.iter().all(|letter| letter["reason"] == "undecodable"), "{letters:?}");
-    fs::remove_file(path).unwrap();
 }
 
 #[test]
 fn a_reload_reads_the_schema_again() {
-    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
-    let path = schema("reload", "int64 v = 2;");
-    let setup = setup(&cluster, &sink, &path.display().to_string());
+    let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new());
+    write_schema(&folder, "int64 v = 2;");
+    let setup = setup(&cluster, &sink, &folder);
     let mut bridge = setup.clone().start();
     cluster.produce("t", 0, [b"\x0A\x01a\x10\x05\x18\x06"]);
     sink.wait_for_points("main", 1);
-    schema("reload", "int64 v = 2; int64 w = 3;");
+    write_schema(&folder, "int64 v = 2; int64 w = 3;");
     reload(&mut bridge, &setup);
     cluster.produce("t", 0, [b"\x0A\x01b\x10\x05\x18\x06"]);
     sink.wait_for_points("main", 2);
@@ -56,7 +53,6 @@ fn a_reload_reads_the_schema_again() {
         point.fields.len()
     };
     assert_eq!((fields("a"), fields("b")), (1, 2));
-    fs::remove_file(path).unwrap();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A topic whose records are nearly all rejected or refused is blocked; other topics flow.
 
-use super::outage::Service;
+use crate::program::Running;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
 use base::alarm::Scope;
 use engine::ProbeDelays;
@@ -208,7 +208,7 @@ fn until_end_leaves_undecided_records_uncommitted_and_warns() {
     cluster.produce("t", 0, (0..5).map(|_| "no json"));
     cluster.produce("good", 0, [record("good")]);
     let setup = Setup::new(&cluster, &sink, "['t', 'good']").mapping(BY_ID);
-    let mut service = Service::start_until_end(&setup);
+    let mut service = Running::start_with(&setup.text(), &["--until-end"]);
     assert_eq!(service.wait(), Some(0));
     assert!(service.has_logged("none became a point: they stay uncommitted"));
     assert!(service.has_logged("read to the end, but 5 rejected records stay uncommitted"));
@@ -223,17 +223,17 @@ fn until_end_leaves_undecided_records_uncommitted_and_warns() {
 fn all_refused_lines_are_logged() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(&format!("{BY_ID}\nstring_fields = ['v']"));
-    let mut service = Service::start(&setup);
+    let mut service = Running::start(&setup.text());
     cluster.produce("t", 0, [record("first")]);
     sink.wait_for_points("main", 1);
     cluster.produce("t", 0, (0..20).map(|n| format!(r#"{{"id":"{n}","v":"text"}}"#)));
     wait_until("they are logged", || service.has_logged("further lines refused by influxdb"));
-    service.terminate();
-    assert_eq!(service.wait(), Some(0));
+    assert_eq!(service.stop(), Some(0));
     let more = service.sum_logged("refused by influxdb", "more=");
     assert_eq!(more + service.count_logged("line refused by influxdb"), 20);
 }
 
+/// The rejected records are committed, although no record follows them.
 #[test]
 fn the_reject_limit_can_be_disabled() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
@@ -242,9 +242,11 @@ fn the_reject_limit_can_be_disabled() {
         .mapping("time_key = 'tiem'\ntime_format = 'unix'")
         .top("[reject]\nrate_max = 1.0")
         .start();
-    wait_until("all are skipped", || cluster.committed("t", 1) == [Some(3_000)]);
+    wait_until("all are committed", || cluster.committed("t", 1) == [Some(3_000)]);
+    assert_eq!(bridge.rejected(Reason::Time), 3_000);
     assert!(bridge.0.writer().alarms().is_empty());
     bridge.stop();
+    assert_eq!(sink.lines_stored(), 0);
 }
 
 /// A limit of InfluxDB excludes new series. Their topic is blocked, another topic of the same bucket flows, and the topic resumes without a

@@ -1,6 +1,7 @@
 //! A reload while records flow. Each record is stored once: by the old rules or, later in its partition, by the new ones.
 
-use super::outage::Service;
+use crate::folder::Folder;
+use crate::program::Running;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, tag, wait_until};
 use base::alarm::Scope;
 use engine::telemetry::Counters;
@@ -254,52 +255,48 @@ fn a_reload_that_needs_a_restart_or_fails_keeps_the_old_configuration() {
 #[test]
 fn dead_letters_continue_in_the_same_file_or_another() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
-    let folder = std::env::temp_dir().join(format!("reload-{}-{:x}", std::process::id(), fastrand::u64(..)));
-    std::fs::create_dir_all(&folder).unwrap();
-    let letters = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default().lines().count();
+    let folder = Folder::new();
     let with = |rules: usize, file: &str| {
-        let file = folder.join(file);
+        let file = folder.file(file);
         setup(&cluster, &sink, rules).batch(&format!("[dead_letter]\nfile = '{}'", file.display()))
     };
     let mut bridge = with(0, "a").start();
     cluster.produce("t", 0, ["no json"]);
-    wait_until("a letter is written", || letters("a") == 1);
+    wait_until("a letter is written", || folder.count_lines("a") == 1);
     reload(&mut bridge, &with(1, "a"));
     cluster.produce("t", 0, ["no json"]);
-    wait_until("the next one too", || letters("a") == 2);
+    wait_until("the next one too", || folder.count_lines("a") == 2);
     reload(&mut bridge, &with(1, "b"));
     cluster.produce("t", 0, ["no json"]);
-    wait_until("the last one is in the other file", || letters("b") == 1);
+    wait_until("the last one is in the other file", || folder.count_lines("b") == 1);
     // Without any dead letters.
     reload(&mut bridge, &setup(&cluster, &sink, 2));
     cluster.produce("t", 0, ["no json", &record("good")]);
     wait_until("both are settled", || cluster.committed("t", 1) == [Some(5)]);
-    assert_eq!((letters("a"), letters("b")), (2, 1));
+    assert_eq!((folder.count_lines("a"), folder.count_lines("b")), (2, 1));
     bridge.stop();
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
 fn the_service_reloads_at_sighup_and_survives_a_wrong_file() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
-    let mut service = Service::start(&setup(&cluster, &sink, 0));
+    let mut service = Running::start(&setup(&cluster, &sink, 0).text());
     cluster.produce("t", 0, [record("a")]);
     sink.wait_for_points("main", 1);
-    std::fs::write(&service.file, "[kafka]\nnothing = 'of use'\n").unwrap();
+    service.folder.write("bridge.toml", "[kafka]\nnothing = 'of use'\n");
     service.signal("HUP");
     wait_until("the error is logged", || service.has_logged("the bridge keeps the old one"));
     assert!(service.has_logged("unknown key \"nothing\""));
     cluster.produce("t", 0, [record("b")]);
     sink.wait_for_points("main", 2);
-    std::fs::write(&service.file, setup(&cluster, &sink, 1).text()).unwrap();
+    service.folder.write("bridge.toml", setup(&cluster, &sink, 1).text());
     service.signal("HUP");
     wait_until("it is reloaded", || service.has_logged("configuration reloaded: mapping"));
     cluster.produce("t", 0, [record("c")]);
     sink.wait_for_points("main", 3);
     service.signal("HUP");
     wait_until("nothing has to be done", || service.has_logged("the configuration is unchanged"));
-    service.terminate();
-    assert_eq!(service.wait(), Some(0));
+    assert_eq!(service.stop(), Some(0));
     let mut rules: Vec<_> =
         sink.points("main").iter().map(|point| (tag(point, "id"), tag(point, "rules"))).collect();
     rules.sort();

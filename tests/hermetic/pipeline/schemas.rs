@@ -1,14 +1,13 @@
 //! Records with the frame of a schema registry: blocked topics, evolution, unknown ids.
 
-use super::formats::gzip;
-use super::letters::Folder;
 use super::reload::reload;
+use crate::compress::gzip;
+use crate::folder::Folder;
+use crate::program::assert_contains;
 use crate::schema_server::SchemaServer;
 use crate::support::{Bridge, Cluster, Setup, Sink, wait_until};
 use base::alarm::{Alarm, Scope};
 use mapping::Reason;
-use std::fs;
-use std::process::Command;
 use testkit::receiver::Reply;
 
 const ONE: &str =
@@ -124,14 +123,8 @@ fn an_unknown_id_of_compressed_values_is_rejected_after_its_time() {
     let setup = Setup::new(&cluster, &sink, "'t'")
         .mapping("format = 'avro'\nvalue_compression = 'gzip'\ntag_keys = ['id']")
         .top(&format!("[schema_registry]\nurl = '{}'\nunknown_id_max = '1s'", server.address));
-    let folder = Folder::new("compressed-ids");
-    fs::write(folder.path().join("bridge.toml"), setup.text()).unwrap();
-    let mut check = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"));
-    let checked = check.args(["check", "--connect"]).current_dir(folder.path()).output().unwrap();
-    let checked = String::from_utf8(checked.stdout).unwrap();
-    for line in ["schema 9 of a sampled record", "it has a schema of the sampled records"] {
-        assert!(checked.contains(line), "{checked}");
-    }
+    let checked = Folder::with_config(&setup.text()).run(&["check", "--connect"]).out;
+    assert_contains(&checked, &["schema 9 of a sampled record", "it has a schema of the sampled records"]);
     let bridge = setup.start();
     wait_until("all is committed", || cluster.committed("t", 1) == [Some(50)]);
     assert_eq!(bridge.rejected(Reason::Schema), 1);
@@ -214,19 +207,18 @@ fn a_reload_with_the_address_of_the_right_registry_ends_the_wait() {
 #[test]
 fn a_reload_reads_the_file_of_an_avro_schema_again() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
-    let path = std::env::temp_dir().join(format!("bridge-reload-{}.avsc", std::process::id()));
-    std::fs::write(&path, ONE).unwrap();
+    let folder = Folder::new();
+    let path = folder.write("s.avsc", ONE);
     let keys = format!("format = 'avro'\nschema = '{}'\ntag_keys = ['id']", path.display());
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(&keys);
     let mut bridge = setup.clone().start();
     // Without the frame, whose five bytes name the schema.
     cluster.produce("t", 0, [&one(1, 0)[5..]]);
     sink.wait_for_points("main", 1);
-    std::fs::write(&path, TWO).unwrap();
+    folder.write("s.avsc", TWO);
     reload(&mut bridge, &setup);
     cluster.produce("t", 0, [&two(2, 1)[5..]]);
     sink.wait_for_points("main", 2);
     bridge.stop();
-    std::fs::remove_file(path).unwrap();
     assert_eq!(sink.ids("main"), ids(2));
 }

@@ -5,14 +5,14 @@ use crate::support::config::v2_with;
 use crate::support::{HIDDEN_HOST, Kafka, Live, OwnInflux, Produced, Proxy, measured, tls_before, variable};
 
 /// A topic with one record that a bridge stores at this address.
-struct Scene<'a> {
+struct OneRecord<'a> {
     live: &'a Live,
     kafka: Kafka,
     topic: String,
     bucket: String,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> OneRecord<'a> {
     fn new(live: &'a Live, bucket: String) -> Self {
         let kafka = live.kafka();
         let topic = kafka.create_topic(live.name("influx_tls"), 1, 1);
@@ -61,7 +61,7 @@ fn influxdb_behind_tls() {
         &["--tls-cert", &certificates.pem("server"), "--tls-key", &certificates.key("server")],
     );
     let bucket = own.influx.create_bucket(live.name("tls"));
-    let scene = Scene::new(&live, bucket);
+    let scene = OneRecord::new(&live, bucket);
     let url = own.influx.url();
     let ca = format!("[influx.tls]\nca_file = '{}'\n", certificates.pem("ca"));
     let stranger = format!("[influx.tls]\nca_file = '{}'\n", certificates.pem("stranger"));
@@ -97,7 +97,7 @@ fn influxdb_behind_tls_with_client_certificates() {
     let live = Live::take_turn();
     let secure = SecureKafka::shared(&live);
     let (certificates, influx) = (&secure.certificates, live.influx2());
-    let scene = Scene::new(&live, influx.create_bucket(live.name("mutual")));
+    let scene = OneRecord::new(&live, influx.create_bucket(live.name("mutual")));
     let url = format!("https://{}", tls_before(influx.url(), certificates, "server"));
     let ca = format!("[influx.tls]\nca_file = '{}'\n", certificates.pem("ca"));
     let with = |name: &str| format!("{ca}{}", client_certificate(secure, name, name));
@@ -116,7 +116,7 @@ fn influxdb_behind_tls_with_client_certificates() {
 fn influxdb_behind_a_proxy_without_tls() {
     let live = Live::take_turn();
     let influx = live.influx2();
-    let scene = Scene::new(&live, influx.create_bucket(live.name("proxy")));
+    let scene = OneRecord::new(&live, influx.create_bucket(live.name("proxy")));
     let proxy = Proxy::to(influx.url());
     let address = format!("http://{}", proxy.address);
     let hidden = format!("http://{HIDDEN_HOST}:8086");

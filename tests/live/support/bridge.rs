@@ -1,6 +1,7 @@
 //! The release binary as a process.
 
 use super::{Http, PATIENCE, Page, free_port, signal, wait_for};
+use crate::folder::Folder;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -12,7 +13,7 @@ use std::{env, fs, thread};
 pub struct Bridge {
     child: Child,
     started: Instant,
-    folder: PathBuf,
+    folder: Folder,
     log: Arc<Mutex<Vec<(Instant, String)>>>,
     admin: Option<Http>,
 }
@@ -44,15 +45,14 @@ impl Bridge {
 
     fn begin(config: impl AsRef<[u8]>, variables: &[(&str, &str)], more: &[&str]) -> Self {
         let started = Instant::now();
-        let folder = env::temp_dir().join(format!("bridge-live-{}-{:x}", std::process::id(), unique()));
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("bridge.toml"), config).unwrap();
+        let folder = Folder::new();
+        folder.write("bridge.toml", config);
         let binary = binary();
         let mut command = Command::new(&binary);
         command
             .args(["run", "--config", "bridge.toml"])
             .args(more)
-            .current_dir(&folder)
+            .current_dir(folder.path())
             .envs(variables.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", binary.display()));
@@ -69,10 +69,9 @@ impl Bridge {
 
     /// Writes another bridge.toml, keeps its `[admin]`, and sends SIGHUP.
     pub fn ask_for_reload(&self, config: &str) {
-        let file = self.folder.join("bridge.toml");
-        let before = fs::read_to_string(&file).unwrap();
+        let before = self.folder.read("bridge.toml");
         let admin = before.find("\n[admin]").map_or("", |at| &before[at..]);
-        fs::write(&file, format!("{config}{admin}")).unwrap();
+        self.folder.write("bridge.toml", format!("{config}{admin}"));
         signal(self.pid(), "HUP");
     }
 
@@ -181,17 +180,13 @@ impl Drop for Bridge {
             let lines: Vec<&str> = log.iter().map(|(_, line)| line.as_str()).collect();
             eprintln!("the log of the bridge:\n{}", lines.join("\n"));
         }
-        let _in_use = fs::remove_dir_all(&self.folder);
     }
 }
 
 /// Runs another command of the binary with this bridge.toml; returns exit status, standard output and standard error.
 pub fn run_command(config: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let folder = env::temp_dir().join(format!("bridge-live-{}-{:x}", std::process::id(), unique()));
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("bridge.toml"), config).unwrap();
-    let output = Command::new(binary()).args(arguments).current_dir(&folder).output().unwrap();
-    let _in_use = fs::remove_dir_all(&folder);
+    let folder = Folder::with_config(config);
+    let output = Command::new(binary()).args(arguments).current_dir(folder.path()).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
@@ -211,10 +206,6 @@ pub fn binary() -> PathBuf {
     let binary = target.join("release/kafka-influx-bridge");
     assert!(binary.exists(), "{} is missing: cargo build --release --features kafka-tls", binary.display());
     binary
-}
-
-fn unique() -> u128 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos()
 }
 
 /// A process that is stopped until this is dropped.

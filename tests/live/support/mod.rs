@@ -27,6 +27,7 @@ pub mod pages;
 mod points;
 mod prometheus;
 mod proxies;
+mod scene;
 mod secure_kafka;
 #[path = "../../support/seed.rs"]
 pub mod seed;
@@ -55,6 +56,7 @@ pub use own_server::free_port;
 pub use points::{Stored, assert_points, fields_of};
 pub use prometheus::Prometheus;
 pub use proxies::{Proxy, login_before, tls_before};
+pub use scene::Scene;
 pub use secure_kafka::{PLAIN_PASSWORD, SCRAM_PASSWORD, SecureKafka, USER};
 pub use signals::signal;
 pub use telegraf::{run_telegraf_once, telegraf_binary};

@@ -350,10 +350,8 @@ fn broken_toml() {
 #[test]
 fn files_that_are_not_utf8_are_refused() {
     let f = |bytes: &[u8], want: &str| {
-        let path = std::env::temp_dir().join(format!("no-text-{}-{}.toml", std::process::id(), bytes.len()));
-        std::fs::write(&path, bytes).unwrap();
-        let error = load(&path).unwrap_err().to_string();
-        std::fs::remove_file(&path).unwrap();
+        let folder = Folder::new();
+        let error = load(&folder.write("bridge.toml", bytes)).unwrap_err().to_string();
         assert!(error.contains(want), "{error}");
     };
     f(b"\xff\xfea\0", "UTF-16");

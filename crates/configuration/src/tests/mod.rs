@@ -1,6 +1,7 @@
 //! Tests with whole files: their meaning, and the messages about their mistakes.
 
 use super::*;
+use crate::folder::Folder;
 use std::path::Path;
 
 mod clients;

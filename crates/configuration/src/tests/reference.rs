@@ -49,15 +49,12 @@ fn uncommented(wanted: impl Fn(&str, &str) -> bool) -> String {
 
 /// Loads a text in a folder that has the files that the reference names.
 fn load_in_folder(text: &str) -> Loaded {
-    let folder =
-        std::env::temp_dir().join(format!("reference-{}-{:x}", std::process::id(), fastrand::u64(..)));
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = Folder::new();
     for file in ["ca.pem", "client.pem", "client.key"] {
-        std::fs::write(folder.join(file), "").unwrap();
+        folder.write(file, "");
     }
-    std::fs::write(folder.join("kafka.token"), "token").unwrap();
-    let loaded = parse(&folder.join("bridge.toml"), text, &|name| Some(format!("of-{name}")));
-    std::fs::remove_dir_all(&folder).unwrap();
+    folder.write("kafka.token", "token");
+    let loaded = parse(&folder.file("bridge.toml"), text, &|name| Some(format!("of-{name}")));
     loaded.unwrap_or_else(|errors| panic!("{text}\n{errors}"))
 }
 

@@ -411,22 +411,21 @@ fn records_are_shown_to_this_machine_unless_said_otherwise() {
 
 #[test]
 fn a_dry_run_needs_no_secrets() {
-    let path = std::env::temp_dir().join(format!("dry-run-{}.toml", std::process::id()));
-    std::fs::write(&path, SMALL.replace("INFLUX_TOKEN", "BRIDGE_TEST_VARIABLE_THAT_IS_NOT_SET")).unwrap();
+    let text = SMALL.replace("INFLUX_TOKEN", "BRIDGE_TEST_VARIABLE_THAT_IS_NOT_SET");
+    let folder = Folder::with_config(&text);
+    let path = folder.file("bridge.toml");
     assert!(load(&path).is_err());
     assert!(load_without_secrets(&path).is_ok());
-    std::fs::remove_file(&path).unwrap();
 }
 
 #[test]
 fn a_secret_remembers_its_file() {
-    let path = std::env::temp_dir().join(format!("token-{}", std::process::id()));
-    std::fs::write(&path, "old\n").unwrap();
+    let folder = Folder::new();
+    let path = folder.write("token", "old\n");
     let text = SMALL.replace("${INFLUX_TOKEN}", &format!("${{file:{}}}", path.display()));
     let Credential::Token(token) = config(&text).influx.credential else { panic!("no token") };
-    std::fs::write(&path, "new\n").unwrap();
+    folder.write("token", "new\n");
     assert_eq!((token.expose(), token.reread().unwrap().expose()), ("old", "new"));
-    std::fs::remove_file(&path).unwrap();
 }
 
 #[test]
@@ -640,13 +639,11 @@ fn line_protocol_has_names_types_and_times_of_its_own() {
 
 /// A file with this schema, in a folder of its own, and the configuration with these lines beside it.
 fn with_schema(schema: &str, lines: &str) -> Result<Loaded, String> {
-    let folder = std::env::temp_dir().join(format!("schema-{}-{:x}", std::process::id(), fastrand::u64(..)));
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("m.avsc"), schema).unwrap();
+    let folder = Folder::new();
+    folder.write("m.avsc", schema);
     let loaded =
-        parse(&folder.join("bridge.toml"), &format!("{SMALL}\n{lines}\n"), &|_| Some("v".to_owned()));
-    std::fs::remove_dir_all(&folder).unwrap();
-    loaded.map_err(|errors| errors.to_string().replace(&format!("{}/", folder.display()), ""))
+        parse(&folder.file("bridge.toml"), &format!("{SMALL}\n{lines}\n"), &|_| Some("v".to_owned()));
+    loaded.map_err(|errors| errors.to_string().replace(&format!("{}/", folder.path().display()), ""))
 }
 
 #[test]

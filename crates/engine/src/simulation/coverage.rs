@@ -1,134 +1,107 @@
 //! Counts of the events in schedules, so that a test notices schedules in which nothing happens.
 
-/// Number of events of each kind.
-#[derive(Debug, Default)]
-pub struct Coverage {
-    pub records: usize,
-    pub points: usize,
-    pub letters: usize,
-    pub commits: usize,
-    pub replayed: usize,
-    pub crashes: usize,
-    pub sessions_lost: usize,
-    pub revokes: usize,
-    pub revokes_with_loss: usize,
-    pub stops: usize,
-    pub reloads: usize,
-    /// Reloads of partitions with unsettled records.
-    pub reloads_with_rest: usize,
-    /// Failed seeks of partitions with unsettled records, after a reload.
-    pub seeks_failed: usize,
-    /// Lines that a limit of the server kept out.
-    pub kept_out: usize,
-    /// Resumptions of blocked topics.
-    pub resumed: usize,
-    /// Turns after which records were undecided.
-    pub undecided: usize,
-    /// Reloads of a wrong mapping that had blocked its topic.
-    pub corrected: usize,
-    /// Batches that slow answers enlarged.
-    pub grown: usize,
-    pub recreated: Recreated,
-    pub abandoned: Abandoned,
+trait Count {
+    fn add(&mut self, other: &Self);
+
+    /// Whether each event has happened.
+    fn is_complete(&self) -> bool;
 }
 
-/// Batches in flight that came back because a partition of theirs was revoked.
-#[derive(Debug, Default)]
-pub struct Abandoned {
-    pub blocked: usize,
-    pub in_flight: usize,
+impl Count for usize {
+    fn add(&mut self, other: &Self) {
+        *self += other;
+    }
+
+    fn is_complete(&self) -> bool {
+        *self > 0
+    }
+}
+
+/// Declares a struct of counts.
+macro_rules! counts {
+    ($(#[$about:meta])* $name:ident { $($(#[$about_field:meta])* $field:ident: $count:ty,)* }) => {
+        $(#[$about])*
+        #[derive(Debug, Default)]
+        pub struct $name {
+            $($(#[$about_field])* pub $field: $count,)*
+        }
+
+        impl Count for $name {
+            fn add(&mut self, other: &Self) {
+                $(self.$field.add(&other.$field);)*
+            }
+
+            fn is_complete(&self) -> bool {
+                $(self.$field.is_complete())&&*
+            }
+        }
+    };
+}
+
+counts! {
+    /// Number of events of each kind.
+    Coverage {
+        records: usize,
+        points: usize,
+        letters: usize,
+        commits: usize,
+        replayed: usize,
+        crashes: usize,
+        sessions_lost: usize,
+        revokes: usize,
+        revokes_with_loss: usize,
+        stops: usize,
+        reloads: usize,
+        /// Reloads of partitions with unsettled records.
+        reloads_with_rest: usize,
+        /// Failed seeks of partitions with unsettled records, after a reload.
+        seeks_failed: usize,
+        /// Lines that a limit of the server kept out.
+        kept_out: usize,
+        /// Resumptions of blocked topics.
+        resumed: usize,
+        /// Turns after which records were undecided.
+        undecided: usize,
+        /// Reloads of a wrong mapping that had blocked its topic.
+        corrected: usize,
+        /// Batches that slow answers enlarged.
+        grown: usize,
+        recreated: Recreated,
+        abandoned: Abandoned,
+    }
+}
+
+counts! {
+    /// Batches in flight that came back because a partition of theirs was revoked.
+    Abandoned {
+        blocked: usize,
+        in_flight: usize,
+    }
+}
+
+counts! {
+    /// Assigned partitions whose topic was recreated, by the state of their member.
+    Recreated {
+        while_blocked: usize,
+        while_reloading: usize,
+        while_revoking: usize,
+        in_flight: usize,
+    }
 }
 
 impl Abandoned {
-    pub fn add(&mut self, is_blocked: bool) {
+    pub fn count(&mut self, is_blocked: bool) {
         let count = if is_blocked { &mut self.blocked } else { &mut self.in_flight };
         *count += 1;
     }
 }
 
-/// Assigned partitions whose topic was recreated, by the state of their member.
-#[derive(Debug, Default)]
-pub struct Recreated {
-    pub while_blocked: usize,
-    pub while_reloading: usize,
-    pub while_revoking: usize,
-    pub in_flight: usize,
-}
-
 impl Coverage {
-    pub fn add(&mut self, other: &Self) {
-        let Self {
-            records,
-            points,
-            letters,
-            commits,
-            replayed,
-            crashes,
-            sessions_lost,
-            revokes,
-            revokes_with_loss,
-            stops,
-            reloads,
-            reloads_with_rest,
-            seeks_failed,
-            kept_out,
-            resumed,
-            undecided,
-            corrected,
-            grown,
-            recreated,
-            abandoned,
-        } = self;
-        abandoned.blocked += other.abandoned.blocked;
-        abandoned.in_flight += other.abandoned.in_flight;
-        recreated.while_blocked += other.recreated.while_blocked;
-        recreated.while_reloading += other.recreated.while_reloading;
-        recreated.while_revoking += other.recreated.while_revoking;
-        recreated.in_flight += other.recreated.in_flight;
-        *records += other.records;
-        *points += other.points;
-        *letters += other.letters;
-        *commits += other.commits;
-        *replayed += other.replayed;
-        *crashes += other.crashes;
-        *sessions_lost += other.sessions_lost;
-        *revokes += other.revokes;
-        *revokes_with_loss += other.revokes_with_loss;
-        *stops += other.stops;
-        *reloads += other.reloads;
-        *reloads_with_rest += other.reloads_with_rest;
-        *seeks_failed += other.seeks_failed;
-        *kept_out += other.kept_out;
-        *resumed += other.resumed;
-        *undecided += other.undecided;
-        *corrected += other.corrected;
-        *grown += other.grown;
+    pub fn add_schedule(&mut self, other: &Self) {
+        self.add(other);
     }
 
     pub fn assert_all_happened(&self) {
-        let Self { points, letters, commits, replayed, crashes, revokes, revokes_with_loss, stops, .. } =
-            self;
-        let Self {
-            reloads,
-            reloads_with_rest,
-            seeks_failed,
-            kept_out,
-            resumed,
-            undecided,
-            corrected,
-            grown,
-            recreated,
-            abandoned,
-            ..
-        } = self;
-        let Recreated { while_blocked, while_reloading, while_revoking, in_flight } = recreated;
-        let all = [points, letters, commits, replayed, crashes, revokes, revokes_with_loss, stops];
-        let reloads =
-            [reloads, reloads_with_rest, seeks_failed, kept_out, resumed, undecided, corrected, grown];
-        let recreated = [while_blocked, while_reloading, while_revoking, in_flight];
-        let abandoned = [&abandoned.blocked, &abandoned.in_flight];
-        for happened in all.into_iter().chain(reloads).chain(recreated).chain(abandoned) {
-            assert!(*happened > 0, "{self:?}");
-        }
+        assert!(self.is_complete(), "{self:?}");
     }
 }

@@ -29,7 +29,7 @@ fn nothing_is_lost_or_committed_early_in_any_schedule() {
     let mut coverage = Coverage::default();
     for seed in seeds {
         let _repeated = seed::Repeated::by("BRIDGE_SIMULATION_SEED", seed, "cargo test --lib simulation");
-        coverage.add(&World::new(seed).run());
+        coverage.add_schedule(&World::new(seed).run());
     }
     println!("{coverage:?}");
     coverage.assert_all_happened();

@@ -32,6 +32,8 @@ mod pivot;
 mod processors;
 mod report;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod text_change;
 mod texts;
 #[cfg(test)]

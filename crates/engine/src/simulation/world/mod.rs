@@ -268,7 +268,7 @@ impl World {
             store.is_writer_lost = member.has_lost_partitions();
             for (number, lane) in member.lanes.0.borrow_mut().iter_mut().enumerate() {
                 if rng.bool() && lane.give_back(number, store, rng) {
-                    coverage.abandoned.add(lane.is_blocked);
+                    coverage.abandoned.count(lane.is_blocked);
                 } else if !lane.is_blocked && rng.bool() {
                     lane.answer(number, store);
                 }

@@ -182,7 +182,7 @@ async fn stays_at_an_address_that_refuses_lines_or_login() {
 }
 
 /// Another program answers at the first address: another service, a firewall, a login page.
-const OTHERS: [(u16, &str); 11] = [
+const OTHERS: [(u16, &str); 12] = [
     (400, "<html>Bad Request</html>"),
     (422, ""),
     (403, "<html>Request blocked</html>"),
@@ -191,6 +191,7 @@ const OTHERS: [(u16, &str); 11] = [
     (200, "<html>welcome</html>"),
     (402, "<html>pay</html>"),
     (404, "<html>not found</html>"),
+    (404, r#"{"message":"no route"}"#),
     (410, ""),
     (421, ""),
     (405, ""),

@@ -19,8 +19,8 @@ fn options(server: Influx3) -> Options {
     Options { product: Product::Influx3(server), ..Options::default() }
 }
 
-async fn start(server: Influx3) -> Receiver {
-    Receiver::start(options(server)).await.unwrap()
+async fn start(server: Influx3) -> (Receiver, ConnectionSettings) {
+    super::start(options(server)).await
 }
 
 fn json(body: &str) -> serde_json::Value {
@@ -29,8 +29,7 @@ fn json(body: &str) -> serde_json::Value {
 
 #[tokio::test]
 async fn all_endpoints_write_to_one_database() {
-    let receiver = start(Influx3::default()).await;
-    let connection = connection(&receiver);
+    let (receiver, connection) = start(Influx3::default()).await;
     for (destination, time) in [(own(), 1), (v1(), 2), (v2(), 3)] {
         assert_eq!(write(&connection, &destination, &format!("m v=1 {time}\n")).await.0, 204);
     }
@@ -42,8 +41,7 @@ async fn all_endpoints_write_to_one_database() {
 
 #[tokio::test]
 async fn unsigned_integers_are_a_type_of_their_own() {
-    let receiver = start(Influx3::default()).await;
-    let connection = connection(&receiver);
+    let (_receiver, connection) = start(Influx3::default()).await;
     assert_eq!(write(&connection, &own(), "m v=18446744073709551615u 1\n").await.0, 204);
     let (status, body) = write(&connection, &own(), "m v=1i 2\n").await;
     assert_eq!(status, 400);
@@ -53,8 +51,7 @@ async fn unsigned_integers_are_a_type_of_their_own() {
 
 #[tokio::test]
 async fn names_the_first_bad_line_and_stores_nothing() {
-    let receiver = start(Influx3::default()).await;
-    let connection = connection(&receiver);
+    let (receiver, connection) = start(Influx3::default()).await;
     let text = "# comment\n\nm v=1 1\nm v=\"a\nb\",w=1 2\nm v= 3\nm 4\n";
     for destination in [own(), v1()] {
         let (status, body) = write(&connection, &destination, "m v=1 1\nm v= 2\nm 3\n").await;
@@ -78,8 +75,7 @@ async fn names_the_first_bad_line_and_stores_nothing() {
 #[tokio::test]
 async fn a_newer_version_lists_all_bad_lines_and_stores_the_others() {
     let server = Influx3 { version: "3.11.2".to_owned(), ..Influx3::default() };
-    let receiver = start(server).await;
-    let connection = connection(&receiver);
+    let (receiver, connection) = start(server).await;
     let client = Client::new(&connection).unwrap();
     let address = client.addresses().current();
     // The client learns the version by its first question.
@@ -98,8 +94,7 @@ async fn a_newer_version_lists_all_bad_lines_and_stores_the_others() {
 
 #[tokio::test]
 async fn a_type_conflict_names_column_and_types() {
-    let receiver = start(Influx3::default()).await;
-    let connection = connection(&receiver);
+    let (_receiver, connection) = start(Influx3::default()).await;
     assert_eq!(write(&connection, &own(), "m,t=a v=1 1\n").await.0, 204);
     let f = |body: &str| json(body)["data"]["error_message"].as_str().unwrap().to_owned();
     let (_, body) = write(&connection, &own(), "m v=\"s\" 2\n").await;
@@ -121,8 +116,7 @@ async fn a_type_conflict_names_column_and_types() {
 #[tokio::test]
 async fn refusals_are_fast_and_successes_wait_for_the_flush() {
     let flush = Duration::from_millis(200);
-    let receiver = start(Influx3 { flush, ..Influx3::default() }).await;
-    let connection = connection(&receiver);
+    let (_receiver, connection) = start(Influx3 { flush, ..Influx3::default() }).await;
     // The second success of a connection waits for a whole flush; a refusal waits for none, however slow the machine is.
     assert_eq!(write(&connection, &own(), "m v=1 1\n").await.0, 204);
     let start = Instant::now();
@@ -134,8 +128,7 @@ async fn refusals_are_fast_and_successes_wait_for_the_flush() {
 #[tokio::test]
 async fn limits_have_the_status_of_their_endpoint() {
     let server = Influx3 { databases_max: 1, tables_max: 2, columns_max: 4, ..Influx3::default() };
-    let receiver = start(server).await;
-    let connection = connection(&receiver);
+    let (_receiver, connection) = start(server).await;
     assert_eq!(write(&connection, &own(), "m v=1,w=1 1\n").await.0, 204);
     let other = |destination: Destination| match destination {
         Destination::Bucket { org, .. } => Destination::Bucket { org, bucket: "e".into() },
@@ -160,8 +153,7 @@ async fn limits_have_the_status_of_their_endpoint() {
 
 #[tokio::test]
 async fn an_empty_write_is_refused_and_creates_the_database() {
-    let receiver = start(Influx3::default()).await;
-    let connection = connection(&receiver);
+    let (_receiver, connection) = start(Influx3::default()).await;
     let client = Client::new(&connection).unwrap();
     let address = client.addresses().current();
     assert_eq!(client.databases(address, &own()).await, Some(("d".to_owned(), vec![])));
@@ -174,8 +166,7 @@ async fn an_empty_write_is_refused_and_creates_the_database() {
 
 #[tokio::test]
 async fn refuses_bodies_of_more_than_10_mib_packed_or_not() {
-    let receiver = start(Influx3 { body_bytes_max: 1_000, ..Influx3::default() }).await;
-    let plain = connection(&receiver);
+    let (_receiver, plain) = start(Influx3 { body_bytes_max: 1_000, ..Influx3::default() }).await;
     let gzip = ConnectionSettings { compression: Compression::Gzip, ..plain.clone() };
     let text = "m v=1 1\n".repeat(1_000);
     for connection in [plain, gzip] {
@@ -188,8 +179,7 @@ async fn refuses_bodies_of_more_than_10_mib_packed_or_not() {
 
 #[tokio::test]
 async fn an_error_of_the_log_is_invalid_only_at_the_endpoint_of_2() {
-    let receiver = start(Influx3::default()).await;
-    let connection = connection(&receiver);
+    let (receiver, connection) = start(Influx3::default()).await;
     receiver.fail_writes(Some("wal is shutdown and not accepting writes"));
     for (destination, status) in [(own(), 500), (v1(), 500), (v2(), 400)] {
         assert_eq!(write(&connection, &destination, "m v=1 1\n").await.0, status);
@@ -201,9 +191,8 @@ async fn an_error_of_the_log_is_invalid_only_at_the_endpoint_of_2() {
 #[tokio::test]
 async fn names_itself_only_with_a_valid_token() {
     let credential = Credential::Token(Secret::new("t0ken"));
-    let receiver = Receiver::start(Options { credential: credential.clone(), ..options(Influx3::default()) });
-    let receiver = receiver.await.unwrap();
-    let anonymous = connection(&receiver);
+    let options = Options { credential: credential.clone(), ..options(Influx3::default()) };
+    let (_receiver, anonymous) = super::start(options).await;
     let (status, body) = write(&anonymous, &v2(), "m v=1 1\n").await;
     assert_eq!((status, body.as_str()), (401, r#"{"error": "the request was not authenticated"}"#));
     let client = Client::new(&anonymous).unwrap();

@@ -14,8 +14,11 @@ fn database() -> Destination {
     Destination::Database { database: "d".into(), retention_policy: None }
 }
 
-fn connection(receiver: &Receiver) -> ConnectionSettings {
-    ConnectionSettings::new(receiver.url().parse().unwrap())
+/// A receiver, and a connection to it.
+async fn start(options: Options) -> (Receiver, ConnectionSettings) {
+    let receiver = Receiver::start(options).await.unwrap();
+    let connection = ConnectionSettings::new(receiver.url().parse().unwrap());
+    (receiver, connection)
 }
 
 /// Writes once, and gives the answer's status and body.
@@ -31,8 +34,8 @@ async fn write(connection: &ConnectionSettings, destination: &Destination, text:
 
 #[tokio::test]
 async fn keeps_points_as_influxdb_does() {
-    let receiver = Receiver::start(Options::default()).await.unwrap();
-    let gzip = ConnectionSettings { compression: Compression::Gzip, ..connection(&receiver) };
+    let (receiver, connection) = start(Options::default()).await;
+    let gzip = ConnectionSettings { compression: Compression::Gzip, ..connection };
     let mut feed = receiver.subscribe();
     assert_eq!(
         write(&gzip, &bucket(), "m,b=2,a=1 v=1,w=2 5\nm,a=1,b=2 w=3,x=\"y\" 5\nm v=1 6\n").await.0,
@@ -55,8 +58,8 @@ async fn keeps_points_as_influxdb_does() {
 
 #[tokio::test]
 async fn refuses_a_whole_v2_request_for_one_unparsable_line() {
-    let receiver = Receiver::start(Options::default()).await.unwrap();
-    let answer = write(&connection(&receiver), &bucket(), "m v=1 1\nm v= 2\nm 3\n").await;
+    let (receiver, connection) = start(Options::default()).await;
+    let answer = write(&connection, &bucket(), "m v=1 1\nm v= 2\nm 3\n").await;
     assert_eq!(answer.0, 400);
     assert!(
         answer.1.contains(r"unable to parse 'm v= 2': missing field value (column 5)\nunable"),
@@ -68,8 +71,7 @@ async fn refuses_a_whole_v2_request_for_one_unparsable_line() {
 
 #[tokio::test]
 async fn stores_the_other_lines_of_a_v1_request() {
-    let receiver = Receiver::start(Options::default()).await.unwrap();
-    let connection = connection(&receiver);
+    let (receiver, connection) = start(Options::default()).await;
     let answer = write(&connection, &database(), "m v=1 1\nm v= 2\n").await;
     assert_eq!(answer.0, 400);
     assert!(answer.1.contains("partial write: unable to parse 'm v= 2'"), "{}", answer.1);
@@ -80,8 +82,7 @@ async fn stores_the_other_lines_of_a_v1_request() {
 
 #[tokio::test]
 async fn answers_a_type_conflict_and_may_lose_other_shards() {
-    let receiver = Receiver::start(Options::default()).await.unwrap();
-    let connection = connection(&receiver);
+    let (receiver, connection) = start(Options::default()).await;
     let other_shard = 1_000_000_000_000_000_000_i64;
     assert_eq!(write(&connection, &bucket(), "m v=1 1\n").await.0, 204);
     // The type is that of a shard.
@@ -109,8 +110,7 @@ async fn checks_login_and_destination() {
             destinations: Some([database()].into()),
             ..Options::default()
         };
-        let receiver = Receiver::start(options).await.unwrap();
-        let anonymous = connection(&receiver);
+        let (receiver, anonymous) = start(options).await;
         let allowed = ConnectionSettings { credential, ..anonymous.clone() };
         let wrong =
             ConnectionSettings { credential: Credential::Token(Secret::new("wrong")), ..anonymous.clone() };
@@ -125,8 +125,7 @@ async fn checks_login_and_destination() {
 #[tokio::test]
 async fn creates_databases_with_any_name() {
     let options = Options { destinations: Some(BTreeSet::new()), ..Options::default() };
-    let receiver = Receiver::start(options).await.unwrap();
-    let connection = connection(&receiver);
+    let (_receiver, connection) = start(options).await;
     let client = Client::new(&connection).unwrap();
     for name in ["d", r#"with "quotes" and \ "#, "한글; DROP DATABASE x"] {
         let destination = Destination::Database { database: name.to_owned(), retention_policy: None };
@@ -138,8 +137,8 @@ async fn creates_databases_with_any_name() {
 
 #[tokio::test]
 async fn answers_probes_and_pings() {
-    let receiver = Receiver::start(Options::default()).await.unwrap();
-    let client = Client::new(&connection(&receiver)).unwrap();
+    let (_receiver, connection) = start(Options::default()).await;
+    let client = Client::new(&connection).unwrap();
     let address = client.addresses().current();
     assert_eq!(client.ping(address).await.unwrap().version.as_deref(), Some("receiver"));
     assert_eq!(client.probe(address, &bucket()).await, Ok(ProbeResult::Writable));
@@ -152,8 +151,7 @@ async fn answers_probes_and_pings() {
 
 #[tokio::test]
 async fn counts_without_keeping_points() {
-    let receiver = Receiver::start(Options { keep_points: false, ..Options::default() }).await.unwrap();
-    let connection = connection(&receiver);
+    let (receiver, connection) = start(Options { keep_points: false, ..Options::default() }).await;
     assert_eq!(write(&connection, &bucket(), "m v=1 1\nm v=2 2\n").await.0, 204);
     assert_eq!(write(&connection, &bucket(), "m v=\"s\" 1\n").await.0, 422);
     assert_eq!(receiver.counts().lines_stored.load(Relaxed), 2);

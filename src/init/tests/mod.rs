@@ -1,12 +1,15 @@
+mod compressed_values;
+mod random_documents;
+
 use super::observe::KEYS_MAX;
 use super::*;
 use crate::seed;
 use configuration::draft::Draft;
 
 /// 2026-01-02T00:00:00Z.
-pub const NOW: i64 = 1_767_312_000_000_000_000;
+const NOW: i64 = 1_767_312_000_000_000_000;
 
-pub fn sample<V: Into<Vec<u8>>>(values: impl IntoIterator<Item = V>) -> Sample {
+fn sample<V: Into<Vec<u8>>>(values: impl IntoIterator<Item = V>) -> Sample {
     let record = |(offset, value): (i64, V)| SampledRecord {
         offset,
         value: Some(value.into()),
@@ -24,7 +27,7 @@ fn keys(sample: &Sample) -> String {
     keys.join("; ")
 }
 
-pub fn table(sample: &Sample) -> String {
+fn table(sample: &Sample) -> String {
     let table = propose(sample, NOW).map(|proposal| proposal.table(None, &[]));
     Draft { comments: Vec::new(), tables: table.into_iter().collect() }.to_string()
 }

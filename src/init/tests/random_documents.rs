@@ -1,7 +1,7 @@
 //! What must hold for the proposal of any sample: its points keep everything, and its text says what they do not keep.
 
-use super::tests::{NOW, sample, table};
-use super::{Sample, Trial, estimate, propose};
+use super::{NOW, sample, table};
+use crate::init::{Sample, Trial, estimate, propose, trial};
 use crate::seed;
 use line_protocol::reader::read_line;
 use std::collections::{BTreeMap, BTreeSet};
@@ -198,7 +198,7 @@ impl Writer {
 /// The lines of a sample, with the number of their record.
 fn lines(sample: &Sample) -> Vec<(usize, String)> {
     let proposal = propose(sample, NOW).unwrap();
-    let config = super::trial::config_of(&proposal, sample).unwrap();
+    let config = trial::config_of(&proposal, sample).unwrap();
     let mut all = Vec::new();
     for (number, record) in sample.records.iter().enumerate() {
         let one = Sample { records: vec![record.clone()], ..sample.clone() };

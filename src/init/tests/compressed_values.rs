@@ -1,27 +1,13 @@
 //! Proposals for values that their producer compressed.
 
-use super::tests::{sample, table};
+use super::{sample, table};
+use crate::compress::{zlib, zstd};
 
 const MSGPACK: &[u8] = b"\x82\xA1v\x01\xA1w\x02";
 const CBOR: &[u8] = b"\xA2\x61v\x01\x61w\x02";
 const LINE: &[u8] = b"m v=1 1767225600000000000";
 const CSV: &[u8] = b"v,w\n1,2\n";
 const JSON: &[u8] = br#"{"v":1,"w":2}"#;
-
-fn zlib(text: &[u8]) -> Vec<u8> {
-    let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
-    let mut packed = vec![0; compressor.zlib_compress_bound(text.len())];
-    let length = compressor.zlib_compress(text, &mut packed).unwrap();
-    packed.truncate(length);
-    packed
-}
-
-/// A frame of zstd (RFC 8878) with one raw block.
-fn zstd(text: &[u8]) -> Vec<u8> {
-    const SINGLE_SEGMENT: u8 = 0x20;
-    let [low, middle, high, _] = (1 | (text.len() as u32) << 3).to_le_bytes();
-    [&[0x28, 0xB5, 0x2F, 0xFD, SINGLE_SEGMENT, text.len() as u8, low, middle, high], text].concat()
-}
 
 /// A raw block of Snappy with one literal.
 fn snappy(text: &[u8]) -> Vec<u8> {
