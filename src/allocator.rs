@@ -7,7 +7,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 /// Batches grow in turns and live in several threads. In the C library's heaps the open batches of 200 destinations left 18 MB of holes,
 /// and batches of 9.5 MB left 30 MB. The C library has a setting for this, which would also apply to librdkafka: its buffers of 128 kB
 /// to 1 MB are allocated for each fetch, and pages of their own for each doubled the cost of a record of 10 kB.
-pub struct OwnPages;
+pub struct PageAllocator;
 
 /// Size from which an allocation has pages of its own. The batches of 200 destinations have about 140 kB each.
 const OWN_PAGES_FROM: usize = 64 << 10;
@@ -16,7 +16,7 @@ const OWN_PAGES_FROM: usize = 64 << 10;
 #[expect(unsafe_code, reason = "allocators are unsafe")]
 // SAFETY: an allocation's size alone decides where it comes from, and `Layout` carries it to each call. Pages are aligned to 4 kB at
 // least; larger alignments are the system's.
-unsafe impl GlobalAlloc for OwnPages {
+unsafe impl GlobalAlloc for PageAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if has_own_pages(layout) { pages::map(layout.size()) } else { unsafe { System.alloc(layout) } }
     }
@@ -56,7 +56,7 @@ unsafe impl GlobalAlloc for OwnPages {
 #[cfg(not(target_os = "linux"))]
 #[expect(unsafe_code, reason = "allocators are unsafe")]
 // SAFETY: everything is the system's.
-unsafe impl GlobalAlloc for OwnPages {
+unsafe impl GlobalAlloc for PageAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         unsafe { System.alloc(layout) }
     }
@@ -121,16 +121,16 @@ mod tests {
                     let [layout, new] = [from, to].map(|size| Layout::from_size_align(size, align).unwrap());
                     // SAFETY: each layout is the one of its memory.
                     unsafe {
-                        let memory = OwnPages.alloc_zeroed(layout);
+                        let memory = PageAllocator.alloc_zeroed(layout);
                         assert!((memory as usize).is_multiple_of(align) && !memory.is_null());
                         let bytes = std::slice::from_raw_parts_mut(memory, from);
                         assert!(bytes.iter().all(|byte| *byte == 0));
                         bytes.iter_mut().zip((0..=250_u8).cycle()).for_each(|(byte, value)| *byte = value);
-                        let memory = OwnPages.realloc(memory, layout, to);
+                        let memory = PageAllocator.realloc(memory, layout, to);
                         assert!((memory as usize).is_multiple_of(align) && !memory.is_null());
                         let kept = std::slice::from_raw_parts(memory, from.min(to));
                         assert!(kept.iter().zip((0..=250_u8).cycle()).all(|(byte, value)| *byte == value));
-                        OwnPages.dealloc(memory, new);
+                        PageAllocator.dealloc(memory, new);
                     }
                 }
             }

@@ -2,13 +2,13 @@
 
 mod allocator;
 
-use allocator::OwnPages;
+use allocator::PageAllocator;
 use clap::Parser;
 use kafka_influx_bridge::command::Arguments;
 use std::process::ExitCode;
 
 #[global_allocator]
-static ALLOCATOR: OwnPages = OwnPages;
+static ALLOCATOR: PageAllocator = PageAllocator;
 
 fn main() -> ExitCode {
     Arguments::parse().run()

@@ -79,14 +79,14 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Progress on standard error: a bar that is redrawn in place on a terminal, otherwise a line every 10 s.
 #[derive(Clone, Debug)]
-pub struct Bar {
+pub struct ProgressBar {
     terminal: bool,
     /// Whether the bar is drawn now. Clones share it, so that the log can erase the bar.
     drawn: Arc<AtomicBool>,
     last: Instant,
 }
 
-impl Bar {
+impl ProgressBar {
     pub fn new() -> Self {
         Self { terminal: io::stderr().is_terminal(), drawn: Arc::default(), last: Instant::now() }
     }

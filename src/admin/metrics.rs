@@ -215,7 +215,7 @@ pub const METRICS: &[Metric] = &[
         "undecided_records",
         &[],
         "Rejected records of topics that have not given a point since the start or the last reload. They stay uncommitted until the first point.",
-        |from, to| to.add(&[], from.counters.unsettled_times.undecided()),
+        |from, to| to.add(&[], from.counters.unsettled_timestamps.undecided()),
     ),
     gauge("assigned_partitions", &[], "Partitions assigned to this process.", |from, to| {
         to.count(&from.counters.assigned_partitions);
@@ -416,7 +416,7 @@ pub const METRICS: &[Metric] = &[
         &["address"],
         "0 while an address of influx.urls is skipped because it failed, 1 otherwise.",
         |from, to| {
-            let client = from.pipeline.writer.client();
+            let client = from.pipeline.writer.current_client();
             let addresses = client.addresses();
             // An address that is configured twice has one sample.
             let up: BTreeMap<&str, bool> =

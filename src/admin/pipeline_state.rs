@@ -1,7 +1,7 @@
 //! The state of the pipeline that the endpoint reports.
 
 use super::History;
-use super::history::{BUCKETS, Totals};
+use super::history::{BUCKETS, CounterTotals};
 use base::Destination;
 use base::locks;
 use configuration::{Config, RecordsAudience};
@@ -73,7 +73,7 @@ impl PipelineState {
     }
 
     /// The present values of the counters.
-    pub fn totals(&self) -> Totals {
+    pub fn totals(&self) -> CounterTotals {
         let (counters, writer) = (&self.counters, self.writer.counters());
         let failed = Counters::get(&writer.retried) + Counters::get(&writer.blocked);
         let answered = [&writer.stored, &writer.split, &writer.refused].into_iter().map(Counters::get);
@@ -81,7 +81,7 @@ impl PipelineState {
         for (count, bucket) in latency.iter_mut().zip(&writer.latency.buckets) {
             *count = Counters::get(bucket);
         }
-        Totals {
+        CounterTotals {
             records: Counters::get(&counters.records),
             record_bytes: Counters::get(&counters.record_bytes),
             lines_stored: Counters::get(&writer.lines_stored),

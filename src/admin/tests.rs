@@ -11,7 +11,7 @@ use engine::batch::Budget;
 use engine::offset_tracker::PartitionTimes;
 use engine::telemetry::{CloseReason, Counters, LagReporter};
 use exposition_reader::Page;
-use influx::{Client, Connection, Delays, Lines, LogObserver, Writer, WriterOptions};
+use influx::{Client, ConnectionSettings, Delays, Lines, LogObserver, Writer, WriterOptions};
 use kafka::Retention;
 use line_protocol::LineBuffer;
 use mapping::Reason;
@@ -46,7 +46,7 @@ fn destination() -> Destination {
 }
 
 pub(super) fn pipeline(url: &str) -> Arc<PipelineState> {
-    let connection = Connection::new(url.parse().unwrap());
+    let connection = ConnectionSettings::new(url.parse().unwrap());
     let client = Client::new(&connection).unwrap();
     Arc::new(PipelineState {
         registry: std::sync::RwLock::default(),
@@ -338,8 +338,8 @@ async fn metrics_report_partitions_clients_and_brokers() {
     let at = |partition| Arc::new(TopicPartition { topic: topic.to_owned(), partition });
     let now = i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos());
     let open_ns = Some(now.unwrap() - 50 * 60 * 1_000_000_000);
-    let pen = pipeline.counters.unsettled_times.writer();
-    pen.write(vec![
+    let writer = pipeline.counters.unsettled_timestamps.writer();
+    writer.write(vec![
         (at(0), PartitionTimes { open_ns, ..PartitionTimes::default() }),
         (at(1), PartitionTimes::default()),
     ]);
@@ -387,8 +387,8 @@ fn a_page_of_a_thousand_partitions_is_small() {
             PartitionTimes { open_ns: Some(1), ..PartitionTimes::default() },
         )
     };
-    let pen = pipeline.counters.unsettled_times.writer();
-    pen.write(pipeline.lags.all().into_keys().map(open).collect());
+    let writer = pipeline.counters.unsettled_timestamps.writer();
+    writer.write(pipeline.lags.all().into_keys().map(open).collect());
     let begin = std::time::Instant::now();
     let page = metrics::page(&pipeline);
     println!("{} bytes in {:?}", page.len(), begin.elapsed());

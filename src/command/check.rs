@@ -34,7 +34,7 @@ fn check_to(
             return Ok(WRONG);
         }
     };
-    match configuration::read(&path) {
+    match configuration::load_with_warnings(&path) {
         Ok(loaded) => {
             if let Some(why) = client_error(&loaded.config) {
                 show(&loaded.warnings, err)?;

@@ -10,12 +10,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 /// Runs requested reloads one after another.
-pub struct Reloads {
+pub struct ReloadListener {
     path: PathBuf,
     requested: Arc<AtomicBool>,
 }
 
-impl Reloads {
+impl ReloadListener {
     /// Handles SIGHUP from now on. A SIGHUP sent because the terminal was closed stops the process, as is usual.
     pub fn listen(pipeline: &Pipeline, path: PathBuf, stop: &Arc<AtomicBool>) -> io::Result<Self> {
         let is_terminal = || io::stderr().is_terminal();
@@ -69,7 +69,7 @@ impl Reloads {
 
     /// Logs all errors of a refused configuration.
     fn reload(&self, pipeline: &mut Pipeline) -> Result<ReloadOutcome, Refused> {
-        let loaded = configuration::read(&self.path).map_err(|errors| {
+        let loaded = configuration::load_with_warnings(&self.path).map_err(|errors| {
             for problem in &errors.errors {
                 error!("{problem}");
             }

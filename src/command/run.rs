@@ -1,7 +1,7 @@
 //! `run`: the service.
 
 use super::exit::{FAILED, WRONG};
-use super::reload::Reloads;
+use super::reload::ReloadListener;
 use crate::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use crate::signals::Signals;
 use crate::systemd;
@@ -71,7 +71,7 @@ fn end_process_on_panic() {
 /// Reads the configuration and starts the log.
 fn read(named: Option<&Path>) -> Result<(PathBuf, Config), String> {
     let path = configuration::find(named).map_err(|not_found| not_found.to_string())?;
-    let loaded = configuration::read(&path).map_err(|errors| errors.to_string())?;
+    let loaded = configuration::load_with_warnings(&path).map_err(|errors| errors.to_string())?;
     crate::log::start(loaded.config.log);
     for warning in &loaded.warnings {
         // The lines after the first are an excerpt of the file for terminals.
@@ -92,7 +92,7 @@ fn serve(
     path: PathBuf,
     began: Instant,
 ) -> Result<(), PipelineError> {
-    let mut reloads = Reloads::listen(&pipeline, path, &signals.stop)?;
+    let mut reloads = ReloadListener::listen(&pipeline, path, &signals.stop)?;
     systemd::notify_ready();
     while !signals.stop_requested() && !pipeline.is_finished() {
         reloads.turn(&mut pipeline);

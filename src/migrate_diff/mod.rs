@@ -14,7 +14,7 @@ use rdkafka::error::KafkaError;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use telegraf::Theirs;
+use telegraf::TelegrafLines;
 use thiserror::Error;
 
 /// Bound for memory. Telegraf also sends a request per record.
@@ -74,7 +74,7 @@ pub fn diff(
         return Ok(false);
     };
     let wanted: Vec<usize> = ours.iter().map(|became| became.as_ref().map_or(0, Vec::len)).collect();
-    let Theirs { lines: mut theirs, unlinked } =
+    let TelegrafLines { lines: mut theirs, unlinked } =
         match telegraf::run(&program, &conf.config, &topic, &records, &wanted) {
             Ok(theirs) => theirs,
             Err(error) => {
@@ -97,6 +97,12 @@ pub fn diff(
         })
         .collect();
     let is_same = show_both(&pairs, out)?;
+    show_uncompared(&unlinked, &conf.left_out, out)?;
+    Ok(is_same && unlinked.is_empty() && conf.left_out.is_empty())
+}
+
+/// Shows Telegraf's points of unknown records, and the plugins that did not run.
+fn show_uncompared(unlinked: &[String], left_out: &[String], out: &mut impl Write) -> io::Result<()> {
     for line in unlinked.iter().take(UNLINKED_SHOWN) {
         writeln!(out, "telegraf, of an unknown record: {}", printable(line, CHARS_MAX))?;
     }
@@ -106,10 +112,10 @@ pub fn diff(
             counted(unlinked.len(), "point")
         );
     }
-    for plugin in &conf.left_out {
+    for plugin in left_out {
         report!("not compared: {plugin}");
     }
-    Ok(is_same && unlinked.is_empty() && conf.left_out.is_empty())
+    Ok(())
 }
 
 /// Removes the times of points whose record has none. Such a time is that of reading, which always differs.

@@ -23,7 +23,7 @@ const REST_MAX: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// The lines of Telegraf.
-pub struct Theirs {
+pub struct TelegrafLines {
     /// Lines of each record.
     pub lines: Vec<Vec<String>>,
     /// Lines whose record is unknown, because a plugin took the mark out of them.
@@ -37,7 +37,7 @@ pub fn run(
     topic: &str,
     records: &[&[u8]],
     wanted: &[usize],
-) -> Result<Theirs, DiffError> {
+) -> Result<TelegrafLines, DiffError> {
     let kafka = EmbeddedKafka::start()?;
     kafka.create_topic(topic, 1)?;
     for (number, record) in records.iter().enumerate() {
@@ -48,7 +48,7 @@ pub fn run(
     let (receiver, _runtime, arrived) = receiver()?;
     let text = conf.replace("{brokers}", &kafka.address()).replace("{url}", &receiver.url());
     let telegraf = Telegraf::start(program, &text)?;
-    let theirs = Theirs { lines: vec![Vec::new(); records.len()], unlinked: Vec::new() };
+    let theirs = TelegrafLines { lines: vec![Vec::new(); records.len()], unlinked: Vec::new() };
     Collector { theirs, wanted }.collect(&arrived, telegraf)
 }
 
@@ -117,7 +117,7 @@ impl Drop for Telegraf {
 }
 
 struct Collector<'a> {
-    theirs: Theirs,
+    theirs: TelegrafLines,
     wanted: &'a [usize],
 }
 
@@ -126,7 +126,7 @@ impl Collector<'_> {
         mut self,
         arrived: &mpsc::Receiver<String>,
         mut telegraf: Telegraf,
-    ) -> Result<Theirs, DiffError> {
+    ) -> Result<TelegrafLines, DiffError> {
         let start = Instant::now();
         let mut last = None;
         loop {

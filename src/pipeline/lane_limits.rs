@@ -1,7 +1,7 @@
 //! Divides `batch.memory_max` among the lanes.
 
 use configuration::Config;
-use engine::batch::{BatchSize, Limits, SizeRange};
+use engine::batch::{BatchLimits, BatchSize, SizeRange};
 
 /// Sharing `batch.memory_max` between lanes makes no batch smaller than this, because requests would become too many.
 const BATCH_BYTES_MIN: usize = 1_000_000;
@@ -11,7 +11,7 @@ const BATCH_BYTES_MIN: usize = 1_000_000;
 ///
 /// A batch of the smallest size takes half of the lane's share. A larger one takes four fifths of it: while such a batch is in flight, the
 /// next one is begun only, and filled when the answer is there.
-pub fn lane_limits(config: &Config, lanes: usize) -> Limits {
+pub fn lane_limits(config: &Config, lanes: usize) -> BatchLimits {
     let batch = config.batch;
     let share = batch.memory_max / lanes.max(1) / 8 * 7;
     // With many lanes, few are full at once.
@@ -29,7 +29,7 @@ pub fn lane_limits(config: &Config, lanes: usize) -> Limits {
         lines: batch.lines_max.unwrap_or(automatic_max.lines.min(a_second)).max(min.lines),
         bytes: batch.bytes_max.unwrap_or(automatic_max.bytes).min(most).max(min.bytes),
     };
-    Limits {
+    BatchLimits {
         sizes: SizeRange { min, max, answer_max: config.influx.timeout / 2 },
         lane_bytes_max: if is_shared { share } else { usize::MAX },
         age_max: batch.age_max,
@@ -49,7 +49,7 @@ mod tests {
             configuration::parse(Path::new("f"), &format!("{text}{more}"), &|_| None).unwrap().config
         };
         let f = |more: &str, lanes: usize, min: usize, max: usize| {
-            let Limits { sizes, lane_bytes_max, .. } = lane_limits(&parse(more), lanes);
+            let BatchLimits { sizes, lane_bytes_max, .. } = lane_limits(&parse(more), lanes);
             assert_eq!((sizes.min.bytes, sizes.max.bytes), (min, max), "{more} {lanes}");
             assert!(
                 lane_bytes_max == usize::MAX || lane_bytes_max >= (2 * min).max(max + 1),

@@ -21,8 +21,8 @@ use engine::consumer::{self, ConsumerError, Consumers, RunningConsumer, THREADS_
 use engine::dead_letter::{DeadLetterError, DeadLetters, Originals};
 use engine::telemetry::Counters;
 use engine::watchdog;
-use engine::{DeadLetterContext, EngineContext, ProbeDelays, Request, Routing};
-use influx::{Client, ClientError, Delays, Dialing, Observer, Writer, WriterOptions};
+use engine::{DataThreadRequest, DeadLetterContext, EngineContext, ProbeDelays, Routing};
+use influx::{Client, ClientError, ConnectOptions, Delays, Observer, Writer, WriterOptions};
 use lane_limits::lane_limits;
 use reload::Reloading;
 use schema_registry::{Registry, RegistryError};
@@ -76,7 +76,7 @@ pub struct PipelineOptions {
     /// Delays before a topic that the server blocks is probed.
     pub probes: ProbeDelays,
     /// Makes the connections to InfluxDB.
-    pub dialing: Dialing,
+    pub connect_options: ConnectOptions,
 }
 
 impl Default for PipelineOptions {
@@ -86,7 +86,7 @@ impl Default for PipelineOptions {
             delays: Delays::default(),
             seed: fastrand::u64(..),
             probes: ProbeDelays::default(),
-            dialing: Dialing::default(),
+            connect_options: ConnectOptions::default(),
         }
     }
 }
@@ -96,7 +96,7 @@ pub struct Pipeline {
     admin: Option<Server>,
     consumers: Vec<JoinHandle<Result<(), ConsumerError>>>,
     /// Sends requests to the data threads.
-    requests: Vec<Sender<Request>>,
+    requests: Vec<Sender<DataThreadRequest>>,
     reloading: Option<Reloading>,
     /// The configuration that is applied, or about to be.
     config: Config,
@@ -141,35 +141,20 @@ impl Pipeline {
         observer: Arc<dyn Observer>,
         options: PipelineOptions,
     ) -> Result<Self, PipelineError> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(WRITER_THREADS)
-            .thread_name("writer")
-            .enable_all()
-            .build()?;
+        let runtime = writer_runtime()?;
         let registry = registry(config, runtime.handle())?;
         let routing = Arc::new(routing::of_service(config, registry.as_ref()));
         let lanes_max = routing.lanes();
-        let mut seeds = fastrand::Rng::with_seed(options.seed);
         let delays = delays_of(options.delays, lanes_max * config.kafka.consumers);
-        let client = client(config, options.dialing)?;
+        let client = client(config, options.connect_options)?;
         let writer = Writer::new(client, &config.influx, writer_options(config, delays), observer);
+        let mut seeds = fastrand::Rng::with_seed(options.seed);
         let destination_checks =
             DestinationChecks::start(&writer, routing.destinations(), runtime.handle(), seeds.u64(..));
         let shown_config = ShownConfig::new(config, Arc::clone(&routing));
         let counters = Arc::new(Counters::new(shown_config.show_records != RecordsAudience::Nobody));
-        let context = EngineContext {
-            dead_letters: dead_letter_context(config, None, &routing, &counters, &writer)?,
-            routing,
-            limits: lane_limits(config, lanes_max * config.kafka.consumers),
-            budget: Budget::new(config.batch.memory_max),
-            record_limits: config.record_limits(),
-            writer,
-            runtime: runtime.handle().clone(),
-            counters,
-            stop: Stop::default(),
-            seed: seeds.u64(..),
-            probes: options.probes,
-        };
+        let seed_and_probes = (seeds.u64(..), options.probes);
+        let context = engine_context(config, routing, writer, counters, runtime.handle(), seed_and_probes)?;
         let state = Arc::new(PipelineState::new(&context, shown_config, registry));
         let admin = start_admin(config, &state, &context.runtime);
         watchdog::start(state.watchdog_inputs(), context.stop.clone())?;
@@ -262,7 +247,36 @@ impl Pipeline {
 /// Makes a writer without consumers.
 pub fn writer(config: &Config, observer: Arc<dyn Observer>) -> Result<Arc<Writer>, ClientError> {
     let options = writer_options(config, Delays::default());
-    Ok(Writer::new(client(config, Dialing::default())?, &config.influx, options, observer))
+    Ok(Writer::new(client(config, ConnectOptions::default())?, &config.influx, options, observer))
+}
+
+/// The runtime of the writer threads.
+fn writer_runtime() -> io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(WRITER_THREADS).thread_name("writer").enable_all().build()
+}
+
+/// Settings and shared objects of the data threads at the start. A reload replaces some of them.
+fn engine_context(
+    config: &Config,
+    routing: Arc<Routing>,
+    writer: Arc<Writer>,
+    counters: Arc<Counters>,
+    runtime: &Handle,
+    (seed, probes): (u64, ProbeDelays),
+) -> Result<EngineContext, DeadLetterError> {
+    Ok(EngineContext {
+        dead_letters: dead_letter_context(config, None, &routing, &counters, &writer)?,
+        limits: lane_limits(config, routing.lanes() * config.kafka.consumers),
+        routing,
+        budget: Budget::new(config.batch.memory_max),
+        record_limits: config.record_limits(),
+        writer,
+        runtime: runtime.clone(),
+        counters,
+        stop: Stop::default(),
+        seed,
+        probes,
+    })
 }
 
 /// The schema registry of a configuration.
@@ -271,9 +285,9 @@ fn registry(config: &Config, runtime: &Handle) -> Result<Option<Registry>, Regis
 }
 
 /// Makes a client that reads a token or password file again when the server refuses the login.
-fn client(config: &Config, dialing: Dialing) -> Result<Client, ClientError> {
+fn client(config: &Config, connect_options: ConnectOptions) -> Result<Client, ClientError> {
     let credential = config.influx.credential.clone();
-    Ok(Client::with_dialing(&config.influx, dialing)?
+    Ok(Client::with_connect_options(&config.influx, connect_options)?
         .with_credential_source(Box::new(move || credential.reread())))
 }
 

@@ -8,8 +8,8 @@ use base::Destination;
 use configuration::{Config, LiveChanges, NeedsRestart};
 use engine::dead_letter::DeadLetterError;
 use engine::{
-    DESTINATIONS_WITH_LANES, DeadLetterContext, EngineContext, Reload, ReloadApplied, Request, Routing,
-    blocked_topic,
+    DESTINATIONS_WITH_LANES, DataThreadRequest, DeadLetterContext, EngineContext, Reload, ReloadApplied,
+    Routing, blocked_topic,
 };
 use influx::{ClientError, Writer};
 use schema_registry::{Registry, RegistryError};
@@ -105,7 +105,8 @@ impl Pipeline {
             let context =
                 EngineContext { seed: self.context.seed.wrapping_add(number as u64), ..self.context.clone() };
             // A data thread that has ended needs no reload.
-            let _ended = requests.send(Request::Reload(Box::new(Reload { context, done: done.clone() })));
+            let _ended =
+                requests.send(DataThreadRequest::Reload(Box::new(Reload { context, done: done.clone() })));
         }
         Ok(ReloadOutcome::Begun)
     }
@@ -116,7 +117,7 @@ impl Pipeline {
         let topics: BTreeSet<String> = alarms.iter().filter_map(blocked_topic).map(str::to_owned).collect();
         for requests in &self.requests {
             // A data thread that has ended has no blocked topics.
-            let _ended = requests.send(Request::LiftBlocks);
+            let _ended = requests.send(DataThreadRequest::LiftBlocks);
         }
         if topics.is_empty() { ReloadOutcome::NothingChanged } else { ReloadOutcome::BlocksLifted { topics } }
     }
@@ -153,7 +154,7 @@ impl Pipeline {
             return Err(ReloadError::Destinations { wanted, max: lanes_max });
         }
         let (client, dead_letters) =
-            (client(config, self.options.dialing)?, self.dead_letters_for(config, &routing)?);
+            (client(config, self.options.connect_options)?, self.dead_letters_for(config, &routing)?);
         let lanes = routing.lanes() * config.kafka.consumers;
         let options = writer_options(config, delays_of(self.options.delays, lanes));
         self.context.budget.set_max(config.batch.memory_max);
@@ -163,7 +164,7 @@ impl Pipeline {
             routing,
             limits: lane_limits(config, lanes),
             record_limits: config.record_limits(),
-            writer: self.context.writer.replace_client(client, &config.influx, options),
+            writer: self.context.writer.replace_with(client, &config.influx, options),
             seed: self.context.seed.wrapping_mul(31),
             ..self.context.clone()
         })

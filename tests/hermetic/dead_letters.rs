@@ -3,8 +3,8 @@
 use crate::letters::read_all;
 use configuration::Config;
 use engine::dead_letter::{
-    DeadLetterError, DeadLetters, Elements, FailedStage, FoundLetter, Letter, LetterReader, Original,
-    Originals, REFUSED, RecordPlace,
+    DeadLetterError, DeadLetters, FailedStage, FoundLetter, Letter, LetterReader, Original, Originals,
+    REFUSED, RecordPlace, RejectedElements,
 };
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -136,7 +136,7 @@ fn letter(offset: i64, value: Option<Vec<u8>>) -> Letter {
         stage: FailedStage::Map,
         reason: "time",
         why: "it has no time".to_owned(),
-        elements: Elements { listed: vec![1, 5], count: 2 },
+        elements: RejectedElements { listed: vec![1, 5], count: 2 },
         lines: None,
     }
 }

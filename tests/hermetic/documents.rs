@@ -13,7 +13,8 @@ const RUN_WITH_SERVERS: &str = "tests/live/guide.rs";
 /// Pages whose commands repeat their measurements on real servers.
 const MEASUREMENTS: [&str; 2] = ["docs/benchmarks.md", "docs/faults.md"];
 /// Pages whose commands need no server.
-const RUN_WITHOUT_SERVERS: [&str; 2] = ["docs/dead-letters.md", "docs/lab.ko.md"];
+const RUN_WITHOUT_SERVERS: [&str; 4] =
+    ["docs/dead-letters.md", "docs/lab.md", "docs/lab.ko.md", "docs/logstash.md"];
 
 /// The pages of the site, which `docs/SUMMARY.md` lists.
 fn pages() -> Vec<String> {

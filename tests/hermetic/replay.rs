@@ -4,7 +4,7 @@ use crate::digits::topic_digits;
 use crate::signals::signal;
 use crate::support::{BY_ID, Bridge, Cluster, GROUP, Setup, Sink, record, wait_until};
 use configuration::Config;
-use engine::dead_letter::{DeadLetters, Elements, FailedStage, Letter, REFUSED};
+use engine::dead_letter::{DeadLetters, FailedStage, Letter, REFUSED, RejectedElements};
 use engine::telemetry::Counters;
 use influx::LogObserver;
 use kafka_influx_bridge::pipeline::Pipeline;
@@ -90,7 +90,7 @@ fn letter(offset: i64, value: &str) -> Letter {
         stage: FailedStage::Map,
         reason: "time",
         why: "it has no time".to_owned(),
-        elements: Elements::default(),
+        elements: RejectedElements::default(),
         lines: None,
     }
 }

@@ -5,7 +5,7 @@ use crate::support::config::v2;
 use crate::support::{Bridge, Kafka, Live, PATIENCE, Produced, block_on, measured, run_command, wait_for};
 use configuration::Config;
 use engine::dead_letter::{
-    DeadLetters, Elements, FailedStage, FoundLetter, Letter, LetterReader, Originals, RecordPlace,
+    DeadLetters, FailedStage, FoundLetter, Letter, LetterReader, Originals, RecordPlace, RejectedElements,
 };
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ fn letter(offset: i64, value: Vec<u8>) -> Letter {
         stage: FailedStage::Map,
         reason: "undecodable",
         why: "it is not JSON".to_owned(),
-        elements: Elements::default(),
+        elements: RejectedElements::default(),
         lines: None,
     }
 }

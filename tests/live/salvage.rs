@@ -4,7 +4,7 @@ use crate::support::{Influx, Live, block_on, measured, variable};
 use base::secret::Secret;
 use base::{Api, Credential, Destination};
 use influx::{
-    Client, Compression, Connection, Delays, Delivered, LaneWriter, Lines, LogObserver, Tls, Writer,
+    Client, Compression, ConnectionSettings, Delays, Delivered, LaneWriter, Lines, LogObserver, Tls, Writer,
     WriterOptions,
 };
 use line_protocol::LineBuffer;
@@ -46,8 +46,8 @@ fn batch(every: usize, flaw: Flaw) -> (Lines, usize) {
     (lines.into(), refused)
 }
 
-fn connection(influx: &Influx, credential: Credential) -> Connection {
-    Connection {
+fn connection(influx: &Influx, credential: Credential) -> ConnectionSettings {
+    ConnectionSettings {
         urls: vec![influx.url().parse().unwrap()],
         api: Api::V2,
         credential,
@@ -60,7 +60,7 @@ fn connection(influx: &Influx, credential: Credential) -> Connection {
     }
 }
 
-fn lane(connection: &Connection) -> LaneWriter {
+fn lane(connection: &ConnectionSettings) -> LaneWriter {
     let options = WriterOptions {
         lines_max: 1_000_000,
         bytes_max: 100_000_000,
@@ -73,7 +73,11 @@ fn lane(connection: &Connection) -> LaneWriter {
 }
 
 /// Writes the batch after lines that set the types of the fields.
-fn deliver(connection: &Connection, destination: &Destination, lines: &Lines) -> (Delivered, Duration) {
+fn deliver(
+    connection: &ConnectionSettings,
+    destination: &Destination,
+    lines: &Lines,
+) -> (Delivered, Duration) {
     let fields: Vec<String> = (0..FIELDS).map(|field| format!("f{field}=0")).collect();
     let types = format!("m,host=types {} {}", fields.join(","), MONDAY + WEEK);
     let mut lane = lane(connection);
@@ -100,7 +104,12 @@ fn bound(causes: usize) -> u32 {
 }
 
 /// Tests every kind of batch; `database` creates a new database for each.
-fn measure(server: &str, influx: &Influx, connection: &Connection, database: impl Fn(usize) -> Destination) {
+fn measure(
+    server: &str,
+    influx: &Influx,
+    connection: &ConnectionSettings,
+    database: impl Fn(usize) -> Destination,
+) {
     let flaws = [Flaw::Conflict { fields: 1 }, Flaw::Conflict { fields: FIELDS }, Flaw::Unparsable];
     let shares = [(LINES, "1 line"), (100, "1 %"), (10, "10 %"), (1, "100 %")];
     let cases = flaws.into_iter().flat_map(|flaw| shares.map(|(every, share)| (flaw, every, share)));

@@ -7,7 +7,7 @@ use super::security::{certificate_files, http_credential, verifies};
 use super::source::Span;
 use super::urls;
 use base::{Api, TimePrecision};
-use influx::{Connection, Tls};
+use influx::{ConnectionSettings, Tls};
 use mapping::Template;
 
 /// Keys that an API does not have: the APIs that have the key, and the reason.
@@ -37,7 +37,7 @@ const NOT_IN_V3: MissingKeys = &[
 
 /// The checked table. Either part may have errors.
 pub struct InfluxRead {
-    pub connection: Option<Connection>,
+    pub connection: Option<ConnectionSettings>,
     pub defaults: Defaults,
     /// Most destinations, where some belong to topics.
     pub destinations_max: usize,
@@ -89,7 +89,11 @@ pub fn read(top: Section<'_>) -> Option<InfluxRead> {
     Some(InfluxRead { connection, defaults, destinations_max })
 }
 
-fn connection(section: Section<'_>, api: Option<Api>, time_precision: TimePrecision) -> Option<Connection> {
+fn connection(
+    section: Section<'_>,
+    api: Option<Api>,
+    time_precision: TimePrecision,
+) -> Option<ConnectionSettings> {
     let urls = urls::read(section);
     let credential = http_credential(section, api == Some(Api::V1));
     let create_database = section.flag_or_default("create_database");
@@ -110,7 +114,7 @@ fn connection(section: Section<'_>, api: Option<Api>, time_precision: TimePrecis
             .context
             .warning(&tls.header_span(), "no `url` begins with https://, so nothing of this is used");
     }
-    Some(Connection {
+    Some(ConnectionSettings {
         urls,
         api: api?,
         credential: credential?,

@@ -75,7 +75,8 @@ mod unknown;
 mod urls;
 
 pub use load::{
-    Loaded, NotFound, SEARCHED, find, load, load_without_secrets, parse, parse_without_secrets, read,
+    Loaded, NotFound, SEARCHED, find, load, load_with_warnings, load_without_secrets, parse,
+    parse_without_secrets,
 };
 pub use mapping_rules::RESERVED;
 pub use mask::is_secret_name;
@@ -83,7 +84,7 @@ pub use needs_restart::{LiveChanges, NeedsRestart};
 pub use report::{ConfigErrors, Problem};
 pub use source::Place;
 
-use ::influx::Connection;
+use ::influx::ConnectionSettings;
 use ::kafka::Settings;
 use ::mapping::RecordLimits;
 use engine::Mapping;
@@ -100,7 +101,7 @@ pub struct Config {
     pub mappings: Vec<Mapping>,
     /// None: no schema registry is configured.
     pub schema_registry: Option<::schema_registry::Settings>,
-    pub influx: Connection,
+    pub influx: ConnectionSettings,
     /// Most destinations, where some belong to topics.
     pub destinations_max: usize,
     pub batch: Batch,

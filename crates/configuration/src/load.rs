@@ -60,15 +60,15 @@ pub fn find(named: Option<&Path>) -> Result<PathBuf, NotFound> {
 /// # Errors
 /// Every error of the file.
 pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
-    read(path).map(|loaded| loaded.config)
+    load_with_warnings(path).map(|loaded| loaded.config)
 }
 
 /// The checked configuration of a file, with warnings and summaries.
 ///
 /// # Errors
 /// Every error of the file.
-pub fn read(path: &Path) -> Result<Loaded, ConfigErrors> {
-    read_with(path, Secrets::Needed)
+pub fn load_with_warnings(path: &Path) -> Result<Loaded, ConfigErrors> {
+    load_file(path, Secrets::Needed)
 }
 
 /// Like [`load`], for commands that need no login: missing variables and files leave their secrets empty.
@@ -76,10 +76,10 @@ pub fn read(path: &Path) -> Result<Loaded, ConfigErrors> {
 /// # Errors
 /// Every other error of the file.
 pub fn load_without_secrets(path: &Path) -> Result<Config, ConfigErrors> {
-    read_with(path, Secrets::Optional).map(|loaded| loaded.config)
+    load_file(path, Secrets::Optional).map(|loaded| loaded.config)
 }
 
-fn read_with(path: &Path, secrets: Secrets) -> Result<Loaded, ConfigErrors> {
+fn load_file(path: &Path, secrets: Secrets) -> Result<Loaded, ConfigErrors> {
     let refuse = |message: String| ConfigErrors::of_file(path, message);
     let bytes = std::fs::read(path).map_err(|error| refuse(format!("it can't be read: {error}")))?;
     let text = as_text(&bytes).map_err(refuse)?;

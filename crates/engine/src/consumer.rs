@@ -1,10 +1,10 @@
 //! One consumer: a control thread that polls the group, and the data thread that it starts and outlives.
 
-use crate::data_thread::{DataThread, EngineContext, Request};
-use crate::dispatcher::{BlockedTopic, Leftover};
-use crate::reject_limiter::blocked_topic;
+use crate::data_thread::{DataThread, DataThreadRequest, EngineContext};
+use crate::dispatcher::{BlockedTopic, UncommittedAtEnd};
 use crate::telemetry::summary::Summary;
 use crate::telemetry::{Counters, ExpiryWatch, Heartbeat, Heartbeats, LagReporter, Lags, partitions};
+use crate::topic_gate::blocked_topic;
 use base::stop::Stop;
 use kafka::OffsetReset;
 use kafka::{Member, MemberError, PendingWork, ResetPartition, UntilEnd};
@@ -57,7 +57,7 @@ pub struct RunningConsumer {
     /// Its control thread.
     pub thread: JoinHandle<Result<(), ConsumerError>>,
     /// Sends requests to its data thread.
-    pub requests: Sender<Request>,
+    pub requests: Sender<DataThreadRequest>,
 }
 
 /// Starts `count` consumers. If one can't start, stops the running ones, and with them everything else that obeys `stop`: otherwise
@@ -110,22 +110,7 @@ impl Consumers {
     /// Starts a consumer. Its thread ends after a stop request, or with the error that stops it.
     pub fn start(&self, kafka: &kafka::Settings, number: usize) -> Result<RunningConsumer, ConsumerError> {
         let data_heartbeat = self.heartbeats.register(format!("data-{number}"), DATA_SILENCE_MAX);
-        let from_start = kafka.offset_reset == OffsetReset::Earliest;
-        let mut monitor = Monitor {
-            heartbeat: self.heartbeats.register(format!("control-{number}"), CONTROL_SILENCE_MAX),
-            lags: LagReporter::new(Arc::clone(&self.lags), number, from_start),
-            summary: (number == 0).then(|| {
-                let context = &self.context;
-                Summary::new(
-                    Arc::clone(&context.counters),
-                    Arc::clone(&context.writer),
-                    Arc::clone(&self.lags),
-                )
-            }),
-            expiry: (number == 0).then(|| (ExpiryWatch::new(Instant::now()), Arc::clone(&self.lags))),
-            idle: Idle::new(),
-            until_end: self.until_end.clone(),
-        };
+        let monitor = self.monitor(kafka, number);
         let alarms = Arc::clone(self.context.writer.alarm_registry());
         let lanes = self.context.routing.lanes();
         let (mut member, events) = Member::new(kafka, number, lanes, self.until_end.clone(), alarms)?;
@@ -140,32 +125,59 @@ impl Consumers {
         let data = thread::Builder::new().name(format!("data-{number}")).spawn(move || data_thread.run())?;
         member.consumer().context().set_data_thread(data.thread().clone());
         let (context, ends) = (self.context.clone(), Arc::clone(&self.ends));
-        let control = move || {
-            let mut result = control(&mut member, &data, &context, &mut monitor);
-            if result.is_err() || !context.stop.is_finishing() {
-                // The other consumers end too.
-                context.stop.request(FAILED_DRAIN_MAX);
-            }
-            data.thread().unpark();
-            poll_while(&mut member, || !data.is_finished());
-            let left = data.join().map_err(|_| ConsumerError::Thread);
-            if result.is_err() || left.is_err() {
-                context.stop.request(FAILED_DRAIN_MAX);
-            }
-            // The other consumers still reach their ends, so a blocked topic does not stop them.
-            result = result.and(left.and_then(|left| at_end(left, &context)));
-            if matches!(result, Err(ConsumerError::Member(MemberError::CoordinatorMoved(_)))) {
-                ends.skip();
-                member.abandon();
-            } else {
-                result = ends.commit(&mut member, &context.stop, result);
-                member.leave();
-            }
-            result
-        };
+        let control = move || run_control_thread(member, data, &context, &ends, monitor);
         let thread = thread::Builder::new().name(format!("control-{number}")).spawn(control)?;
         Ok(RunningConsumer { thread, requests })
     }
+
+    /// The reports of a control thread.
+    fn monitor(&self, kafka: &kafka::Settings, number: usize) -> Monitor {
+        let from_start = kafka.offset_reset == OffsetReset::Earliest;
+        let lags = || Arc::clone(&self.lags);
+        let summary = || {
+            let context = &self.context;
+            Summary::new(Arc::clone(&context.counters), Arc::clone(&context.writer), lags())
+        };
+        Monitor {
+            heartbeat: self.heartbeats.register(format!("control-{number}"), CONTROL_SILENCE_MAX),
+            lags: LagReporter::new(lags(), number, from_start),
+            summary: (number == 0).then(summary),
+            expiry: (number == 0).then(|| (ExpiryWatch::new(Instant::now()), lags())),
+            idle: Idle::new(),
+            until_end: self.until_end.clone(),
+        }
+    }
+}
+
+/// Controls a consumer until it stops, then commits its offsets and leaves the group.
+fn run_control_thread(
+    mut member: Member,
+    data: JoinHandle<UncommittedAtEnd>,
+    context: &EngineContext,
+    ends: &Ends,
+    mut monitor: Monitor,
+) -> Result<(), ConsumerError> {
+    let mut result = control(&mut member, &data, context, &mut monitor);
+    if result.is_err() || !context.stop.is_finishing() {
+        // The other consumers end too.
+        context.stop.request(FAILED_DRAIN_MAX);
+    }
+    data.thread().unpark();
+    poll_while(&mut member, || !data.is_finished());
+    let left = data.join().map_err(|_| ConsumerError::Thread);
+    if result.is_err() || left.is_err() {
+        context.stop.request(FAILED_DRAIN_MAX);
+    }
+    // The other consumers still reach their ends, so a blocked topic does not stop them.
+    result = result.and(left.and_then(|left| at_end(left, context)));
+    if matches!(result, Err(ConsumerError::Member(MemberError::CoordinatorMoved(_)))) {
+        ends.skip();
+        member.abandon();
+    } else {
+        result = ends.commit(&mut member, &context.stop, result);
+        member.leave();
+    }
+    result
 }
 
 /// Polls the group while `condition` is true.
@@ -229,7 +241,7 @@ impl Ends {
 /// Polls the group and reports on its consumer until a stop is requested.
 fn control(
     member: &mut Member,
-    data: &JoinHandle<Leftover>,
+    data: &JoinHandle<UncommittedAtEnd>,
     context: &EngineContext,
     monitor: &mut Monitor,
 ) -> Result<(), ConsumerError> {
@@ -268,7 +280,10 @@ fn control(
 }
 
 /// Evaluates what is left unsettled at the end of a run until the end. The last batches may have blocked a topic since the end was seen.
-fn at_end(Leftover { undecided, blocked }: Leftover, context: &EngineContext) -> Result<(), ConsumerError> {
+fn at_end(
+    UncommittedAtEnd { undecided, blocked }: UncommittedAtEnd,
+    context: &EngineContext,
+) -> Result<(), ConsumerError> {
     if !context.stop.is_finishing() || context.stop.is_requested() {
         return Ok(());
     }
@@ -291,7 +306,7 @@ fn waiting(context: &EngineContext, lags: &Lags) -> PendingWork {
     let (counters, writer) = (&context.counters, context.writer.counters());
     let has_alarm = !context.writer.alarms().is_empty();
     let settled = Counters::get(&writer.lines_stored) + Counters::get(&writer.lines_refused);
-    let times = &counters.unsettled_times;
+    let times = &counters.unsettled_timestamps;
     PendingWork {
         stops_reading: has_alarm || Counters::get(&counters.lines) > settled,
         has_unsettled: has_alarm || lags.unsettled(times).unwrap_or(0) > 0,

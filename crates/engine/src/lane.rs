@@ -1,6 +1,6 @@
 //! A lane: one queue of records, one open batch, one batch in flight.
 
-use crate::batch::{AnsweredBatch, Batch, BatchSize, Budget, Collisions, Limits, SizeController};
+use crate::batch::{AnsweredBatch, Batch, BatchLimits, BatchSize, Budget, Collisions, SizeController};
 use crate::offset_tracker::{AssignmentId, BatchId};
 use crate::topic_routing::LaneKey;
 use base::Destination;
@@ -41,16 +41,16 @@ pub struct Lane<Q> {
 #[derive(Debug)]
 pub enum ReturnedBatch {
     Finished(FinishedBatch),
-    /// The dispatcher asked for it by [`Outlet::abandon`]. Some of its lines may be stored, and no dead letter is written.
+    /// The dispatcher asked for it by [`BatchWriter::abandon`]. Some of its lines may be stored, and no dead letter is written.
     ///
-    /// [`Outlet::abandon`]: crate::ports::Outlet::abandon
+    /// [`BatchWriter::abandon`]: crate::ports::BatchWriter::abandon
     Abandoned {
         lane: usize,
         batch: Batch,
     },
 }
 
-/// A batch with its results: all its lines are stored, refused or blocked, and the dead letters of the records
+/// A batch with its results: all its lines are stored, refused or kept out, and the dead letters of the records
 /// that it settles are written.
 #[derive(Debug)]
 pub struct FinishedBatch {
@@ -93,18 +93,19 @@ impl<Q> Lane<Q> {
         self.sizes.size()
     }
 
-    /// Whether the next record may be read. An empty batch always has room, so that each destination makes progress.
-    pub fn has_room(&mut self, limits: &Limits, budget: &Budget) -> bool {
+    /// Whether the next record may be read. An empty batch always takes one, so that each destination makes progress. A refusal while a
+    /// batch is in flight shows that the lane has a backlog.
+    pub fn may_read(&mut self, limits: &BatchLimits, budget: &Budget) -> bool {
         let waits = self.spare.is_none();
         let is_within_share = !waits || self.open.bytes() + self.in_flight_bytes < limits.lane_bytes_max;
-        let has_room =
+        let may_read =
             self.open.is_empty() || (!self.open.is_full(self.size()) && is_within_share && budget.has_room());
-        self.has_waited |= waits && !has_room;
-        has_room
+        self.has_waited |= waits && !may_read;
+        may_read
     }
 
     /// The time at which the open batch has to be closed. None while it is empty.
-    pub fn due(&self, limits: &Limits) -> Option<Instant> {
+    pub fn due(&self, limits: &BatchLimits) -> Option<Instant> {
         let due = self.open.due(limits.age_max)?;
         Some(self.fill_until.map_or(due, |until| due.max(until)))
     }
@@ -114,18 +115,16 @@ impl<Q> Lane<Q> {
         self.spare.is_some() && !self.open.is_empty()
     }
 
-    /// Closes the open batch and hands it over, unless it is empty or a batch is in flight. Returns whether it did. The next batch gets
-    /// `batch_id`.
-    pub fn flush(&mut self, batch_id: BatchId) -> bool {
+    /// Closes the open batch and hands it over, unless it is empty or a batch is in flight. The next batch gets `batch_id`.
+    pub fn flush(&mut self, batch_id: BatchId) {
         if self.open.is_empty() {
-            return false;
+            return;
         }
-        let Some(mut next) = self.spare.take() else { return false };
+        let Some(mut next) = self.spare.take() else { return };
         next.batch_id = batch_id;
         let batch = std::mem::replace(&mut self.open, next);
         (self.has_waited, self.fill_until, self.flush_early) = (false, None, false);
         self.send(batch);
-        true
     }
 
     fn send(&mut self, batch: Batch) {
@@ -144,7 +143,13 @@ impl<Q> Lane<Q> {
     }
 
     /// Takes the batch in flight back for reuse, and chooses the size of the next one.
-    pub fn take_back(&mut self, finished: FinishedBatch, limits: &Limits, budget: &Budget, now: Instant) {
+    pub fn take_back(
+        &mut self,
+        finished: FinishedBatch,
+        limits: &BatchLimits,
+        budget: &Budget,
+        now: Instant,
+    ) {
         let size = finished.size();
         let (answer_time, request_bytes_max) =
             (finished.answer_time(), finished.delivered.request_bytes_max.unwrap_or(usize::MAX));
@@ -171,7 +176,7 @@ impl<Q> Lane<Q> {
         &mut self,
         mut batch: Batch,
         is_removed: impl Fn(AssignmentId) -> bool,
-        limits: &Limits,
+        limits: &BatchLimits,
         budget: &Budget,
     ) {
         batch.remove(is_removed);
@@ -182,7 +187,7 @@ impl<Q> Lane<Q> {
         }
     }
 
-    fn keep_for_reuse(&mut self, mut batch: Batch, limits: &Limits, budget: &Budget) {
+    fn keep_for_reuse(&mut self, mut batch: Batch, limits: &BatchLimits, budget: &Budget) {
         let batch_id = batch.batch_id;
         batch.reset(batch_id, self.bytes_kept(limits, budget));
         self.in_flight.clear();
@@ -197,7 +202,7 @@ impl<Q> Lane<Q> {
 
     /// The largest buffer that is kept for the next batch, because it counts too. Where memory is scarce, it is left to the lanes that
     /// write. A large buffer is not kept: the next batch has to fit into the lane's share beside a batch in flight.
-    fn bytes_kept(&self, limits: &Limits, budget: &Budget) -> usize {
+    fn bytes_kept(&self, limits: &BatchLimits, budget: &Budget) -> usize {
         let bytes = self.size().bytes;
         let rest = limits.lane_bytes_max.saturating_sub(bytes);
         if budget.has_room() { (bytes + bytes / 8).min(rest) } else { 0 }
@@ -241,7 +246,7 @@ mod tests {
 
     const SMALL: BatchSize = BatchSize { lines: 100, bytes: 1_000 };
     const LARGE: BatchSize = BatchSize { lines: 1_000, bytes: 10_000 };
-    const LIMITS: Limits = Limits {
+    const LIMITS: BatchLimits = BatchLimits {
         sizes: SizeRange { min: SMALL, max: LARGE, answer_max: Duration::from_secs(15) },
         lane_bytes_max: 12_000,
         age_max: Duration::from_secs(1),
@@ -260,7 +265,7 @@ mod tests {
 
     /// Appends lines of 100 bytes while there is room. Returns the number of lines in the open batch.
     fn fill(lane: &mut Lane<()>, budget: &Budget, now: Instant) -> usize {
-        while lane.has_room(&LIMITS, budget) {
+        while lane.may_read(&LIMITS, budget) {
             lane.open.lines.text_mut().extend_from_slice("x".repeat(99).as_bytes());
             lane.open.lines.end_line();
             lane.open.push(AssignmentId::for_test(0), lane.open.lines.lines() as i64, 1, now);
@@ -296,7 +301,7 @@ mod tests {
             let lines = fill(&mut lane, &budget, now);
             sent.push(lines);
             assert!(lane.open.is_full(lane.size()));
-            assert!(lane.flush(BatchId::first()));
+            lane.flush(BatchId::first());
             let begun = fill(&mut lane, &budget, now);
             assert!(lines * 100 + begun * 100 <= LIMITS.lane_bytes_max, "{lines} lines and {begun}");
             answer(&mut lane, &mut batches, second, &budget, now + second);
@@ -314,7 +319,7 @@ mod tests {
         let (mut lane, mut batches) = lane(&budget);
         for _ in 0..5 {
             assert_eq!(fill(&mut lane, &budget, now), 10);
-            assert!(lane.flush(BatchId::first()));
+            lane.flush(BatchId::first());
             // The answer comes before the next batch is full.
             answer(&mut lane, &mut batches, Duration::from_secs(1), &budget, now);
             lane.open.push(AssignmentId::for_test(0), 0, 0, now);

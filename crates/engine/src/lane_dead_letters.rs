@@ -3,7 +3,8 @@
 
 use crate::batch::Batch;
 use crate::dead_letter::{
-    DeadLetterError, DeadLetters, Elements, FailedStage, Letter, Original, Originals, REFUSED, RecordPlace,
+    DeadLetterError, DeadLetters, FailedStage, Letter, Original, Originals, REFUSED, RecordPlace,
+    RejectedElements,
 };
 use crate::offset_tracker::AssignmentId;
 use crate::telemetry::Counters;
@@ -67,11 +68,11 @@ impl LaneDeadLetters {
     }
 
     /// Writes the dead letters of all records that settle with this batch, and retries until they are written. Records of partitions with
-    /// blocked lines do not settle: they are read again, and their letters are written then.
+    /// lines that are kept out do not settle: they are read again, and their letters are written then.
     pub async fn write(&mut self, batch: &mut Batch, lines: &Lines, delivered: &Delivered) {
-        let blocked = batch.first_kept_out(&delivered.kept_out).into_keys().collect();
-        let mut rejected = Drafts::new(settling_letters(batch, &blocked));
-        let refused = refused_records(batch, delivered, &blocked);
+        let kept_out = batch.first_kept_out(&delivered.kept_out).into_keys().collect();
+        let mut rejected = Drafts::new(settling_letters(batch, &kept_out));
+        let refused = refused_records(batch, delivered, &kept_out);
         let mut rest = refused.as_slice();
         while !rest.is_empty() {
             let originals = self.read_again(rest.get(..REREAD_RECORDS).unwrap_or(rest)).await;
@@ -179,7 +180,7 @@ impl LaneDeadLetters {
             stage: FailedStage::Write,
             reason: REFUSED,
             why: record.lines.first().map_or_else(String::new, |refused| refused.why.to_string()),
-            elements: Elements { listed, count },
+            elements: RejectedElements { listed, count },
             lines: gone,
         }
     }
@@ -239,17 +240,17 @@ impl Drafts {
 }
 
 /// Dead letters of rejected records that settle with this batch.
-fn settling_letters(batch: &mut Batch, blocked: &BTreeSet<AssignmentId>) -> impl Iterator<Item = Letter> {
+fn settling_letters(batch: &mut Batch, kept_out: &BTreeSet<AssignmentId>) -> impl Iterator<Item = Letter> {
     let letters = std::mem::take(&mut batch.letters).into_iter();
-    letters.filter(|(assignment, _)| !blocked.contains(assignment)).map(|(_, letter)| letter)
+    letters.filter(|(assignment, _)| !kept_out.contains(assignment)).map(|(_, letter)| letter)
 }
 
-/// Groups refused lines, which are in the order of the batch, by record, sorted by partition and offset. Skips records of `blocked`
+/// Groups refused lines, which are in the order of the batch, by record, sorted by partition and offset. Skips records of `kept_out`
 /// assignments.
 fn refused_records<'a>(
     batch: &'a Batch,
     delivered: &'a Delivered,
-    blocked: &BTreeSet<AssignmentId>,
+    kept_out: &BTreeSet<AssignmentId>,
 ) -> Vec<RefusedRecord<'a>> {
     let record = |refused: &RefusedLine| {
         let source = batch.source(refused.line);
@@ -259,7 +260,7 @@ fn refused_records<'a>(
     let refused = |lines: &'a [RefusedLine]| {
         let source = batch.source(lines.first()?.line);
         // A record of a recreated topic can't be read again.
-        let at = source.partition.filter(|_| !blocked.contains(&source.assignment))?;
+        let at = source.partition.filter(|_| !kept_out.contains(&source.assignment))?;
         Some(RefusedRecord { at, offset: source.offset, lines })
     };
     let mut records: Vec<RefusedRecord<'a>> = by_record.filter_map(refused).collect();
@@ -286,7 +287,7 @@ mod tests {
             stage: FailedStage::Map,
             reason: "empty",
             why: String::new(),
-            elements: Elements::default(),
+            elements: RejectedElements::default(),
             lines: None,
         }
     }
@@ -307,24 +308,28 @@ mod tests {
         batch
     }
 
-    fn delivered(refused: &[usize], blocked_lines: &[usize]) -> Delivered {
+    fn delivered(refused: &[usize], kept_out_lines: &[usize]) -> Delivered {
         let refused = refused.iter().map(|&line| RefusedLine { line, why: "422".into() }).collect();
         let cause = Cause::ServerLimit;
-        let blocked = |&line: &usize| KeptOutLine { line, cause, why: "limit".into(), remedy: "raise it" };
-        Delivered { refused, kept_out: blocked_lines.iter().map(blocked).collect(), ..Delivered::default() }
+        let kept_out = |&line: &usize| KeptOutLine { line, cause, why: "limit".into(), remedy: "raise it" };
+        Delivered { refused, kept_out: kept_out_lines.iter().map(kept_out).collect(), ..Delivered::default() }
     }
 
     #[test]
-    fn writes_no_letters_for_partitions_with_blocked_lines() {
-        let f = |refused: &[usize], blocked: &[usize], records: &[(i32, i64)], letters: &[(i32, i64)]| {
-            let (mut batch, delivered) = (batch(), delivered(refused, blocked));
-            let blocked = batch.first_kept_out(&delivered.kept_out).into_keys().collect();
-            let found = refused_records(&batch, &delivered, &blocked);
+    fn writes_no_letters_for_partitions_with_lines_that_are_kept_out() {
+        let f = |refused: &[usize], kept_out: &[usize], records: &[(i32, i64)], letters: &[(i32, i64)]| {
+            let (mut batch, delivered) = (batch(), delivered(refused, kept_out));
+            let kept_out = batch.first_kept_out(&delivered.kept_out).into_keys().collect();
+            let found = refused_records(&batch, &delivered, &kept_out);
             let found: Vec<_> = found.iter().map(|record| (record.at.partition, record.offset)).collect();
-            let written: Vec<_> = settling_letters(&mut batch, &blocked)
+            let written: Vec<_> = settling_letters(&mut batch, &kept_out)
                 .map(|letter| (letter.partition, letter.offset))
                 .collect();
-            assert_eq!((found.as_slice(), written.as_slice()), (records, letters), "{refused:?} {blocked:?}");
+            assert_eq!(
+                (found.as_slice(), written.as_slice()),
+                (records, letters),
+                "{refused:?} {kept_out:?}"
+            );
         };
         f(&[], &[], &[], &[(0, 20), (1, 20)]);
         f(&[0, 1, 2], &[], &[(0, 10), (0, 12), (1, 11)], &[(0, 20), (1, 20)]);

@@ -4,7 +4,7 @@ use crate::batch::Batch;
 use crate::lane::{FinishedBatch, ReturnedBatch};
 use crate::lane_dead_letters::{DeadLetterContext, LaneDeadLetters};
 use crate::offset_tracker::BatchId;
-use crate::ports::Outlet;
+use crate::ports::BatchWriter;
 use base::Destination;
 use base::locks::lock;
 use influx::{Delivered, LaneWriter, Lines, Writer};
@@ -52,7 +52,7 @@ impl WritingLanes {
     }
 }
 
-impl Outlet for WritingLanes {
+impl BatchWriter for WritingLanes {
     fn open(
         &mut self,
         lane: usize,
@@ -194,7 +194,7 @@ mod tests {
     use super::*;
     use crate::batch::Budget;
     use crate::offset_tracker::AssignmentId;
-    use influx::{Client, Connection, Delays, Event, Observer, WriterOptions};
+    use influx::{Client, ConnectionSettings, Delays, Event, Observer, WriterOptions};
     use std::io::Read;
     use std::net::TcpListener;
     use std::sync::mpsc::channel;
@@ -210,7 +210,8 @@ mod tests {
     fn an_abandoned_batch_comes_back_with_its_lines_and_its_request_ends() {
         // A server that reads requests and answers none.
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
-        let connection = Connection::new(format!("http://{}", server.local_addr().unwrap()).parse().unwrap());
+        let connection =
+            ConnectionSettings::new(format!("http://{}", server.local_addr().unwrap()).parse().unwrap());
         let delays = Delays::default();
         let options = WriterOptions {
             lines_max: 10,

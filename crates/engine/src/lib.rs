@@ -47,7 +47,6 @@ mod pending_seeks;
 mod ports;
 mod record_handler;
 mod record_log;
-mod reject_limiter;
 mod sampled_unit_check;
 mod schema_wait;
 #[cfg(test)]
@@ -55,17 +54,18 @@ mod simulation;
 pub mod telemetry;
 mod time_unit_check;
 mod topic_destination;
+mod topic_gate;
 mod topic_routing;
 mod topic_state;
 pub mod watchdog;
 
-pub use data_thread::{DataThread, EngineContext, Reload, ReloadApplied, Request};
+pub use data_thread::{DataThread, DataThreadRequest, EngineContext, Reload, ReloadApplied};
 pub use lane_dead_letters::DeadLetterContext;
 pub use record_log::remedy_without_fields;
-pub use reject_limiter::{ProbeDelays, blocked_topic};
 pub use schema_wait::SchemaSource;
 pub use time_unit_check::{DoubtKind, TimeDoubt, TimeUnitCheck, time_of};
 pub use topic_destination::{MappingDestination, NoDestination, TopicDestination};
+pub use topic_gate::{ProbeDelays, blocked_topic};
 pub use topic_routing::{DESTINATIONS_WITH_LANES, Mapping, Routing};
 
 #[cfg(test)]

@@ -1,19 +1,19 @@
 //! Routes of the assigned partitions: the assignment, topic and lane of each.
 
 use crate::offset_tracker::AssignmentId;
-use crate::reject_limiter::{ProbeDelays, RejectLimiter};
 use crate::sampled_unit_check::SampledUnitCheck;
 use crate::schema_wait::SchemaWait;
 use crate::telemetry::TurnCounts;
+use crate::topic_gate::{ProbeDelays, TopicGate};
 use crate::topic_routing::{LaneKey, Routing};
-use crate::topic_state::Topic;
+use crate::topic_state::TopicState;
 use base::TopicPartition;
 use kafka::PartitionRef;
 use mapping::{Drops, RecordLimits};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-/// Topics without an assigned partition whose mapper and limiter are kept, so that learned keys outlive a rebalance. Each costs up
+/// Topics without an assigned partition whose mapper and gate are kept, so that learned keys outlive a rebalance. Each costs up
 /// to some MB: see the formula in docs/memory.md.
 const UNASSIGNED_TOPICS_MAX: usize = 100;
 
@@ -38,7 +38,7 @@ pub struct Routes {
     writes_dead_letters: bool,
     probes: ProbeDelays,
     /// Routes refer to topics by index. Entries of topics without an assigned partition are reused.
-    topics: Vec<Topic>,
+    topics: Vec<TopicState>,
     /// Number of assignments so far.
     assignments: u64,
     /// Topics that were blocked under the previous configuration.
@@ -72,7 +72,7 @@ impl Routes {
 
     /// Takes over the names of the topics that `previous` had blocked: they start open, and are blocked again sooner.
     pub fn follow(&mut self, previous: &Self) {
-        let blocked = previous.topics.iter().filter(|topic| !topic.limiter.is_open());
+        let blocked = previous.topics.iter().filter(|topic| !topic.gate.is_open());
         self.blocked_before = blocked.map(|topic| Arc::clone(&topic.name)).collect();
     }
 
@@ -169,22 +169,22 @@ impl Routes {
     }
 
     #[expect(clippy::indexing_slicing, reason = "indexes come from this list, which never shrinks")]
-    pub fn topic_mut(&mut self, index: TopicIndex) -> &mut Topic {
+    pub fn topic_mut(&mut self, index: TopicIndex) -> &mut TopicState {
         &mut self.topics[index.0]
     }
 
     /// The topic of this index.
-    pub fn topic(&self, index: TopicIndex) -> Option<&Topic> {
+    pub fn topic(&self, index: TopicIndex) -> Option<&TopicState> {
         self.topics.get(index.0)
     }
 
     /// All topics, also those without an assigned partition.
-    pub fn topics_mut(&mut self) -> impl Iterator<Item = &mut Topic> {
+    pub fn topics_mut(&mut self) -> impl Iterator<Item = &mut TopicState> {
         self.topics.iter_mut()
     }
 
     /// The topic of this name, if partitions of it were assigned.
-    pub fn topic_named(&mut self, name: &str) -> Option<&mut Topic> {
+    pub fn topic_named(&mut self, name: &str) -> Option<&mut TopicState> {
         self.topics.iter_mut().find(|topic| *topic.name == *name)
     }
 
@@ -195,7 +195,7 @@ impl Routes {
 
     /// Assigned partitions whose records are of no use now.
     pub fn blocked_partitions(&self) -> Vec<TopicPartition> {
-        let is_blocked = |route: &Route| self.topic(route.topic).is_some_and(Topic::is_blocked);
+        let is_blocked = |route: &Route| self.topic(route.topic).is_some_and(TopicState::is_blocked);
         self.assigned.iter().filter(|(_, route)| is_blocked(route)).map(|(at, _)| at.clone()).collect()
     }
 
@@ -206,9 +206,9 @@ impl Routes {
         let rules = self.routing.rules_of(name);
         let mapper = self.routing.mapper_of(name, self.limits);
         let destination = self.routing.destination_of(name);
-        let limiter = RejectLimiter::new(self.routing.reject_rate_max, self.writes_dead_letters, self.probes);
-        let limiter = if self.blocked_before.contains(name) { limiter.after_block() } else { limiter };
-        let topic = Topic {
+        let gate = TopicGate::new(self.routing.reject_rate_max, self.writes_dead_letters, self.probes);
+        let gate = if self.blocked_before.contains(name) { gate.after_block() } else { gate };
+        let topic = TopicState {
             name: name.into(),
             mapper,
             destination,
@@ -220,7 +220,7 @@ impl Routes {
             turn: TurnCounts::default(),
             counters: None,
             unit_check: SampledUnitCheck::new(rules.and_then(|rules| rules.time_rule())),
-            limiter,
+            gate,
             schema_wait: SchemaWait::new(self.routing.schemas().cloned()),
         };
         if let Some(index) = self.reusable_entry() {

@@ -1,4 +1,4 @@
-//! The two ports of the dispatcher: the queue that records come from, and the outlet that batches go to. Each has an in-memory twin,
+//! The two ports of the dispatcher: the queue that records come from, and the writer that batches go to. Each has an in-memory twin,
 //! so that the simulation runs everything between them.
 
 use crate::batch::Batch;
@@ -31,7 +31,7 @@ pub trait LaneQueue {
 
 /// Writes batches. Each batch comes back as [`ReturnedBatch::Finished`] when all its lines are stored, refused or blocked, and its dead
 /// letters are written.
-pub trait Outlet {
+pub trait BatchWriter {
     /// Opens a lane. At most one batch at a time is sent to it.
     fn open(
         &mut self,

@@ -1,20 +1,20 @@
 //! The path of a record on the data thread: route, admit, map, append to the batch, track, count.
 //!
-//! [`RecordHandler::handle`] reads top to bottom. It calls [`Routes::find`], [`RejectLimiter::admit`], [`Mapper::map`],
+//! [`RecordHandler::handle`] reads top to bottom. It calls [`Routes::find`], [`TopicGate::admit`], [`Mapper::map`],
 //! [`Batch::push`] and [`OffsetTracker::delivered`], in this order.
 //!
-//! [`RejectLimiter::admit`]: crate::reject_limiter::RejectLimiter::admit
+//! [`TopicGate::admit`]: crate::topic_gate::TopicGate::admit
 //! [`Mapper::map`]: mapping::Mapper::map
 
 use crate::batch::Batch;
-use crate::dead_letter::{Elements, FailedStage, Letter};
+use crate::dead_letter::{FailedStage, Letter, RejectedElements};
 use crate::lane::FinishedBatch;
 use crate::offset_tracker::{AssignmentId, OffsetTracker};
 use crate::partition_routes::{Route, Routes, TopicIndex};
 use crate::record_log::{self, RecordLog};
-use crate::reject_limiter::{Admission, RejectedFate, ServerBlock};
 use crate::telemetry::{Counters, TurnCounts};
-use crate::topic_state::Topic;
+use crate::topic_gate::{Admission, RejectedFate, ServerBlock};
+use crate::topic_state::TopicState;
 use base::Destination;
 use base::NextOffset;
 use base::TopicPartition;
@@ -54,7 +54,7 @@ struct RoutedRecord<'a> {
     now: Instant,
 }
 
-/// The decision of the topic's limiter about a mapped record.
+/// The decision of the topic's gate about a mapped record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     /// It goes on, with points or without.
@@ -108,8 +108,8 @@ impl RecordHandler {
     }
 
     fn handle_record(&mut self, routed: &RoutedRecord<'_>, batch: &mut Batch) {
-        let RoutedRecord { route: Route { assignment, topic: index, .. }, record, now, .. } = *routed;
-        let topic = self.routes.topic_mut(index);
+        let RoutedRecord { route, record, now, .. } = *routed;
+        let topic = self.routes.topic_mut(route.topic);
         if !topic.admits(&record, &self.alarms, now) {
             return self.leave_record_unsettled(routed);
         }
@@ -120,23 +120,39 @@ impl RecordHandler {
         if topic.begins_to_wait_for_schema(&mapped, &record, now) {
             return self.leave_record_unsettled(routed);
         }
-        if mapped.lines > 0 && topic.limiter.note_point(now) {
-            self.settle_undecided(index);
-        }
-        let topic = self.routes.topic_mut(index);
-        let first_line = batch.first_of_last(mapped.lines);
-        topic.unit_check.add(&topic.name, &record, &batch.lines, first_line, &mapped);
-        let fate = topic.limit(&mapped, now);
+        let fate = self.judge(routed, &mapped, batch);
         if fate == Fate::Rejected(RejectedFate::Blocks) {
             batch.remove_last_lines(mapped.lines);
-            topic.limiter.alarm(&topic.name, &self.alarms, now);
             return self.leave_record_unsettled(routed);
         }
+        self.append(routed, &mapped, fate, batch);
+        self.report(routed, &mapped, fate, batch);
+    }
 
+    /// Lets the topic's gate decide about a mapped record. The topic's first point settles its undecided records.
+    fn judge(&mut self, routed: &RoutedRecord<'_>, mapped: &Mapped, batch: &Batch) -> Fate {
+        let RoutedRecord { route, record, now, .. } = *routed;
+        if mapped.lines > 0 && self.routes.topic_mut(route.topic).gate.note_point(now) {
+            self.settle_undecided(route.topic);
+        }
+        let topic = self.routes.topic_mut(route.topic);
+        let first_line = batch.first_of_last(mapped.lines);
+        topic.unit_check.add(&topic.name, &record, &batch.lines, first_line, mapped);
+        let fate = topic.judge(mapped, now);
+        if fate == Fate::Rejected(RejectedFate::Blocks) {
+            topic.gate.alarm(&topic.name, &self.alarms, now);
+        }
+        fate
+    }
+
+    /// Adds the record and its dead letter to the batch that has its lines, and lets the offset wait for that batch.
+    fn append(&mut self, routed: &RoutedRecord<'_>, mapped: &Mapped, fate: Fate, batch: &mut Batch) {
+        let RoutedRecord { route: Route { assignment, topic, .. }, record, now, .. } = *routed;
         batch.push(assignment, record.offset, mapped.lines, now);
         let has_letter = mapped.has_rejected() && self.writes_dead_letters;
         if has_letter {
-            batch.push_letter(assignment, letter(&topic.name, routed, &mapped), now);
+            let topic_name = &self.routes.topic_mut(topic).name;
+            batch.push_letter(assignment, letter(topic_name, routed, mapped), now);
         }
         let (offset, time_ns) = (record.offset, record.time.kafka_ns());
         if fate == Fate::Rejected(RejectedFate::Undecided) {
@@ -146,16 +162,22 @@ impl RecordHandler {
         } else {
             self.tracker.delivered_settled(assignment, offset, time_ns);
         }
+    }
 
-        self.turn.add(index, topic, &record, &mapped);
-        log_firsts(topic, &record, &mapped, || batch.lines.line(first_line).unwrap_or_default());
+    /// Counts the record, and logs what is new or rejected.
+    fn report(&mut self, routed: &RoutedRecord<'_>, mapped: &Mapped, fate: Fate, batch: &Batch) {
+        let RoutedRecord { route, record, now, .. } = *routed;
+        let topic = self.routes.topic_mut(route.topic);
+        self.turn.add(route.topic, topic, &record, mapped);
+        let first_line = || batch.lines.line(batch.first_of_last(mapped.lines)).unwrap_or_default();
+        log_firsts(topic, &record, mapped, first_line);
         if fate == Fate::AllFiltered {
             // The dropped values of the turn are counted at its end.
-            self.turn.all_filtered.push(index);
+            self.turn.all_filtered.push(route.topic);
         }
         if mapped.has_rejected() {
             let topic_name = Arc::clone(&topic.name);
-            self.report_rejected(&topic_name, &record, &mapped, now);
+            self.report_rejected(&topic_name, &record, mapped, now);
         }
     }
 
@@ -246,17 +268,17 @@ impl RecordHandler {
     }
 
     /// Evaluates a finished batch: blocks the topics of lines that a limit of the server keeps out, reports refused lines with their
-    /// records, and counts them for the limiters of their topics.
+    /// records, and counts them for the gates of their topics.
     pub fn batch_finished(&mut self, finished: &FinishedBatch, destination: &Destination, now: Instant) {
         // Once for each partition: there may be many lines, and this is the data thread.
-        for blocked in finished.batch.first_kept_out(&finished.delivered.kept_out).into_values() {
+        for line in finished.batch.first_kept_out(&finished.delivered.kept_out).into_values() {
             // The next owner of a revoked partition meets the limit itself.
-            let Some(at) = finished.batch.source(blocked.line).partition else { continue };
+            let Some(at) = finished.batch.source(line.line).partition else { continue };
             let Some(topic) = self.routes.topic_named(&at.topic) else { continue };
-            let (cause, place) = (blocked.cause.name(), destination.to_string());
-            let by = ServerBlock { cause, at: &place, why: &blocked.why, remedy: blocked.remedy };
-            if topic.limiter.block(&by, now) {
-                topic.limiter.alarm(&topic.name, &self.alarms, now);
+            let (cause, place) = (line.cause.name(), destination.to_string());
+            let by = ServerBlock { cause, at: &place, why: &line.why, remedy: line.remedy };
+            if topic.gate.block(&by, now) {
+                topic.gate.alarm(&topic.name, &self.alarms, now);
             }
         }
         if finished.collisions.count > 0 {
@@ -270,15 +292,15 @@ impl RecordHandler {
             if let Some(at) = source.partition {
                 self.counters.refuse(&at.topic, 1);
             }
-            // The limiter counts records: several refused lines of one record count once.
+            // The gate counts records: several refused lines of one record count once.
             let record = Some((source.assignment, source.offset));
             if std::mem::replace(&mut last, record) == record {
                 continue;
             }
             let topic = source.partition.and_then(|at| self.routes.topic_named(&at.topic));
             let Some(topic) = topic else { continue };
-            if topic.limiter.refuse(1, || refused.why.to_string(), now) {
-                topic.limiter.alarm(&topic.name, &self.alarms, now);
+            if topic.gate.refuse(1, || refused.why.to_string(), now) {
+                topic.gate.alarm(&topic.name, &self.alarms, now);
             }
         }
     }
@@ -286,7 +308,7 @@ impl RecordHandler {
     /// Logs, once for each topic, that its undecided records stay uncommitted.
     pub fn log_undecided(&mut self, now: Instant) {
         for topic in self.routes.topics_mut() {
-            if let Some(records) = topic.limiter.undecided_to_log(now) {
+            if let Some(records) = topic.gate.undecided_to_log(now) {
                 record_log::undecided(&topic.name, records);
             }
         }
@@ -295,7 +317,7 @@ impl RecordHandler {
     /// Logs the undecided records of all topics, because the data thread ends.
     pub fn log_all_undecided(&mut self) {
         for topic in self.routes.topics_mut() {
-            let records = topic.limiter.undecided();
+            let records = topic.gate.undecided();
             if records > 0 {
                 record_log::undecided(&topic.name, records);
             }
@@ -319,17 +341,17 @@ impl RecordHandler {
             let is_assigned = !self.routes.assigned_of(index).is_empty();
             let topic = self.routes.topic_mut(index);
             if is_assigned {
-                topic.limiter.alarm(&topic.name, &self.alarms, now);
+                topic.gate.alarm(&topic.name, &self.alarms, now);
                 topic.schema_wait.alarm(&topic.name, &self.alarms, now);
             } else {
-                topic.limiter.forget_alarm();
+                topic.gate.forget_alarm();
                 topic.schema_wait.forget();
             }
         }
     }
 }
 
-impl Topic {
+impl TopicState {
     /// Whether a record is mapped now: the topic is not blocked, and has a destination.
     fn admits(&mut self, record: &Record<'_>, alarms: &Arc<AlarmRegistry>, now: Instant) -> bool {
         if self.schema_wait.is_waiting() {
@@ -337,12 +359,12 @@ impl Topic {
             self.schema_wait.left_unsettled(|| mapper.as_mut()?.schema_of(record.value?));
             return false;
         }
-        if self.limiter.admit() == Admission::Unsettled {
+        if self.gate.admit() == Admission::Unsettled {
             return false;
         }
         if let Err(missing) = &self.destination {
-            self.limiter.block_without_destination(missing);
-            self.limiter.alarm(&self.name, alarms, now);
+            self.gate.block_without_destination(missing);
+            self.gate.alarm(&self.name, alarms, now);
             return false;
         }
         true
@@ -355,13 +377,13 @@ impl Topic {
         self.schema_wait.begin(missing, (record.partition, record.offset), known, now)
     }
 
-    fn limit(&mut self, mapped: &Mapped, now: Instant) -> Fate {
+    fn judge(&mut self, mapped: &Mapped, now: Instant) -> Fate {
         if mapped.has_rejected() {
-            return Fate::Rejected(self.limiter.reject(|| first_rejection(mapped), now));
+            return Fate::Rejected(self.gate.reject(|| first_rejection(mapped), now));
         }
         if mapped.lines > 0 {
-            self.limiter.pass();
-        } else if self.limiter.filter() {
+            self.gate.pass();
+        } else if self.gate.filter() {
             return Fate::AllFiltered;
         }
         Fate::Passes
@@ -370,7 +392,7 @@ impl Topic {
 
 impl Turn {
     /// Counts a record of a topic.
-    fn add(&mut self, index: TopicIndex, topic: &mut Topic, record: &Record<'_>, mapped: &Mapped) {
+    fn add(&mut self, index: TopicIndex, topic: &mut TopicState, record: &Record<'_>, mapped: &Mapped) {
         topic.turn.add(&TurnCounts {
             records: 1,
             bytes: record.value.map_or(0, <[u8]>::len) as u64,
@@ -385,7 +407,7 @@ impl Turn {
 
 /// Logs the first line of a topic, the first record in which the mapping's query selects nothing, and the first one without a field.
 fn log_firsts<'a>(
-    topic: &mut Topic,
+    topic: &mut TopicState,
     record: &Record<'_>,
     mapped: &Mapped,
     first_line: impl FnOnce() -> &'a [u8],
@@ -421,7 +443,7 @@ fn letter(topic: &Arc<str>, routed: &RoutedRecord<'_>, mapped: &Mapped) -> Lette
         stage: FailedStage::Map,
         reason: mapped.rejected.first().map_or("", |(_, rejection)| rejection.reason().name()),
         why: first_rejection(mapped),
-        elements: Elements { listed, count },
+        elements: RejectedElements { listed, count },
         lines: None,
     }
 }

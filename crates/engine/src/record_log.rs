@@ -3,7 +3,7 @@
 use crate::batch::{COLLISION_REMEDY, Collisions, RecordSource};
 use crate::dead_letter::REFUSED;
 use crate::lane::FinishedBatch;
-use crate::telemetry::{Counters, RejectedRecord, Rejections};
+use crate::telemetry::{Counters, NewestRejections, RejectedRecord};
 use crate::time_unit_check::{DoubtKind, TimeDoubt};
 use base::Destination;
 use base::record::Record;
@@ -203,7 +203,7 @@ impl RecordLog {
         record: &Record<'_>,
         element: Option<usize>,
         rejection: &Rejection,
-        last: &Rejections,
+        last: &NewestRejections,
         now: Instant,
     ) {
         let (partition, offset, reason) = (record.partition, record.offset, rejection.reason().name());
@@ -223,7 +223,7 @@ impl RecordLog {
         destination: &Destination,
         refused: &RefusedLine,
         source: &RecordSource<'_>,
-        last: &Rejections,
+        last: &NewestRejections,
         now: Instant,
     ) {
         let (topic, partition, offset) =

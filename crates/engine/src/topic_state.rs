@@ -1,16 +1,16 @@
-//! The state that the records of a topic build up: its mapper, limiter, checks and counters.
+//! The state that the records of a topic build up: its mapper, gate, checks and counters.
 
-use crate::reject_limiter::RejectLimiter;
 use crate::sampled_unit_check::SampledUnitCheck;
 use crate::schema_wait::SchemaWait;
 use crate::telemetry::{TopicCounters, TurnCounts};
 use crate::topic_destination::NoDestination;
+use crate::topic_gate::TopicGate;
 use mapping::{Drops, Mapper};
 use std::sync::Arc;
 
 /// A topic with assigned partitions, now or before, and the state that its records build up.
 #[derive(Debug)]
-pub struct Topic {
+pub struct TopicState {
     pub name: Arc<str>,
     /// None: no mapping matches.
     pub mapper: Option<Mapper>,
@@ -30,24 +30,24 @@ pub struct Topic {
     /// Shared counters of the topic; none before its first record.
     pub counters: Option<Arc<TopicCounters>>,
     pub unit_check: SampledUnitCheck,
-    pub limiter: RejectLimiter,
+    pub gate: TopicGate,
     pub schema_wait: SchemaWait,
 }
 
-impl Topic {
+impl TopicState {
     /// Whether the topic is neither blocked nor probed.
     pub fn is_open(&self) -> bool {
-        self.limiter.is_open() && !self.schema_wait.is_waiting()
+        self.gate.is_open() && !self.schema_wait.is_waiting()
     }
 
     /// Whether fetching the topic's records is of no use now: they would be left unsettled.
     pub fn is_blocked(&self) -> bool {
-        self.limiter.is_blocked() || self.schema_wait.is_paused()
+        self.gate.is_blocked() || self.schema_wait.is_paused()
     }
 
     /// Why the topic is blocked or probed: the cause, and a text. None for an open topic.
     pub fn block_reason(&self) -> Option<(&'static str, String)> {
-        let by_limiter = || self.limiter.block_reason().map(|(cause, why)| (cause, why.to_owned()));
-        self.schema_wait.reason().or_else(by_limiter)
+        let by_gate = || self.gate.block_reason().map(|(cause, why)| (cause, why.to_owned()));
+        self.schema_wait.reason().or_else(by_gate)
     }
 }

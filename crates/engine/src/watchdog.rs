@@ -120,7 +120,7 @@ fn sample(signals: &WatchdogInputs, now: Instant) -> Sample {
         progress: moving.into_iter().map(Counters::get).sum(),
         // Zero before the first statistics. The heartbeats reveal a thread that stops reporting them.
         unread: signals.lags.unread().unwrap_or(0),
-        unsettled: signals.lags.unsettled(&counters.unsettled_times).unwrap_or(0),
+        unsettled: signals.lags.unsettled(&counters.unsettled_timestamps).unwrap_or(0),
         is_explained: writer.rate_waits.get() > 0
             || signals.writer.alarms().iter().any(|alarm| alarm.scope != Scope::Bridge),
         overdue: signals.heartbeats.overdue(now),
@@ -131,7 +131,7 @@ fn sample(signals: &WatchdogInputs, now: Instant) -> Sample {
 mod tests {
     use super::*;
     use base::Destination;
-    use influx::{Client, Connection, Delays, Event, Lines, Observer, WriterOptions};
+    use influx::{Client, ConnectionSettings, Delays, Event, Lines, Observer, WriterOptions};
     use line_protocol::LineBuffer;
     use std::future::poll_fn;
     use std::pin::pin;
@@ -159,7 +159,7 @@ mod tests {
             delays,
             accepts_unproven: false,
         };
-        let connection = Connection::new("http://127.0.0.1:1".parse().unwrap());
+        let connection = ConnectionSettings::new("http://127.0.0.1:1".parse().unwrap());
         let (sender, reports) = mpsc::channel();
         let client = Client::new(&connection).unwrap();
         (Writer::new(client, &connection, options, Arc::new(Reports(sender))), reports)

@@ -5,8 +5,8 @@ use crate::breaker::{AddressChange, Breakers, FailureEffect};
 use crate::cause::Cause;
 use crate::dialects::{Dialect, Server, Target, Version, dialect};
 use crate::error::ClientError;
-use crate::http::{Dialing, HttpClient};
-use crate::settings::{Compression, Connection};
+use crate::http::{ConnectOptions, HttpClient};
+use crate::settings::{Compression, ConnectionSettings};
 use base::http::is_loopback;
 use base::locks::lock;
 use base::{Credential, Destination};
@@ -48,7 +48,12 @@ pub struct Address {
 }
 
 impl Address {
-    fn new(index: usize, url: &Url, connection: &Connection, dialing: Dialing) -> Result<Self, ClientError> {
+    fn new(
+        index: usize,
+        url: &Url,
+        connection: &ConnectionSettings,
+        connect_options: ConnectOptions,
+    ) -> Result<Self, ClientError> {
         let shown = shown(url);
         let mut base = url.clone();
         // A login in the URL is used if no credential is configured; the HTTP client moves it to a header.
@@ -62,7 +67,7 @@ impl Address {
             Compression::None => false,
             Compression::Auto => !is_loopback(url),
         };
-        let http = HttpClient::new(connection, url, dialing, now())?;
+        let http = HttpClient::new(connection, url, connect_options, now())?;
         let (is_uncompressed, server) = (AtomicBool::new(false), Mutex::default());
         Ok(Self { index, base, shown, http, gzip, is_uncompressed, server, no_sync: connection.no_sync })
     }
@@ -200,8 +205,11 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    pub(super) fn new(connection: &Connection, dialing: Dialing) -> Result<Self, ClientError> {
-        let new = |(index, url)| Address::new(index, url, connection, dialing);
+    pub(super) fn new(
+        connection: &ConnectionSettings,
+        connect_options: ConnectOptions,
+    ) -> Result<Self, ClientError> {
+        let new = |(index, url)| Address::new(index, url, connection, connect_options);
         let mut all = connection.urls.iter().enumerate().map(new);
         let first = all.next().ok_or(ClientError::NoAddress)??;
         let others: Vec<Address> = all.collect::<Result<_, _>>()?;
@@ -284,7 +292,7 @@ mod tests {
             retention_policy: policy.map(Into::into),
         };
         let f = |base: &str, destination: Destination, want: &str| {
-            let addresses = Addresses::new(&connection(base), Dialing::default()).unwrap();
+            let addresses = Addresses::new(&connection(base), ConnectOptions::default()).unwrap();
             let address = addresses.current();
             assert_eq!(address.url(&address.dialect(&destination).write_target()).as_str(), want);
         };
@@ -308,8 +316,8 @@ mod tests {
     /// The endpoint stays as it is configured, because a proxy may pass no other one.
     #[test]
     fn the_server_decides_parameters_and_not_the_endpoint() {
-        let connection = Connection { no_sync: true, ..connection("http://h:1") };
-        let addresses = Addresses::new(&connection, Dialing::default()).unwrap();
+        let connection = ConnectionSettings { no_sync: true, ..connection("http://h:1") };
+        let addresses = Addresses::new(&connection, ConnectOptions::default()).unwrap();
         let address = addresses.current();
         address.set_server(Some(Server::Influx3(Version(3, 11, 2))), true);
         let f = |destination: Destination, want: &str| {
@@ -332,8 +340,9 @@ mod tests {
     /// A load balancer may lead new connections to a server of another version.
     #[test]
     fn the_server_is_asked_again_when_connections_are_replaced_and_the_smallest_version_counts() {
-        let dialing = Dialing { age_max: std::time::Duration::ZERO, ..Dialing::default() };
-        let addresses = Addresses::new(&connection("http://h:1"), dialing).unwrap();
+        let connect_options =
+            ConnectOptions { age_max: std::time::Duration::ZERO, ..ConnectOptions::default() };
+        let addresses = Addresses::new(&connection("http://h:1"), connect_options).unwrap();
         let address = addresses.current();
         let server = |minor: u32, patch: u32| Some(Server::Influx3(Version(3, minor, patch)));
         let destination = Destination::Database3 { database: "d".into() };
@@ -364,7 +373,7 @@ mod tests {
     /// A gateway may answer 401 to `/ping` for ever, while it forwards writes.
     #[test]
     fn a_server_that_does_not_name_itself_is_asked_again_after_a_failure_or_with_another_credential() {
-        let addresses = Addresses::new(&connection("http://h:1"), Dialing::default()).unwrap();
+        let addresses = Addresses::new(&connection("http://h:1"), ConnectOptions::default()).unwrap();
         let address = addresses.current();
         assert!(address.is_to_be_asked());
         for _ in 0..2 {
@@ -390,9 +399,9 @@ mod tests {
     #[test]
     fn compresses_except_to_loopback_addresses() {
         let f = |url: &str, compression: Compression, want: bool| {
-            let connection = Connection { compression, ..connection(url) };
+            let connection = ConnectionSettings { compression, ..connection(url) };
             assert_eq!(
-                Addresses::new(&connection, Dialing::default()).unwrap().current().wants_gzip(),
+                Addresses::new(&connection, ConnectOptions::default()).unwrap().current().wants_gzip(),
                 want,
                 "{url}"
             );

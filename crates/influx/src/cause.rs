@@ -47,7 +47,7 @@ pub enum Cause {
 
 /// The part of the data path that a cause stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub enum CauseScope {
     /// Every destination: the cause is the address or its credential.
     Server,
     /// One bucket or database.
@@ -86,7 +86,7 @@ impl Cause {
         }
     }
 
-    pub fn reach(self) -> Reach {
+    pub fn scope(self) -> CauseScope {
         match self {
             Self::Forbidden
             | Self::OrgMissing
@@ -97,8 +97,8 @@ impl Cause {
             | Self::RequestRefused
             | Self::RefusalUnproven
             | Self::RequestTooLarge
-            | Self::ServerLimit => Reach::Destination,
-            _ => Reach::Server,
+            | Self::ServerLimit => CauseScope::Destination,
+            _ => CauseScope::Server,
         }
     }
 

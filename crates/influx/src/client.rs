@@ -6,10 +6,10 @@ use crate::cause::Cause;
 use crate::dialects::{DatabaseList, Probe, Server, ServerInfo, Target, Version, authorize, is_sendable};
 use crate::error::{ClientError, RequestFailure};
 use crate::failed_attempt::FailedAttempt;
-use crate::http::Dialing;
+use crate::http::ConnectOptions;
 use crate::outcome::{Outcome, classify, decide, retry_after};
 use crate::parsed_answer::{AnswerSubject, BodyForm, ParsedAnswer, message, server_failure};
-use crate::settings::Connection;
+use crate::settings::ConnectionSettings;
 use base::locks;
 use base::text::printable;
 use base::{Api, Credential, Destination};
@@ -49,7 +49,7 @@ pub type CredentialSource = Box<dyn Fn() -> Option<Credential> + Send + Sync>;
 
 /// The result of checking credential and destination, unless the server takes no write now. No point was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Probed {
+pub enum ProbeResult {
     /// The server takes writes.
     Writable,
     /// The server answers. No write was tried, because it would create a missing database.
@@ -74,16 +74,19 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(connection: &Connection) -> Result<Self, ClientError> {
-        Self::with_dialing(connection, Dialing::default())
+    pub fn new(connection: &ConnectionSettings) -> Result<Self, ClientError> {
+        Self::with_connect_options(connection, ConnectOptions::default())
     }
 
-    pub fn with_dialing(connection: &Connection, dialing: Dialing) -> Result<Self, ClientError> {
+    pub fn with_connect_options(
+        connection: &ConnectionSettings,
+        connect_options: ConnectOptions,
+    ) -> Result<Self, ClientError> {
         if !is_sendable(&connection.credential) {
             return Err(ClientError::Token);
         }
         Ok(Self {
-            addresses: Addresses::new(connection, dialing)?,
+            addresses: Addresses::new(connection, connect_options)?,
             credential: RwLock::new(connection.credential.clone()),
             credential_source: None,
         })
@@ -152,21 +155,25 @@ impl Client {
     }
 
     /// Checks credential and destination without writing a point.
-    pub async fn probe(&self, address: &Address, destination: &Destination) -> Result<Probed, FailedAttempt> {
+    pub async fn probe(
+        &self,
+        address: &Address,
+        destination: &Destination,
+    ) -> Result<ProbeResult, FailedAttempt> {
         self.identify(address).await;
         let dialect = address.dialect(destination);
         if let Probe::Databases(list) = dialect.probe() {
-            return self.list_databases(address, destination, &list).await.map(|_| Probed::Answers);
+            return self.list_databases(address, destination, &list).await.map(|_| ProbeResult::Answers);
         }
         let answer = self.write(address, destination, Bytes::new(), false).await?;
         if dialect.accepts_empty_write(&answer) {
-            return Ok(Probed::Writable);
+            return Ok(ProbeResult::Writable);
         }
         let parsed = ParsedAnswer::of(&answer);
         // InfluxDB 3 checks credential and destination before it finds the write empty.
         if answer.status == 400 && parsed.subject == AnswerSubject::EmptyWrite {
             address.set_server(Some(Server::Influx3(Version(3, 0, 0))), true);
-            return Ok(Probed::FoundEmpty);
+            return Ok(ProbeResult::FoundEmpty);
         }
         judge_empty_write(decide(destination.api(), &answer, &parsed), parsed.form == BodyForm::Foreign)
     }
@@ -323,12 +330,12 @@ fn is_decided_by_status(status: u16) -> bool {
 }
 
 /// Judges the answer to a request without lines. `is_foreign`: the answer is not in the form of InfluxDB.
-fn judge_empty_write(outcome: Outcome, is_foreign: bool) -> Result<Probed, FailedAttempt> {
+fn judge_empty_write(outcome: Outcome, is_foreign: bool) -> Result<ProbeResult, FailedAttempt> {
     let is_of_address = outcome.is_failure_of_address();
     match outcome {
-        Outcome::Stored => Ok(Probed::Writable),
-        Outcome::Refused { why, is_foreign } => Ok(Probed::RefusesEmpty { why, is_foreign }),
-        Outcome::TooLarge { why, .. } => Ok(Probed::TooLarge { why }),
+        Outcome::Stored => Ok(ProbeResult::Writable),
+        Outcome::Refused { why, is_foreign } => Ok(ProbeResult::RefusesEmpty { why, is_foreign }),
+        Outcome::TooLarge { why, .. } => Ok(ProbeResult::TooLarge { why }),
         // The request is not compressed.
         Outcome::Uncompressed { why } => {
             let failed = FailedAttempt::new(Cause::RequestRefused, true, why);

@@ -1,4 +1,4 @@
-//! Knowledge from earlier answers: sizes, controls, databases.
+//! Knowledge from earlier answers: sizes, stored requests, databases.
 
 use base::Destination;
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ pub struct LearnedState {
     /// The size that a 413 taught, and when.
     bytes_max: BTreeMap<Destination, (usize, Instant)>,
     /// For each destination and address, the moment at which the latest stored request was sent.
-    controls: BTreeMap<Destination, BTreeMap<usize, u64>>,
+    latest_stored: BTreeMap<Destination, BTreeMap<usize, u64>>,
     /// Addresses that contradicted themselves, and when they did so last.
     contradictions: BTreeMap<usize, Instant>,
     /// For each database, whether it was ready at the last event about it, and the time of the event.
@@ -49,18 +49,18 @@ impl LearnedState {
 
     /// Records that an address stored a request that was sent at this moment. Returns whether it is the first one of the destination.
     pub fn record_store(&mut self, destination: &Destination, address: usize, sent: u64) -> bool {
-        if let Some(controls) = self.controls.get_mut(destination) {
-            let control = controls.entry(address).or_default();
-            *control = sent.max(*control);
+        if let Some(by_address) = self.latest_stored.get_mut(destination) {
+            let latest = by_address.entry(address).or_default();
+            *latest = sent.max(*latest);
             return false;
         }
-        self.controls.insert(destination.clone(), BTreeMap::from([(address, sent)]));
+        self.latest_stored.insert(destination.clone(), BTreeMap::from([(address, sent)]));
         true
     }
 
     /// Whether any address stored lines for the destination.
     pub fn has_stored(&self, destination: &Destination) -> bool {
-        self.controls.contains_key(destination)
+        self.latest_stored.contains_key(destination)
     }
 
     /// Records that an address refused lines with unknown words which were stored before or afterwards. Returns whether that was unknown.
@@ -94,9 +94,9 @@ impl LearnedState {
     }
 
     /// Moment at which the latest request that this address stored for the destination was sent; 0 if it stored none.
-    pub fn latest_control(&self, destination: &Destination, address: usize) -> u64 {
-        let control = self.controls.get(destination).and_then(|controls| controls.get(&address));
-        control.copied().unwrap_or(0)
+    pub fn latest_stored_moment(&self, destination: &Destination, address: usize) -> u64 {
+        let latest = self.latest_stored.get(destination).and_then(|by_address| by_address.get(&address));
+        latest.copied().unwrap_or(0)
     }
 }
 

@@ -16,14 +16,14 @@
 //!
 //! ```
 //! use base::{Credential, Destination};
-//! use influx::{Client, Connection, Delays, Lines, LogObserver, Writer, WriterOptions};
+//! use influx::{Client, ConnectionSettings, Delays, Lines, LogObserver, Writer, WriterOptions};
 //! use line_protocol::LineBuffer;
 //! use std::sync::Arc;
 //! use testkit::receiver::{Options, Receiver};
 //!
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! let server = Receiver::start(Options::default()).await.unwrap();
-//! let connection = Connection::new(server.url().parse().unwrap());
+//! let connection = ConnectionSettings::new(server.url().parse().unwrap());
 //! let options = WriterOptions {
 //!     lines_max: 5_000,
 //!     bytes_max: 4_000_000,
@@ -73,20 +73,20 @@ pub use address::{Address, Addresses};
 pub use answer::Answer;
 pub use backoff::{Backoff, Delays};
 pub use cause::Cause;
-pub use client::{Client, CredentialSource, DestinationRetention, Probed};
+pub use client::{Client, CredentialSource, DestinationRetention, ProbeResult};
 pub use counters::{LATENCY_BUCKETS, LatencyHistogram, SizeHistogram, WriteCounters};
 pub use dialects::{Server, ServerInfo, Version};
 pub use error::{ClientError, RequestFailure};
 pub use event::{Event, Observer};
 pub use failed_attempt::FailedAttempt;
-pub use http::{Dialing, Resolver};
+pub use http::{ConnectOptions, Resolver};
 pub use lane_writer::{Delivered, KeptOutLine, LaneWriter, RequestCounts};
 pub use lines::Lines;
 pub use log_observer::LogObserver;
 pub use outcome::{Outcome, classify};
 pub use remedy::{RemedyContext, advice, is_page};
 pub use salvage::RefusedLine;
-pub use settings::{Compression, Connection, Tls};
+pub use settings::{Compression, ConnectionSettings, Tls};
 pub use writer::{Writer, WriterOptions};
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ const TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 
 /// Settings of the connection to InfluxDB.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Connection {
+pub struct ConnectionSettings {
     /// Addresses of one and the same database, without a trailing slash; the first that works is used.
     pub urls: Vec<reqwest::Url>,
     pub api: Api,
@@ -26,7 +26,7 @@ pub struct Connection {
     pub tls: Tls,
 }
 
-impl Connection {
+impl ConnectionSettings {
     /// Default settings for one address without a login.
     pub fn new(url: reqwest::Url) -> Self {
         Self {

@@ -11,13 +11,13 @@ pub const SLOW_AFTER: Duration = Duration::from_secs(5);
 
 /// Logs a write that takes long.
 #[derive(Clone, Copy, Debug)]
-pub struct SlowWatch<'a> {
+pub struct SlowWriteLog<'a> {
     pub address: &'a Address,
     pub destination: &'a Destination,
     pub lines: usize,
 }
 
-impl SlowWatch<'_> {
+impl SlowWriteLog<'_> {
     /// Waits for the request, and logs once if it has no answer after `after`.
     pub async fn log_if_slow<T>(self, after: Duration, request: impl Future<Output = T>) -> T {
         let mut request = std::pin::pin!(request);
@@ -42,7 +42,7 @@ const SEARCHES_FOR: [Duration; 2] = [Duration::from_secs(10), Duration::from_min
 
 /// The search for the refused lines of a batch, for the log.
 #[derive(Debug, Default)]
-pub struct SearchWatch {
+pub struct SlowSearchLog {
     due: Option<Instant>,
 }
 
@@ -54,7 +54,7 @@ pub struct SearchProgress {
     pub refused: usize,
 }
 
-impl SearchWatch {
+impl SlowSearchLog {
     /// Logs a refused request if the search has lasted long since the first one or since the last message.
     pub fn refused(&mut self, now: Instant, destination: &Destination, progress: SearchProgress, why: &str) {
         let [first, later] = SEARCHES_FOR;
@@ -89,7 +89,7 @@ mod tests {
         let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
         let _logged = tracing::subscriber::set_default(subscriber);
         let destination = Destination::Bucket { org: "o".into(), bucket: "b".into() };
-        let (mut watch, begin) = (SearchWatch::default(), Instant::now());
+        let (mut watch, begin) = (SlowSearchLog::default(), Instant::now());
         for second in 0..80 {
             let now = begin + Duration::from_secs(second);
             watch.refused(now, &destination, SearchProgress { lines: 9, stored: 2, refused: 1 }, "400: no");
@@ -105,7 +105,8 @@ mod tests {
         let _logged = tracing::subscriber::set_default(subscriber);
         let client = Client::new(&connection("http://127.0.0.1:8086")).unwrap();
         let destination = Destination::Bucket { org: "o".into(), bucket: "b".into() };
-        let slow = SlowWatch { address: client.addresses().current(), destination: &destination, lines: 7 };
+        let slow =
+            SlowWriteLog { address: client.addresses().current(), destination: &destination, lines: 7 };
         assert_eq!(slow.log_if_slow(SLOW_AFTER, async { 1 }).await, 1);
         assert_eq!(log.text(), "");
         let (answer, hangs) = tokio::sync::oneshot::channel();

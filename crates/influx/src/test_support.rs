@@ -1,7 +1,7 @@
 //! Helpers shared by the tests of this crate.
 
 use crate::event::{Event, Observer};
-use crate::settings::Connection;
+use crate::settings::ConnectionSettings;
 use std::sync::Mutex;
 
 /// Records events.
@@ -20,6 +20,6 @@ impl Observer for Events {
     }
 }
 
-pub fn connection(url: &str) -> Connection {
-    Connection::new(url.parse().unwrap())
+pub fn connection(url: &str) -> ConnectionSettings {
+    ConnectionSettings::new(url.parse().unwrap())
 }

@@ -2,12 +2,12 @@
 //!
 //! [`properties`](crate::properties()) gives the librdkafka properties of a kind of client. The constructors here add what all
 //! clients share: renewal of the token ([`Client`]), the log and the errors ([`ClientLog`]), and the advice for an error
-//! ([`Diagnosis`], [`Complaint::remedy`]). Members of the group have a context of their own, [`GroupContext`], for rebalances
+//! ([`Diagnosis`], [`ReportedError::remedy`]). Members of the group have a context of their own, [`GroupContext`], for rebalances
 //! and alarms.
 
 use crate::Settings;
 use crate::context::{GroupConsumer, GroupContext};
-use crate::diagnosis::{Complaint, Complaints, Diagnosis, Security};
+use crate::diagnosis::{Diagnosis, ReportedError, ReportedErrors, Security};
 use crate::ffi::Client;
 use crate::http_port::{answers_http, with_port};
 use crate::properties::{ClientKind, properties};
@@ -63,17 +63,17 @@ impl StandaloneConsumer {
     }
 
     /// Delivers the events that wait in the client to its log, which happens only while the client is polled.
-    pub fn collect_complaints(&self) {
+    pub fn collect_reported_errors(&self) {
         // A poll without a time limit would end at the first line of the log.
         while self.poll(POLL).is_some() {}
     }
 
     /// Why a request of this new client failed, by the request's error and by everything that the client has reported.
     pub fn explain(&self, error: &KafkaError) -> Diagnosis {
-        self.collect_complaints();
+        self.collect_reported_errors();
         let log = self.context();
-        log.complaints.add(Complaint::of(error));
-        let diagnosis = Diagnosis::of(&log.complaints.heard(), &log.security);
+        log.reported_errors.add(ReportedError::of(error));
+        let diagnosis = Diagnosis::of(&log.reported_errors.heard(), &log.security);
         let is_http =
             diagnosis.is_silent() && log.brokers.iter().any(|address| answers_http(&with_port(address)));
         if is_http { diagnosis.with_http() } else { diagnosis }
@@ -98,26 +98,26 @@ impl AdminClient {
 /// Keeps what a client reports, so that a failed request can be explained.
 #[derive(Debug, Default)]
 pub struct ClientLog {
-    complaints: Complaints,
+    reported_errors: ReportedErrors,
     security: Security,
     /// `kafka.brokers`.
     brokers: Vec<String>,
-    /// Whether lines of the log count as complaints. A new client's do; a client in operation logs each reconnect.
+    /// Whether lines of the log count as reported errors. A new client's do; a client in operation logs each reconnect.
     keeps_log: bool,
 }
 
 impl ClientLog {
     fn new(kafka: &Settings) -> Self {
         Self {
-            complaints: Complaints::default(),
+            reported_errors: ReportedErrors::default(),
             security: Security::of(&kafka.properties),
             brokers: kafka.brokers.clone(),
             keeps_log: false,
         }
     }
 
-    pub fn complaints(&self) -> &Complaints {
-        &self.complaints
+    pub fn reported_errors(&self) -> &ReportedErrors {
+        &self.reported_errors
     }
 }
 
@@ -125,14 +125,14 @@ impl ClientContext for ClientLog {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         // The property `debug` brings lines of lower levels.
         if self.keeps_log && (level as i32) <= RDKafkaLogLevel::Info as i32 {
-            self.complaints.add(Complaint::logged(text));
+            self.reported_errors.add(ReportedError::logged(text));
         }
         debug!(facility, text = printable(text, 500), "librdkafka");
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         debug!(%error, reason = printable(reason, 300), "librdkafka");
-        self.complaints.add(Complaint { code: error.rdkafka_error_code(), text: reason.to_owned() });
+        self.reported_errors.add(ReportedError { code: error.rdkafka_error_code(), text: reason.to_owned() });
     }
 }
 
@@ -144,7 +144,7 @@ impl ProducerContext for ClientLog {
     fn delivery(&self, result: &DeliveryResult<'_>, sender: Self::DeliveryOpaque) {
         let acknowledgement = match result {
             Ok(_) => {
-                self.complaints.clear();
+                self.reported_errors.clear();
                 Ok(())
             }
             Err((error, _)) => Err(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)),

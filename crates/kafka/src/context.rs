@@ -3,9 +3,9 @@
 
 use super::explicit_commits::ExplicitCommits;
 use super::ffi::known_watermarks;
-use super::offset_resets::{ResetPartition, Resets};
+use super::offset_resets::{OffsetResets, ResetPartition};
 use super::partition_lists::{list_of, offsets_of, partition_of, partitions, summary};
-use super::recreated::{Identity, LastTopicIds, identities};
+use super::recreated::{LastTopicIds, TopicIdentity, identities};
 use super::start_offsets::{NewStarts, StartOffsets, UnknownStarts};
 use super::{KafkaAlarms, MemberError, RecordQueue, UntilEnd, why_untrusted};
 use crate::Settings;
@@ -78,7 +78,7 @@ pub struct GroupContext {
     statistics: Mutex<Option<Statistics>>,
     start_offsets: Mutex<StartOffsets>,
     unknown_starts: Arc<UnknownStarts>,
-    resets: Mutex<Resets>,
+    resets: Mutex<OffsetResets>,
     pub explicit_commits: ExplicitCommits,
     /// The ids of the assigned topics.
     pub topic_ids: Mutex<LastTopicIds>,
@@ -333,7 +333,8 @@ fn correct_recreated(
     let topics = revoked.iter().map(|at| at.topic.as_str()).collect();
     let identities = identities(consumer, &consumer.context().topic_ids, &topics);
     let identity = |at: &&TopicPartition| identities.get(at.topic.as_str()).copied();
-    let other = revoked.iter().filter(|at| identity(at).is_some_and(|identity| identity != Identity::Same));
+    let other =
+        revoked.iter().filter(|at| identity(at).is_some_and(|identity| identity != TopicIdentity::Same));
     let beginnings: Vec<_> = other.map(|at| (at.clone(), NextOffset::at(0))).collect();
     // Otherwise the automatic commit at the unassignment would commit what was stored before.
     if !beginnings.is_empty()
@@ -342,7 +343,7 @@ fn correct_recreated(
         debug!(%error, "the beginnings of revoked partitions were not stored");
     }
     for (at, beginning) in beginnings {
-        if identity(&&at) == Some(Identity::Recreated) {
+        if identity(&&at) == Some(TopicIdentity::Recreated) {
             ends.insert(at, beginning);
         } else {
             ends.remove(&at);

@@ -27,6 +27,7 @@
 mod alarms;
 mod certificate;
 mod client;
+mod cluster_reader;
 mod context;
 mod deleted_topics;
 mod denied_topics;
@@ -53,7 +54,6 @@ mod retry;
 mod settings;
 mod silent_brokers;
 mod start_offsets;
-mod survey;
 mod topic_sampler;
 mod until_end;
 
@@ -66,9 +66,10 @@ pub const TLS_REMEDY: &str =
 pub use alarms::KafkaAlarms;
 pub use certificate::why_untrusted;
 pub use client::{Acknowledgement, AdminClient, ClientLog, Producer, StandaloneConsumer};
+pub use cluster_reader::{ClusterReader, ListedTopic, Polled, RetainedOffsets};
 pub use context::{Forwarded, GroupConsumer, GroupContext, GroupEvent, Queue, Queues, REVOKE_DRAIN_MAX};
 pub use diagnosis::{
-    AdvertisedBroker, Complaint, Complaints, Diagnosis, Fault, Security, advertised_brokers, advice,
+    AdvertisedBroker, Diagnosis, Fault, ReportedError, ReportedErrors, Security, advertised_brokers, advice,
     left_bootstrap, why_no_client,
 };
 pub use error::MemberError;
@@ -85,6 +86,5 @@ pub use properties::{ClientKind, properties};
 pub use retention::{Retention, RetentionWatch, Retentions, request as request_retentions};
 pub use retry::retry;
 pub use settings::{GroupProtocol, OffsetReset, Settings, Topics};
-pub use survey::{Polled, RetainedOffsets, Survey, SurveyedTopic};
 pub use topic_sampler::TopicSampler;
 pub use until_end::UntilEnd;

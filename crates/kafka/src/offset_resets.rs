@@ -18,9 +18,9 @@ const WATERMARKS_MAX: Duration = Duration::from_secs(30);
 
 /// Resets that are not logged yet.
 #[derive(Debug, Default)]
-pub struct Resets {
+pub struct OffsetResets {
     open: Vec<Reset>,
-    /// Partitions that were reset since the last call of [`Resets::take_new`].
+    /// Partitions that were reset since the last call of [`OffsetResets::take_new`].
     new: Vec<TopicPartition>,
 }
 
@@ -85,7 +85,7 @@ impl ResetPartition {
     }
 }
 
-impl Resets {
+impl OffsetResets {
     /// Records a line of librdkafka's log, if it reports a reset.
     pub fn record(&mut self, facility: &str, text: &str, now: Instant) {
         let Some((at, from)) = parse(facility, text) else { return };
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn resets_that_come_together_are_returned_once_and_together() {
-        let (mut resets, begin) = (Resets::default(), Instant::now());
+        let (mut resets, begin) = (OffsetResets::default(), Instant::now());
         let text = |partition: i32| {
             format!("t [{partition}]: offset reset (at offset 10 (leader epoch 0), broker 1) to")
         };

@@ -60,7 +60,7 @@ impl RecreatedTopics {
 
 /// Whether a topic is still the one that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Identity {
+pub enum TopicIdentity {
     Same,
     Recreated,
     /// The topic does not exist, or the brokers do not respond.
@@ -72,7 +72,7 @@ pub fn identities<'a, C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     known: &Mutex<LastTopicIds>,
     topics: &BTreeSet<&'a str>,
-) -> BTreeMap<&'a str, Identity> {
+) -> BTreeMap<&'a str, TopicIdentity> {
     let of_known = lock(known).known_of(topics);
     let response = (!of_known.is_empty()).then(|| {
         let ids = TopicIds::new(consumer);
@@ -108,13 +108,13 @@ impl LastTopicIds {
         &self,
         topics: &BTreeSet<&'a str>,
         response: &[(String, TopicId)],
-    ) -> BTreeMap<&'a str, Identity> {
+    ) -> BTreeMap<&'a str, TopicIdentity> {
         let identity = |topic: &str| {
-            let Some(before) = self.0.get(topic) else { return Identity::Same };
+            let Some(before) = self.0.get(topic) else { return TopicIdentity::Same };
             match response.iter().find(|(name, _)| name == topic) {
-                Some((_, id)) if id == before => Identity::Same,
-                Some(_) => Identity::Recreated,
-                None => Identity::Unknown,
+                Some((_, id)) if id == before => TopicIdentity::Same,
+                Some(_) => TopicIdentity::Recreated,
+                None => TopicIdentity::Unknown,
             }
         };
         topics.iter().map(|topic| (*topic, identity(topic))).collect()
@@ -145,7 +145,8 @@ mod tests {
             &BTreeSet::from(["a", "b", "c", "d"]),
             &[("a".to_owned(), (0, 1)), ("b".to_owned(), (0, 4))],
         );
-        let want = [Identity::Same, Identity::Recreated, Identity::Unknown, Identity::Same];
+        let want =
+            [TopicIdentity::Same, TopicIdentity::Recreated, TopicIdentity::Unknown, TopicIdentity::Same];
         assert_eq!(identities.into_values().collect::<Vec<_>>(), want);
         known.keep(&BTreeSet::from(["a"]));
         assert_eq!(known.learn(vec![("a".to_owned(), (0, 1)), ("c".to_owned(), (0, 6))]), [""; 0]);

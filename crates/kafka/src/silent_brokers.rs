@@ -16,7 +16,7 @@ const GAP_MAX: Duration = Duration::from_secs(15);
 
 /// When each connected broker last gave a sign of life.
 #[derive(Debug)]
-pub struct Silence {
+pub struct SilentBrokers {
     limit: Duration,
     brokers: BTreeMap<String, LastSign>,
     updated: Option<Instant>,
@@ -28,7 +28,7 @@ struct LastSign {
     at: Instant,
 }
 
-impl Silence {
+impl SilentBrokers {
     /// `fetch_wait_max`: time for which a broker may wait for records before it answers.
     pub fn new(fetch_wait_max: Duration) -> Self {
         Self { limit: ANSWER_MAX + fetch_wait_max, brokers: BTreeMap::new(), updated: None }
@@ -78,7 +78,7 @@ mod tests {
 
     /// Whether the broker is silent after statistics every 5 s: received bytes, requests without an answer.
     fn is_silent(seen: &[(u64, i64)], is_excused: bool) -> bool {
-        let (mut silence, start) = (Silence::new(Duration::ZERO), Instant::now());
+        let (mut silence, start) = (SilentBrokers::new(Duration::ZERO), Instant::now());
         let mut now = start;
         for (number, (received, waiting)) in seen.iter().enumerate() {
             now = start + Duration::from_secs(5) * number as u32;
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_gap_in_the_statistics_proves_nothing() {
-        let (mut silence, start) = (Silence::new(Duration::ZERO), Instant::now());
+        let (mut silence, start) = (SilentBrokers::new(Duration::ZERO), Instant::now());
         silence.update(&statistics(9, 1), false, start);
         let later = start + Duration::from_mins(5);
         silence.update(&statistics(9, 1), false, later);
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_longer_wait_for_records_is_allowed_for() {
-        let (mut silence, start) = (Silence::new(Duration::from_secs(30)), Instant::now());
+        let (mut silence, start) = (SilentBrokers::new(Duration::from_secs(30)), Instant::now());
         for seconds in (0..=40).step_by(5) {
             let now = start + Duration::from_secs(seconds);
             silence.update(&statistics(9, 1), false, now);

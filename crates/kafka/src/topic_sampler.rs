@@ -1,6 +1,6 @@
 //! Reads the newest records of some topics, without joining a group and without committing.
 
-use super::diagnosis::{Complaint, Diagnosis, Security};
+use super::diagnosis::{Diagnosis, ReportedError, Security};
 use crate::Settings;
 use crate::client::StandaloneConsumer;
 use crate::properties::{ClientKind, properties};
@@ -25,7 +25,7 @@ impl TopicSampler {
         // librdkafka assigns no partitions without the name of a group. This group is never joined.
         let consumer =
             StandaloneConsumer::with(kafka, properties(kafka, ClientKind::Query).set("group.id", "(sample)"));
-        let no_client = |error| Diagnosis::of(&[Complaint::no_client(&error)], &Security::default());
+        let no_client = |error| Diagnosis::of(&[ReportedError::no_client(&error)], &Security::default());
         let consumer = consumer.map_err(no_client)?;
         let failed = |error| consumer.explain(&error);
         let mut list = TopicPartitionList::new();

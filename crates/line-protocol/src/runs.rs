@@ -32,6 +32,14 @@ pub fn plain(bytes: &[u8]) -> usize {
     run(bytes, window::no_plain_text)
 }
 
+/// Whether the first `length` bytes, at most sixteen, are no quotes, backslashes or control characters. False if fewer than sixteen bytes
+/// are readable.
+#[inline]
+pub fn starts_plain(bytes: &[u8], length: usize) -> bool {
+    let ends = bytes.first_chunk().map_or(1, window::no_plain_text);
+    length <= LENGTH && (ends.trailing_zeros() as usize) >= length
+}
+
 /// Number of bytes that need no escape in a name of line protocol: those before the next comma, equals sign, space, backslash
 /// or control character.
 #[inline]
@@ -150,6 +158,23 @@ fn first(bytes: &[u8]) -> Window {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn only_a_short_start_without_escapes_is_plain() {
+        let bytes = [&[b'a'; 7][..], b"\\", &[b'b'; 24]].concat();
+        for (start, length, want) in [
+            (0, 0, true),
+            (0, 7, true),
+            (0, 8, false),
+            (8, 16, true),
+            (8, 17, false),
+            (16, 16, true),
+            (17, 1, false),
+            (32, 0, false),
+        ] {
+            assert_eq!(starts_plain(&bytes[start..], length), want, "{start}, {length}");
+        }
+    }
 
     #[test]
     fn each_byte_ends_the_right_runs() {

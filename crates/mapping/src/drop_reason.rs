@@ -19,7 +19,7 @@ pub enum DropReason {
     Duplicate,
     /// Backslashes that can't be written at the end of a name or before an escaped character.
     Backslash,
-    /// Bytes that are not UTF-8, written as U+FFFD.
+    /// Bytes that are not UTF-8, or half of a surrogate pair, written as U+FFFD.
     NotUtf8,
     /// Binary data, or a type of a binary format that no field can have, such as an integer of more than 64 bits.
     Binary,
@@ -98,7 +98,9 @@ impl DropReason {
             Self::Backslash => {
                 "backslashes at the end of a name or before a comma, equals sign or space can't be written and are left out"
             }
-            Self::NotUtf8 => "bytes that are not UTF-8 are written as U+FFFD: let the producer send UTF-8",
+            Self::NotUtf8 => {
+                "bytes that are not UTF-8, and halves of surrogate pairs such as \"\\ud800\", are written as U+FFFD: let the producer send UTF-8"
+            }
             Self::Binary => {
                 "binary data and types other than text, numbers and timestamps are dropped: let the producer send text or numbers"
             }

@@ -3,7 +3,7 @@
 use super::decode::{Scanner, Source, SyntaxError, Token, select};
 use super::formats::TimeMark;
 use super::rejection::Rejection;
-use super::reshape::{Losses, ParsedJson, Reshaper, Shaped, TextRef};
+use super::reshape::{ParsedJson, ReshapeDrops, ReshapedElement, Reshaper, TextRef};
 use super::{Rules, Schemas};
 use std::sync::Arc;
 
@@ -23,13 +23,14 @@ impl Rules {
         let text = self.read_text(schemas, value)?;
         let (json, mut times) = (&text.json, &text.times);
         let (mut scanner, mut parsed, mut losses) =
-            (Scanner::new(json), ParsedJson::default(), Losses::default());
+            (Scanner::new(json), ParsedJson::default(), ReshapeDrops::default());
         if scanner.is_at_end() {
             return Ok(());
         }
         if !self.parse_json.is_empty() {
             let (start, utf8) = (scanner.position(), scanner.is_utf8());
-            let text = TextRef { bytes: json, start, timestamps: times, utf8, source: Source::Record };
+            let source = Source::Record;
+            let text = TextRef { bytes: json, start, timestamps: times, pieces: &[], utf8, source };
             if self.format.has_lines() {
                 parsed.read_lines(&self.parse_json, text, &mut losses)?;
             } else {
@@ -60,7 +61,7 @@ struct Elements<'r> {
     rules: &'r Rules,
     times: &'r [TimeMark],
     reshaper: Reshaper,
-    losses: Losses,
+    losses: ReshapeDrops,
 }
 
 impl Elements<'_> {
@@ -104,11 +105,13 @@ impl Elements<'_> {
         scanner.skip_rest(token, 0)?;
         let text = scanner.within(start, scanner.position());
         let (bytes, utf8, source) = (text.bytes(), text.is_utf8(), text.source());
-        let element = TextRef { bytes, start, timestamps: self.times, utf8, source };
+        let element = TextRef { bytes, start, timestamps: self.times, pieces: &[], utf8, source };
         let Self { rules, reshaper, losses, .. } = self;
         reshaper.shape(&rules.reshape, element, usize::MAX, losses, |shaped| match shaped {
-            Shaped::Object(text) => take(&mut text.scanner(), text.timestamps),
-            Shaped::Filtered | Shaped::WithoutItems | Shaped::Rejected(_) => Ok(()),
+            ReshapedElement::Object(text) => take(&mut text.scanner(), text.timestamps),
+            ReshapedElement::Filtered | ReshapedElement::WithoutItems | ReshapedElement::Rejected(_) => {
+                Ok(())
+            }
         })
     }
 }

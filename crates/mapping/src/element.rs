@@ -23,6 +23,8 @@ pub struct Element {
     pub scalars: Vec<(NodeId, Range<u32>)>,
     /// Whether a key came twice in one object.
     pub has_repeated_keys: bool,
+    /// Whether a part of a key became U+FFFD.
+    pub has_lossy_keys: bool,
     /// Length of the flattened keys of all values.
     pub key_bytes: usize,
     /// Depth of the innermost object or array.
@@ -41,6 +43,8 @@ pub struct Positioned {
 pub struct Entry {
     pub place: Place,
     pub scalar: Scalar,
+    /// Where the parser stood behind the value. Records and their JSON text are smaller than 4 GB.
+    position: u32,
     pub state: State,
     /// The earlier entry with the same final key.
     pub before: Option<usize>,
@@ -74,6 +78,7 @@ impl Element {
         self.lists_scalars = lists_scalars;
         self.scalars.clear();
         self.has_repeated_keys = false;
+        self.has_lossy_keys = false;
         self.key_bytes = 0;
         self.depth = 0;
     }
@@ -103,44 +108,51 @@ impl Element {
         }
     }
 
-    /// Adds a value under its final key. Returns whether the value replaces an earlier one.
+    /// Adds a value under its final key. Returns the position behind the earlier value that it replaces.
     pub fn put(
         &mut self,
         place: Place,
-        scalar: Scalar,
+        value: Positioned,
         tags: &mut InternedKeys,
         fields: &mut InternedKeys,
-    ) -> bool {
+    ) -> Option<usize> {
         let (table, key) = place.in_tables(tags, fields);
         let before = table.claim(key, self.generation, self.entries.len());
         let earlier = before.and_then(|at| self.entries.get_mut(at));
-        let replaces = earlier.is_some();
-        if let Some(earlier) = earlier {
+        let replaced = earlier.map(|earlier| {
             earlier.state = State::Replaced;
-        }
-        self.entries.push(Entry { place, scalar, state: State::Active, before });
-        replaces
+            earlier.position as usize
+        });
+        let Positioned { scalar, position } = value;
+        self.entries.push(Entry { place, scalar, position: position as u32, state: State::Active, before });
+        replaced
     }
 
-    /// Takes a value back and restores the value that it replaced. Returns whether it was active.
-    pub fn take_back(&mut self, at: usize, tags: &mut InternedKeys, fields: &mut InternedKeys) -> bool {
-        let Some(entry) = self.entries.get_mut(at) else { return false };
-        let was_active = std::mem::replace(&mut entry.state, State::TakenBack) == State::Active;
-        if was_active {
-            let entry = *entry;
-            let (table, key) = entry.place.in_tables(tags, fields);
-            table.release(key);
-            let mut before = entry.before;
-            while let Some((at, earlier)) = before.and_then(|at| Some((at, self.entries.get_mut(at)?))) {
-                if earlier.state == State::Replaced {
-                    earlier.state = State::Active;
-                    table.claim(key, self.generation, at);
-                    break;
-                }
-                before = earlier.before;
-            }
+    /// Takes a value back and restores the value that it replaced. Returns the position behind the value if that makes one more value
+    /// that is not written: a value that is restored was one of those.
+    pub fn take_back(
+        &mut self,
+        at: usize,
+        tags: &mut InternedKeys,
+        fields: &mut InternedKeys,
+    ) -> Option<usize> {
+        let entry = self.entries.get_mut(at)?;
+        if std::mem::replace(&mut entry.state, State::TakenBack) != State::Active {
+            return None;
         }
-        was_active
+        let entry = *entry;
+        let (table, key) = entry.place.in_tables(tags, fields);
+        table.release(key);
+        let mut before = entry.before;
+        while let Some((at, earlier)) = before.and_then(|at| Some((at, self.entries.get_mut(at)?))) {
+            if earlier.state == State::Replaced {
+                earlier.state = State::Active;
+                table.claim(key, self.generation, at);
+                return None;
+            }
+            before = earlier.before;
+        }
+        Some(entry.position as usize)
     }
 
     /// Drops the fields whose key is that of a tag, and hands the key of each to `dropped`.

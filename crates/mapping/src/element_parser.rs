@@ -6,6 +6,7 @@ use super::first_drops::FirstDrops;
 use super::interned_keys::InternedKeys;
 use super::plan::{Plan, PlannedKey, ScalarUse};
 use super::replacements::Replaced;
+use super::reshape::{CountedValues, Piece};
 use super::rules::Rules;
 use super::scalar::Scalar;
 use super::seen_keys::{NodeId, Seen, SeenKeys};
@@ -30,6 +31,8 @@ pub struct Knowledge {
     pub has_trimmed_keys: bool,
     pub first_drops: FirstDrops,
     pub drops: Drops,
+    /// The values of an element that `explode` takes apart.
+    pub counted: CountedValues,
 }
 
 /// Most bytes of the flattened keys of one element. A long key around a long list would otherwise be copied for each item: 1 MB of
@@ -43,6 +46,8 @@ pub struct ElementParser<'m, 'a> {
     pub known: &'m mut Knowledge,
     pub element: &'m mut Element,
     pub scratch: &'m mut Vec<u8>,
+    /// The pieces of an element that `explode` made.
+    pub pieces: &'m [Piece],
     /// Whether the element is the record's root, as far as plans depend on that.
     pub is_root: bool,
 }
@@ -52,10 +57,11 @@ impl<'a> ElementParser<'_, 'a> {
     pub fn object(&mut self, node: NodeId, depth: usize) -> Result<(), SyntaxError> {
         let mut before = None;
         while let Some(key) = self.scanner.key(before.is_none())? {
-            let child = self.known.keys.child(node, before, key.decode(self.scratch));
+            let child = self.known.keys.child(node.object(), before, key.decode(self.scratch));
             before = Some(child);
-            if !self.scanner.is_utf8() && key.is_not_utf8() {
-                self.drop_value(child, DropReason::NotUtf8);
+            if key.is_lossy() {
+                self.element.has_lossy_keys = true;
+                self.drop_value_at(child, self.scanner.position(), DropReason::NotUtf8);
             }
             self.member(child, depth + 1)?;
         }
@@ -65,7 +71,7 @@ impl<'a> ElementParser<'_, 'a> {
     fn array(&mut self, node: NodeId, depth: usize) -> Result<(), SyntaxError> {
         let (mut before, mut index, mut digits) = (None, 0_usize, itoa::Buffer::new());
         while self.scanner.element(before.is_none())? {
-            let child = self.known.keys.child(node, before, digits.format(index).as_bytes());
+            let child = self.known.keys.child(node.array(), before, digits.format(index).as_bytes());
             before = Some(child);
             index += 1;
             self.member(child, depth + 1)?;
@@ -103,11 +109,13 @@ impl<'a> ElementParser<'_, 'a> {
     }
 
     fn take_back(&mut self, node: NodeId) {
-        let Knowledge { keys, tags, fields, drops, .. } = &mut *self.known;
+        let Knowledge { keys, tags, fields, drops, counted, .. } = &mut *self.known;
         let seen = keys.seen(node);
         let mut is_lost = false;
         for entry in seen.entries.clone() {
-            if self.element.take_back(entry, tags, fields) {
+            if let Some(position) = self.element.take_back(entry, tags, fields)
+                && counted.add_in(self.pieces, position, DropReason::Duplicate)
+            {
                 drops.add(DropReason::Duplicate);
                 is_lost = true;
             }
@@ -149,9 +157,10 @@ impl<'a> ElementParser<'_, 'a> {
                 (None, false)
             }
         };
-        let is_lossy = || matches!(token, Token::Text(text) if text.is_not_utf8());
-        if (is_put || plan.copies.is_any()) && !self.scanner.is_utf8() && is_lossy() {
-            self.drop_value(node, DropReason::NotUtf8);
+        // A value that a `$` selector finds, too, is counted with those from outside of the element.
+        let is_counted_here = (is_put || plan.copies.is_any()) && !plan.is_of_root;
+        if is_counted_here && matches!(token, Token::Text(text) if text.is_lossy()) {
+            self.drop_value_at(node, position, DropReason::NotUtf8);
         }
         if let Some((place, scalar)) = used {
             if plan.is_trimmed {
@@ -178,8 +187,16 @@ impl<'a> ElementParser<'_, 'a> {
 
     fn put(&mut self, node: NodeId, place: Place, scalar: Scalar) {
         let Knowledge { tags, fields, .. } = &mut *self.known;
-        if self.element.put(place, scalar, tags, fields) {
-            self.drop_value(node, DropReason::Duplicate);
+        let value = Positioned { scalar, position: self.scanner.position() };
+        if let Some(replaced) = self.element.put(place, value, tags, fields) {
+            self.drop_value_at(node, replaced, DropReason::Duplicate);
+        }
+    }
+
+    /// Drops a value that ends at a position, once for all elements that `explode` made of one.
+    fn drop_value_at(&mut self, node: NodeId, end: usize, drop: DropReason) {
+        if self.known.counted.add_in(self.pieces, end, drop) {
+            self.drop_value(node, drop);
         }
     }
 

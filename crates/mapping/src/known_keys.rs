@@ -89,8 +89,12 @@ impl KnownKeysReader<'_, '_> {
     fn object(&mut self, node: NodeId, depth: usize, found: &mut Found<'_>) -> Option<()> {
         let mut before = None;
         while let Some(key) = self.scanner.key(before.is_none()).ok()? {
+            if key.has_lone_surrogate() {
+                // The parser counts the key.
+                return None;
+            }
             let key = key.decode(&mut self.values.scratch);
-            let child = self.known.keys.known_child(node, before, key)?;
+            let child = self.known.keys.known_child(node.object(), before, key)?;
             before = Some(child);
             self.member(child, depth + 1, found)?;
         }
@@ -100,7 +104,7 @@ impl KnownKeysReader<'_, '_> {
     fn array(&mut self, node: NodeId, depth: usize, found: &mut Found<'_>) -> Option<()> {
         let (mut before, mut index, mut digits) = (None, 0_usize, itoa::Buffer::new());
         while self.scanner.element(before.is_none()).ok()? {
-            let child = self.known.keys.known_child(node, before, digits.format(index).as_bytes())?;
+            let child = self.known.keys.known_child(node.array(), before, digits.format(index).as_bytes())?;
             before = Some(child);
             index += 1;
             self.member(child, depth + 1, found)?;

@@ -207,6 +207,12 @@ impl Scalar {
         matches!(self.kind, Kind::Plain | Kind::Escaped)
     }
 
+    /// Whether the value is a string of its source's text of which a part becomes U+FFFD.
+    pub fn is_lossy(&self, text: &[u8]) -> bool {
+        let raw = || text.get(self.start as usize..self.end as usize).unwrap_or_default();
+        self.kind == Kind::Escaped && Text::new(raw(), false).is_lossy()
+    }
+
     /// Appends the value of a tag. Returns whether something was left out.
     pub fn push_tag(self, texts: &Texts<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
         match self.kind {

@@ -26,6 +26,37 @@ impl NodeId {
     pub fn index(self) -> usize {
         self.0 as usize
     }
+
+    /// The object at the node.
+    #[inline]
+    pub fn object(self) -> Container {
+        Container(self.0)
+    }
+
+    /// The array at the node.
+    #[inline]
+    pub fn array(self) -> Container {
+        Container(self.0 | Container::ARRAY)
+    }
+}
+
+/// The object or the array at a node, which has children. An item of the array and a member whose name is the item's index are different
+/// nodes with one flattened key: the index of a path selects items only, and a name selects members only (RFC 9535, section 2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Container(u32);
+
+impl Container {
+    /// The bit of arrays. Nodes have smaller numbers: each takes several bytes of a text of less than 4 GB.
+    const ARRAY: u32 = 1 << 31;
+
+    #[inline]
+    fn node(self) -> NodeId {
+        NodeId(self.0 & !Self::ARRAY)
+    }
+
+    fn is_array(self) -> bool {
+        self.0 & Self::ARRAY != 0
+    }
 }
 
 #[derive(Debug)]
@@ -39,7 +70,7 @@ pub struct SeenKeys {
 
 #[derive(Debug)]
 struct Node {
-    parent: NodeId,
+    parent: Container,
     key: Box<[u8]>,
     /// The first bytes of the key, as [`Key::start`].
     start: u128,
@@ -94,13 +125,13 @@ impl SeenKeys {
     pub fn clear(&mut self) {
         self.nodes.clear();
         self.nodes.shrink_to(NODES_MAX);
-        self.nodes.push(Node::new(NodeId::NONE, b"", 0));
+        self.nodes.push(Node::new(NodeId::NONE.object(), b"", 0));
         self.slots = vec![NodeId::NONE.0; 64];
         self.key_bytes = 0;
     }
 
     /// The child of `parent` named `key`. `before` is the child read just before (none for the first); it only speeds up the search.
-    pub fn child(&mut self, parent: NodeId, before: Option<NodeId>, key: &[u8]) -> NodeId {
+    pub fn child(&mut self, parent: Container, before: Option<NodeId>, key: &[u8]) -> NodeId {
         if let Some(known) = self.known_child(parent, before, key) {
             return known;
         }
@@ -111,9 +142,9 @@ impl SeenKeys {
 
     /// The child like [`SeenKeys::child`]; none where the key is new.
     #[inline]
-    pub fn known_child(&mut self, parent: NodeId, before: Option<NodeId>, key: &[u8]) -> Option<NodeId> {
+    pub fn known_child(&mut self, parent: Container, before: Option<NodeId>, key: &[u8]) -> Option<NodeId> {
         let expected = match before {
-            None => self.node(parent).first_child,
+            None => self.node(parent.node()).first_child,
             Some(before) => self.node(before).next,
         };
         let key = Key::new(key);
@@ -125,9 +156,9 @@ impl SeenKeys {
         Some(found)
     }
 
-    fn expect(&mut self, parent: NodeId, before: Option<NodeId>, child: NodeId) {
+    fn expect(&mut self, parent: Container, before: Option<NodeId>, child: NodeId) {
         match before {
-            None => self.node_mut(parent).first_child = child,
+            None => self.node_mut(parent.node()).first_child = child,
             Some(before) => self.node_mut(before).next = child,
         }
     }
@@ -175,7 +206,7 @@ impl SeenKeys {
         while at != NodeId::ROOT {
             let node = self.node(at);
             keys.push(String::from_utf8_lossy(&node.key));
-            at = node.parent;
+            at = node.parent.node();
         }
         keys.reverse();
         keys.join("_")
@@ -190,18 +221,20 @@ impl SeenKeys {
             }
             let node = self.node(at);
             let is_step = match step {
-                Step::Key(name) => *node.key == *name.as_bytes(),
-                Step::Index(index) => *node.key == *itoa::Buffer::new().format(*index).as_bytes(),
+                Step::Key(name) => !node.parent.is_array() && *node.key == *name.as_bytes(),
+                Step::Index(index) => {
+                    node.parent.is_array() && *node.key == *itoa::Buffer::new().format(*index).as_bytes()
+                }
             };
             if !is_step {
                 return false;
             }
-            at = node.parent;
+            at = node.parent.node();
         }
         at == NodeId::ROOT
     }
 
-    fn find(&self, parent: NodeId, key: Key<'_>) -> Option<NodeId> {
+    fn find(&self, parent: Container, key: Key<'_>) -> Option<NodeId> {
         let mut slot = self.hash(parent, key);
         loop {
             let found = self.in_slot(slot)?;
@@ -212,10 +245,10 @@ impl SeenKeys {
         }
     }
 
-    fn insert(&mut self, parent: NodeId, key: &[u8]) -> NodeId {
+    fn insert(&mut self, parent: Container, key: &[u8]) -> NodeId {
         let id = NodeId(self.nodes.len() as u32);
-        let separator = usize::from(parent != NodeId::ROOT);
-        let flattened_len = self.flattened_len(parent) + separator + key.len();
+        let separator = usize::from(parent.node() != NodeId::ROOT);
+        let flattened_len = self.flattened_len(parent.node()) + separator + key.len();
         self.nodes.push(Node::new(parent, key, flattened_len));
         self.key_bytes += key.len();
         self.fill_slot(id);
@@ -232,13 +265,13 @@ impl SeenKeys {
         }
     }
 
-    fn is(&self, id: NodeId, parent: NodeId, key: Key<'_>) -> bool {
+    fn is(&self, id: NodeId, parent: Container, key: Key<'_>) -> bool {
         let (node, length) = (self.node(id), key.bytes.len());
         let is_like = node.start == key.start && node.parent == parent && node.key.len() == length;
         is_like && (length <= size_of_val(&key.start) || *node.key == *key.bytes)
     }
 
-    fn hash(&self, parent: NodeId, key: Key<'_>) -> usize {
+    fn hash(&self, parent: Container, key: Key<'_>) -> usize {
         let [seed, multiplier] = self.seeds;
         let fold = |hash: u64, word: u64| {
             let product = u128::from(hash ^ word) * u128::from(multiplier);
@@ -280,7 +313,7 @@ impl SeenKeys {
 }
 
 impl Node {
-    fn new(parent: NodeId, key: &[u8], flattened_len: usize) -> Self {
+    fn new(parent: Container, key: &[u8], flattened_len: usize) -> Self {
         let (next, first_child) = (NodeId::NONE, NodeId::NONE);
         // Records and their JSON text are smaller than 4 GB.
         let flattened_len = flattened_len as u32;
@@ -305,30 +338,40 @@ mod tests {
     #[test]
     fn finds_known_keys() {
         let mut tree = SeenKeys::new();
-        let a = tree.child(NodeId::ROOT, None, b"a");
-        let b = tree.child(a, None, b"b");
-        let c = tree.child(a, Some(b), b"c");
+        let a = tree.child(NodeId::ROOT.object(), None, b"a");
+        let b = tree.child(a.object(), None, b"b");
+        let c = tree.child(a.object(), Some(b), b"c");
         assert_eq!(tree.flattened(c), "a_c");
         // Another order, then the first one again.
-        assert_eq!(tree.child(a, None, b"c"), c);
-        assert_eq!(tree.child(a, Some(c), b"b"), b);
-        assert_eq!(tree.child(a, None, b"b"), b);
+        assert_eq!(tree.child(a.object(), None, b"c"), c);
+        assert_eq!(tree.child(a.object(), Some(c), b"b"), b);
+        assert_eq!(tree.child(a.object(), None, b"b"), b);
+        // An item of an array is no member of an object, whatever the member's name.
+        let (item, member) = (tree.child(a.array(), None, b"0"), tree.child(a.object(), None, b"0"));
+        assert_ne!(item, member);
+        assert_eq!((tree.flattened(item), tree.flattened(member)), ("a_0".to_owned(), "a_0".to_owned()));
+        assert_eq!(tree.child(a.array(), None, b"0"), item);
+        for (path, found, other) in [("$.a[0]", item, member), ("$.a['0']", member, item)] {
+            let path = Path::parse(path).unwrap();
+            assert!(tree.is_at(found, &path) && !tree.is_at(other, &path), "{path}");
+        }
         // The same key under another parent is another node.
-        assert_ne!(tree.child(NodeId::ROOT, Some(a), b"b"), b);
+        assert_ne!(tree.child(NodeId::ROOT.object(), Some(a), b"b"), b);
     }
 
     #[test]
     fn finds_every_one_of_many() {
         let mut tree = SeenKeys::new();
         let keys: Vec<String> = (0..5_000).map(|n| format!("k{n}")).collect();
-        let ids: Vec<NodeId> = keys.iter().map(|k| tree.child(NodeId::ROOT, None, k.as_bytes())).collect();
+        let ids: Vec<NodeId> =
+            keys.iter().map(|k| tree.child(NodeId::ROOT.object(), None, k.as_bytes())).collect();
         for (key, id) in keys.iter().zip(ids) {
-            assert_eq!(tree.child(NodeId::ROOT, None, key.as_bytes()), id);
+            assert_eq!(tree.child(NodeId::ROOT.object(), None, key.as_bytes()), id);
             assert_eq!(tree.flattened(id), *key);
         }
         assert!(tree.is_full());
         tree.clear();
         assert!(!tree.is_full());
-        assert_eq!(tree.child(NodeId::ROOT, None, b"x"), NodeId(1));
+        assert_eq!(tree.child(NodeId::ROOT.object(), None, b"x"), NodeId(1));
     }
 }

@@ -4,9 +4,10 @@ use super::interned_keys::{InternedKeys, KeyId};
 use super::plan::Conversion;
 use super::template::{Part, Template};
 use super::{KeySelector, Rules, TimeRule, TimeSource};
-use crate::decode::push_lossy;
+use crate::decode::{is_utf8, push_lossy};
 use base::record::Record;
 use line_protocol::encode;
+use std::fmt;
 
 /// Parts of a line that come from the configuration and the topic, escaped once.
 #[derive(Debug)]
@@ -143,26 +144,8 @@ impl TopicParts {
         tags: &mut InternedKeys,
         fields: &mut InternedKeys,
     ) -> Self {
-        let named = [
-            (rules.topic_tag.as_deref(), KafkaTag::Topic(written(topic))),
-            (rules.key_tag.as_deref(), KafkaTag::Text(KafkaText::Key)),
-            (rules.partition_tag.as_deref(), KafkaTag::Text(KafkaText::Partition)),
-        ];
-        let header = |name: &String| KafkaTag::Text(KafkaText::Header(name.clone()));
-        let headers = rules.header_tags.iter().map(|name| (name.as_str(), header(name)));
-        let from_kafka = named.into_iter().filter_map(|(key, tag)| Some((key?, tag))).chain(headers);
-        let from_kafka = from_kafka.filter_map(|(key, tag)| Some((tags.intern(key)?, tag)));
-        let mut from_kafka: Vec<_> = from_kafka.collect();
-        from_kafka.reverse();
-        let fallback = rules.tags.iter().filter_map(|(key, value)| {
-            let value = RecordTemplate::new(value, rules, topic, sources)?;
-            let key = tags.intern(key)?;
-            let Some(text) = value.fixed() else { return Some((key, FallbackTag::Template(value))) };
-            let value = written_bytes(&text);
-            let tag = FallbackTag::Fixed([tags.get(key).prefix.bytes(), &value].concat());
-            (!value.is_empty()).then_some((key, tag))
-        });
-        let fallback = last_of_each(fallback);
+        let from_kafka = tags_from_kafka(rules, topic, tags);
+        let fallback = fallback_tags(rules, topic, sources, tags);
         let outside = |selector: &KeySelector| sources.outside.iter().position(|known| known == selector);
         let outside_tags = rules.tag_selectors.iter().filter_map(|selector| {
             let place = outside(selector)?;
@@ -174,12 +157,7 @@ impl TopicParts {
         for key in from_kafka_keys.chain(outside_keys).chain(fallback.iter().map(|(key, _)| *key)) {
             tags.set_added(key);
         }
-        let copied = rules.fields.iter().filter_map(|(name, from)| {
-            let (key, from, values) =
-                (fields.intern(name)?, sources.find(from)?, rules.values.tables().index_of(name));
-            Some((key, CopiedField { key, from, values, conversion: Conversion::of_copied(name, rules) }))
-        });
-        let mut copied: Vec<_> = last_of_each(copied).into_iter().map(|(_, field)| field).collect();
+        let mut copied = copied_fields(rules, sources, fields);
         let offset_field = rules.offset_field.as_deref().and_then(|key| fields.intern(key));
         let is_tag = |field: KeyId| {
             let tag = tags.find(fields.get(field).prefix.bytes());
@@ -204,6 +182,49 @@ impl TopicParts {
         parts.kafka_texts = parts.list_kafka_texts();
         parts
     }
+}
+
+/// The tags that Kafka gives: the last one of those with one key comes first.
+fn tags_from_kafka(rules: &Rules, topic: &str, tags: &mut InternedKeys) -> Vec<(KeyId, KafkaTag)> {
+    let named = [
+        (rules.topic_tag.as_deref(), KafkaTag::Topic(written(topic))),
+        (rules.key_tag.as_deref(), KafkaTag::Text(KafkaText::Key)),
+        (rules.partition_tag.as_deref(), KafkaTag::Text(KafkaText::Partition)),
+    ];
+    let header = |name: &String| KafkaTag::Text(KafkaText::Header(name.clone()));
+    let headers = rules.header_tags.iter().map(|name| (name.as_str(), header(name)));
+    let from_kafka = named.into_iter().filter_map(|(key, tag)| Some((key?, tag))).chain(headers);
+    let from_kafka = from_kafka.filter_map(|(key, tag)| Some((tags.intern(key)?, tag)));
+    let mut from_kafka: Vec<_> = from_kafka.collect();
+    from_kafka.reverse();
+    from_kafka
+}
+
+/// The tags of `tags`, which an element without such a tag gets.
+fn fallback_tags(
+    rules: &Rules,
+    topic: &str,
+    sources: &Sources<'_>,
+    tags: &mut InternedKeys,
+) -> Vec<(KeyId, FallbackTag)> {
+    last_of_each(rules.tags.iter().filter_map(|(key, value)| {
+        let value = RecordTemplate::new(value, rules, topic, sources)?;
+        let key = tags.intern(key)?;
+        let Some(text) = value.fixed() else { return Some((key, FallbackTag::Template(value))) };
+        let value = written_bytes(&text);
+        let tag = FallbackTag::Fixed([tags.get(key).prefix.bytes(), &value].concat());
+        (!value.is_empty()).then_some((key, tag))
+    }))
+}
+
+/// The fields of `fields`.
+fn copied_fields(rules: &Rules, sources: &Sources<'_>, fields: &mut InternedKeys) -> Vec<CopiedField> {
+    let copied = last_of_each(rules.fields.iter().filter_map(|(name, from)| {
+        let (key, from, values) =
+            (fields.intern(name)?, sources.find(from)?, rules.values.tables().index_of(name));
+        Some((key, CopiedField { key, from, values, conversion: Conversion::of_copied(name, rules) }))
+    }));
+    copied.into_iter().map(|(_, field)| field).collect()
 }
 
 impl TimeInput {
@@ -307,6 +328,17 @@ impl TopicParts {
         self.kafka_texts.iter().map(|text| text.bytes(record)).sum()
     }
 
+    /// The different Kafka metadata of a record's lines of which some bytes are not UTF-8.
+    pub fn lossy_kafka_texts(&self, record: &Record<'_>) -> impl Iterator<Item = &KafkaText> {
+        let is_first = |place: usize, text: &KafkaText| {
+            self.kafka_texts.iter().position(|other| other == text) == Some(place)
+        };
+        let texts = self.kafka_texts.iter().enumerate();
+        texts
+            .filter(move |&(place, text)| text.is_lossy(record) && is_first(place, text))
+            .map(|(_, text)| text)
+    }
+
     fn list_kafka_texts(&self) -> Vec<KafkaText> {
         let tags = self.from_kafka.iter().filter_map(|(_, tag)| match tag {
             KafkaTag::Topic(_) => None,
@@ -361,23 +393,42 @@ impl KafkaTag {
 impl KafkaText {
     /// Appends the text, without escapes.
     pub fn push(&self, record: &Record<'_>, out: &mut Vec<u8>) {
-        let text = match self {
-            Self::Partition => {
-                out.extend_from_slice(itoa::Buffer::new().format(record.partition).as_bytes());
-                return;
-            }
+        if *self == Self::Partition {
+            out.extend_from_slice(itoa::Buffer::new().format(record.partition).as_bytes());
+        } else {
+            push_lossy(self.read(record), out);
+        }
+    }
+
+    /// The bytes of a key or header; none of a partition.
+    fn read<'r>(&self, record: &Record<'r>) -> &'r [u8] {
+        let bytes = match self {
+            Self::Partition => None,
             Self::Key => record.key,
             Self::Header(name) => header(name, record),
         };
-        push_lossy(text.unwrap_or_default(), out);
+        bytes.unwrap_or_default()
+    }
+
+    /// Whether some bytes are not UTF-8, and therefore become U+FFFD.
+    fn is_lossy(&self, record: &Record<'_>) -> bool {
+        !is_utf8(self.read(record))
     }
 
     /// How many bytes and headers are read for the text.
     fn bytes(&self, record: &Record<'_>) -> usize {
+        let headers = if matches!(self, Self::Header(_)) { record.headers.len() } else { 0 };
+        headers + self.read(record).len()
+    }
+}
+
+/// Writes the placeholder of the metadata.
+impl fmt::Display for KafkaText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Partition => 0,
-            Self::Key => record.key.map_or(0, <[u8]>::len),
-            Self::Header(name) => record.headers.len() + header(name, record).map_or(0, <[u8]>::len),
+            Self::Key => f.write_str("{key}"),
+            Self::Partition => f.write_str("{partition}"),
+            Self::Header(name) => write!(f, "{{header:{name}}}"),
         }
     }
 }

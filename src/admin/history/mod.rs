@@ -25,7 +25,7 @@ pub const BUCKETS: usize = LATENCY_BUCKETS.len() + 1;
 
 /// Values of the counters at one time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
+pub struct CounterTotals {
     pub records: u64,
     pub record_bytes: u64,
     pub lines_stored: u64,
@@ -38,7 +38,7 @@ pub struct Totals {
     pub latency: [u64; BUCKETS],
 }
 
-type Tick = (Instant, Totals);
+type Tick = (Instant, CounterTotals);
 
 /// One point of the plot.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -93,7 +93,7 @@ struct Readings {
 
 impl History {
     /// Adds a reading. `is_blocked` is called only when a sample is due.
-    pub fn tick(&self, totals: Totals, is_blocked: impl FnOnce() -> bool, now: Instant) {
+    pub fn tick(&self, totals: CounterTotals, is_blocked: impl FnOnce() -> bool, now: Instant) {
         let is_due = {
             let mut readings = lock(&self.0);
             readings.ticks.push_back((now, totals));
@@ -143,7 +143,7 @@ impl Readings {
         let Some(((from, before), (to, after))) = self.span(RATE_TICKS) else { return Rates::default() };
         let seconds = to.saturating_duration_since(*from).as_secs_f64();
         let per_second =
-            |count: fn(&Totals) -> u64| count(after).saturating_sub(count(before)) as f64 / seconds;
+            |count: fn(&CounterTotals) -> u64| count(after).saturating_sub(count(before)) as f64 / seconds;
         Rates {
             records: per_second(|totals| totals.records),
             record_bytes: per_second(|totals| totals.record_bytes),
@@ -170,7 +170,7 @@ impl Readings {
     fn is_still(&self) -> bool {
         let newest = self.ticks.iter().rev().take(UNREAD_TICKS);
         let is_waiting = |(_, totals): &Tick| totals.unread.is_some_and(|unread| unread > 0);
-        let is_read = |before: &Totals, after: &Totals| before.records != after.records;
+        let is_read = |before: &CounterTotals, after: &CounterTotals| before.records != after.records;
         self.ticks.len() >= UNREAD_TICKS
             && newest.clone().all(is_waiting)
             && newest

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A history with one reading per second; `totals` computes the counters of a second.
-fn ticked(seconds: u64, totals: impl Fn(u64) -> Totals) -> History {
+fn ticked(seconds: u64, totals: impl Fn(u64) -> CounterTotals) -> History {
     let (history, start) = (History::default(), Instant::now());
     for second in 0..seconds {
         history.tick(totals(second), || second % 2 == 1, start + Duration::from_secs(second));
@@ -19,10 +19,10 @@ fn recent(history: &History) -> Recent {
 
 #[test]
 fn rates_are_averages_of_the_last_seconds() {
-    let totals = |second: u64| Totals {
+    let totals = |second: u64| CounterTotals {
         records: second.saturating_sub(10) * 100,
         lines_stored: second * 7,
-        ..Totals::default()
+        ..CounterTotals::default()
     };
     assert_eq!(recent(&ticked(0, totals)), Recent::default());
     assert_eq!(recent(&ticked(1, totals)), Recent::default());
@@ -33,8 +33,10 @@ fn rates_are_averages_of_the_last_seconds() {
 #[test]
 fn counts_the_overwritten_points_of_the_last_minute() {
     let f = |seconds: u64| {
-        let history =
-            ticked(seconds, |second| Totals { collisions: second.min(50) * 2, ..Totals::default() });
+        let history = ticked(seconds, |second| CounterTotals {
+            collisions: second.min(50) * 2,
+            ..CounterTotals::default()
+        });
         recent(&history).overwritten
     };
     assert_eq!((f(0), f(1), f(31), f(61), f(91), f(200)), (0, 0, 60, 100, 40, 0));
@@ -43,7 +45,8 @@ fn counts_the_overwritten_points_of_the_last_minute() {
 #[test]
 fn computes_how_fast_the_backlog_shrinks() {
     let f = |unread: fn(u64) -> Option<u64>, want: Option<f64>| {
-        let history = ticked(40, |second| Totals { unread: unread(second), ..Totals::default() });
+        let history =
+            ticked(40, |second| CounterTotals { unread: unread(second), ..CounterTotals::default() });
         assert_eq!(recent(&history).catching_up, want);
     };
     f(|_| None, None);
@@ -73,7 +76,7 @@ fn is_still_if_unread_records_are_not_read() {
     let f = |seconds: u64, totals: fn(u64) -> (u64, u64), want: bool| {
         let history = ticked(seconds, |second| {
             let (records, unread) = totals(second);
-            Totals { records, unread: Some(unread), ..Totals::default() }
+            CounterTotals { records, unread: Some(unread), ..CounterTotals::default() }
         });
         assert_eq!(recent(&history).is_still, want);
     };
@@ -110,7 +113,7 @@ fn latency_covers_the_last_minute() {
         let mut latency = [0; BUCKETS];
         latency[9] = second.min(30);
         latency[1] = second;
-        Totals { latency, ..Totals::default() }
+        CounterTotals { latency, ..CounterTotals::default() }
     });
     let (p50, p99) = recent(&history).latency_s.unwrap();
     assert!(p50 < 0.002 && p99 < 0.002, "{p50} {p99}");
@@ -118,7 +121,11 @@ fn latency_covers_the_last_minute() {
 
 #[test]
 fn keeps_an_hour_of_samples_and_returns_the_new_ones() {
-    let history = ticked(12, |second| Totals { records: second, unread: Some(second), ..Totals::default() });
+    let history = ticked(12, |second| CounterTotals {
+        records: second,
+        unread: Some(second),
+        ..CounterTotals::default()
+    });
     let (next, samples) = history.since(0);
     assert_eq!((next, samples.len()), (2, 2));
     assert_eq!((samples[0].records, samples[0].unread, samples[0].is_blocked), (1.0, Some(4), false));
@@ -126,7 +133,8 @@ fn keeps_an_hour_of_samples_and_returns_the_new_ones() {
     assert_eq!(history.since(1).1.len(), 1);
     assert_eq!(history.since(2), (2, vec![]));
     assert_eq!(history.since(3).1.len(), 2, "samples of an earlier process");
-    let history = ticked(5 * 1_000, |second| Totals { unread: Some(second), ..Totals::default() });
+    let history =
+        ticked(5 * 1_000, |second| CounterTotals { unread: Some(second), ..CounterTotals::default() });
     let (next, samples) = history.since(0);
     assert_eq!((next, samples.len(), samples[0].unread), (1_000, 720, Some(280 * 5 + 4)));
     assert_eq!(history.since(999).1.len(), 1);

@@ -7,7 +7,7 @@ use super::warnings::Warning;
 use super::{PipelineState, ShownConfig};
 use base::Destination;
 use base::alarm::{Alarm, Scope};
-use engine::telemetry::newest_rejections::{Rejected, since_1970_ms};
+use engine::telemetry::newest_rejections::{ShownRejection, since_1970_ms};
 use engine::telemetry::{Counters, PartitionLag, PartitionState, TopicCounts};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -207,7 +207,7 @@ fn added(one: Option<i64>, other: Option<i64>) -> Option<i64> {
 }
 
 fn influx(pipeline: &PipelineState, config: &ShownConfig, recent: &Recent, alarms: &[Alarm]) -> Value {
-    let (writer, client) = (pipeline.writer.counters(), pipeline.writer.client());
+    let (writer, client) = (pipeline.writer.counters(), pipeline.writer.current_client());
     let addresses = client.addresses();
     let max_s = get(&writer.latency.max_micros) as f64 / 1e6;
     let used = addresses.current().as_str();
@@ -265,7 +265,7 @@ fn not_stored(pipeline: &PipelineState, config: &ShownConfig) -> Value {
 }
 
 /// A rejected record or refused line. The text of the reason may quote the record.
-fn last(rejected: &Rejected, shows_records: bool) -> Value {
+fn last(rejected: &ShownRejection, shows_records: bool) -> Value {
     let shown = |text: Option<&str>| text.filter(|_| shows_records).map(str::to_owned);
     json!({
         "time_ms": rejected.time_ms,

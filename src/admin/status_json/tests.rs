@@ -2,7 +2,7 @@
 
 use super::super::ShownConfig;
 use super::super::health::readiness;
-use super::super::history::Totals;
+use super::super::history::CounterTotals;
 use super::super::tests::{pipeline, request_as, start};
 use super::super::warnings::warnings;
 use super::*;
@@ -171,9 +171,9 @@ async fn reports_counters_rates_and_states() {
     watch.failed(trouble, Instant::now());
     let (start, latency) = (Instant::now(), [0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     pipeline.writer.counters().latency.add(Duration::from_millis(10));
-    pipeline.history.tick(Totals::default(), || true, start);
+    pipeline.history.tick(CounterTotals::default(), || true, start);
     for second in 1..5 {
-        let totals = Totals { records: second * 7, latency, ..Totals::default() };
+        let totals = CounterTotals { records: second * 7, latency, ..CounterTotals::default() };
         pipeline.history.tick(totals, || true, start + Duration::from_secs(second));
     }
     let status = parsed(&pipeline, true);

@@ -1,14 +1,14 @@
 //! Checks each address of `kafka.brokers`, and the advertised addresses of the brokers.
 
 use super::REQUEST_MAX;
-use super::reach::{Reach, reach, reach_all};
+use super::reach::{Reachability, reach, reach_all};
 use super::report::Line;
 use super::topics::Cluster;
 use base::http::is_loopback;
 use base::text::counted;
 use kafka::Settings;
 use kafka::{
-    AdvertisedBroker, ClientKind, Complaint, Diagnosis, Fault, Security, StandaloneConsumer,
+    AdvertisedBroker, ClientKind, Diagnosis, Fault, ReportedError, Security, StandaloneConsumer,
     advertised_brokers, answers_http, left_bootstrap, properties, why_untrusted, with_port,
 };
 use rdkafka::consumer::Consumer;
@@ -51,13 +51,15 @@ pub fn check(kafka: &Settings) -> (Option<Cluster>, Vec<Line>) {
 fn check_one(kafka: &Settings, address: &str, security: &Security) -> (Option<Cluster>, Line) {
     let what = format!("broker {address}");
     match reach(&with_port(address), REQUEST_MAX) {
-        Reach::Unresolved(why) => {
+        Reachability::Unresolved(why) => {
             let line =
                 Line::failed(format!("{what}: the name does not resolve: {why}"), Fault::Unresolved.remedy());
             (None, line)
         }
-        Reach::Closed(why) => (None, Line::failed(format!("{what}: {why}"), Fault::NotConnected.remedy())),
-        Reach::Open => match fetch_metadata(kafka, address, security) {
+        Reachability::Closed(why) => {
+            (None, Line::failed(format!("{what}: {why}"), Fault::NotConnected.remedy()))
+        }
+        Reachability::Open => match fetch_metadata(kafka, address, security) {
             Ok(cluster) => {
                 let counts = format!(
                     "{} and {}",
@@ -67,9 +69,9 @@ fn check_one(kafka: &Settings, address: &str, security: &Security) -> (Option<Cl
                 let line = Line::passed(format!("{what}: answers for {counts}{}", security.words()));
                 (Some(cluster), line)
             }
-            Err(complaints) if let Some(line) = unreachable(kafka, &complaints) => (None, line),
-            Err(complaints) => {
-                let diagnosis = diagnose(kafka, address, &complaints, security);
+            Err(reported_errors) if let Some(line) = unreachable(kafka, &reported_errors) => (None, line),
+            Err(reported_errors) => {
+                let diagnosis = diagnose(kafka, address, &reported_errors, security);
                 (None, Line::failed(format!("{what}: {}", describe(&diagnosis)), diagnosis.fault.remedy()))
             }
         },
@@ -81,7 +83,11 @@ fn check_one(kafka: &Settings, address: &str, security: &Security) -> (Option<Cl
 /// librdkafka requests metadata by itself, too, and closes the bootstrap connection as soon as it knows the brokers. If their
 /// advertised addresses are unreachable, the response to a later request of this function is lost. So several clients try, and if all
 /// lose this race, the error messages name the addresses.
-fn fetch_metadata(kafka: &Settings, address: &str, security: &Security) -> Result<Cluster, Vec<Complaint>> {
+fn fetch_metadata(
+    kafka: &Settings,
+    address: &str,
+    security: &Security,
+) -> Result<Cluster, Vec<ReportedError>> {
     let until = Instant::now() + REQUEST_MAX;
     let mut answer = request_once(kafka, address, security, until);
     for _ in 1..CLIENTS_MAX {
@@ -95,7 +101,7 @@ fn fetch_metadata(kafka: &Settings, address: &str, security: &Security) -> Resul
 
 /// Finds the cause of a failure. librdkafka reports only an untrusted certificate or a missing response, so another connection
 /// determines why.
-fn diagnose(kafka: &Settings, address: &str, heard: &[Complaint], security: &Security) -> Diagnosis {
+fn diagnose(kafka: &Settings, address: &str, heard: &[ReportedError], security: &Security) -> Diagnosis {
     let diagnosis = Diagnosis::of(heard, security);
     if diagnosis.is_silent() && answers_http(&with_port(address)) {
         return diagnosis.with_http();
@@ -105,7 +111,7 @@ fn diagnose(kafka: &Settings, address: &str, heard: &[Complaint], security: &Sec
     }
     let ca_file = kafka.properties.iter().find(|(name, _)| name == "ssl.ca.location");
     let ca_file = ca_file.map(|(_, path)| Path::new(path.expose()));
-    let why = heard.iter().find_map(|complaint| why_untrusted(&complaint.text, ca_file));
+    let why = heard.iter().find_map(|reported| why_untrusted(&reported.text, ca_file));
     match why {
         Some(why) => diagnosis.with_handshake(&why),
         None => diagnosis,
@@ -118,11 +124,11 @@ fn describe(diagnosis: &Diagnosis) -> String {
 }
 
 /// The line for an unreachable advertised address, if that is the cause.
-fn unreachable(kafka: &Settings, heard: &[Complaint]) -> Option<Line> {
+fn unreachable(kafka: &Settings, heard: &[ReportedError]) -> Option<Line> {
     let brokers = advertised_brokers(heard);
     let is_local = is_local_wanted(kafka);
     brokers.iter().find_map(|broker| match reach(&broker.address(), REQUEST_MAX) {
-        Reach::Open => None,
+        Reachability::Open => None,
         closed => Some(advertised(broker, &closed, is_local)),
     })
 }
@@ -137,13 +143,13 @@ fn request_once(
     address: &str,
     security: &Security,
     until: Instant,
-) -> Result<Cluster, Vec<Complaint>> {
+) -> Result<Cluster, Vec<ReportedError>> {
     let mut config = properties(kafka, ClientKind::Query);
     // A connection that is closed at once indicates a wrong protocol.
     config.set("bootstrap.servers", address).set("log.connection.close", "true");
     let client =
-        StandaloneConsumer::with(kafka, &config).map_err(|error| vec![Complaint::no_client(&error)])?;
-    let complaints = client.context().complaints();
+        StandaloneConsumer::with(kafka, &config).map_err(|error| vec![ReportedError::no_client(&error)])?;
+    let reported_errors = client.context().reported_errors();
     let mut until = until;
     let mut timeout = FIRST_TIMEOUT;
     let mut is_settling = false;
@@ -152,10 +158,10 @@ fn request_once(
         let left = until.saturating_duration_since(sent);
         match client.fetch_metadata(None, timeout.min(left).max(Duration::from_millis(10))) {
             Ok(metadata) => return Ok(Cluster::of(&metadata)),
-            Err(error) => complaints.add(Complaint::of(&error)),
+            Err(error) => reported_errors.add(ReportedError::of(&error)),
         }
-        client.collect_complaints();
-        let heard = complaints.heard();
+        client.collect_reported_errors();
+        let heard = reported_errors.heard();
         if left.is_zero() || left_bootstrap(&heard) {
             return Err(heard);
         }
@@ -183,7 +189,7 @@ fn is_local(address: &str) -> bool {
 }
 
 /// `is_local_wanted`: whether `kafka.brokers` names this machine.
-fn advertised(broker: &AdvertisedBroker, reach: &Reach, is_local_wanted: bool) -> Line {
+fn advertised(broker: &AdvertisedBroker, reach: &Reachability, is_local_wanted: bool) -> Line {
     let address = broker.address();
     let advertises = format!("broker {} advertises {address}", broker.id);
     let elsewhere = is_local(&address) && !is_local_wanted;
@@ -191,16 +197,16 @@ fn advertised(broker: &AdvertisedBroker, reach: &Reach, is_local_wanted: bool) -
                  clients on other machines can use";
     let found = format!("the bootstrap address responds, but {advertises}");
     match reach {
-        Reach::Open if elsewhere => {
+        Reachability::Open if elsewhere => {
             Line::warned(format!("{advertises}, but `kafka.brokers` has another name"), local)
         }
-        Reach::Open => Line::passed(format!("{advertises}, which is reachable")),
-        Reach::Unresolved(_) | Reach::Closed(_) if elsewhere => Line::failed(found, local),
-        Reach::Unresolved(why) => Line::failed(
+        Reachability::Open => Line::passed(format!("{advertises}, which is reachable")),
+        Reachability::Unresolved(_) | Reachability::Closed(_) if elsewhere => Line::failed(found, local),
+        Reachability::Unresolved(why) => Line::failed(
             format!("{found}, which does not resolve here ({why})"),
             "make the name resolve here (DNS, /etc/hosts), or set the broker's advertised.listeners to a name that does",
         ),
-        Reach::Closed(why) => Line::failed(
+        Reachability::Closed(why) => Line::failed(
             format!("{found}, which is not reachable from here ({why})"),
             Fault::Advertised.remedy(),
         ),
@@ -213,13 +219,14 @@ mod tests {
 
     #[test]
     fn explains_unusable_advertised_addresses() {
-        let f = |host: &str, reach: Reach, is_local: bool, want: &str| {
+        let f = |host: &str, reach: Reachability, is_local: bool, want: &str| {
             let broker = AdvertisedBroker { id: 2, host: host.into(), port: 9092 };
             let line = advertised(&broker, &reach, is_local).to_string();
             assert!(line.starts_with(want), "{line}");
         };
-        let (unresolved, closed) = (|| Reach::Unresolved("no".into()), || Reach::Closed("refused".into()));
-        f("nuc", Reach::Open, false, "ok      broker 2 advertises nuc:9092, which is reachable");
+        let (unresolved, closed) =
+            (|| Reachability::Unresolved("no".into()), || Reachability::Closed("refused".into()));
+        f("nuc", Reachability::Open, false, "ok      broker 2 advertises nuc:9092, which is reachable");
         f(
             "nuc",
             unresolved(),
@@ -247,10 +254,10 @@ mod tests {
         );
         f(
             "127.0.0.1",
-            Reach::Open,
+            Reachability::Open,
             false,
             "warn    broker 2 advertises 127.0.0.1:9092, but `kafka.brokers` has another",
         );
-        f("127.0.0.1", Reach::Open, true, "ok      broker 2");
+        f("127.0.0.1", Reachability::Open, true, "ok      broker 2");
     }
 }

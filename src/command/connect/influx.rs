@@ -11,7 +11,7 @@ use base::{Destination, TimePrecision};
 use configuration::Config;
 use engine::Mapping;
 use influx::{
-    Address, Cause, Client, DestinationRetention, FailedAttempt, Probed, RemedyContext, RequestFailure,
+    Address, Cause, Client, DestinationRetention, FailedAttempt, ProbeResult, RemedyContext, RequestFailure,
     Server, Version, advice, is_page,
 };
 use mapping::FieldType;
@@ -159,32 +159,32 @@ async fn writable(client: &Client, address: &Address, destination: &Destination,
     let place = RemedyContext { address: url, server, destination, credential: &credential };
     let failed = |cause, why: &str| Line::failed(format!("{what}: {why}"), advice(cause, why, place));
     match probed {
-        Ok(Probed::Writable) => Line::passed(format!("{what}: may be written")),
-        Ok(Probed::Answers) if matches!(server, Server::Influx3(_)) => Line::passed(format!(
+        Ok(ProbeResult::Writable) => Line::passed(format!("{what}: may be written")),
+        Ok(ProbeResult::Answers) if matches!(server, Server::Influx3(_)) => Line::passed(format!(
             "{what}: the server answers; no write was tried, because InfluxDB 3 creates a database at the first write"
         )),
-        Ok(Probed::Answers) => Line::warned(
+        Ok(ProbeResult::Answers) => Line::warned(
             format!(
                 "{what}: the permission to write is unknown: the server does not name itself as InfluxDB 3, and no write was tried"
             ),
             "compare `influx.api` with the server, and check the log of `run` at the first points",
         ),
-        Ok(Probed::FoundEmpty) => Line::warned(
+        Ok(ProbeResult::FoundEmpty) => Line::warned(
             format!(
                 "{what}: may be written; the server behind it is InfluxDB 3, which has created this database now if it was missing"
             ),
             "compare the name with the databases of the server; let proxies in front of it forward /ping, so that no check writes",
         ),
         // InfluxDB refuses nothing with a page, and another program may refuse every write.
-        Ok(Probed::RefusesEmpty { why, is_foreign: true })
+        Ok(ProbeResult::RefusesEmpty { why, is_foreign: true })
             if identity == Identity::Other || is_page(&why) =>
         {
             failed(Cause::RequestRefused, &why)
         }
         // A write without lines is no large request.
-        Ok(Probed::TooLarge { why }) => failed(Cause::RequestTooLarge, &why),
+        Ok(ProbeResult::TooLarge { why }) => failed(Cause::RequestTooLarge, &why),
         // The server may refuse the empty write itself.
-        Ok(Probed::RefusesEmpty { why, .. }) => Line::warned(
+        Ok(ProbeResult::RefusesEmpty { why, .. }) => Line::warned(
             format!(
                 "{what}: the permission to write is unknown: the response to a write without lines is {why}"
             ),

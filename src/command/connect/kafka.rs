@@ -1,7 +1,7 @@
 //! The checks of Kafka, one after another. Checks that depend on a failed one are left out.
 
 use super::REQUEST_MAX;
-use super::offsets::{self, Position};
+use super::offsets::{self, PartitionOffsets};
 use super::report::{Line, Report};
 use super::sampled::Sampled;
 use super::topics::{self, Cluster, Topic};
@@ -99,7 +99,7 @@ fn check_group(
     consumer: &BaseConsumer<ClientLog>,
     read: &[&Topic],
     report: &mut Report<'_, impl Write>,
-) -> io::Result<Vec<Position>> {
+) -> io::Result<Vec<PartitionOffsets>> {
     let places: Vec<(String, i32)> = read
         .iter()
         .flat_map(|topic| {
@@ -127,7 +127,7 @@ fn check_samples(
     kafka: &Settings,
     consumer: &BaseConsumer<ClientLog>,
     read: &[&Topic],
-    positions: &[Position],
+    positions: &[PartitionOffsets],
     sampled: &mut Sampled<'_>,
     report: &mut Report<'_, impl Write>,
 ) -> io::Result<()> {
@@ -152,7 +152,11 @@ fn check_samples(
 }
 
 /// The lines for topics that may not be read. An error does not name its topic, so topics without records are read again one by one.
-fn name_refused<'t>(kafka: &Settings, positions: &[Position], topics: &'t [String]) -> Vec<(&'t str, Line)> {
+fn name_refused<'t>(
+    kafka: &Settings,
+    positions: &[PartitionOffsets],
+    topics: &'t [String],
+) -> Vec<(&'t str, Line)> {
     let read_again = |topic: &'t String| {
         let mut list = TopicPartitionList::new();
         for at in positions.iter().filter(|at| at.topic == *topic) {
@@ -169,7 +173,7 @@ fn name_refused<'t>(kafka: &Settings, positions: &[Position], topics: &'t [Strin
 /// records, which are always about to be deleted.
 fn going_unread(
     consumer: &BaseConsumer<ClientLog>,
-    positions: &[Position],
+    positions: &[PartitionOffsets],
     sampled: &Sampled<'_>,
 ) -> Vec<Line> {
     let is_read = |topic: &str| positions.iter().any(|at| at.topic == topic && at.committed.is_some());
@@ -192,12 +196,16 @@ fn now_ms() -> i64 {
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn has_records(at: &Position) -> bool {
+fn has_records(at: &PartitionOffsets) -> bool {
     at.bounds.is_some_and(|(first, end)| end > first)
 }
 
 /// Samples the newest records of each topic. Returns an authorization error, if there was one.
-fn sample_ends(kafka: &Settings, positions: &[Position], sampled: &mut Sampled<'_>) -> Option<KafkaError> {
+fn sample_ends(
+    kafka: &Settings,
+    positions: &[PartitionOffsets],
+    sampled: &mut Sampled<'_>,
+) -> Option<KafkaError> {
     let mut list = TopicPartitionList::new();
     // Empty partitions are included to check authorization.
     for at in positions {
@@ -213,7 +221,7 @@ fn sample_ends(kafka: &Settings, positions: &[Position], sampled: &mut Sampled<'
 }
 
 /// Samples the first record of each partition that would be read.
-fn sample_starts(kafka: &Settings, positions: &[Position], sampled: &mut Sampled<'_>) {
+fn sample_starts(kafka: &Settings, positions: &[PartitionOffsets], sampled: &mut Sampled<'_>) {
     let mut list = TopicPartitionList::new();
     for at in positions {
         let start = at.start(kafka.offset_reset).filter(|_| kafka.offset_reset != OffsetReset::Error);

@@ -13,7 +13,7 @@ const SOON: Duration = Duration::from_hours(24);
 
 /// Offsets of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Position {
+pub struct PartitionOffsets {
     pub topic: String,
     pub partition: i32,
     /// First offset, and end offset; none if the brokers did not report them.
@@ -22,7 +22,7 @@ pub struct Position {
     pub committed: Option<i64>,
 }
 
-impl Position {
+impl PartitionOffsets {
     /// Offset at which reading would start.
     pub fn start(&self, reset: OffsetReset) -> Option<i64> {
         let (first, end) = self.bounds?;
@@ -57,7 +57,7 @@ pub fn bounds<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     of: &[(String, i32)],
     within: Duration,
-) -> Vec<Position> {
+) -> Vec<PartitionOffsets> {
     let request = |place: Offset| {
         let mut list = TopicPartitionList::with_capacity(of.len());
         for (topic, partition) in of {
@@ -75,7 +75,7 @@ pub fn bounds<C: ConsumerContext>(
             _ => None,
         }
     };
-    let position = |(topic, partition): &(String, i32)| Position {
+    let position = |(topic, partition): &(String, i32)| PartitionOffsets {
         topic: topic.clone(),
         partition: *partition,
         bounds: offset(&firsts, topic, *partition).zip(offset(&ends, topic, *partition)),
@@ -88,7 +88,7 @@ pub fn bounds<C: ConsumerContext>(
 /// unknown committed offset differs from a missing one.
 pub fn request_committed<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
-    positions: &mut [Position],
+    positions: &mut [PartitionOffsets],
     within: Duration,
 ) -> KafkaResult<()> {
     let mut list = TopicPartitionList::with_capacity(positions.len());
@@ -108,8 +108,9 @@ pub fn request_committed<C: ConsumerContext>(
 }
 
 /// The lines about one topic.
-pub fn judge(topic: &str, reset: OffsetReset, positions: &[Position]) -> Vec<Line> {
-    let positions: Vec<&Position> = positions.iter().filter(|position| position.topic == topic).collect();
+pub fn judge(topic: &str, reset: OffsetReset, positions: &[PartitionOffsets]) -> Vec<Line> {
+    let positions: Vec<&PartitionOffsets> =
+        positions.iter().filter(|position| position.topic == topic).collect();
     let mut lines: Vec<Line> = start_line(topic, reset, &positions).into_iter().collect();
     let silent = positions.iter().filter(|position| position.bounds.is_none()).count();
     if silent > 0 {
@@ -139,15 +140,16 @@ pub fn judge(topic: &str, reset: OffsetReset, positions: &[Position]) -> Vec<Lin
 }
 
 /// The line about the start of reading. None if no leader reports its offsets, because then the number of records is unknown.
-fn start_line(topic: &str, reset: OffsetReset, positions: &[&Position]) -> Option<Line> {
-    let is_known = |position: &&&Position| position.bounds.is_some() || reset == OffsetReset::Error;
-    let (committed, fresh): (Vec<&&Position>, Vec<&&Position>) =
+fn start_line(topic: &str, reset: OffsetReset, positions: &[&PartitionOffsets]) -> Option<Line> {
+    let is_known = |position: &&&PartitionOffsets| position.bounds.is_some() || reset == OffsetReset::Error;
+    let (committed, fresh): (Vec<&&PartitionOffsets>, Vec<&&PartitionOffsets>) =
         positions.iter().filter(is_known).partition(|position| position.committed.is_some());
     if committed.is_empty() && fresh.is_empty() {
         return None;
     }
-    let unread =
-        |positions: &[&&Position]| positions.iter().map(|position| position.unread(reset)).sum::<u64>();
+    let unread = |positions: &[&&PartitionOffsets]| {
+        positions.iter().map(|position| position.unread(reset)).sum::<u64>()
+    };
     let mut parts = Vec::new();
     if !committed.is_empty() {
         let partitions = if fresh.is_empty() {
@@ -193,13 +195,13 @@ fn start_line(topic: &str, reset: OffsetReset, positions: &[&Position]) -> Optio
 
 /// The oldest unread record of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Oldest {
+pub struct OldestUnread {
     pub place: String,
     pub time_ms: i64,
 }
 
 /// A warning if Kafka may soon delete the oldest unread record.
-pub fn judge_retention(topic: &str, oldest: &Oldest, retention: Duration, now_ms: i64) -> Option<Line> {
+pub fn judge_retention(topic: &str, oldest: &OldestUnread, retention: Duration, now_ms: i64) -> Option<Line> {
     let retention_ms = i64::try_from(retention.as_millis()).ok()?;
     let goes_ms = oldest.time_ms.checked_add(retention_ms)?;
     if goes_ms.saturating_sub(now_ms) > i64::try_from(SOON.as_millis()).unwrap_or(i64::MAX) {
@@ -240,15 +242,15 @@ pub fn span(time: Duration) -> String {
 mod tests {
     use super::*;
 
-    fn at(partition: i32, bounds: (i64, i64), committed: Option<i64>) -> Position {
-        Position { topic: "t".into(), partition, bounds: Some(bounds), committed }
+    fn at(partition: i32, bounds: (i64, i64), committed: Option<i64>) -> PartitionOffsets {
+        PartitionOffsets { topic: "t".into(), partition, bounds: Some(bounds), committed }
     }
 
     #[test]
     fn says_where_reading_begins() {
         use OffsetReset::{Earliest, Error, Latest};
         const SILENT: &str = "FAILED  topic t: the leaders of 1 partition do not report";
-        let f = |reset: OffsetReset, positions: &[Position], want: &[&str]| {
+        let f = |reset: OffsetReset, positions: &[PartitionOffsets], want: &[&str]| {
             let lines = judge("t", reset, positions);
             assert_eq!(lines.len(), want.len(), "{lines:?}");
             for (line, want) in lines.iter().zip(want) {
@@ -300,10 +302,10 @@ mod tests {
             &[at(0, (0, 10), Some(20))],
             &["ok      topic t: reading starts", "warn    topic t: a committed offset is beyond"],
         );
-        let silent = Position { bounds: None, ..at(0, (0, 0), Some(1)) };
+        let silent = PartitionOffsets { bounds: None, ..at(0, (0, 0), Some(1)) };
         f(Earliest, std::slice::from_ref(&silent), &[SILENT]);
         // An unknown number of records differs from no records.
-        let silent_and_fresh = Position { committed: None, ..silent.clone() };
+        let silent_and_fresh = PartitionOffsets { committed: None, ..silent.clone() };
         f(Earliest, std::slice::from_ref(&silent_and_fresh), &[SILENT]);
         f(Error, &[silent_and_fresh], &["FAILED  topic t: no committed offset", SILENT]);
         let begins = "ok      topic t: reading starts at the committed offsets, 10 records behind";
@@ -313,7 +315,7 @@ mod tests {
     #[test]
     fn warns_of_records_that_are_soon_deleted_unread() {
         const HOUR: i64 = 3_600_000;
-        let oldest = Oldest { place: "t[0]@5".into(), time_ms: 1_700_000_000_000 };
+        let oldest = OldestUnread { place: "t[0]@5".into(), time_ms: 1_700_000_000_000 };
         let f = |age_h: i64, retention_h: u64, want: Option<&str>| {
             let now = oldest.time_ms + age_h * HOUR;
             let line = judge_retention("t", &oldest, Duration::from_hours(retention_h), now);

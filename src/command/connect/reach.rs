@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const AT_ONCE_MAX: usize = 32;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub enum Reachability {
     Open,
     /// The name does not resolve.
     Unresolved(String),
@@ -18,21 +18,21 @@ pub enum Reach {
 }
 
 /// Checks `host:port`. `within` limits the resolution of the name, and then the connections to all its addresses.
-pub fn reach(address: &str, within: Duration) -> Reach {
+pub fn reach(address: &str, within: Duration) -> Reachability {
     match resolve(address, within) {
         Ok(sockets) => connect(&sockets, within),
-        Err(why) => Reach::Unresolved(why),
+        Err(why) => Reachability::Unresolved(why),
     }
 }
 
 /// Checks many addresses, some at once, and returns the results in their order.
-pub fn reach_all(addresses: &[String], within: Duration) -> Vec<Reach> {
+pub fn reach_all(addresses: &[String], within: Duration) -> Vec<Reachability> {
     let mut reached = Vec::new();
     for some in addresses.chunks(AT_ONCE_MAX) {
         thread::scope(|scope| {
             let tries: Vec<_> = some.iter().map(|one| scope.spawn(move || reach(one, within))).collect();
             // After a panic the result is unknown.
-            let lost = || Reach::Closed("the check of the address failed".to_owned());
+            let lost = || Reachability::Closed("the check of the address failed".to_owned());
             reached.extend(tries.into_iter().map(|one| one.join().unwrap_or_else(|_| lost())));
         });
     }
@@ -58,7 +58,7 @@ fn resolve(address: &str, within: Duration) -> Result<Vec<SocketAddr>, String> {
     }
 }
 
-fn connect(sockets: &[SocketAddr], within: Duration) -> Reach {
+fn connect(sockets: &[SocketAddr], within: Duration) -> Reachability {
     let until = Instant::now() + within;
     let mut why = "no time was left".to_owned();
     for (index, socket) in sockets.iter().enumerate() {
@@ -68,11 +68,11 @@ fn connect(sockets: &[SocketAddr], within: Duration) -> Reach {
             break;
         }
         match TcpStream::connect_timeout(socket, left) {
-            Ok(_) => return Reach::Open,
+            Ok(_) => return Reachability::Open,
             Err(error) => why = without_number(&error.to_string()),
         }
     }
-    Reach::Closed(why)
+    Reachability::Closed(why)
 }
 
 /// `Connection refused (os error 111)` without its number.
@@ -91,8 +91,8 @@ mod tests {
         let open = listener.local_addr().unwrap().to_string();
         let within = Duration::from_secs(5);
         let reached = reach_all(&[open, "127.0.0.1:1".into(), "n.invalid:9092".into()], within);
-        assert_eq!(reached[0], Reach::Open);
-        assert_eq!(reached[1], Reach::Closed("Connection refused".into()));
-        assert!(matches!(reached[2], Reach::Unresolved(_)), "{reached:?}");
+        assert_eq!(reached[0], Reachability::Open);
+        assert_eq!(reached[1], Reachability::Closed("Connection refused".into()));
+        assert!(matches!(reached[2], Reachability::Unresolved(_)), "{reached:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! Maps sampled records of each topic, and reports the results.
 
 use super::clock;
-use super::offsets::Oldest;
+use super::offsets::OldestUnread;
 use super::report::{Line, some_of};
 use crate::command::seen_keys::SeenKeys;
 use crate::routing;
@@ -9,7 +9,7 @@ use base::Destination;
 use base::record::{OwnedHeaders, Record, RecordTime, borrowed};
 use base::text::counted;
 use configuration::Config;
-use engine::batch::{Runs, count_collisions};
+use engine::batch::{LineOrigins, count_collisions};
 use engine::offset_tracker::OffsetTracker;
 use engine::{DoubtKind, NoDestination, Routing, SchemaSource, TimeDoubt, TimeUnitCheck, time_of};
 use kafka::headers_of;
@@ -64,7 +64,7 @@ struct TopicSample {
     /// Times from `time_key`.
     times: TimeUnitCheck,
     /// The oldest of the records that would be read first.
-    oldest: Option<Oldest>,
+    oldest: Option<OldestUnread>,
 }
 
 /// Results for the records of one topic.
@@ -125,11 +125,11 @@ impl<'c> Sampled<'c> {
         let time_ms = message.timestamp().to_millis().filter(|ms| *ms >= 0);
         let (Some(sample), Some(time_ms)) = (self.topics.get_mut(message.topic()), time_ms) else { return };
         if sample.oldest.as_ref().is_none_or(|oldest| time_ms < oldest.time_ms) {
-            sample.oldest = Some(Oldest { place: place(message), time_ms });
+            sample.oldest = Some(OldestUnread { place: place(message), time_ms });
         }
     }
 
-    pub fn oldest(&self, topic: &str) -> Option<&Oldest> {
+    pub fn oldest(&self, topic: &str) -> Option<&OldestUnread> {
         self.topics.get(topic)?.oldest.as_ref()
     }
 
@@ -263,12 +263,12 @@ impl Lines {
     /// A warning if points overwrite each other in InfluxDB.
     fn judge(&self, destination: &Destination) -> Option<Line> {
         // The number of the record is used as its offset.
-        let (assignment, mut runs) = (OffsetTracker::default().assign(), Runs::default());
+        let (assignment, mut origins) = (OffsetTracker::default().assign(), LineOrigins::default());
         for line in 0..self.buffer.lines() {
             let record = self.places.partition_point(|(first, _)| *first <= line);
-            runs.push(assignment, record as i64, line, 1);
+            origins.push(assignment, record as i64, line, 1);
         }
-        let found = count_collisions(&self.buffer, &runs);
+        let found = count_collisions(&self.buffer, &origins);
         let example = found.example?;
         let at = self.places.partition_point(|(first, _)| *first <= example).checked_sub(1)?;
         let (_, place) = self.places.get(at)?;

@@ -7,7 +7,7 @@ mod sampling;
 use super::exit::{CONNECTION_FAILED, WRONG};
 use crate::init::{Sample, SampledRecord, Trial, framed, propose};
 use crate::records::{InputRecord, Records};
-use crate::terminal::{Bar, report};
+use crate::terminal::{ProgressBar, report};
 use base::record::{Record, RecordTime};
 use base::text::{counted, printable};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -223,7 +223,7 @@ fn write(options: &InitOptions) -> Result<(), InitError> {
         return Err(InitError::Exists(options.output.clone()));
     }
     let connection = Connection::new(options)?;
-    let mut bar = Bar::new();
+    let mut bar = ProgressBar::new();
     let found = if options.is_of_files() {
         files(&connection, options)?
     } else {

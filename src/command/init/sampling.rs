@@ -4,11 +4,11 @@ use super::compose::SampledTopics;
 use super::connection::Connection;
 use super::{InitError, InitOptions, now_ns, print, without_objects};
 use crate::init::{Observation, Sample, SampledRecord, Shape, propose, why_no_metrics};
-use crate::terminal::Bar;
+use crate::terminal::ProgressBar;
 use base::suggest::with_nearest;
 use base::text::{counted, grouped, printable};
 use engine::dead_letter::Progress;
-use kafka::{Diagnosis, Polled, RetainedOffsets, Survey, SurveyedTopic};
+use kafka::{ClusterReader, Diagnosis, ListedTopic, Polled, RetainedOffsets};
 use mapping::Schemas;
 use rdkafka::message::Message;
 use regex::Regex;
@@ -29,7 +29,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A topic and the offsets of its partitions.
 struct Candidate {
-    topic: SurveyedTopic,
+    topic: ListedTopic,
     kept: Vec<RetainedOffsets>,
 }
 
@@ -49,15 +49,15 @@ impl Candidate {
 pub fn sample(
     connection: &Connection,
     options: &InitOptions,
-    bar: &mut Bar,
+    bar: &mut ProgressBar,
 ) -> Result<SampledTopics, InitError> {
     let Some(kafka) = &connection.checked else { return Ok(SampledTopics::default()) };
     let failed = |why: Diagnosis| InitError::Brokers { brokers: kafka.brokers.join(", "), why };
-    let survey = Survey::open(kafka).map_err(failed)?;
-    let topics = survey.topics().map_err(failed)?;
+    let reader = ClusterReader::open(kafka).map_err(failed)?;
+    let topics = reader.topics().map_err(failed)?;
     let mut left_out = Vec::new();
     let wanted = wanted(&topics, &options.topics, &mut left_out)?;
-    let mut candidates = request_offsets(&survey, wanted, bar, &mut left_out);
+    let mut candidates = request_offsets(&reader, wanted, bar, &mut left_out);
     let is_named = !options.topics.is_empty();
     if !is_named {
         candidates = largest(candidates, &mut left_out);
@@ -72,7 +72,7 @@ pub fn sample(
     let mut last = None;
     for (number, candidate) in candidates.iter().enumerate() {
         let reading = Reading {
-            survey: &survey,
+            reader: &reader,
             schemas: connection.schemas.as_ref(),
             options,
             bytes_max: BYTES_MAX / candidates.len(),
@@ -105,26 +105,26 @@ pub fn sample(
 
 /// The requested topics, or all that may have metrics.
 fn wanted(
-    topics: &[SurveyedTopic],
+    topics: &[ListedTopic],
     requested: &[String],
     left_out: &mut Vec<(String, String)>,
-) -> Result<Vec<SurveyedTopic>, InitError> {
+) -> Result<Vec<ListedTopic>, InitError> {
     if requested.is_empty() {
-        let why = |topic: &SurveyedTopic| why_no_metrics(&topic.name);
+        let why = |topic: &ListedTopic| why_no_metrics(&topic.name);
         let (none, wanted): (Vec<_>, Vec<_>) = topics.iter().cloned().partition(|topic| why(topic).is_some());
         left_out
             .extend(none.iter().map(|topic| (topic.name.clone(), why(topic).unwrap_or_default().to_owned())));
         return Ok(wanted);
     }
-    let mut wanted: Vec<SurveyedTopic> = Vec::new();
+    let mut wanted: Vec<ListedTopic> = Vec::new();
     for name in requested {
         let pattern = name.starts_with('^').then(|| Regex::new(name)).transpose();
         let pattern = pattern.map_err(|_| InitError::Pattern(name.clone()))?;
-        let is_match = |topic: &&SurveyedTopic| match &pattern {
+        let is_match = |topic: &&ListedTopic| match &pattern {
             Some(pattern) => pattern.is_match(&topic.name) && why_no_metrics(&topic.name).is_none(),
             None => topic.name == *name,
         };
-        let matching: Vec<&SurveyedTopic> = topics.iter().filter(is_match).collect();
+        let matching: Vec<&ListedTopic> = topics.iter().filter(is_match).collect();
         if matching.is_empty() {
             return Err(no_such_topic(name, topics));
         }
@@ -137,7 +137,7 @@ fn wanted(
     Ok(wanted)
 }
 
-fn no_such_topic(name: &str, topics: &[SurveyedTopic]) -> InitError {
+fn no_such_topic(name: &str, topics: &[ListedTopic]) -> InitError {
     let existing: Vec<String> = topics
         .iter()
         .filter(|topic| why_no_metrics(&topic.name).is_none())
@@ -153,9 +153,9 @@ fn no_such_topic(name: &str, topics: &[SurveyedTopic]) -> InitError {
 
 /// Requests the offsets of each topic.
 fn request_offsets(
-    survey: &Survey,
-    topics: Vec<SurveyedTopic>,
-    bar: &mut Bar,
+    reader: &ClusterReader,
+    topics: Vec<ListedTopic>,
+    bar: &mut ProgressBar,
     left_out: &mut Vec<(String, String)>,
 ) -> Vec<Candidate> {
     let all: usize = topics.iter().map(|topic| topic.partitions.len()).sum();
@@ -170,7 +170,7 @@ fn request_offsets(
             done += 1;
             let progress = Progress { done: done as u64, all: all as u64 };
             bar.show(progress, || "of the partitions queried".to_owned());
-            survey.kept(&topic.name, *partition)
+            reader.kept(&topic.name, *partition)
         };
         match topic.partitions.iter().map(&mut request).collect() {
             Ok(kept) => candidates.push(Candidate { topic, kept }),
@@ -195,7 +195,7 @@ fn largest(candidates: Vec<Candidate>, left_out: &mut Vec<(String, String)>) -> 
 
 /// The sampling of one topic.
 struct Reading<'r> {
-    survey: &'r Survey,
+    reader: &'r ClusterReader,
     schemas: Option<&'r Arc<dyn Schemas>>,
     options: &'r InitOptions,
     bytes_max: usize,
@@ -209,7 +209,7 @@ impl Reading<'_> {
         candidate: &Candidate,
         is_named: bool,
         found: &mut SampledTopics,
-        bar: &mut Bar,
+        bar: &mut ProgressBar,
     ) -> Result<(), InitError> {
         let sample = self.read(candidate, bar)?;
         let topic = || sample.topic.clone();
@@ -231,7 +231,7 @@ impl Reading<'_> {
     }
 
     /// Reads the wanted number of last records from all partitions.
-    fn read(&self, candidate: &Candidate, bar: &mut Bar) -> Result<Sample, InitError> {
+    fn read(&self, candidate: &Candidate, bar: &mut ProgressBar) -> Result<Sample, InitError> {
         let topic = &candidate.topic.name;
         let records_max = self.options.records as usize;
         let full = candidate.kept.iter().filter(|kept| kept.records() > 0).count().max(1);
@@ -240,13 +240,13 @@ impl Reading<'_> {
             candidate.kept.iter().map(|kept| (kept.partition, kept.first.max(kept.next - share))).collect();
         let expected = candidate.records().min(records_max as u64);
         let failed = |why: String| InitError::Topic { topic: topic.clone(), why };
-        self.survey.read_from(topic, &offsets).map_err(|error| failed(error.to_string()))?;
+        self.reader.read_from(topic, &offsets).map_err(|error| failed(error.to_string()))?;
         let until = Instant::now() + Duration::from_secs(self.options.seconds);
         let schemas = self.schemas.cloned();
         let mut sample = Sample { topic: topic.clone(), schemas, ..Sample::default() };
         let (mut ended, mut bytes, mut error) = (BTreeSet::new(), 0, None);
         while let Some(left) = until.checked_duration_since(Instant::now()) {
-            match self.survey.poll(left.min(POLL_INTERVAL)) {
+            match self.reader.poll(left.min(POLL_INTERVAL)) {
                 Polled::Record(record) if record.topic() == topic => {
                     bytes += record.payload_len();
                     sample.records.push(SampledRecord {

@@ -5,7 +5,7 @@ use crate::signals::Signals;
 use crate::terminal::report;
 use base::record::{Record, RecordTime, borrowed};
 use base::suggest::nearest;
-use kafka::{Settings, Survey, TopicSampler, headers_of};
+use kafka::{ClusterReader, Settings, TopicSampler, headers_of};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Message};
 use std::io::{self, Write};
@@ -66,9 +66,9 @@ fn passes(error: &KafkaError) -> bool {
 
 /// The reason for a topic without partitions, with the nearest existing name.
 fn missing(kafka: &Settings, topic: &str) -> String {
-    let survey = Survey::open(kafka).and_then(|survey| survey.topics());
+    let listed = ClusterReader::open(kafka).and_then(|reader| reader.topics());
     // The name alone is still a reason if the brokers answer no more.
-    let existing = survey.unwrap_or_default();
+    let existing = listed.unwrap_or_default();
     let others =
         existing.iter().filter(|existing| existing.name != topic).map(|existing| existing.name.as_str());
     match nearest(topic, others) {

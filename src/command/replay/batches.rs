@@ -180,7 +180,7 @@ fn append(text: &[u8], lines: &mut LineBuffer) -> MappedLetter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::dead_letter::{Elements, FailedStage};
+    use engine::dead_letter::{FailedStage, RejectedElements};
     use std::path::Path;
 
     fn batches() -> Batches {
@@ -204,7 +204,7 @@ mod tests {
             stage: FailedStage::Map,
             reason: "time",
             why: String::new(),
-            elements: Elements::default(),
+            elements: RejectedElements::default(),
             lines: None,
         }
     }

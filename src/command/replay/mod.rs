@@ -9,7 +9,7 @@ use super::exit::{FAILED, NOT_ALL_STORED, WRONG};
 use crate::pipeline;
 use crate::routing;
 use crate::signals::Signals;
-use crate::terminal::{Bar, report};
+use crate::terminal::{ProgressBar, report};
 use base::text::printable;
 use batches::{Batches, Closed, Letters};
 use configuration::Config;
@@ -93,7 +93,7 @@ fn run(options: &ReplayOptions) -> Result<Tally, ReplayError> {
     let load = if options.dry_run { configuration::load_without_secrets } else { configuration::load };
     let config = load(&path).map_err(|error| wrong(&error))?;
     let (mut reading, source) = open(options, &config)?;
-    let bar = Bar::new();
+    let bar = ProgressBar::new();
     let log = bar.clone();
     crate::log::start_to(config.log, move || {
         log.erase();
@@ -147,7 +147,7 @@ struct Replay {
     outlet: Outlet,
     runtime: Runtime,
     signals: Signals,
-    bar: Bar,
+    bar: ProgressBar,
     tally: Tally,
 }
 

@@ -32,6 +32,15 @@ impl Read<'_> {
     fn fits(&self) -> u64 {
         fits(&self.candidate, &self.guess)
     }
+
+    /// The best candidate has the greatest rank. The own time of an object comes before that of its record, and the likelier name decides
+    /// between equal candidates.
+    fn rank(&self) -> (bool, bool, bool, u64, usize, usize) {
+        let (candidate, is_sure) = (&self.candidate, is_sure(&self.candidate, &self.guess));
+        let (outer, likelier) = (usize::MAX - candidate.depth(), usize::MAX - self.name_rank());
+        let is_sure_and_own = is_sure && !self.is_earlier();
+        (is_sure_and_own, is_sure, !candidate.is_outside(), candidate.key.objects, outer, likelier)
+    }
 }
 
 impl<'p> Proposer<'p> {
@@ -41,14 +50,7 @@ impl<'p> Proposer<'p> {
             let is_part = |key: &&Key| self.shape.time_keys.contains(&key.pattern.as_str());
             return self.seen.keys.iter().filter(is_part).collect();
         }
-        if let Some((name, outside)) = &self.time_name
-            && let Some(guess) = guess(&name.times, self.now_ns)
-        {
-            let why = format!("The names under which the objects stand are times: {}.", guess.description);
-            let selector = outside.selector.clone();
-            self.out.set("time_key", selector, vec![why]);
-            self.out.set("time_format", guess.format, Vec::new());
-            self.zone(&guess);
+        if self.takes_names_as_times() {
             return Vec::new();
         }
         if let Some(key) = self.timestamp() {
@@ -58,29 +60,8 @@ impl<'p> Proposer<'p> {
             self.no_time("a single value has no time beside it");
             return Vec::new();
         }
-        let read = |candidate: Candidate<'p>| {
-            let guess = guess(&candidate.key.times, self.now_ns)?;
-            // A likely name may have other values; an unlikely one is a time by its values alone.
-            let is_likely = names::is_time(candidate.key.name()) || candidate.key.is_time;
-            let selector = candidate.selector().filter(|_| is_likely)?;
-            Some(Read { candidate, guess, selector })
-        };
-        let found: Vec<Read<'p>> = self.candidates().into_iter().filter_map(read).collect();
-        // The own time of an object comes before that of its record, and the likelier name decides between equal candidates.
-        let rank = |read: &&Read<'p>| {
-            let (candidate, depth) = (&read.candidate, read.candidate.depth());
-            let is_sure = is_sure(candidate, &read.guess);
-            let likelier = usize::MAX - read.name_rank();
-            (
-                is_sure && !read.is_earlier(),
-                is_sure,
-                !candidate.is_outside(),
-                candidate.key.objects,
-                usize::MAX - depth,
-                likelier,
-            )
-        };
-        let best = found.iter().max_by_key(rank);
+        let found = self.times();
+        let best = found.iter().max_by_key(|read| read.rank());
         let is_good = best.is_some_and(|best| is_sure(&best.candidate, &best.guess) && !best.is_earlier());
         if !is_good {
             if let Some(taken) = self.date_and_clock() {
@@ -107,6 +88,30 @@ impl<'p> Proposer<'p> {
         self.out.suggest("time_key", selector, why);
         self.out.suggest("time_format", format, Vec::new());
         vec![best.candidate.key]
+    }
+
+    /// Proposes the names under which the objects stand as their time, if these names are times. Returns whether they are.
+    fn takes_names_as_times(&mut self) -> bool {
+        let Some((name, outside)) = &self.time_name else { return false };
+        let Some(guess) = guess(&name.times, self.now_ns) else { return false };
+        let why = format!("The names under which the objects stand are times: {}.", guess.description);
+        let selector = outside.selector.clone();
+        self.out.set("time_key", selector, vec![why]);
+        self.out.set("time_format", guess.format, Vec::new());
+        self.zone(&guess);
+        true
+    }
+
+    /// The candidates whose values are times.
+    fn times(&self) -> Vec<Read<'p>> {
+        let read = |candidate: Candidate<'p>| {
+            let guess = guess(&candidate.key.times, self.now_ns)?;
+            // A likely name may have other values; an unlikely one is a time by its values alone.
+            let is_likely = names::is_time(candidate.key.name()) || candidate.key.is_time;
+            let selector = candidate.selector().filter(|_| is_likely)?;
+            Some(Read { candidate, guess, selector })
+        };
+        self.candidates().into_iter().filter_map(read).collect()
     }
 
     /// Proposes a key whose values are times of the records' format, so that it needs no `time_format`.

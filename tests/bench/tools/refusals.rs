@@ -3,7 +3,7 @@
 
 use base::Destination;
 use clap::Args;
-use influx::{Client, Connection, Delays, LaneWriter, Lines, LogObserver, Writer, WriterOptions};
+use influx::{Client, ConnectionSettings, Delays, LaneWriter, Lines, LogObserver, Writer, WriterOptions};
 use line_protocol::LineBuffer;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -65,8 +65,10 @@ async fn measure(options: &Options) {
     let receiver = ReceiverOptions { product: options.product(), ..ReceiverOptions::default() };
     let receiver = Receiver::start(receiver).await.unwrap();
     let destination = options.destination("d");
-    let connection =
-        Connection { api: destination.api(), ..Connection::new(receiver.url().parse().unwrap()) };
+    let connection = ConnectionSettings {
+        api: destination.api(),
+        ..ConnectionSettings::new(receiver.url().parse().unwrap())
+    };
     let writer_options = WriterOptions {
         lines_max: options.lines,
         bytes_max: 4_000_000,

@@ -4,7 +4,7 @@ use crate::names;
 use crate::signals::signal;
 use crate::support::{Bridge, start_log};
 use engine::consumer::ConsumerError;
-use influx::{Delays, Dialing, LogObserver};
+use influx::{ConnectOptions, Delays, LogObserver};
 use kafka::MemberError;
 use kafka_influx_bridge::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use std::fmt::Write as _;
@@ -53,8 +53,8 @@ impl Running {
             blocked_max: ms(500),
             ..Delays::default()
         };
-        let dialing = Dialing { age_max: ms(500), resolver: Some(names::resolve) };
-        let options = PipelineOptions { delays, dialing, seed, ..PipelineOptions::default() };
+        let connect_options = ConnectOptions { age_max: ms(500), resolver: Some(names::resolve) };
+        let options = PipelineOptions { delays, connect_options, seed, ..PipelineOptions::default() };
         let pipeline = Pipeline::start_with(&config, Arc::new(LogObserver), options).unwrap();
         Self::Here(Box::new(Bridge(pipeline)))
     }

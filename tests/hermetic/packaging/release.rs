@@ -150,26 +150,83 @@ fn badges(repository: Option<&str>) -> String {
     )
 }
 
-/// `UPDATE=1 cargo test --test hermetic packaging` writes the badges again.
-#[test]
-fn badges_follow_the_public_address() {
-    const BEGIN: &str = "<!-- badges: written by a test from `repository` in Cargo.toml -->\n";
-    const END: &str = "<!-- end of badges -->\n";
-    let package = package();
-    let repository = package.get("repository").and_then(toml::Value::as_str);
-    let path = root().join("README.md");
+/// Links on the page for new issues, which need the project's public address.
+fn contact_links(repository: Option<&str>) -> String {
+    let Some(repository) = repository else { return String::new() };
+    format!(
+        "contact_links:\n\
+         \x20 - name: Troubleshooting\n\
+         \x20   url: {repository}/blob/HEAD/docs/troubleshooting.md\n\
+         \x20   about: Each symptom and each message, with its cause and remedy\n\
+         \x20 - name: Report a vulnerability\n\
+         \x20   url: {repository}/security/advisories/new\n\
+         \x20   about: In private. SECURITY.md says how reports are handled\n"
+    )
+}
+
+/// Asserts that a file has this text between two of its lines. `UPDATE=1 cargo test --test hermetic packaging` writes it.
+fn assert_part(file: &str, begin: &str, end: &str, part: &str) {
+    let path = root().join(file);
     let text = read(&path);
-    let (before, rest) = text.split_once(BEGIN).expect("README.md has the comment before the badges");
-    let (_, after) = rest.split_once(END).expect("README.md has the comment after the badges");
-    let want = format!("{before}{BEGIN}{}{END}{after}", badges(repository));
+    let (before, rest) = text.split_once(begin).unwrap_or_else(|| panic!("{file} has no {begin:?}"));
+    let (_, after) = rest.split_once(end).unwrap_or_else(|| panic!("{file} has no {end:?}"));
+    let want = format!("{before}{begin}{part}{end}{after}");
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&path, &want).unwrap();
     }
-    assert!(read(&path) == want, "README.md: UPDATE=1 cargo test --test hermetic packaging");
+    assert!(read(&path) == want, "{file}: UPDATE=1 cargo test --test hermetic packaging");
+}
+
+#[test]
+fn badges_follow_the_public_address() {
+    let package = package();
+    let repository = package.get("repository").and_then(toml::Value::as_str);
+    let begin = "<!-- badges: written by a test from `repository` in Cargo.toml -->\n";
+    assert_part("README.md", begin, "<!-- end of badges -->\n", &badges(repository));
     assert_eq!(badges(None), "");
     assert!(
         badges(Some("https://h/o/p")).contains("(https://h/o/p/actions/workflows/release.yml/badge.svg)")
     );
+}
+
+#[test]
+fn links_for_new_issues_follow_the_public_address() {
+    let package = package();
+    let repository = package.get("repository").and_then(toml::Value::as_str);
+    let begin = "# links: written by a test from `repository` in Cargo.toml\n";
+    let file = ".github/ISSUE_TEMPLATE/config.yml";
+    assert_part(file, begin, "# end of links\n", &contact_links(repository));
+    assert_eq!(yaml(&root().join(file))["blank_issues_enabled"], Value::Bool(true));
+    assert_eq!(contact_links(None), "");
+    let links: Value = serde_yaml_ng::from_str(&contact_links(Some("https://h/o/p"))).unwrap();
+    let urls = links["contact_links"].as_sequence().unwrap().iter().map(|link| link["url"].as_str().unwrap());
+    let want = ["https://h/o/p/blob/HEAD/docs/troubleshooting.md", "https://h/o/p/security/advisories/new"];
+    assert!(urls.eq(want));
+}
+
+#[test]
+fn the_image_and_the_chart_have_the_description_of_the_package() {
+    let description = env!("CARGO_PKG_DESCRIPTION");
+    let label = format!("org.opencontainers.image.description=\"{description}\"");
+    assert!(read(&root().join("docker/Dockerfile")).contains(&label), "docker/Dockerfile has no {label}");
+    let chart = yaml(&root().join("docker/chart/Chart.yaml"));
+    assert_eq!(chart["description"].as_str(), Some(description));
+}
+
+/// An image is public as soon as it is pushed.
+#[test]
+fn an_image_is_pushed_only_after_the_tests_and_with_notes_for_its_release() {
+    let workflow = yaml(&root().join(".github/workflows/release.yml"));
+    let names = |value: &Value| {
+        value.as_sequence().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let needs = names(&workflow["jobs"]["image"]["needs"]);
+    assert!(needs.iter().any(|job| job == "test"), "the image needs only {needs:?}");
+    let steps = workflow["jobs"]["test"]["steps"].as_sequence().unwrap();
+    let runs: Vec<&str> = steps.iter().filter_map(|step| step["run"].as_str()).collect();
+    for command in ["docker/release/notes", "cargo test --locked"] {
+        assert!(runs.contains(&command), "the tests of a release do not run {command}: {runs:?}");
+    }
 }
 
 #[test]
@@ -212,7 +269,7 @@ fn the_manifests_are_the_chart_as_helm_renders_it() {
     const HEADER: &str = "\
 # Bridges of one group; KEDA sets their number by the group's lag, which it reads from Kafka, also while no bridge runs.
 # Without KEDA leave out the last document, and set `replicas`. Bridges beyond the number of partitions stay idle.
-# Made from docker/chart by `UPDATE=1 cargo test --test hermetic packaging -- --ignored`.
+# Made from docker/chart by `HELM=$(tests/release/install-helm) UPDATE=1 cargo test --test hermetic packaging::release -- --ignored`.
 #
 #   kubectl create secret generic kafka-influx-bridge --from-literal=token=...
 #   kubectl apply --filename deployment.yaml
@@ -227,7 +284,10 @@ fn the_manifests_are_the_chart_as_helm_renders_it() {
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&path, &made).unwrap();
     }
-    assert!(read(&path) == made, "UPDATE=1 cargo test --test hermetic packaging -- --ignored");
+    assert!(
+        read(&path) == made,
+        "HELM=$(tests/release/install-helm) UPDATE=1 cargo test --test hermetic packaging::release -- --ignored"
+    );
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn records_flow_to_the_second_address_until_the_first_is_back() {
     first.answer(Some(Reply::status(204).ending(Ending::Reset)));
     produce(100..200);
     second.wait_for_points("main", 100);
-    let client = bridge.0.writer().client();
+    let client = bridge.0.writer().current_client();
     let addresses = client.addresses();
     let preferred = addresses.all().next().unwrap();
     assert!(addresses.is_down(preferred));
@@ -101,7 +101,7 @@ mod names {
     use super::*;
     use crate::names;
     use crate::support::Bridge;
-    use influx::Dialing;
+    use influx::ConnectOptions;
     use kafka_influx_bridge::pipeline::PipelineOptions;
     use std::net::{IpAddr, Ipv4Addr, SocketAddr};
     use std::time::Duration;
@@ -125,8 +125,8 @@ mod names {
             names::set_address(name, old.receiver.address().ip());
             let cluster = Cluster::with_topic("t", 1);
             let setup = Setup::new(&cluster, &old, "'t'").mapping(BY_ID).influx("timeout = '1s'");
-            let dialing = Dialing { age_max, resolver: Some(names::resolve) };
-            let options = PipelineOptions { dialing, ..PipelineOptions::default() };
+            let connect_options = ConnectOptions { age_max, resolver: Some(names::resolve) };
+            let options = PipelineOptions { connect_options, ..PipelineOptions::default() };
             let bridge = setup.urls(&[format!("http://{name}:{port}")]).start_with(options);
             cluster.produce("t", 0, [record("before")]);
             old.wait_for_points("main", 1);
@@ -170,7 +170,7 @@ mod names {
 
     #[test]
     fn connections_below_their_maximum_age_are_kept() {
-        let moving = Moving::start("young.localhost", Dialing::default().age_max);
+        let moving = Moving::start("young.localhost", ConnectOptions::default().age_max);
         moving.move_name();
         moving.cluster.produce("t", 0, (0..20).map(|id| record(&id.to_string())));
         moving.old.wait_for_points("main", 21);
@@ -181,7 +181,7 @@ mod names {
     /// The old server hangs. No connection to it is used twice.
     #[test]
     fn a_name_is_resolved_again_when_its_old_address_falls_silent() {
-        let moving = Moving::start("silent.localhost", Dialing::default().age_max);
+        let moving = Moving::start("silent.localhost", ConnectOptions::default().age_max);
         moving.old.answer(Some(Reply::status(204).ending(Ending::Hang)));
         moving.move_name();
         let produced = moving.produce_until_moved();

@@ -155,7 +155,7 @@ fn the_first_rejected_records_stay_uncommitted_until_the_first_point() {
     cluster.create_topic("good", 1);
     cluster.produce("quiet", 0, (0..5).map(|_| "no json"));
     let setup = Setup::new(&cluster, &sink, "['quiet', 'good']").mapping(BY_ID);
-    let undecided = |bridge: &Bridge| bridge.0.counters().unsettled_times.undecided();
+    let undecided = |bridge: &Bridge| bridge.0.counters().unsettled_timestamps.undecided();
     for start in 0..2 {
         let bridge = setup.start();
         wait_until("the records are read", || undecided(&bridge) == 5);
@@ -181,7 +181,7 @@ fn a_reload_reads_undecided_records_again_by_the_corrected_mapping() {
     cluster.produce("t", 0, (0..5).map(|n| record(&n.to_string())));
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
     let mut bridge = setup.clone().mapping_key("time_key = 'tiem'\ntime_format = 'unix'").start();
-    wait_until("all are undecided", || bridge.0.counters().unsettled_times.undecided() == 5);
+    wait_until("all are undecided", || bridge.0.counters().unsettled_timestamps.undecided() == 5);
     bridge.0.reload(&setup.config()).unwrap();
     sink.wait_for_points("main", 5);
     wait_until("all are committed", || cluster.committed("t", 1) == [Some(5)]);
@@ -196,7 +196,7 @@ fn with_dead_letters_the_first_rejected_records_settle_at_once() {
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).top("[dead_letter]\ntopic = 'letters'");
     let bridge = setup.start();
     wait_until("all are committed", || cluster.committed("t", 1) == [Some(5)]);
-    assert_eq!(bridge.0.counters().unsettled_times.undecided(), 0);
+    assert_eq!(bridge.0.counters().unsettled_timestamps.undecided(), 0);
     bridge.stop();
 }
 

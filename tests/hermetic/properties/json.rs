@@ -195,7 +195,7 @@ pub fn text() -> impl Strategy<Value = Text> {
 }
 
 /// Few names, so that rules match and keys collide.
-pub const KEYS: [&str; 24] = [
+pub const KEYS: [&str; 26] = [
     "a",
     "b",
     "c",
@@ -205,6 +205,9 @@ pub const KEYS: [&str; 24] = [
     "name",
     "s",
     "s_1",
+    // Names that are indexes of an array.
+    "0",
+    "1",
     "time",
     "_field",
     "_measurement",
@@ -306,15 +309,24 @@ pub fn record_of_lists() -> impl Strategy<Value = Json> {
     prop_oneof![3 => members.prop_map(object), 1 => list]
 }
 
-/// A record whose keys collide: after flattening, by `rename`, with tags from Kafka and static ones, or after escaping.
+/// A record whose keys collide: after flattening, also with the indexes of arrays, by `rename`, with tags from Kafka and static ones, or
+/// after escaping.
 pub fn record_of_colliding_keys() -> impl Strategy<Value = Json> {
     let text = |text: &str| Json::Text(Text::plain(text));
     let number = || Json::Number("7".to_owned());
     let inner = |key: &str, value| Json::Object(vec![(Text::plain(key), value)]);
     let member = |(key, value): (&str, Json)| (Text::plain(key), value);
+    let list = |item| Json::Array(vec![item]);
+    let surrogate = || Json::Text(Text(vec![Piece::Char('x'), Piece::Surrogate(0xD83C)]));
     let members = vec![
         ("a_b", number()),
         ("a", inner("b", number())),
+        ("a", list(number())),
+        ("a", inner("0", number())),
+        ("a_0", number()),
+        ("a_0", surrogate()),
+        ("a", list(inner("b", number()))),
+        ("a_0_b", number()),
         ("a", number()),
         ("b", text("x")),
         ("b", number()),
@@ -324,6 +336,8 @@ pub fn record_of_colliding_keys() -> impl Strategy<Value = Json> {
         ("name", text("n")),
         ("t_1", text("y")),
         ("t", inner("1", text("z"))),
+        ("t", list(surrogate())),
+        ("t_0", text("w")),
         ("s", text("u")),
         ("c", text("v")),
     ];

@@ -120,14 +120,22 @@ fn further() -> impl Strategy<Value = Further> {
         &["@key", "^@key", "@.a.b"],
         &["@member", "^@member"],
         &["key:$.a", "^.a"],
+        &["@.a[0]", "@.a['0']"],
+        &["$.t[0]", "$.a['0']", "$.s"],
     ];
     let measurement = select(vec!["{topic}", "{name}{t}", "{^.name}", "x{@key}", "{key}"]);
     let templates: Vec<&[(&str, &str)]> = vec![
         &[],
         &[("t", "{a}"), ("b", "{@.b}{{")],
         &[("a", "{^.a}{s_1}-{partition}"), ("t_1", "{$.t}{header:h}")],
+        &[("t", "{a_0}{@.a[0]}"), ("b", "{$.a}{@.t['1']}")],
     ];
-    let fields: Vec<&[(&str, &str)]> = vec![&[], &[("b", "^.b"), ("n", "@key")], &[("c", "a"), ("a", "$.t")]];
+    let fields: Vec<&[(&str, &str)]> = vec![
+        &[],
+        &[("b", "^.b"), ("n", "@key")],
+        &[("c", "a"), ("a", "$.t")],
+        &[("n", "@.a[0]"), ("m", "@.a['0']")],
+    ];
     let placeholders = (measurement, select(templates), select(fields));
     let reshaped = prop_oneof![1 => Just((Reshape::default(), &[][..])), 2 => reshape()];
     (options::options(), select(queries), select(selectors), placeholders, select(&Format::ALL[..]), reshaped)

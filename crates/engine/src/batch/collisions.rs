@@ -4,7 +4,7 @@
 //! Equal lines lose nothing and do not count. Neither do lines of one record whose field names differ: a record may write one point
 //! in several lines.
 
-use super::Runs;
+use super::LineOrigins;
 use base::text::{grouped, printable};
 use line_protocol::LineBuffer;
 use line_protocol::series::{self, hash};
@@ -32,8 +32,8 @@ pub struct Collisions {
 }
 
 /// Counts lines with the series and time of an earlier line.
-pub fn count(lines: &LineBuffer, runs: &Runs) -> Collisions {
-    let record = |line| runs.origin(line).map(|origin| (origin.assignment, origin.offset));
+pub fn count(lines: &LineBuffer, origins: &LineOrigins) -> Collisions {
+    let record = |line| origins.origin(line).map(|origin| (origin.assignment, origin.offset));
     count_lines(lines, |earlier, later| record(earlier) == record(later))
 }
 
@@ -257,13 +257,13 @@ mod tests {
     use std::collections::HashSet;
 
     fn batch(lines: &[(i64, &str)]) -> Collisions {
-        let (mut buffer, mut runs) = (LineBuffer::default(), Runs::default());
+        let (mut buffer, mut origins) = (LineBuffer::default(), LineOrigins::default());
         for (number, (offset, line)) in lines.iter().enumerate() {
             buffer.text_mut().extend_from_slice(line.as_bytes());
             buffer.end_line();
-            runs.push(AssignmentId::for_test(1), *offset, number, 1);
+            origins.push(AssignmentId::for_test(1), *offset, number, 1);
         }
-        count(&buffer, &runs)
+        count(&buffer, &origins)
     }
 
     #[test]
@@ -289,13 +289,13 @@ mod tests {
 
     /// Collisions among lines of one record.
     fn record(lines: &[&str]) -> Collisions {
-        let (mut buffer, mut runs) = (LineBuffer::default(), Runs::default());
+        let (mut buffer, mut origins) = (LineBuffer::default(), LineOrigins::default());
         for line in lines {
             buffer.text_mut().extend_from_slice(line.as_bytes());
             buffer.end_line();
         }
-        runs.push(AssignmentId::for_test(1), 7, 0, lines.len());
-        count(&buffer, &runs)
+        origins.push(AssignmentId::for_test(1), 7, 0, lines.len());
+        count(&buffer, &origins)
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 mod budget;
 mod collisions;
+mod line_origins;
 mod open;
-mod runs;
 mod size;
 
 pub use budget::{Budget, Reserved};
 pub use collisions::{CollisionSample, Collisions, REMEDY as COLLISION_REMEDY, count as count_collisions};
-pub use open::{Batch, Limits, RecordSource};
-pub use runs::Runs;
+pub use line_origins::LineOrigins;
+pub use open::{Batch, BatchLimits, RecordSource};
 pub use size::{AnsweredBatch, BatchSize, SizeController, SizeRange};

@@ -1,7 +1,7 @@
 //! A batch of lines, and which records they came from.
 
-use super::runs::LineOrigin;
-use super::{BatchSize, Budget, Collisions, Reserved, Runs, SizeRange, collisions};
+use super::line_origins::LineOrigin;
+use super::{BatchSize, Budget, Collisions, LineOrigins, Reserved, SizeRange, collisions};
 use crate::dead_letter::Letter;
 use crate::offset_tracker::{AssignmentId, BatchId};
 use base::TopicPartition;
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 pub struct Batch {
     pub batch_id: BatchId,
     pub lines: LineBuffer,
-    pub runs: Runs,
+    pub origins: LineOrigins,
     /// Assignments whose records settle with the batch, each once.
     pub assignments: Vec<AssignmentId>,
     /// The partitions of `assignments`, in the same order; filled when the batch is closed. None: the topic was recreated before
@@ -44,7 +44,7 @@ pub struct RecordSource<'a> {
 
 /// Limits at which an open batch is closed.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct BatchLimits {
     /// Sizes of which each lane chooses one by the answers that it gets.
     pub sizes: SizeRange,
     /// Bytes of the open batch and the batch in flight of one lane together, so that no lane takes the memory of the others.
@@ -57,7 +57,7 @@ impl Batch {
         Self {
             batch_id,
             lines: LineBuffer::default(),
-            runs: Runs::default(),
+            origins: LineOrigins::default(),
             assignments: Vec::new(),
             partitions: Vec::new(),
             letters: Vec::new(),
@@ -78,7 +78,7 @@ impl Batch {
         let bytes = self.lines.bytes() - begin.map_or(0, |&end| end as usize);
         let BatchSize { lines: lines_max, bytes: bytes_max } = self.record_max;
         self.record_max = BatchSize { lines: lines.max(lines_max), bytes: bytes.max(bytes_max) };
-        self.runs.push(assignment, offset, first, lines);
+        self.origins.push(assignment, offset, first, lines);
         self.carry(assignment, now);
     }
 
@@ -99,11 +99,11 @@ impl Batch {
         if !self.assignments.iter().any(|assignment| is_removed(*assignment)) {
             return;
         }
-        let (lines, runs) = (std::mem::take(&mut self.lines), std::mem::take(&mut self.runs));
-        for (assignment, offset, of_record) in runs.records().filter(|(of, ..)| !is_removed(*of)) {
+        let (lines, origins) = (std::mem::take(&mut self.lines), std::mem::take(&mut self.origins));
+        for (assignment, offset, of_record) in origins.records().filter(|(of, ..)| !is_removed(*of)) {
             let (first, count) = (self.lines.lines(), of_record.len());
             of_record.filter_map(|line| lines.line(line)).for_each(|line| self.lines.push_line(line));
-            self.runs.push(assignment, offset, first, count);
+            self.origins.push(assignment, offset, first, count);
         }
         // An open batch has no partitions yet.
         let mut are_removed = self.assignments.iter().map(|assignment| is_removed(*assignment));
@@ -137,7 +137,7 @@ impl Batch {
 
     /// Points that overwrite earlier points of this batch.
     pub fn collisions(&self) -> Collisions {
-        collisions::count(&self.lines, &self.runs)
+        collisions::count(&self.lines, &self.origins)
     }
 
     /// Whether another record might exceed the size, if it is like the largest one so far. A batch above the size would take two
@@ -167,7 +167,7 @@ impl Batch {
     }
 
     fn origin(&self, line: usize) -> LineOrigin {
-        match self.runs.origin(line) {
+        match self.origins.origin(line) {
             Some(origin) => origin,
             #[expect(
                 clippy::panic,
@@ -195,7 +195,7 @@ impl Batch {
     /// Updates the memory that is reserved for the batch.
     pub fn account(&mut self) {
         let bytes = self.lines.capacity()
-            + self.runs.capacity_bytes()
+            + self.origins.capacity_bytes()
             + self.assignments.capacity() * size_of::<AssignmentId>()
             + self.letter_bytes;
         self.reserved.set(bytes);
@@ -208,7 +208,7 @@ impl Batch {
             self.lines = LineBuffer::default();
         }
         self.lines.clear();
-        self.runs.clear();
+        self.origins.clear();
         self.assignments.clear();
         self.partitions.clear();
         self.letters = Vec::new();

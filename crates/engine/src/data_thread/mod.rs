@@ -1,23 +1,23 @@
 //! The data thread: its event loop drives a [`Dispatcher`] with the clock, group events and requests, and stores settled offsets.
 //!
 //! ```text
-//! DataThread -> Dispatcher: RecordHandler (record to lines) -> Lane (open batch) -> Outlet (write) -> FinishedBatch -> settle
+//! DataThread -> Dispatcher: RecordHandler (record to lines) -> Lane (open batch) -> BatchWriter (write) -> FinishedBatch -> settle
 //! ```
 
 mod reload;
 mod resume;
 mod seek;
 
-pub use reload::{Reload, ReloadApplied, Request};
+pub use reload::{DataThreadRequest, Reload, ReloadApplied};
 
-use crate::batch::{Budget, Limits};
-use crate::dispatcher::{Dispatcher, DispatcherSettings, Leftover, ReadMode, SettledOffsets};
+use crate::batch::{BatchLimits, Budget};
+use crate::dispatcher::{Dispatcher, DispatcherSettings, ReadMode, SettledOffsets, UncommittedAtEnd};
 use crate::lane_dead_letters::DeadLetterContext;
 use crate::lane_tasks::WritingLanes;
 use crate::offset_tracker::Unsettled;
 use crate::pending_seeks::{PendingSeeks, SeekTarget};
-use crate::reject_limiter::ProbeDelays;
 use crate::telemetry::{Counters, Heartbeat, UnsettledTimestampsWriter};
+use crate::topic_gate::ProbeDelays;
 use crate::topic_routing::Routing;
 use base::stop::Stop;
 use influx::Writer;
@@ -36,8 +36,8 @@ use tracing::{debug, warn};
 
 /// Interval of storing settled offsets, which librdkafka commits, and of pausing blocked topics.
 const STORE_EVERY: Duration = Duration::from_millis(500);
-/// Interval of reporting the ages of unsettled records. A report of a thousand partitions takes some 50 us.
-const REPORT_UNSETTLED_AGES_EVERY: Duration = Duration::from_secs(1);
+/// Interval of reporting the timestamps of the oldest unsettled records. A report of a thousand partitions takes some 50 us.
+const REPORT_TIMESTAMPS_EVERY: Duration = Duration::from_secs(1);
 /// The longest sleep. Queues and lanes wake the thread; this bounds the cost of a lost wake-up.
 const SLEEP_MAX: Duration = Duration::from_millis(50);
 
@@ -45,7 +45,7 @@ const SLEEP_MAX: Duration = Duration::from_millis(50);
 #[derive(Clone)]
 pub struct EngineContext {
     pub routing: Arc<Routing>,
-    pub limits: Limits,
+    pub limits: BatchLimits,
     pub budget: Budget,
     pub record_limits: RecordLimits,
     pub writer: Arc<Writer>,
@@ -71,9 +71,9 @@ pub struct DataThread {
     heartbeat: Arc<Heartbeat>,
     /// The number of assigned partitions that was counted last.
     assigned: u64,
-    unsettled_ages: UnsettledTimestampsWriter,
-    next_unsettled_ages: Instant,
-    requests: Receiver<Request>,
+    unsettled_timestamps: UnsettledTimestampsWriter,
+    next_unsettled_timestamps: Instant,
+    requests: Receiver<DataThreadRequest>,
     /// The reload under way.
     reload: Option<PendingReload>,
     next_resuming: Instant,
@@ -88,15 +88,15 @@ impl DataThread {
         context: EngineContext,
         consumer: Arc<GroupConsumer>,
         events: Receiver<GroupEvent>,
-        requests: Receiver<Request>,
+        requests: Receiver<DataThreadRequest>,
         heartbeat: Arc<Heartbeat>,
     ) -> Self {
         let EngineContext { counters, stop, .. } = &context;
         let (counters, stop) = (Arc::clone(counters), stop.clone());
-        let unsettled_ages = counters.unsettled_times.writer();
-        let (settings, outlet) = parts_of(context);
+        let unsettled_timestamps = counters.unsettled_timestamps.writer();
+        let (settings, batch_writer) = parts_of(context);
         Self {
-            dispatcher: Dispatcher::new(settings, outlet),
+            dispatcher: Dispatcher::new(settings, batch_writer),
             consumer,
             events,
             counters,
@@ -104,8 +104,8 @@ impl DataThread {
             next_store: Instant::now(),
             heartbeat,
             assigned: 0,
-            unsettled_ages,
-            next_unsettled_ages: Instant::now(),
+            unsettled_timestamps,
+            next_unsettled_timestamps: Instant::now(),
             requests,
             reload: None,
             next_resuming: Instant::now(),
@@ -116,7 +116,7 @@ impl DataThread {
     }
 
     /// Runs until a stop is requested and all open batches are settled. Returns what is left unsettled.
-    pub fn run(mut self) -> Leftover {
+    pub fn run(mut self) -> UncommittedAtEnd {
         loop {
             let now = Instant::now();
             self.heartbeat.record(now);
@@ -134,10 +134,10 @@ impl DataThread {
                 self.store_offsets();
             }
             self.resume_topics(now, read_mode);
-            self.report_unsettled_ages(now);
+            self.report_unsettled_timestamps(now);
             if stopping && self.is_finished(now) {
                 self.dispatcher.summarize_all(now);
-                return self.dispatcher.leftover();
+                return self.dispatcher.uncommitted_at_end();
             }
             if !busy {
                 let due = self.dispatcher.due().map_or(SLEEP_MAX, |due| due.saturating_duration_since(now));
@@ -246,11 +246,11 @@ impl DataThread {
         }
     }
 
-    /// Publishes the ages of unsettled records for `/metrics`.
-    fn report_unsettled_ages(&mut self, now: Instant) {
-        if now >= self.next_unsettled_ages {
-            self.next_unsettled_ages = now + REPORT_UNSETTLED_AGES_EVERY;
-            self.unsettled_ages.write(self.dispatcher.times());
+    /// Publishes the timestamps of the oldest unsettled records for `/metrics`.
+    fn report_unsettled_timestamps(&mut self, now: Instant) {
+        if now >= self.next_unsettled_timestamps {
+            self.next_unsettled_timestamps = now + REPORT_TIMESTAMPS_EVERY;
+            self.unsettled_timestamps.write(self.dispatcher.times());
         }
     }
 

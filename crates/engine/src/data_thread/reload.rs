@@ -32,7 +32,7 @@ pub struct Reload {
 }
 
 /// A request to a running data thread.
-pub enum Request {
+pub enum DataThreadRequest {
     /// Apply a new configuration.
     Reload(Box<Reload>),
     /// Try blocked topics again; the configuration is unchanged.
@@ -52,7 +52,7 @@ pub(super) struct PendingReload {
     until: Instant,
 }
 
-/// Makes the settings and the outlet of a dispatcher, on the thread that will run it.
+/// Makes the settings and the batch writer of a dispatcher, on the thread that will run it.
 pub(super) fn parts_of(context: EngineContext) -> (DispatcherSettings, WritingLanes) {
     let settings = DispatcherSettings {
         routing: context.routing,
@@ -101,10 +101,10 @@ impl DataThread {
             && let Ok(request) = self.requests.try_recv()
         {
             match request {
-                Request::Reload(reload) => {
+                DataThreadRequest::Reload(reload) => {
                     self.reload = Some(PendingReload { reload: *reload, until: now + DRAIN_MAX });
                 }
-                Request::LiftBlocks => {
+                DataThreadRequest::LiftBlocks => {
                     self.dispatcher.lift_blocks();
                     self.next_resuming = now;
                 }
@@ -124,7 +124,7 @@ impl DataThread {
     fn apply(&mut self, Reload { context, done }: Reload, now: Instant) {
         self.dispatcher.take_returned(now);
         self.store_offsets();
-        let (settings, outlet) = parts_of(context);
+        let (settings, batch_writer) = parts_of(context);
         let consumer = Arc::clone(&self.consumer);
         let assigned: Vec<TopicPartition> = self.dispatcher.assigned().cloned().collect();
         let all = list_of(assigned.iter());
@@ -133,7 +133,7 @@ impl DataThread {
         let paused = consumer.pause(&all).and_then(|()| check_partitions(&all));
         let make_queue =
             || FetchedRecords::new(Arc::new(Queue::new(Arc::clone(&consumer), thread::current())));
-        self.dispatcher.renew(settings, outlet, make_queue, now, |at, fetched, unsettled| {
+        self.dispatcher.renew(settings, batch_writer, make_queue, now, |at, fetched, unsettled| {
             fetched.queue().forward(&at.topic, at.partition);
             if let Some(unsettled) = unsettled {
                 again.insert(at.clone(), SeekTarget::Unsettled(unsettled.from));

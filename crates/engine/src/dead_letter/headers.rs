@@ -1,6 +1,6 @@
 //! A letter as a record of the dead-letter topic: the original's key, value and headers, followed by the bridge's own headers.
 
-use super::letter::{Elements, FailedStage, FoundLetter, Letter, reason_by_name};
+use super::letter::{FailedStage, FoundLetter, Letter, RejectedElements, reason_by_name};
 use base::record::OwnedHeaders;
 use line_protocol::reader::split_lines;
 use std::borrow::Cow;
@@ -37,9 +37,9 @@ const WHY_BYTES: usize = 200;
 
 /// How much of the original goes into a letter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct KeptSize(usize);
+pub struct Truncation(usize);
 
-impl KeptSize {
+impl Truncation {
     pub const WHOLE: Self = Self(0);
 
     /// The next smaller kept. None: this is the smallest.
@@ -64,7 +64,7 @@ pub struct LetterRecord<'a> {
 }
 
 /// Encodes a letter. `time` is the time of writing, in RFC 3339.
-pub fn pack<'a>(letter: &'a Letter, kept: KeptSize, time: &'a str) -> LetterRecord<'a> {
+pub fn pack<'a>(letter: &'a Letter, kept: Truncation, time: &'a str) -> LetterRecord<'a> {
     let bytes_max = kept.bytes_max();
     let kept = |bytes: &'a Option<Vec<u8>>| bytes.as_deref().map(|bytes| first(bytes, bytes_max));
     let (key, value) = (kept(&letter.key), kept(&letter.value));
@@ -149,8 +149,8 @@ pub fn unpack(
     };
     let text = |wanted: &str| find(wanted).and_then(|value| std::str::from_utf8(value).ok());
     let required = |wanted: &str| text(wanted).ok_or_else(|| missing(wanted));
-    let elements = Elements {
-        listed: text(ELEMENTS).and_then(Elements::listed_in).unwrap_or_default(),
+    let elements = RejectedElements {
+        listed: text(ELEMENTS).and_then(RejectedElements::listed_in).unwrap_or_default(),
         count: text(ELEMENTS_COUNT).and_then(|count| count.parse().ok()).unwrap_or_default(),
     };
     let is_gone = find(ORIGINAL).is_some();
@@ -211,7 +211,7 @@ mod tests {
             stage: FailedStage::Map,
             reason: "time",
             why: "it has no time".to_owned(),
-            elements: Elements { listed: vec![0, 2], count: 2 },
+            elements: RejectedElements { listed: vec![0, 2], count: 2 },
             lines: None,
         }
     }
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn keeps_the_original_and_adds_headers() {
         let letter = letter();
-        let packed = pack(&letter, KeptSize::WHOLE, "2026-01-01T00:00:00Z");
+        let packed = pack(&letter, Truncation::WHOLE, "2026-01-01T00:00:00Z");
         assert_eq!((packed.key, packed.value), (Some(&b"key"[..]), Some(&b"value"[..])));
         let shown: Vec<String> = packed
             .headers
@@ -249,10 +249,10 @@ mod tests {
     #[test]
     fn unpacking_a_letter_of_a_letter_gives_the_outer_letter() {
         let mut inner = letter();
-        let (_, _, headers) = owned(pack(&inner, KeptSize::WHOLE, "then"));
+        let (_, _, headers) = owned(pack(&inner, Truncation::WHOLE, "then"));
         inner.headers = headers;
         (inner.reason, inner.offset) = ("empty", 99);
-        let (key, value, headers) = owned(pack(&inner, KeptSize::WHOLE, "now"));
+        let (key, value, headers) = owned(pack(&inner, Truncation::WHOLE, "now"));
         assert_eq!(unpack(key, value, headers).unwrap().letter, inner);
     }
 
@@ -292,7 +292,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_whole_letter_reads_back(letter in any_letter()) {
-            let (key, value, headers) = owned(pack(&letter, KeptSize::WHOLE, "now"));
+            let (key, value, headers) = owned(pack(&letter, Truncation::WHOLE, "now"));
             prop_assert_eq!(unpack(key, value, headers), Ok(FoundLetter { letter, truncated: false }));
         }
 
@@ -301,7 +301,7 @@ mod tests {
             letter.value = letter.value.map(|_| vec![b'x'; bytes]);
             letter.key = letter.key.map(|_| vec![b'k'; bytes / 2]);
             letter.headers.push(("long".repeat(100), Some(vec![b'h'; bytes / 3])));
-            let mut kept = KeptSize::WHOLE;
+            let mut kept = Truncation::WHOLE;
             let mut before = usize::MAX;
             while let Some(smaller) = kept.smaller() {
                 kept = smaller;

@@ -1,6 +1,6 @@
 //! A letter as a line of a file: one JSON object. UTF-8 bytes are strings; other bytes are base64 under a name that ends in `_base64`.
 
-use super::letter::{Elements, FailedStage, FoundLetter, Letter, reason_by_name};
+use super::letter::{FailedStage, FoundLetter, Letter, RejectedElements, reason_by_name};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value};
@@ -108,7 +108,7 @@ pub fn read(line: &[u8]) -> Result<FoundLetter, String> {
     let (key, value) = (bytes(&mut object, "key")?, bytes(&mut object, "value")?);
     let is_gone = object.contains_key("original");
     let lines = bytes(&mut object, "lines")?.filter(|_| is_gone);
-    let elements = Elements {
+    let elements = RejectedElements {
         listed: object
             .get("elements")
             .and_then(|listed| serde_json::from_value(listed.clone()).ok())
@@ -187,7 +187,7 @@ mod tests {
             stage: FailedStage::Map,
             reason: "time",
             why: "it has no time".to_owned(),
-            elements: Elements { listed: vec![0, 2], count: 2 },
+            elements: RejectedElements { listed: vec![0, 2], count: 2 },
             lines: None,
         };
         let begin = r#"{"reason":"time","stage":"map","topic":"t","partition":3,"offset":17,"#;

@@ -27,7 +27,7 @@ pub struct Letter {
     pub reason: &'static str,
     /// Printable text of the rejection or of InfluxDB.
     pub why: String,
-    pub elements: Elements,
+    pub elements: RejectedElements,
     /// The refused lines, only if the original is gone.
     pub lines: Option<Vec<u8>>,
 }
@@ -53,7 +53,7 @@ pub enum FailedStage {
 
 /// Which of a record's elements are concerned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Elements {
+pub struct RejectedElements {
     /// Ascending, at most [`REJECTED_ELEMENTS_MAX`]. Empty: the record as a whole.
     pub listed: Vec<usize>,
     pub count: u64,
@@ -126,7 +126,7 @@ impl Letter {
     }
 }
 
-impl Elements {
+impl RejectedElements {
     fn merge(&mut self, other: Self) {
         self.listed.extend(other.listed);
         self.listed.sort_unstable();
@@ -181,7 +181,7 @@ pub(super) mod test_support {
             listed in prop::collection::btree_set(any::<usize>(), 0..REJECTED_ELEMENTS_MAX),
             more in 0_u64..1_000,
         ) -> Letter {
-            let elements = Elements { count: listed.len() as u64 + more, listed: listed.into_iter().collect() };
+            let elements = RejectedElements { count: listed.len() as u64 + more, listed: listed.into_iter().collect() };
             let topic = topic.into();
             Letter { topic, partition, offset, timestamp_ms, key, value, headers, stage, reason, why, elements, lines }
         }
@@ -204,7 +204,7 @@ mod tests {
             stage,
             reason: if stage == FailedStage::Map { "time" } else { REFUSED },
             why: why.to_owned(),
-            elements: Elements { listed: listed.to_vec(), count: listed.len() as u64 },
+            elements: RejectedElements { listed: listed.to_vec(), count: listed.len() as u64 },
             lines: original.err().map(|lines| lines.as_bytes().to_vec()),
         }
     }

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 const OPENINGS_MAX: usize = 3;
 
 #[derive(Debug)]
-pub struct OpenFile {
+pub struct LetterFile {
     path: PathBuf,
     /// Size at which the file is renamed.
     bytes_max: u64,
@@ -29,7 +29,7 @@ pub struct OpenFile {
     synced: usize,
 }
 
-impl OpenFile {
+impl LetterFile {
     /// Opens or creates the file and locks it. Ends a half-written last line, which a crash leaves.
     pub fn open(path: &Path, bytes_max: u64) -> Result<Self, DeadLetterError> {
         let failed = |error: io::Error| DeadLetterError::file(path, &error);

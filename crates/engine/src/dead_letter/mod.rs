@@ -18,7 +18,7 @@ mod settings;
 mod topic;
 
 pub use error::DeadLetterError;
-pub use letter::{Elements, FailedStage, FoundLetter, Letter, REFUSED};
+pub use letter::{FailedStage, FoundLetter, Letter, REFUSED, RejectedElements};
 pub use letter_reader::{LetterEntry, LetterReader, NextLetter, Progress, ReadingError};
 pub use original_reader::{Original, RecordPlace};
 pub use originals::Originals;

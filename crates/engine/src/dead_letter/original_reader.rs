@@ -4,7 +4,7 @@
 use super::DeadLetterError;
 use base::record::OwnedHeaders;
 use base::text::printable;
-use kafka::{ClientKind, Complaint, Settings, StandaloneConsumer, headers_of, retry};
+use kafka::{ClientKind, ReportedError, Settings, StandaloneConsumer, headers_of, retry};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
@@ -187,7 +187,7 @@ impl OriginalReader {
             Some(Ok(message)) => Some((message.partition(), Some(message))),
             Some(Err(KafkaError::PartitionEOF(partition))) => Some((partition, None)),
             Some(Err(error)) => {
-                self.consumer.context().complaints().add(Complaint::of(&error));
+                self.consumer.context().reported_errors().add(ReportedError::of(&error));
                 None
             }
             None => None,
@@ -240,22 +240,22 @@ impl OriginalReader {
 
     /// The error of a failed request. A timeout gets the cause that the client has reported before.
     fn failed(&self, error: &KafkaError) -> DeadLetterError {
-        self.consumer.context().complaints().add(Complaint::of(error));
+        self.consumer.context().reported_errors().add(ReportedError::of(error));
         self.no_answer()
     }
 
     fn no_answer(&self) -> DeadLetterError {
-        let silence = || Complaint {
+        let silence = || ReportedError {
             code: Some(RDKafkaErrorCode::OperationTimedOut),
             text: "no record came in time".to_owned(),
         };
-        let cause = self.consumer.context().complaints().last_cause();
+        let cause = self.consumer.context().reported_errors().last_cause();
         DeadLetterError::unreadable(&cause.unwrap_or_else(silence))
     }
 }
 
 fn unreadable(error: &KafkaError) -> DeadLetterError {
-    DeadLetterError::unreadable(&Complaint::of(error))
+    DeadLetterError::unreadable(&ReportedError::of(error))
 }
 
 impl fmt::Debug for OriginalReader {
@@ -284,7 +284,7 @@ pub(super) fn original(message: &BorrowedMessage<'_>) -> Original {
 }
 
 impl DeadLetterError {
-    pub(super) fn unreadable(complaint: &Complaint) -> Self {
-        Self::Unreadable { why: printable(&complaint.text, 300), remedy: complaint.explanation() }
+    pub(super) fn unreadable(reported: &ReportedError) -> Self {
+        Self::Unreadable { why: printable(&reported.text, 300), remedy: reported.explanation() }
     }
 }

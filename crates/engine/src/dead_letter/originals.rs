@@ -2,7 +2,7 @@
 
 use super::DeadLetterError;
 use super::original_reader::{Original, OriginalReader, RecordPlace};
-use kafka::{Complaint, Settings};
+use kafka::{ReportedError, Settings};
 use rdkafka::error::RDKafkaErrorCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,7 +58,7 @@ impl Originals {
         // The job fails only when the runtime ends.
         let ended = job.await.map_err(|error| {
             let code = Some(RDKafkaErrorCode::Fail);
-            DeadLetterError::unreadable(&Complaint { code, text: error.to_string() })
+            DeadLetterError::unreadable(&ReportedError { code, text: error.to_string() })
         });
         let (originals, is_watched) = ended.flatten()?;
         if !is_watched {

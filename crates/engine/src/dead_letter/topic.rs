@@ -1,10 +1,10 @@
 //! Writes letters to a Kafka topic. Each letter counts as written when all replicas have acknowledged it.
 
 use super::DeadLetterError;
-use super::headers::{KeptSize, LetterRecord, pack};
+use super::headers::{LetterRecord, Truncation, pack};
 use super::letter::Letter;
 use base::text::printable;
-use kafka::{Acknowledgement, ClientKind, Complaint, Producer, Settings, properties, why_no_client};
+use kafka::{Acknowledgement, ClientKind, Producer, ReportedError, Settings, properties, why_no_client};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _};
@@ -40,7 +40,7 @@ pub struct TopicWriter {
 #[derive(Clone, Copy, Debug)]
 struct Sending {
     letter: usize,
-    kept: KeptSize,
+    kept: Truncation,
     is_single: bool,
 }
 
@@ -69,7 +69,7 @@ impl TopicWriter {
     /// Sends every letter, and cuts letters that are refused as too large. Ends when all are acknowledged, or after the first failure.
     async fn send_all(&self, letters: &[Letter], settled: &mut [bool]) -> Result<(), DeadLetterError> {
         let time = super::now();
-        let whole = |letter| Sending { letter, kept: KeptSize::WHOLE, is_single: false };
+        let whole = |letter| Sending { letter, kept: Truncation::WHOLE, is_single: false };
         let mut to_send: VecDeque<Sending> = (0..letters.len()).map(whole).collect();
         let mut in_flight: VecDeque<Sent> = VecDeque::new();
         let mut failed = None;
@@ -172,8 +172,8 @@ impl TopicWriter {
                 DeadLetterError::TopicRefuses { topic, why }
             }
             _ => {
-                let last = self.producer.context().complaints().last_cause();
-                let cause = last.unwrap_or(Complaint { code: Some(code), text: why });
+                let last = self.producer.context().reported_errors().last_cause();
+                let cause = last.unwrap_or(ReportedError { code: Some(code), text: why });
                 let (why, remedy) = (printable(&cause.text, 300), cause.explanation());
                 DeadLetterError::Unreachable { topic, why, remedy }
             }

@@ -3,16 +3,16 @@
 mod resumption;
 mod revocation;
 
-pub use resumption::{BlockedTopic, Leftover, ResumableTopic};
+pub use resumption::{BlockedTopic, ResumableTopic, UncommittedAtEnd};
 
-use crate::batch::{Batch, Budget, Limits, SizeController};
+use crate::batch::{Batch, BatchLimits, Budget, SizeController};
 use crate::lane::{FinishedBatch, Lane, ReturnedBatch};
 use crate::offset_tracker::{AssignmentId, BatchId, PartitionTimes, Unsettled};
 use crate::partition_routes::{Route, Routes};
-use crate::ports::{LaneQueue, Outlet};
+use crate::ports::{BatchWriter, LaneQueue};
 use crate::record_handler::RecordHandler;
-use crate::reject_limiter::ProbeDelays;
 use crate::telemetry::{CloseReason, Counters};
+use crate::topic_gate::ProbeDelays;
 use crate::topic_routing::Routing;
 use base::NextOffset;
 use base::TopicPartition;
@@ -32,7 +32,7 @@ const REPEAT_EVERY: Duration = Duration::from_secs(1);
 /// Settings of a dispatcher, and what it shares with others.
 pub struct DispatcherSettings {
     pub routing: Arc<Routing>,
-    pub limits: Limits,
+    pub limits: BatchLimits,
     pub budget: Budget,
     pub record_limits: RecordLimits,
     pub counters: Arc<Counters>,
@@ -46,7 +46,7 @@ pub struct DispatcherSettings {
 /// The lanes of one consumer, and the handler of their records.
 pub struct Dispatcher<Q, O> {
     settings: DispatcherSettings,
-    outlet: O,
+    batch_writer: O,
     lanes: Vec<Lane<Q>>,
     returned: (Sender<ReturnedBatch>, Receiver<ReturnedBatch>),
     next_batch_id: BatchId,
@@ -82,14 +82,23 @@ impl DispatcherSettings {
     }
 }
 
-impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
-    pub fn new(settings: DispatcherSettings, outlet: O) -> Self {
+impl<Q: LaneQueue, O: BatchWriter> Dispatcher<Q, O> {
+    pub fn new(settings: DispatcherSettings, batch_writer: O) -> Self {
         let routes = settings.routes();
         let (counters, alarms) = (Arc::clone(&settings.counters), Arc::clone(&settings.alarms));
         let handler = RecordHandler::new(routes, counters, alarms, settings.writes_dead_letters);
         let (lanes, pending_revokes) = (Vec::new(), Vec::new());
         let (returned, next_batch_id) = (channel(), BatchId::first());
-        Self { settings, outlet, lanes, returned, next_batch_id, pending_revokes, handler, next_repeat: None }
+        Self {
+            settings,
+            batch_writer,
+            lanes,
+            returned,
+            next_batch_id,
+            pending_revokes,
+            handler,
+            next_repeat: None,
+        }
     }
 
     /// Begins an assignment. Returns the queue of the partition's lane, which `make_queue` makes for a new lane. Records that were fetched
@@ -115,7 +124,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     fn open_lane(&mut self, route: Route, queue: Q) -> usize {
         let number = self.lanes.len();
         let destination = self.settings.routing.destination(route.lane.destination);
-        let closed = self.outlet.open(number, &destination, &self.returned.0);
+        let closed = self.batch_writer.open(number, &destination, &self.returned.0);
         let batch_id = self.take_batch_id();
         let batch = || Batch::new(batch_id, &self.settings.budget);
         let sizes = SizeController::new(self.settings.limits.sizes);
@@ -135,7 +144,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     pub fn renew(
         &mut self,
         settings: DispatcherSettings,
-        outlet: O,
+        batch_writer: O,
         make_queue: impl Fn() -> Q,
         now: Instant,
         mut moved: impl FnMut(&TopicPartition, &Q, Option<Unsettled>),
@@ -146,7 +155,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         // Batches of the old lanes that come back late are ignored. The old queues are freed when nothing is sent to them any more.
         self.returned = channel();
         let _old_lanes = std::mem::take(&mut self.lanes);
-        (self.settings, self.outlet) = (settings, outlet);
+        (self.settings, self.batch_writer) = (settings, batch_writer);
         // Only now the old lanes write nothing any more.
         for pending in std::mem::take(&mut self.pending_revokes) {
             self.acknowledge(pending);
@@ -173,7 +182,8 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     /// Whether all fetched records are settled, except those in blocked lanes.
     pub fn is_drained(&self) -> bool {
         let is_done = |(number, lane): (usize, &Lane<Q>)| {
-            (lane.is_idle() && lane.queue.is_empty()) || self.outlet.is_blocked(number, &lane.destination)
+            (lane.is_idle() && lane.queue.is_empty())
+                || self.batch_writer.is_blocked(number, &lane.destination)
         };
         self.lanes.iter().enumerate().all(is_done)
     }
@@ -264,7 +274,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         let Some(lane) = self.lanes.get_mut(lane) else { return false };
         let DispatcherSettings { limits, budget, routing, .. } = &self.settings;
         let headers = routing.wants_headers();
-        if !lane.has_room(limits, budget) {
+        if !lane.may_read(limits, budget) {
             return false;
         }
         let has_some = match read_mode {
@@ -276,7 +286,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         }
         // Topic handles are comparable only within one fetch.
         self.handler.routes.forget_last();
-        while lane.has_room(limits, budget) {
+        while lane.may_read(limits, budget) {
             let (open, handler) = (&mut lane.open, &mut self.handler);
             if !lane.queue.next(headers, |delivery| handler.handle(delivery, open, now)) {
                 break;
@@ -325,9 +335,9 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     }
 
     fn settle_finished(&mut self, finished: FinishedBatch, now: Instant) {
-        let blocked = finished.batch.first_kept_out(&finished.delivered.kept_out);
+        let kept_out = finished.batch.first_kept_out(&finished.delivered.kept_out);
         for &assignment in
-            finished.batch.assignments.iter().filter(|assignment| !blocked.contains_key(assignment))
+            finished.batch.assignments.iter().filter(|assignment| !kept_out.contains_key(assignment))
         {
             self.handler.tracker.settle(assignment, finished.batch.batch_id);
         }

@@ -3,9 +3,9 @@
 use super::Dispatcher;
 use crate::offset_tracker::{AssignmentId, Unsettled};
 use crate::partition_routes::TopicIndex;
-use crate::ports::{LaneQueue, Outlet};
+use crate::ports::{BatchWriter, LaneQueue};
 use crate::record_handler::RecordHandler;
-use crate::reject_limiter::Resumption;
+use crate::topic_gate::Resumption;
 use base::TopicPartition;
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,14 +23,14 @@ pub struct ResumableTopic {
 /// How a blocked topic opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reopening {
-    Limiter(Resumption),
+    Gate(Resumption),
     /// Its wait for a schema is over.
     Schema,
 }
 
 /// Records that are uncommitted when a data thread ends, although they were read.
 #[derive(Debug, Default)]
-pub struct Leftover {
+pub struct UncommittedAtEnd {
     /// Number of undecided records.
     pub undecided: u64,
     /// A blocked topic with unsettled records.
@@ -45,7 +45,7 @@ pub struct BlockedTopic {
     pub why: String,
 }
 
-impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
+impl<Q: LaneQueue, O: BatchWriter> Dispatcher<Q, O> {
     /// Assigned partitions whose records are of no use now.
     pub fn blocked_partitions(&self) -> Vec<TopicPartition> {
         self.handler.routes.blocked_partitions()
@@ -74,7 +74,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         let topics = self.handler.routes.not_open();
         for topic in &topics {
             let topic = self.handler.routes.topic_mut(*topic);
-            topic.limiter.lift();
+            topic.gate.lift();
             topic.schema_wait.lift();
         }
         topics.len()
@@ -101,8 +101,8 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
             let how = if entry.schema_wait.is_waiting() {
                 entry.schema_wait.is_over(now).then_some(Reopening::Schema)
             } else {
-                entry.limiter.end_failed_probe(now);
-                entry.limiter.resumption(now).map(Reopening::Limiter)
+                entry.gate.end_failed_probe(now);
+                entry.gate.resumption(now).map(Reopening::Gate)
             };
             let Some(how) = how else { continue };
             let name = Arc::clone(&entry.name);
@@ -132,10 +132,10 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         self.release(&again);
         let topic = self.handler.routes.topic_mut(resumable.topic);
         match resumable.how {
-            Reopening::Limiter(how) => topic.limiter.resume(how, now),
+            Reopening::Gate(how) => topic.gate.resume(how, now),
             Reopening::Schema => {
                 topic.schema_wait.end(now);
-                topic.limiter.reread(now);
+                topic.gate.reread(now);
             }
         }
     }
@@ -144,13 +144,13 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     pub fn postpone(&mut self, resumable: &ResumableTopic, now: Instant) {
         let topic = self.handler.routes.topic_mut(resumable.topic);
         match resumable.how {
-            Reopening::Limiter(_) => topic.limiter.postpone(now),
+            Reopening::Gate(_) => topic.gate.postpone(now),
             Reopening::Schema => topic.schema_wait.postpone(now),
         }
     }
 
     /// The records that are read and not settled. Call this when nothing is open or in flight.
-    pub fn leftover(&self) -> Leftover {
+    pub fn uncommitted_at_end(&self) -> UncommittedAtEnd {
         let RecordHandler { tracker, routes, .. } = &self.handler;
         let blocked = routes.not_open().into_iter().find_map(|index| {
             let assigned = routes.assigned_of(index);
@@ -159,6 +159,6 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
             let (cause, why) = topic.block_reason()?;
             Some(BlockedTopic { topic: topic.name.to_string(), cause, why })
         });
-        Leftover { undecided: tracker.times().map(|(_, times)| times.undecided).sum(), blocked }
+        UncommittedAtEnd { undecided: tracker.times().map(|(_, times)| times.undecided).sum(), blocked }
     }
 }

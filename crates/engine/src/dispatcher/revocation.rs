@@ -5,7 +5,7 @@ use super::Dispatcher;
 use crate::batch::Batch;
 use crate::lane::Lane;
 use crate::offset_tracker::AssignmentId;
-use crate::ports::{LaneQueue, Outlet};
+use crate::ports::{BatchWriter, LaneQueue};
 use crate::record_handler::RecordHandler;
 use base::{NextOffset, TopicPartition};
 use std::time::Instant;
@@ -28,7 +28,7 @@ impl PendingRevoke {
     }
 }
 
-impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
+impl<Q: LaneQueue, O: BatchWriter> Dispatcher<Q, O> {
     /// Stops routing the partitions. Their fetched and unread records are released, because the next owner reads them. `acknowledge` is
     /// called when the partitions are settled. If their lanes are blocked, or at `until`, it is called when the lanes write nothing of them
     /// any more: a line that is written later would replace a newer value of the next owner.
@@ -70,7 +70,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     /// Removes the undecided records of a partition from its topic's count.
     fn forget_undecided(&mut self, at: &TopicPartition, undecided: u64) {
         if let Some(topic) = self.handler.routes.topic_named(&at.topic).filter(|_| undecided > 0) {
-            topic.limiter.forget_undecided(undecided);
+            topic.gate.forget_undecided(undecided);
         }
     }
 
@@ -91,12 +91,12 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     /// Removes the lines of revoked partitions from open batches, and abandons batches in flight. Returns whether a batch in flight is still
     /// to come back.
     fn abandon(&mut self, pending: &PendingRevoke) -> bool {
-        let Self { lanes, outlet, .. } = self;
+        let Self { lanes, batch_writer, .. } = self;
         let mut is_awaited = false;
         for (number, lane) in lanes.iter_mut().enumerate() {
             lane.open.remove(|assignment| pending.has(assignment));
             if let Some(batch) = lane.in_flight_of(|assignment| pending.has(assignment)) {
-                is_awaited |= outlet.abandon(number, batch);
+                is_awaited |= batch_writer.abandon(number, batch);
             }
         }
         is_awaited
@@ -116,7 +116,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     /// of the server keeps out are in no lane any more.
     fn may_settle(&self, assignment: AssignmentId) -> bool {
         let may_settle = |(number, lane): (usize, &Lane<Q>)| {
-            lane.carries(assignment) && !self.outlet.is_blocked(number, &lane.destination)
+            lane.carries(assignment) && !self.batch_writer.is_blocked(number, &lane.destination)
         };
         self.handler.tracker.waits_for_batch(assignment) && self.lanes.iter().enumerate().any(may_settle)
     }

@@ -19,7 +19,7 @@ pub struct Coverage {
     /// Failed seeks of partitions with unsettled records, after a reload.
     pub seeks_failed: usize,
     /// Lines that a limit of the server kept out.
-    pub blocked: usize,
+    pub kept_out: usize,
     /// Resumptions of blocked topics.
     pub resumed: usize,
     /// Turns after which records were undecided.
@@ -71,7 +71,7 @@ impl Coverage {
             reloads,
             reloads_with_rest,
             seeks_failed,
-            blocked,
+            kept_out,
             resumed,
             undecided,
             corrected,
@@ -98,7 +98,7 @@ impl Coverage {
         *reloads += other.reloads;
         *reloads_with_rest += other.reloads_with_rest;
         *seeks_failed += other.seeks_failed;
-        *blocked += other.blocked;
+        *kept_out += other.kept_out;
         *resumed += other.resumed;
         *undecided += other.undecided;
         *corrected += other.corrected;
@@ -112,7 +112,7 @@ impl Coverage {
             reloads,
             reloads_with_rest,
             seeks_failed,
-            blocked,
+            kept_out,
             resumed,
             undecided,
             corrected,
@@ -124,7 +124,7 @@ impl Coverage {
         let Recreated { while_blocked, while_reloading, while_revoking, in_flight } = recreated;
         let all = [points, letters, commits, replayed, crashes, revokes, revokes_with_loss, stops];
         let reloads =
-            [reloads, reloads_with_rest, seeks_failed, blocked, resumed, undecided, corrected, grown];
+            [reloads, reloads_with_rest, seeks_failed, kept_out, resumed, undecided, corrected, grown];
         let recreated = [while_blocked, while_reloading, while_revoking, in_flight];
         let abandoned = [&abandoned.blocked, &abandoned.in_flight];
         for happened in all.into_iter().chain(reloads).chain(recreated).chain(abandoned) {

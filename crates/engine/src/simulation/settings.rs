@@ -1,10 +1,10 @@
 //! Configurations that members run with and reload.
 
-use crate::batch::{BatchSize, Budget, Limits, SizeRange};
+use crate::batch::{BatchLimits, BatchSize, Budget, SizeRange};
 use crate::dispatcher::DispatcherSettings;
-use crate::reject_limiter::ProbeDelays;
 use crate::telemetry::Counters;
 use crate::topic_destination::MappingDestination;
+use crate::topic_gate::ProbeDelays;
 use crate::topic_routing::{Mapping, Routing};
 use base::Destination;
 use base::alarm::{Alarm, AlarmListener, AlarmRegistry};
@@ -77,7 +77,7 @@ pub fn dispatcher_settings(configuration: usize, writes_dead_letters: bool) -> D
     let rate_max = if writes_dead_letters { 1.0 } else { 0.99 };
     DispatcherSettings {
         routing: Arc::new(Routing::new(&mappings(configuration), rate_max)),
-        limits: Limits {
+        limits: BatchLimits {
             sizes: SizeRange { min: SMALLEST, max: LARGEST, answer_max: Duration::from_secs(10) },
             lane_bytes_max: 700,
             age_max: Duration::from_secs(1),

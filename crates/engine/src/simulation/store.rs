@@ -4,7 +4,7 @@ use super::settings::{self, OVERWRITTEN};
 use crate::batch::Batch;
 use crate::lane::{FinishedBatch, ReturnedBatch};
 use crate::offset_tracker::BatchId;
-use crate::ports::Outlet;
+use crate::ports::BatchWriter;
 use base::Destination;
 use base::TopicPartition;
 use influx::{Cause, Delivered, KeptOutLine, Lines, RefusedLine};
@@ -33,7 +33,7 @@ pub struct Store {
     /// Whether a limit keeps limited lines out now.
     pub is_full: bool,
     /// Number of lines that the limit kept out.
-    pub blocked: usize,
+    pub kept_out: usize,
     /// Number of batches larger than the smallest size, which slow answers lead to.
     pub grown: usize,
 }
@@ -104,7 +104,7 @@ pub struct OpenLane {
     pub is_blocked: bool,
 }
 
-impl Outlet for Lanes {
+impl BatchWriter for Lanes {
     fn open(
         &mut self,
         _: usize,
@@ -166,7 +166,7 @@ impl OpenLane {
             if store.is_full && is_limited(text) {
                 let (why, remedy) = ("max-series-per-database".into(), "raise it");
                 delivered.kept_out.push(KeptOutLine { line, cause: Cause::ServerLimit, why, remedy });
-                store.blocked += 1;
+                store.kept_out += 1;
             } else if is_refused(text) {
                 delivered.refused.push(RefusedLine { line, why: "422".into() });
             } else {
@@ -175,9 +175,9 @@ impl OpenLane {
             }
         }
         delivered.requests.refused = u32::from(delivered.lines_stored < lines.len());
-        let blocked = batch.first_kept_out(&delivered.kept_out);
+        let kept_out = batch.first_kept_out(&delivered.kept_out);
         for (assignment, letter) in std::mem::take(&mut batch.letters) {
-            if blocked.contains_key(&assignment) {
+            if kept_out.contains_key(&assignment) {
                 continue;
             }
             let at = TopicPartition { topic: letter.topic.to_string(), partition: letter.partition };
@@ -185,7 +185,7 @@ impl OpenLane {
         }
         for refused in &delivered.refused {
             let source = batch.source(refused.line);
-            if blocked.contains_key(&source.assignment) {
+            if kept_out.contains_key(&source.assignment) {
                 continue;
             }
             // The next owner of a revoked partition writes the letter.

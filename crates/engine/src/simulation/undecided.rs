@@ -117,11 +117,11 @@ fn undecided_and_blocked_records_are_left_over() {
     let (mut bench, one) = (Bench::new(0), at("a", 0));
     let queue = bench.assign(&one);
     bench.deliver(&queue, &one, [Kind::Rejected; 60]);
-    let left = bench.dispatcher.leftover();
+    let left = bench.dispatcher.uncommitted_at_end();
     assert_eq!((left.undecided, left.blocked), (60, None));
     let (mut bench, wrong) = (Bench::new(settings::WRONG), at("b", 0));
     let queue = bench.assign(&wrong);
     bench.deliver(&queue, &wrong, [Kind::Good; 150]);
-    let blocked = bench.dispatcher.leftover().blocked.unwrap();
+    let blocked = bench.dispatcher.uncommitted_at_end().blocked.unwrap();
     assert_eq!((blocked.topic.as_str(), blocked.cause), ("b", "reject_rate"));
 }

@@ -84,9 +84,9 @@ impl TopicCounts {
 
 /// Counters of all topics that had records.
 #[derive(Debug, Default)]
-pub struct ByTopic(Mutex<BTreeMap<Arc<str>, Arc<TopicCounters>>>);
+pub struct CountersByTopic(Mutex<BTreeMap<Arc<str>, Arc<TopicCounters>>>);
 
-impl ByTopic {
+impl CountersByTopic {
     /// The counters of a topic. A caller that counts often keeps them.
     pub fn of(&self, topic: &str) -> Arc<TopicCounters> {
         let mut topics = lock(&self.0);
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn counts_further_topics_together() {
-        let counts = ByTopic::default();
+        let counts = CountersByTopic::default();
         for number in 0..TOPICS_MAX + 5 {
             counts.reject(&format!("t{number}"), Reason::Time, 2);
         }
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_point_ends_a_row_of_filtered_records() {
-        let counts = ByTopic::default();
+        let counts = CountersByTopic::default();
         let turn = |lines, filtered| {
             counts.of("t").add(&TurnCounts { records: 10, lines, filtered, ..TurnCounts::default() });
             let of_topic = counts.all()["t"];

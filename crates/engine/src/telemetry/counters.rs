@@ -1,6 +1,6 @@
 //! Counters of the data path. Nothing is dropped without one of them.
 
-use super::{ByTopic, Rejections, TurnCounts, UnsettledTimestamps};
+use super::{CountersByTopic, NewestRejections, TurnCounts, UnsettledTimestamps};
 use mapping::{DropReason, Drops, Reason};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -55,10 +55,10 @@ pub struct Counters {
     /// Partitions assigned now to all consumers together.
     pub assigned_partitions: AtomicU64,
     pub rebalances: AtomicU64,
-    pub by_topic: ByTopic,
-    pub unsettled_times: UnsettledTimestamps,
+    pub by_topic: CountersByTopic,
+    pub unsettled_timestamps: UnsettledTimestamps,
     /// The newest rejected and refused records.
-    pub rejections: Rejections,
+    pub rejections: NewestRejections,
     /// Reloads of the configuration, by result.
     pub reloads: Reloads,
     rejected: [AtomicU64; Reason::ALL.len()],
@@ -80,7 +80,7 @@ pub struct Reloads {
 impl Counters {
     /// `keeps_text`: whether the status page may show the beginnings of rejected records.
     pub fn new(keeps_text: bool) -> Self {
-        Self { rejections: Rejections::new(keeps_text), ..Self::default() }
+        Self { rejections: NewestRejections::new(keeps_text), ..Self::default() }
     }
 
     pub fn add(counter: &AtomicU64, amount: u64) {

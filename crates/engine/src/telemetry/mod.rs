@@ -11,12 +11,12 @@ pub mod partitions;
 pub mod summary;
 mod unsettled_timestamps;
 
-pub use by_topic::{ByTopic, TopicCounters, TopicCounts, TurnCounts};
+pub use by_topic::{CountersByTopic, TopicCounters, TopicCounts, TurnCounts};
 pub use clients::{BrokerState, ClientState};
 pub use counters::{CloseReason, Counters};
 pub use expiry::ExpiryWatch;
 pub use heartbeat::{Heartbeat, Heartbeats};
 pub use lag::{LagReporter, Lags, PartitionLag};
-pub use newest_rejections::{Rejected, RejectedRecord, Rejections};
+pub use newest_rejections::{NewestRejections, RejectedRecord, ShownRejection};
 pub use partitions::{PartitionState, partitions};
 pub use unsettled_timestamps::{UnsettledTimestamps, UnsettledTimestampsWriter};

@@ -20,13 +20,13 @@ const TOPIC_SHOWN_MAX: usize = 250;
 
 /// Shared by the data threads, which add, and the status page.
 #[derive(Debug)]
-pub struct Rejections {
+pub struct NewestRejections {
     /// Whether the beginnings of records are kept. Text that may not be shown is not copied.
     keeps_text: bool,
     start: Instant,
     /// Theoretical arrival time of the GCRA rate limiter, in milliseconds after `start` less `BURST_MS`.
     arrival_ms: AtomicU64,
-    last: Mutex<VecDeque<Rejected>>,
+    last: Mutex<VecDeque<ShownRejection>>,
 }
 
 /// A record that was rejected, or a line of it that was refused.
@@ -46,7 +46,7 @@ pub struct RejectedRecord<'a> {
 
 /// The kept part of a rejected record; all text is printable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejected {
+pub struct ShownRejection {
     pub time_ms: u64,
     pub topic: String,
     pub partition: i32,
@@ -58,7 +58,7 @@ pub struct Rejected {
     pub text: Option<String>,
 }
 
-impl Rejections {
+impl NewestRejections {
     pub fn new(keeps_text: bool) -> Self {
         Self { keeps_text, start: Instant::now(), arrival_ms: AtomicU64::new(0), last: Mutex::default() }
     }
@@ -68,7 +68,7 @@ impl Rejections {
         if !self.admit(now) {
             return;
         }
-        let entry = Rejected {
+        let entry = ShownRejection {
             time_ms: since_1970_ms(SystemTime::now()),
             topic: printable(rejected.topic, TOPIC_SHOWN_MAX),
             partition: rejected.partition,
@@ -86,7 +86,7 @@ impl Rejections {
     }
 
     /// The kept records, newest first.
-    pub fn last(&self) -> Vec<Rejected> {
+    pub fn last(&self) -> Vec<ShownRejection> {
         let last = lock(&self.last);
         last.iter().rev().cloned().collect()
     }
@@ -100,7 +100,7 @@ impl Rejections {
     }
 }
 
-impl Default for Rejections {
+impl Default for NewestRejections {
     fn default() -> Self {
         Self::new(false)
     }
@@ -132,13 +132,13 @@ mod tests {
         }
     }
 
-    fn offsets(rejections: &Rejections) -> Vec<i64> {
+    fn offsets(rejections: &NewestRejections) -> Vec<i64> {
         rejections.last().iter().map(|rejected| rejected.offset).collect()
     }
 
     #[test]
     fn keeps_the_newest_at_most_ten_per_second() {
-        let rejections = Rejections::new(true);
+        let rejections = NewestRejections::new(true);
         let at = |ms: u64| rejections.start + Duration::from_millis(ms);
         for offset in 0..1_000 {
             rejections.record(rejected(offset, ""), at(0));
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn keeps_the_beginning_of_a_record_only_if_it_may_be_shown() {
         let f = |keeps_text: bool, text: &str, want: Option<&str>| {
-            let rejections = Rejections::new(keeps_text);
+            let rejections = NewestRejections::new(keeps_text);
             rejections.record(rejected(7, text), Instant::now());
             let last = rejections.last();
             assert_eq!((last[0].text.as_deref(), last[0].why.as_str()), (want, "why\\n"));

@@ -29,7 +29,7 @@ impl PartitionState {
 
 /// The state of all assigned partitions, sorted.
 pub fn partitions(lags: &Lags, counters: &Counters) -> Vec<PartitionState> {
-    let (times, retentions, now) = (counters.unsettled_times.all(), lags.retentions(), now_ns());
+    let (times, retentions, now) = (counters.unsettled_timestamps.all(), lags.retentions(), now_ns());
     let state = |((topic, partition), lag): ((String, i32), PartitionLag)| {
         let at = TopicPartition { topic, partition };
         // A partition without a read record has no times yet.

@@ -2,7 +2,7 @@
 
 use crate::answer::WORDS_CHARS_MAX;
 use crate::error::ClientError;
-use crate::settings::Connection;
+use crate::settings::ConnectionSettings;
 use base::certificates::Certificates;
 use base::http::{error_chain, http_builder};
 use base::locks::lock;
@@ -13,7 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Default of [`Dialing::age_max`]. A connection in constant use never becomes idle, so it would stay with an address
+/// Default of [`ConnectOptions::age_max`]. A connection in constant use never becomes idle, so it would stay with an address
 /// that the server's name no longer has, or with one server of several behind a load balancer.
 const CONNECTION_AGE_MAX: Duration = Duration::from_mins(5);
 
@@ -22,14 +22,14 @@ pub type Resolver = fn(&str) -> io::Result<Vec<IpAddr>>;
 
 /// Settings for opening connections to InfluxDB. The bridge uses the default; tests shorten the age and change what names resolve to.
 #[derive(Clone, Copy, Debug)]
-pub struct Dialing {
+pub struct ConnectOptions {
     /// Age at which connections are replaced.
     pub age_max: Duration,
     /// `None`: the system's resolver.
     pub resolver: Option<Resolver>,
 }
 
-impl Default for Dialing {
+impl Default for ConnectOptions {
     fn default() -> Self {
         Self { age_max: CONNECTION_AGE_MAX, resolver: None }
     }
@@ -73,24 +73,24 @@ struct ClientSettings {
     /// `None`: plain HTTP.
     certificates: Option<Certificates>,
     verifies: bool,
-    dialing: Dialing,
+    connect_options: ConnectOptions,
 }
 
 impl HttpClient {
     pub(super) fn new(
-        connection: &Connection,
+        connection: &ConnectionSettings,
         url: &Url,
-        dialing: Dialing,
+        connect_options: ConnectOptions,
         now: Instant,
     ) -> Result<Self, ClientError> {
-        let Connection { tls, timeout, .. } = connection;
+        let ConnectionSettings { tls, timeout, .. } = connection;
         let certificates = (url.scheme() == "https").then(|| tls.files.read("influx.tls")).transpose()?;
         let settings = ClientSettings {
             url: url.clone(),
             timeout: *timeout,
             certificates,
             verifies: tls.verify,
-            dialing,
+            connect_options,
         };
         let client = settings.build()?;
         Ok(Self { settings, current: Mutex::new(CurrentClient { client, since: now }) })
@@ -100,7 +100,7 @@ impl HttpClient {
     pub(super) fn get(&self, now: Instant) -> (reqwest::Client, bool) {
         let mut is_renewed = false;
         let mut current = lock(&self.current);
-        if now.saturating_duration_since(current.since) >= self.settings.dialing.age_max {
+        if now.saturating_duration_since(current.since) >= self.settings.connect_options.age_max {
             current.since = now;
             match self.settings.build() {
                 Ok(client) => {
@@ -135,7 +135,7 @@ impl ClientSettings {
             // Without TLS the system's certificates are not loaded.
             None => builder.tls_certs_only([]),
         };
-        let builder = match self.dialing.resolver {
+        let builder = match self.connect_options.resolver {
             Some(resolver) => builder.dns_resolver(Arc::new(NameService(resolver))),
             None => builder,
         };

@@ -1,6 +1,6 @@
 use super::*;
 use crate::test_support::connection;
-use crate::{Cause, Client, Connection, RequestFailure, Tls};
+use crate::{Cause, Client, ConnectionSettings, RequestFailure, Tls};
 use base::certificates::CertificateFiles;
 use base::http::install_crypto;
 use base::secret::Secret;
@@ -88,15 +88,15 @@ fn serve_tls_at(address: &str, wants_client: bool) -> SocketAddr {
     address
 }
 
-async fn write(connection: &Connection) -> Result<u16, RequestFailure> {
+async fn write(connection: &ConnectionSettings) -> Result<u16, RequestFailure> {
     let client = Client::new(connection).unwrap();
     let destination = Destination::Bucket { org: "o".into(), bucket: "b".into() };
     let lines = Bytes::from_static(b"m v=1 1\n");
     client.write(client.addresses().current(), &destination, lines, false).await.map(|answer| answer.status)
 }
 
-fn https(address: SocketAddr, tls: Tls) -> Connection {
-    Connection { tls, ..connection(&format!("https://127.0.0.1:{}", address.port())) }
+fn https(address: SocketAddr, tls: Tls) -> ConnectionSettings {
+    ConnectionSettings { tls, ..connection(&format!("https://127.0.0.1:{}", address.port())) }
 }
 
 const NO_FILES: CertificateFiles = CertificateFiles { ca_file: None, cert_file: None, key_file: None };
@@ -110,7 +110,7 @@ async fn trusts_a_configured_authority() {
     let address = serve_tls(false);
     let tls = with_files(CertificateFiles { ca_file: Some(file("ca.pem")), ..NO_FILES });
     assert_eq!(write(&https(address, tls.clone())).await, Ok(204));
-    let by_number = Connection { tls, ..connection(&format!("https://{address}")) };
+    let by_number = ConnectionSettings { tls, ..connection(&format!("https://{address}")) };
     assert_eq!(write(&by_number).await, Ok(204));
 }
 
@@ -131,7 +131,8 @@ async fn verifies_certificates_unless_disabled() {
 async fn checks_the_name_in_the_certificate() {
     let address = serve_tls_at("127.0.0.2:0", false);
     let tls = with_files(CertificateFiles { ca_file: Some(file("ca.pem")), ..NO_FILES });
-    let failure = write(&Connection { tls, ..connection(&format!("https://{address}")) }).await.unwrap_err();
+    let failure =
+        write(&ConnectionSettings { tls, ..connection(&format!("https://{address}")) }).await.unwrap_err();
     assert_eq!(failure.cause, Cause::TlsFailed);
     assert!(failure.why.contains("not valid for name"), "{}", failure.why);
 }
@@ -199,7 +200,7 @@ async fn connections_are_replaced_after_five_minutes_and_requests_in_flight_are_
     let (address, connections) = serve_kept(waiting);
     let url: Url = format!("http://{address}").parse().unwrap();
     let start = Instant::now();
-    let http = HttpClient::new(&connection(url.as_str()), &url, Dialing::default(), start).unwrap();
+    let http = HttpClient::new(&connection(url.as_str()), &url, ConnectOptions::default(), start).unwrap();
     let request = async |age: Duration| {
         let response = http.get(start + age).0.get(url.clone()).send().await.unwrap();
         (response.status().as_u16(), connections.load(Ordering::SeqCst))
@@ -232,7 +233,7 @@ async fn renewed_connections_need_no_files() {
     std::fs::copy(file("ca.pem"), &ca_file).unwrap();
     let connection = https(address, with_files(CertificateFiles { ca_file: Some(ca_file), ..NO_FILES }));
     let start = Instant::now();
-    let http = HttpClient::new(&connection, &connection.urls[0], Dialing::default(), start).unwrap();
+    let http = HttpClient::new(&connection, &connection.urls[0], ConnectOptions::default(), start).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
     let request = http.get(start + CONNECTION_AGE_MAX).0.post(connection.urls[0].clone()).body("m v=1 1\n");
     assert_eq!(request.send().await.unwrap().status().as_u16(), 204);
@@ -241,7 +242,7 @@ async fn renewed_connections_need_no_files() {
 #[test]
 fn names_the_wrong_file() {
     let f = |tls: Tls, want: &str| {
-        let connection = Connection { tls, ..connection("https://h") };
+        let connection = ConnectionSettings { tls, ..connection("https://h") };
         let error = Client::new(&connection).unwrap_err().to_string();
         assert!(error.contains(want), "{error}");
     };
@@ -255,7 +256,8 @@ fn names_the_wrong_file() {
     );
     f(with_files(CertificateFiles { cert_file: Some(file("server.pem")), ..NO_FILES }), "both are needed");
     let line_break = Credential::Token(Secret::new("token\n"));
-    let error = Client::new(&Connection { credential: line_break, ..connection("http://h") }).unwrap_err();
+    let error =
+        Client::new(&ConnectionSettings { credential: line_break, ..connection("http://h") }).unwrap_err();
     assert!(error.to_string().contains("influx.token") && !error.to_string().contains("token\n"), "{error}");
 }
 
@@ -263,7 +265,7 @@ fn names_the_wrong_file() {
 async fn sends_what_influxdb_expects_and_nothing_secret_in_the_url() {
     let (address, requests) = serve(|stream| answer(stream, STORED));
     let f = async |user: &str, credential: Credential, want: &str| {
-        let connection = Connection { credential, ..connection(&format!("http://{user}{address}")) };
+        let connection = ConnectionSettings { credential, ..connection(&format!("http://{user}{address}")) };
         assert_eq!(write(&connection).await, Ok(204));
         let request = requests.recv().unwrap();
         assert!(

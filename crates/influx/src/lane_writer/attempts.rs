@@ -12,7 +12,7 @@ use crate::outcome::{Outcome, decide};
 use crate::parsed_answer::{AnswerSubject, BodyForm, ParsedAnswer, RefusalCause};
 use crate::request_text::RequestText;
 use crate::salvage::{NextRequest, RefusedAt};
-use crate::slow::{SLOW_AFTER, SlowWatch};
+use crate::slow::{SLOW_AFTER, SlowWriteLog};
 use crate::writer::Writer;
 use base::{Api, Destination};
 use line_protocol::Gzip;
@@ -93,44 +93,38 @@ impl LaneWriter {
         let addresses = writer.client.addresses();
         let address = addresses.pick(&pending.tried.addresses).unwrap_or_else(|| addresses.current());
         let target = Target { writer: &writer, address, destination, sent: writer.next_moment() };
-        let Attempt { outcome, answer, parsed } = self.attempt(&target, pending, batch).await;
+        let attempt = self.attempt(&target, pending, batch).await;
+        let outcome = &attempt.outcome;
         let is_about_lines = matches!(outcome, Outcome::TooLarge { .. } | Outcome::Refused { .. });
-        if outcome == Outcome::Stored || (is_about_lines && !pending.is_blocked) {
+        if *outcome == Outcome::Stored || (is_about_lines && !pending.is_blocked) {
             batch.alarm.recovered(now());
         }
-        target.record_state(&outcome, &mut pending.tried).await;
-        let is_failure_of_address = outcome.is_failure_of_address();
-        if is_failure_of_address && addresses.pick(&pending.tried.addresses).is_some() {
+        target.record_state(outcome, &mut pending.tried).await;
+        if outcome.is_failure_of_address() && addresses.pick(&pending.tried.addresses).is_some() {
             // What one address does not understand says nothing about another.
             pending.tried.uncompressed = None;
             // The event of the address is enough: no line waits.
             return AT_ONCE;
         }
+        self.next_after(&target, attempt, batch, pending).await
+    }
+
+    /// The step after an attempt, if no other address is to be tried first.
+    async fn next_after(
+        &mut self,
+        target: &Target<'_>,
+        attempt: Attempt,
+        batch: &mut BatchDelivery<'_>,
+        pending: &mut PendingRequest,
+    ) -> Next {
+        let Target { writer, address, destination, .. } = *target;
+        let Attempt { outcome, answer, parsed } = attempt;
+        let is_failure_of_address = outcome.is_failure_of_address();
         match outcome {
             Outcome::Stored => ControlFlow::Break(target.stored(pending)),
-            Outcome::TooLarge { why, is_foreign } => {
-                let verdict = LinesVerdict::TooLarge { why, at: target.refused_at() };
-                match pending.tried.refused.take() {
-                    // The proof needs the answers of one address.
-                    Some(first) => ControlFlow::Break(*first),
-                    // The proxy of another address may take a larger line. Several lines are split instead.
-                    None if is_foreign && pending.lines == 1 => {
-                        pending.tried.addresses.insert(address.index());
-                        try_elsewhere(pending, addresses, verdict)
-                    }
-                    None => ControlFlow::Break(verdict),
-                }
-            }
+            Outcome::TooLarge { why, is_foreign } => target.next_after_too_large(why, is_foreign, pending),
             Outcome::Refused { why, is_foreign } => {
-                let (answer, parsed) = (Box::new(answer), Box::new(parsed));
-                let verdict =
-                    LinesVerdict::Refused { why: why.clone(), answer, parsed, at: target.refused_at() };
-                if is_foreign {
-                    pending.tried.refusing.push((address.index(), why));
-                    return try_elsewhere(pending, addresses, verdict);
-                }
-                writer.skip_refusing(&mut pending.tried.refusing, destination);
-                ControlFlow::Break(verdict)
+                target.next_after_refusal(why, is_foreign, (answer, parsed), pending)
             }
             Outcome::Uncompressed { why } => {
                 pending.tried.uncompressed = Some(why);
@@ -153,7 +147,7 @@ impl LaneWriter {
             }
             Outcome::Blocked { cause, why, .. } => {
                 let failed = FailedAttempt::new(cause, true, why);
-                self.repair_or_wait(&target, failed, batch, pending).await
+                self.repair_or_wait(target, failed, batch, pending).await
             }
         }
     }
@@ -209,7 +203,7 @@ impl LaneWriter {
         let _in_flight = counters.requests_in_flight.begin();
         let connection = if *opens_connection { ConnectionUse::New } else { ConnectionUse::Pooled };
         let request = writer.client.post(address, destination, text.into_body(), gzipped, connection);
-        let slow = SlowWatch { address, destination, lines: batch.lines.len() };
+        let slow = SlowWriteLog { address, destination, lines: batch.lines.len() };
         let attempt = match slow.log_if_slow(SLOW_AFTER, request).await {
             Ok(answer) => {
                 batch.delivered.answer_time = now().saturating_duration_since(start);
@@ -301,13 +295,46 @@ impl Target<'_> {
         LinesVerdict::Stored { address: address.index(), is_compression_refused }
     }
 
+    /// The step after a 413, or an answer with this meaning.
+    fn next_after_too_large(&self, why: String, is_foreign: bool, pending: &mut PendingRequest) -> Next {
+        let verdict = LinesVerdict::TooLarge { why, at: self.refused_at() };
+        match pending.tried.refused.take() {
+            // The proof needs the answers of one address.
+            Some(first) => ControlFlow::Break(*first),
+            // The proxy of another address may take a larger line. Several lines are split instead.
+            None if is_foreign && pending.lines == 1 => {
+                pending.tried.addresses.insert(self.address.index());
+                try_elsewhere(pending, self.writer.client.addresses(), verdict)
+            }
+            None => ControlFlow::Break(verdict),
+        }
+    }
+
+    /// The step after a refusal of lines. `is_foreign`: the answer is in the words of another program than InfluxDB.
+    fn next_after_refusal(
+        &self,
+        why: String,
+        is_foreign: bool,
+        (answer, parsed): (Answer, ParsedAnswer),
+        pending: &mut PendingRequest,
+    ) -> Next {
+        let (answer, parsed) = (Box::new(answer), Box::new(parsed));
+        let verdict = LinesVerdict::Refused { why: why.clone(), answer, parsed, at: self.refused_at() };
+        if is_foreign {
+            pending.tried.refusing.push((self.address.index(), why));
+            return try_elsewhere(pending, self.writer.client.addresses(), verdict);
+        }
+        self.writer.skip_refusing(&mut pending.tried.refusing, self.destination);
+        ControlFlow::Break(verdict)
+    }
+
     /// The address and the moment of a refusal.
     fn refused_at(&self) -> RefusedAt {
         let (address, moment) = (self.address.index(), self.writer.next_moment());
         RefusedAt {
             address,
             moment,
-            control: self.writer.latest_control(self.destination, address),
+            control: self.writer.latest_stored_moment(self.destination, address),
             is_contradicted: self.writer.contradicts_itself(address),
         }
     }

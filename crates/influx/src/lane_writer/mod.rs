@@ -7,8 +7,10 @@ use crate::cause::Cause;
 use crate::counters::count;
 use crate::failed_attempt::CONTRADICTED;
 use crate::lines::Lines;
-use crate::salvage::{AddressHistory, BlockedReason, KeptOut, RefusedLine, RefusedRequest, SalvagePlan};
-use crate::slow::{SearchProgress, SearchWatch};
+use crate::salvage::{
+    AddressHistory, BlockedReason, LimitedLine, NextRequest, RefusedLine, RefusedRequest, SalvagePlan,
+};
+use crate::slow::{SearchProgress, SlowSearchLog};
 use crate::writer::Writer;
 use attempts::LinesVerdict;
 use base::Destination;
@@ -91,9 +93,14 @@ impl LaneWriter {
     pub async fn deliver(&mut self, destination: &Destination, lines: &Lines) -> Delivered {
         let writer = Arc::clone(&self.writer);
         let lines = &if writer.groups_lines(destination) { lines.for_writing() } else { lines.clone() };
-        let alarm = writer.alarm_registry().guard();
-        let mut batch =
-            BatchDelivery { lines, delivered: Delivered::default(), alarm, sends_alone_plain: false };
+        let mut batch = BatchDelivery {
+            lines,
+            delivered: Delivered::default(),
+            alarm: writer.alarm_registry().guard(),
+            sends_alone_plain: false,
+            bytes_max: usize::MAX,
+            search: SlowSearchLog::default(),
+        };
         let mut plan = SalvagePlan::new(lines, writer.options.accepts_unproven, self.rng.u64(..));
         let counters = writer.counters();
         let _in_flight = counters.batches_in_flight.begin();
@@ -105,41 +112,15 @@ impl LaneWriter {
         let (mut counted_stored, mut counted_refused) = (0, 0);
         let mut backoff = Backoff::new(writer.options.delays);
         let history = DestinationHistory { writer: &writer, destination };
-        let (mut bytes_max, mut search) = (usize::MAX, SearchWatch::default());
-        while let Some(next) = plan.next(lines, writer.size(destination).within(bytes_max), &history) {
+        while let Some(next) = plan.next(lines, writer.size(destination).within(batch.bytes_max), &history) {
             if let Some(reason) = &next.blocked {
                 self.wait_blocked(destination, &mut batch, reason, &mut backoff).await;
             }
-            let request = &next.request;
-            match self.send_until_verdict(destination, &mut batch, &next, plan.is_blocked()).await {
-                LinesVerdict::Stored { address, is_compression_refused } => {
-                    if is_compression_refused {
-                        plan.forget_disputes();
-                    }
-                    plan.stored(lines, address);
-                    backoff = Backoff::new(writer.options.delays);
-                }
-                LinesVerdict::TooLarge { why, at } => {
-                    if request.len() > 1 {
-                        writer.lower_size(destination, request.bytes(lines), why.clone());
-                    }
-                    plan.too_large(lines, &why, at);
-                }
-                LinesVerdict::TimedOut { why, at } => {
-                    let sent = request.bytes(lines);
-                    let half = (sent / 2).max(CARRIED_BYTES);
-                    bytes_max = bytes_max.min(if sent > RESENT_BYTES_MAX { RESENT_BYTES_MAX } else { half });
-                    plan.too_large(lines, &why, at);
-                }
-                LinesVerdict::Refused { why, answer, parsed, at } => {
-                    bytes_max = bytes_max.min(RESENT_BYTES_MAX);
-                    let (stored, refused) = (plan.lines_stored(), plan.lines_refused());
-                    let progress = SearchProgress { lines: lines.len(), stored, refused };
-                    search.refused(now(), destination, progress, &why);
-                    let refusal = RefusedRequest { answer: &answer, parsed: &parsed, why: &why, at };
-                    plan.refused(lines, refusal);
-                }
+            let verdict = self.send_until_verdict(destination, &mut batch, &next, plan.is_blocked()).await;
+            if matches!(verdict, LinesVerdict::Stored { .. }) {
+                backoff = Backoff::new(writer.options.delays);
             }
+            batch.apply(verdict, &next, &mut plan, &history);
             while let Some(address) = plan.take_contradicted() {
                 writer.record_contradiction(address);
             }
@@ -172,6 +153,7 @@ impl LaneWriter {
 }
 
 /// The addresses of one destination.
+#[derive(Clone, Copy)]
 struct DestinationHistory<'a> {
     writer: &'a Writer,
     destination: &'a Destination,
@@ -179,7 +161,7 @@ struct DestinationHistory<'a> {
 
 impl AddressHistory for DestinationHistory<'_> {
     fn latest_control(&self, address: usize) -> u64 {
-        self.writer.latest_control(self.destination, address)
+        self.writer.latest_stored_moment(self.destination, address)
     }
 
     fn contradicts_itself(&self, address: usize) -> bool {
@@ -195,9 +177,52 @@ struct BatchDelivery<'a> {
     alarm: AlarmGuard,
     /// Single lines are sent uncompressed, because the refusal of a compressed line did not show that the server unpacked it.
     sends_alone_plain: bool,
+    /// The largest request for the rest of the batch.
+    bytes_max: usize,
+    search: SlowSearchLog,
 }
 
 impl BatchDelivery<'_> {
+    /// Hands the verdict on a request to the plan, and bounds the size of the batch's further requests.
+    fn apply(
+        &mut self,
+        verdict: LinesVerdict,
+        NextRequest { request, .. }: &NextRequest,
+        plan: &mut SalvagePlan,
+        history: &DestinationHistory<'_>,
+    ) {
+        let (lines, DestinationHistory { writer, destination }) = (self.lines, *history);
+        match verdict {
+            LinesVerdict::Stored { address, is_compression_refused } => {
+                if is_compression_refused {
+                    plan.forget_disputes();
+                }
+                plan.stored(lines, address);
+            }
+            LinesVerdict::TooLarge { why, at } => {
+                if request.len() > 1 {
+                    writer.lower_size(destination, request.bytes(lines), why.clone());
+                }
+                plan.too_large(lines, &why, at);
+            }
+            LinesVerdict::TimedOut { why, at } => {
+                let sent = request.bytes(lines);
+                let half = (sent / 2).max(CARRIED_BYTES);
+                let bytes_max = if sent > RESENT_BYTES_MAX { RESENT_BYTES_MAX } else { half };
+                self.bytes_max = self.bytes_max.min(bytes_max);
+                plan.too_large(lines, &why, at);
+            }
+            LinesVerdict::Refused { why, answer, parsed, at } => {
+                self.bytes_max = self.bytes_max.min(RESENT_BYTES_MAX);
+                let (stored, refused) = (plan.lines_stored(), plan.lines_refused());
+                let progress = SearchProgress { lines: lines.len(), stored, refused };
+                self.search.refused(now(), destination, progress, &why);
+                let refusal = RefusedRequest { answer: &answer, parsed: &parsed, why: &why, at };
+                plan.refused(lines, refusal);
+            }
+        }
+    }
+
     /// The result, with the lines by their places in the batch.
     fn finish(self, plan: SalvagePlan, request_bytes_max: Option<usize>) -> Delivered {
         let lines_stored = plan.lines_stored();
@@ -206,7 +231,7 @@ impl BatchDelivery<'_> {
             refused.line = self.lines.place(refused.line);
         }
         refused.sort_by_key(|refused| refused.line);
-        let with_remedy = |kept_out: KeptOut| KeptOutLine {
+        let with_remedy = |kept_out: LimitedLine| KeptOutLine {
             line: self.lines.place(kept_out.line),
             cause: Cause::ServerLimit,
             why: kept_out.why,

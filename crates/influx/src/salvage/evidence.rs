@@ -42,7 +42,7 @@ pub struct RefusedLine {
 
 /// A line that a limit of the server keeps out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptOut {
+pub struct LimitedLine {
     pub line: usize,
     pub why: Arc<str>,
     pub limit: &'static ServerLimit,
@@ -60,7 +60,7 @@ struct UnexplainedRefusal {
 #[derive(Debug)]
 pub struct Evidence {
     refused: Vec<RefusedLine>,
-    kept_out: Vec<KeptOut>,
+    kept_out: Vec<LimitedLine>,
     unproven: Vec<Unproven>,
     /// Lines of requests that were answered 204. They are never refused.
     stored: LineSet,
@@ -117,7 +117,7 @@ impl Evidence {
         self.stored.iter()
     }
 
-    pub fn kept_out(&self) -> &[KeptOut] {
+    pub fn kept_out(&self) -> &[LimitedLine] {
         &self.kept_out
     }
 
@@ -136,7 +136,7 @@ impl Evidence {
     }
 
     /// Refused lines and lines that a limit keeps out, each in the batch's order.
-    pub fn into_lists(mut self) -> (Vec<RefusedLine>, Vec<KeptOut>) {
+    pub fn into_lists(mut self) -> (Vec<RefusedLine>, Vec<LimitedLine>) {
         self.refused.sort_unstable_by_key(|refused| refused.line);
         self.kept_out.sort_unstable_by_key(|kept_out| kept_out.line);
         (self.refused, self.kept_out)
@@ -191,7 +191,7 @@ impl Evidence {
     /// Keeps a line out that meets a limit of the server.
     pub fn keep_out(&mut self, line: usize, limit: &'static ServerLimit, why: Arc<str>) {
         if self.out.insert(line) && !self.stored.contains(line) {
-            self.kept_out.push(KeptOut { line, why, limit });
+            self.kept_out.push(LimitedLine { line, why, limit });
         }
     }
 

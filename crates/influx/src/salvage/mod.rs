@@ -64,7 +64,7 @@ mod trial;
 mod trial_from_answer;
 mod unproven;
 
-pub use evidence::{KeptOut, RefusedLine};
+pub use evidence::{LimitedLine, RefusedLine};
 pub use plan::{BlockedReason, NextRequest, SalvagePlan};
 pub use refusal::{AddressHistory, RefusedAt, RefusedRequest};
 

@@ -1,7 +1,7 @@
 //! The sequence of requests for one batch.
 
 use super::column_conflicts::ColumnConflicts;
-use super::evidence::{Evidence, KeptOut, RefusedLine};
+use super::evidence::{Evidence, LimitedLine, RefusedLine};
 use super::limited_series::LimitedSeries;
 use super::pieces::{HalfState, Piece, UnsettledPieces};
 use super::refusal::{AddressHistory, RefusedAt, RefusedRequest};
@@ -137,7 +137,7 @@ impl SalvagePlan {
     }
 
     /// Refused lines, and lines that a limit keeps out, each in the batch's order.
-    pub fn into_lists(self) -> (Vec<RefusedLine>, Vec<KeptOut>) {
+    pub fn into_lists(self) -> (Vec<RefusedLine>, Vec<LimitedLine>) {
         self.evidence.into_lists()
     }
 

@@ -3,8 +3,8 @@
 use crate::address::Address;
 use crate::backoff::{Backoff, Delays, now, pause};
 use crate::breaker::AddressChange;
-use crate::cause::{Cause, Reach};
-use crate::client::{Client, Probed};
+use crate::cause::{Cause, CauseScope};
+use crate::client::{Client, ProbeResult};
 use crate::counters::{WriteCounters, count};
 use crate::error::RequestFailure;
 use crate::event::{AlarmEvents, Event, Observer};
@@ -13,7 +13,7 @@ use crate::learned_state::LearnedState;
 use crate::lines::RequestSize;
 use crate::rate_limiter::RateLimiter;
 use crate::remedy::{RemedyContext, advice, is_page};
-use crate::settings::Connection;
+use crate::settings::ConnectionSettings;
 use base::alarm::{Alarm, AlarmGuard, AlarmRegistry, FailureReport, Scope};
 use base::locks::{self, lock};
 use base::{Api, Destination, TimePrecision};
@@ -67,7 +67,7 @@ struct SharedState {
 impl Writer {
     pub fn new(
         client: Client,
-        connection: &Connection,
+        connection: &ConnectionSettings,
         options: WriterOptions,
         observer: Arc<dyn Observer>,
     ) -> Arc<Self> {
@@ -81,11 +81,11 @@ impl Writer {
         Self::with(shared, client, connection, options)
     }
 
-    /// Builds the writer used after a reload; counters and active alarms carry over.
-    pub fn replace_client(
+    /// Replaces this writer after a reload, and returns the new one; counters and active alarms carry over.
+    pub fn replace_with(
         &self,
         client: Client,
-        connection: &Connection,
+        connection: &ConnectionSettings,
         options: WriterOptions,
     ) -> Arc<Self> {
         let client = Arc::new(client);
@@ -96,7 +96,7 @@ impl Writer {
     fn with(
         shared: SharedState,
         client: Arc<Client>,
-        connection: &Connection,
+        connection: &ConnectionSettings,
         options: WriterOptions,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -114,7 +114,7 @@ impl Writer {
     }
 
     /// The client of the current writer, which may have replaced this one.
-    pub fn client(&self) -> Arc<Client> {
+    pub fn current_client(&self) -> Arc<Client> {
         Arc::clone(&locks::read(&self.shared.client))
     }
 
@@ -219,9 +219,9 @@ impl Writer {
         (address, destination): (&Address, &Destination),
         (cause, why): (Cause, &str),
     ) {
-        let scope = match cause.reach() {
-            Reach::Server => Scope::Server,
-            Reach::Destination => Scope::Destination(destination.to_string()),
+        let scope = match cause.scope() {
+            CauseScope::Server => Scope::Server,
+            CauseScope::Destination => Scope::Destination(destination.to_string()),
         };
         let (at, credential) = (address.as_str(), self.client.credential());
         let server = address.server();
@@ -294,8 +294,8 @@ impl Writer {
     }
 
     /// Moment at which the latest request that this address stored for the destination was sent, by any lane; 0 if it stored none.
-    pub(crate) fn latest_control(&self, destination: &Destination, address: usize) -> u64 {
-        lock(&self.learned).latest_control(destination, address)
+    pub(crate) fn latest_stored_moment(&self, destination: &Destination, address: usize) -> u64 {
+        lock(&self.learned).latest_stored_moment(destination, address)
     }
 
     /// Whether unknown words of the address with this index prove nothing.
@@ -368,11 +368,16 @@ impl Writer {
     async fn recheck(&self, address: &Address, destination: &Destination) {
         // A firewall that refuses any write without lines may have forwarded others. If it does no more, the address is down for longer
         // each time.
-        let has_stored = self.latest_control(destination, address.index()) > 0;
+        let has_stored = self.latest_stored_moment(destination, address.index()) > 0;
         let fails = match self.client.probe(address, destination).await {
             // InfluxDB may refuse an empty write, but never with a page.
-            Ok(Probed::RefusesEmpty { why, .. }) => is_page(&why) && !has_stored,
-            Ok(Probed::Writable | Probed::Answers | Probed::FoundEmpty | Probed::TooLarge { .. }) => false,
+            Ok(ProbeResult::RefusesEmpty { why, .. }) => is_page(&why) && !has_stored,
+            Ok(
+                ProbeResult::Writable
+                | ProbeResult::Answers
+                | ProbeResult::FoundEmpty
+                | ProbeResult::TooLarge { .. },
+            ) => false,
             Err(failed) => failed.is_of_address && !(failed.may_be_about_empty_write() && has_stored),
         };
         if fails {

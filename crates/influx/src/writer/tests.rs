@@ -42,7 +42,7 @@ fn writer_to_urls(urls: Vec<Url>) -> (Arc<Events>, Arc<Writer>) {
     writer_with(urls, |_| ())
 }
 
-fn writer_with(urls: Vec<Url>, adjust: impl FnOnce(&mut Connection)) -> (Arc<Events>, Arc<Writer>) {
+fn writer_with(urls: Vec<Url>, adjust: impl FnOnce(&mut ConnectionSettings)) -> (Arc<Events>, Arc<Writer>) {
     let mut connection = connection("http://h");
     connection.urls = urls;
     adjust(&mut connection);
@@ -111,7 +111,7 @@ async fn an_answer_that_is_cut_off_decides_only_by_its_status() {
     let by_text = [200, 400, 404, 410, 421, 422, 500, 503].map(|status| (status, false));
     for (status, is_kept) in by_status.into_iter().chain(by_text) {
         let (_, writer) = writer_to_urls(vec![cutting_proxy(status, 0).await]);
-        let client = writer.client();
+        let client = writer.current_client();
         let address = client.addresses().current();
         match in_time(client.write(address, &bucket(), "m v=1 1\n".into(), false)).await {
             Ok(answer) => {
@@ -186,7 +186,7 @@ async fn an_address_that_stores_lines_and_refuses_probes_is_used_again_after_a_f
         in_time(lane.deliver(&bucket(), &lines(5))).await;
         assert_eq!(second.point_count(), 5, "{status}");
         in_time(async {
-            while writer.client().addresses().current().index() != 0 {
+            while writer.current_client().addresses().current().index() != 0 {
                 tokio::task::yield_now().await;
             }
         })
@@ -231,7 +231,7 @@ async fn a_line_that_is_too_large_for_the_proxy_of_one_address_is_stored_at_anot
     let delivered = in_time(writer.lane(7).deliver(&bucket(), &batch.into())).await;
     assert_eq!((delivered.lines_stored, delivered.refused), (20, vec![]));
     assert_eq!((first.point_count(), second.point_count()), (19, 1));
-    assert_eq!(writer.client().addresses().current().index(), 0, "it takes all other lines");
+    assert_eq!(writer.current_client().addresses().current().index(), 0, "it takes all other lines");
 }
 
 /// The first address understands no gzip and then fails. The second one gets the lines compressed.
@@ -248,7 +248,7 @@ async fn compression_stays_on_at_an_address_that_was_not_asked_without_it() {
         writer_with(urls.to_vec(), |connection| connection.compression = Compression::Gzip);
     in_time(writer.lane(7).deliver(&bucket(), &lines(500))).await;
     assert_eq!(second.point_count(), 500);
-    assert!(writer.client().addresses().all().all(Address::wants_gzip));
+    assert!(writer.current_client().addresses().all().all(Address::wants_gzip));
     assert!(!events.take().iter().any(|event| matches!(event, Event::CompressionRefused { .. })));
 }
 

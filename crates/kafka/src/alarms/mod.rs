@@ -6,7 +6,7 @@
 use super::diagnosis::{Advice, Cause, Fault, diagnose};
 use super::error_log::LoggedErrors;
 use super::http_probe::HttpProbe;
-use super::silent_brokers::Silence;
+use super::silent_brokers::SilentBrokers;
 use crate::Settings;
 use base::alarm::{self, AlarmGuard, AlarmRegistry, Scope};
 use base::text::printable;
@@ -58,7 +58,7 @@ impl Problem {
 #[derive(Debug)]
 struct Link {
     is_connected: bool,
-    silence: Silence,
+    silence: SilentBrokers,
     /// A broker that is connected and leaves requests unanswered, while no other broker answers.
     silent: Option<String>,
     /// Last response of a broker; before the first one, the start of the client.
@@ -74,7 +74,7 @@ impl Link {
     fn new(fetch_wait_max: Duration, now: Instant) -> Self {
         Self {
             is_connected: false,
-            silence: Silence::new(fetch_wait_max),
+            silence: SilentBrokers::new(fetch_wait_max),
             silent: None,
             answered: now,
             received_bytes: 0,

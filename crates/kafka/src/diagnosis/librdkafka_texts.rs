@@ -1,6 +1,6 @@
 //! Recognizes faults in librdkafka's texts (2.12, against Kafka 4.1).
 
-use super::complaints::{advertised_by, is_unreached, without_thread};
+use super::reported_errors::{advertised_by, is_unreached, without_thread};
 use super::{Fault, Security, WORDS_CHARS_MAX};
 use base::text::printable;
 use rdkafka::error::RDKafkaErrorCode as Code;

@@ -1,14 +1,16 @@
 //! Turns librdkafka's error codes and texts into faults with remedies. `run`, `check`, `init`, `map --live` and the dead letters all
 //! use this table.
 
-mod complaints;
 mod configured_security;
 mod faults;
 mod librdkafka_texts;
+mod reported_errors;
 
-pub use complaints::{AdvertisedBroker, Complaint, Complaints, advertised_brokers, left_bootstrap};
 pub use configured_security::Security;
 pub use faults::{Cause, Fault};
+pub use reported_errors::{
+    AdvertisedBroker, ReportedError, ReportedErrors, advertised_brokers, left_bootstrap,
+};
 
 use base::text::printable;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -78,7 +80,7 @@ pub fn advice(code: Code, text: &str) -> Option<String> {
 
 /// Why librdkafka creates no client from these properties, and which key is wrong.
 pub fn why_no_client(error: &KafkaError) -> String {
-    let diagnosis = Diagnosis::of(&[Complaint::no_client(error)], &Security::default());
+    let diagnosis = Diagnosis::of(&[ReportedError::no_client(error)], &Security::default());
     format!("{}: {}", diagnosis.detail, diagnosis.fault.remedy())
 }
 
@@ -91,13 +93,13 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    /// The most specific diagnosis, independent of the order of the complaints.
-    pub fn of(heard: &[Complaint], security: &Security) -> Self {
-        // "All brokers down" follows from another complaint, which names the cause.
-        let telling = heard.iter().filter(|complaint| complaint.code != Some(Code::AllBrokersDown));
-        let diagnosed = |complaint: &Complaint| {
-            let fault = librdkafka_texts::fault(complaint.code, &complaint.text, Some(security));
-            Self { fault, detail: librdkafka_texts::detail(fault, &complaint.text) }
+    /// The most specific diagnosis, independent of the order of the reported errors.
+    pub fn of(heard: &[ReportedError], security: &Security) -> Self {
+        // "All brokers down" follows from another reported error, which names the cause.
+        let telling = heard.iter().filter(|reported| reported.code != Some(Code::AllBrokersDown));
+        let diagnosed = |reported: &ReportedError| {
+            let fault = librdkafka_texts::fault(reported.code, &reported.text, Some(security));
+            Self { fault, detail: librdkafka_texts::detail(fault, &reported.text) }
         };
         // Faults are declared in the order of their rank; a detail is better than none.
         let rank = |found: &Self| (found.fault, found.detail.is_empty(), found.detail.clone());

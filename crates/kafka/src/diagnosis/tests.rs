@@ -1,8 +1,8 @@
 use super::*;
 use base::secret::Secret;
 
-fn complaint(code: Option<Code>, text: &str) -> Complaint {
-    Complaint { code, text: text.to_owned() }
+fn reported(code: Option<Code>, text: &str) -> ReportedError {
+    ReportedError { code, text: text.to_owned() }
 }
 
 /// Texts of librdkafka 2.12, against Kafka 4.1.
@@ -55,8 +55,10 @@ fn diagnosis_of_a_new_client_names_the_key() {
     let security = Security::for_test(true, true);
     let f = |text: &str, want: &str, key: &str| {
         let heard = [
-            Complaint::logged("[thrd:x:1/bootstrap]: x:1/bootstrap: Connect failed"),
-            Complaint::logged(&format!("[thrd:x:1/bootstrap]: x:1/bootstrap: {text} (after 3ms in state X)")),
+            ReportedError::logged("[thrd:x:1/bootstrap]: x:1/bootstrap: Connect failed"),
+            ReportedError::logged(&format!(
+                "[thrd:x:1/bootstrap]: x:1/bootstrap: {text} (after 3ms in state X)"
+            )),
         ];
         let found = Diagnosis::of(&heard, &security);
         assert!(found.what().contains(want), "{text}: {}", found.what());
@@ -141,7 +143,7 @@ fn a_running_bridge_and_a_new_client_give_the_same_advice() {
         (Code::TopicAuthorizationFailed, "Broker: Topic authorization failed"),
     ];
     for (code, text) in cases {
-        let new = Diagnosis::of(&[complaint(Some(code), text)], &Security::for_test(true, true)).fault;
+        let new = Diagnosis::of(&[reported(Some(code), text)], &Security::for_test(true, true)).fault;
         assert_eq!(diagnose(code, text, false).unwrap().fault, new, "{text}");
     }
 }
@@ -151,8 +153,8 @@ fn the_moment_of_a_disconnection_shows_what_a_new_client_lacks() {
     let f = |tls: bool, sasl: bool, state: &str, want: &str| {
         let text =
             format!("x:1/bootstrap: Disconnected: connection closed by peer (after 3ms in state {state})");
-        let down = complaint(Some(Code::AllBrokersDown), "1/1 brokers are down");
-        let found = Diagnosis::of(&[Complaint::logged(&text), down], &Security::for_test(tls, sasl));
+        let down = reported(Some(Code::AllBrokersDown), "1/1 brokers are down");
+        let found = Diagnosis::of(&[ReportedError::logged(&text), down], &Security::for_test(tls, sasl));
         assert!(found.what().contains(want), "{tls} {sasl} {state}: {found}");
     };
     f(false, false, "APIVERSION_QUERY", "want TLS");
@@ -166,7 +168,7 @@ fn the_moment_of_a_disconnection_shows_what_a_new_client_lacks() {
 #[test]
 fn distinguishes_configured_from_advertised_addresses() {
     let f = |text: &str, want: bool| {
-        let heard = [complaint(Some(Code::Resolve), text)];
+        let heard = [reported(Some(Code::Resolve), text)];
         let found = Diagnosis::of(&heard, &Security::default());
         assert_eq!(left_bootstrap(&heard), want, "{text}");
         assert_eq!(found.fault == Fault::Advertised, want, "{text}");
@@ -186,7 +188,7 @@ fn distinguishes_configured_from_advertised_addresses() {
 
 #[test]
 fn lists_the_advertised_brokers_that_can_not_be_reached() {
-    let unresolved = |text: &str| complaint(Some(Code::Resolve), text);
+    let unresolved = |text: &str| reported(Some(Code::Resolve), text);
     let broker = |id, host: &str, port| AdvertisedBroker { id, host: host.into(), port };
     let heard = [
         unresolved(
@@ -199,13 +201,13 @@ fn lists_the_advertised_brokers_that_can_not_be_reached() {
     ];
     let want = [broker(1, "a.invalid", 9), broker(2, "b.invalid", 9), broker(3, "::1", 7)];
     assert_eq!(advertised_brokers(&heard), want);
-    let reversed: Vec<Complaint> = heard.iter().rev().cloned().collect();
+    let reversed: Vec<ReportedError> = heard.iter().rev().cloned().collect();
     assert_eq!(advertised_brokers(&reversed), want);
 }
 
 #[test]
 fn an_unsupported_metadata_request_shows_a_controller() {
-    let heard = [Complaint::of(&KafkaError::MetadataFetch(Code::UnsupportedFeature))];
+    let heard = [ReportedError::of(&KafkaError::MetadataFetch(Code::UnsupportedFeature))];
     let found = Diagnosis::of(&heard, &Security::default());
     assert!(found.what().contains("KRaft controller"), "{found}");
     assert!(found.fault.remedy().contains("`kafka.brokers`"), "{found}");
@@ -216,7 +218,7 @@ fn an_unsupported_metadata_request_shows_a_controller() {
 #[test]
 fn the_diagnosis_does_not_depend_on_the_order_of_messages() {
     let said = |code: Option<Code>, text: &str| {
-        complaint(code, &format!("[thrd:x:1/bootstrap]: x:1/bootstrap: {text}"))
+        reported(code, &format!("[thrd:x:1/bootstrap]: x:1/bootstrap: {text}"))
     };
     let transport = Some(Code::BrokerTransportFailure);
     let heard = [
@@ -241,8 +243,8 @@ fn the_diagnosis_does_not_depend_on_the_order_of_messages() {
             "SASL authentication error: Authentication failed (after 5ms in state AUTH_REQ)",
         ),
         said(Some(Code::Authentication), "SASL authentication error: no such user"),
-        Complaint::of(&KafkaError::MetadataFetch(Code::OperationTimedOut)),
-        Complaint::of(&KafkaError::MetadataFetch(Code::BrokerTransportFailure)),
+        ReportedError::of(&KafkaError::MetadataFetch(Code::OperationTimedOut)),
+        ReportedError::of(&KafkaError::MetadataFetch(Code::BrokerTransportFailure)),
     ];
     for security in [Security::default(), Security::for_test(true, false), Security::for_test(true, true)] {
         for a in &heard {
@@ -262,7 +264,7 @@ fn the_diagnosis_does_not_depend_on_the_order_of_messages() {
 fn only_lasting_faults_are_final() {
     let text =
         "x:1/bootstrap: Connect to ipv6#[::1]:1 failed: Connection refused (after 0ms in state CONNECT)";
-    let heard = [complaint(Some(Code::BrokerTransportFailure), text)];
+    let heard = [reported(Some(Code::BrokerTransportFailure), text)];
     let found = Diagnosis::of(&heard, &Security::default());
     assert!(!found.is_final());
     assert!(found.what().ends_with("Connect to ipv6#[::1]:1 failed: Connection refused"), "{found}");
@@ -270,10 +272,10 @@ fn only_lasting_faults_are_final() {
     let nothing = Diagnosis::of(&[], &Security::default());
     assert_eq!(nothing.what(), "Kafka does not answer");
     // librdkafka's text is the detail; the code of the request adds nothing.
-    let request = Complaint::of(&KafkaError::MetadataFetch(Code::BrokerTransportFailure));
+    let request = ReportedError::of(&KafkaError::MetadataFetch(Code::BrokerTransportFailure));
     let found = Diagnosis::of(std::slice::from_ref(&request), &Security::default());
     assert_eq!(found.what(), "Kafka does not answer");
-    let heard = [request, Complaint::logged("x:1/bootstrap: ApiVersionRequest failed: timed out")];
+    let heard = [request, ReportedError::logged("x:1/bootstrap: ApiVersionRequest failed: timed out")];
     let want = "Kafka does not answer: ApiVersionRequest failed: timed out";
     assert_eq!(Diagnosis::of(&heard, &Security::default()).what(), want);
     assert!(!nothing.is_final());
@@ -282,7 +284,7 @@ fn only_lasting_faults_are_final() {
 #[test]
 fn a_second_handshake_finds_why_a_certificate_is_not_trusted() {
     let said = "ssl://x:1/bootstrap: SSL handshake failed: certificate verify failed";
-    let found = Diagnosis::of(&[complaint(Some(Code::SSL), said)], &Security::for_test(true, false));
+    let found = Diagnosis::of(&[reported(Some(Code::SSL), said)], &Security::for_test(true, false));
     assert!(found.is_untrusted());
     let f = |why: &str, want: Fault| {
         let found = found.clone().with_handshake(why);
@@ -302,7 +304,7 @@ fn the_error_of_a_client_that_is_not_created_shows_no_value() {
         "sasl.password".into(),
         "hidden".into(),
     );
-    let found = Diagnosis::of(&[Complaint::no_client(&error)], &Security::default());
+    let found = Diagnosis::of(&[ReportedError::no_client(&error)], &Security::default());
     assert!(found.is_of_client());
     assert_eq!(found.what(), "the Kafka client can't be made: sasl.password: No such value");
     assert_eq!(why_no_client(&error), "sasl.password: No such value: look at [kafka] in bridge.toml");

@@ -28,7 +28,7 @@ pub fn select(
 
 /// The range of the value of a singular path; the last of duplicate keys wins.
 pub fn find(path: &Path, scanner: &Scanner<'_>) -> Result<Option<Range<usize>>, SyntaxError> {
-    let mut searches = [Search::default()];
+    let mut searches = [PathSearch::default()];
     find_all(std::slice::from_ref(path), &mut searches, scanner)?;
     let [search] = searches;
     Ok(search.found)
@@ -36,7 +36,7 @@ pub fn find(path: &Path, scanner: &Scanner<'_>) -> Result<Option<Range<usize>>, 
 
 /// The search for the value of one path.
 #[derive(Clone, Debug, Default)]
-pub struct Search {
+pub struct PathSearch {
     /// Number of steps that lead to the value being read.
     matched: usize,
     /// The range of the path's value.
@@ -44,19 +44,23 @@ pub struct Search {
 }
 
 /// Finds the values of singular paths, each in its search, in one pass that checks the whole record.
-pub fn find_all(paths: &[Path], searches: &mut [Search], scanner: &Scanner<'_>) -> Result<(), SyntaxError> {
-    searches.fill(Search::default());
+pub fn find_all(
+    paths: &[Path],
+    searches: &mut [PathSearch],
+    scanner: &Scanner<'_>,
+) -> Result<(), SyntaxError> {
+    searches.fill(PathSearch::default());
     let mut scanner = scanner.clone();
-    Searches { paths, searches }.value(&mut scanner, 0)?;
+    PathSearches { paths, searches }.value(&mut scanner, 0)?;
     scanner.end()
 }
 
-struct Searches<'s> {
+struct PathSearches<'s> {
     paths: &'s [Path],
-    searches: &'s mut [Search],
+    searches: &'s mut [PathSearch],
 }
 
-impl Searches<'_> {
+impl PathSearches<'_> {
     fn value(&mut self, scanner: &mut Scanner<'_>, depth: usize) -> Result<(), SyntaxError> {
         scanner.skip_whitespace();
         let start = scanner.position();
@@ -99,7 +103,7 @@ impl Searches<'_> {
         let mut is_wanted = false;
         for (path, search) in self.paths.iter().zip(&mut *self.searches) {
             if search.matched == depth && path.0.get(depth).is_some_and(&is_next) {
-                *search = Search { matched: depth + 1, found: None };
+                *search = PathSearch { matched: depth + 1, found: None };
                 is_wanted = true;
             }
         }
@@ -153,10 +157,10 @@ mod tests {
     fn finds_several_paths_in_one_pass() {
         let paths = ["$.a.b", "$.a", "$.a.c[1]", "$.c", "$", "$.a.b"].map(|text| Path::parse(text).unwrap());
         let f = |record: &str, want: [&str; 6]| {
-            let mut searches = vec![Search::default(); paths.len()];
+            let mut searches = vec![PathSearch::default(); paths.len()];
             for _ in 0..2 {
                 find_all(&paths, &mut searches, &Scanner::new(record.as_bytes())).unwrap();
-                let found = |search: &Search| search.found.clone().map_or("", |span| &record[span]);
+                let found = |search: &PathSearch| search.found.clone().map_or("", |span| &record[span]);
                 assert_eq!(searches.iter().map(found).collect::<Vec<_>>(), want, "{record}");
             }
             for (path, search) in paths.iter().zip(searches) {

@@ -17,7 +17,7 @@ mod work;
 
 pub use evaluate::{Found, select_in};
 pub use filter::Filter;
-pub use locate::{Search, find, find_all, select};
+pub use locate::{PathSearch, find, find_all, select};
 pub use number::Number;
 pub use path::{Path, PathError, Step};
 pub use query::Query;

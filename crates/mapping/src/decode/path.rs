@@ -64,12 +64,6 @@ fn write_name(name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 impl Path {
-    /// Whether each step is a name that could not be an index of an array.
-    pub fn has_only_names(&self) -> bool {
-        let is_index = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
-        self.0.iter().all(|step| matches!(step, Step::Key(name) if !is_index(name)))
-    }
-
     /// The last name among the steps.
     #[must_use]
     pub fn last_name(&self) -> Option<&str> {

@@ -44,9 +44,15 @@ impl<'a> Text<'a> {
         self.form == Form::Plain
     }
 
-    /// Whether some bytes are not UTF-8, and therefore become U+FFFD.
-    pub fn is_not_utf8(&self) -> bool {
-        !self.is_plain() && std::str::from_utf8(self.raw).is_err()
+    /// Whether a part of the text becomes U+FFFD: bytes that are not UTF-8, or half of a surrogate pair.
+    pub fn is_lossy(&self) -> bool {
+        !self.is_plain() && (std::str::from_utf8(self.raw).is_err() || has_lone_surrogate(self.raw))
+    }
+
+    /// Whether a part of text in UTF-8 becomes U+FFFD, like [`Text::is_lossy`].
+    #[inline]
+    pub fn has_lone_surrogate(&self) -> bool {
+        !self.is_plain() && has_lone_surrogate(self.raw)
     }
 
     /// The raw text.
@@ -88,6 +94,20 @@ fn unescape(mut raw: &[u8], out: &mut Vec<u8>) {
         raw = escape.get(length..).unwrap_or_default();
     }
     push_lossy(raw, out);
+}
+
+/// Whether the text has half of a surrogate pair. The scanner has checked the escapes.
+fn has_lone_surrogate(mut raw: &[u8]) -> bool {
+    while let Some(at) = memchr::memchr(b'\\', raw) {
+        let (_, escape) = raw.split_at(at);
+        let (meaning, length) = escaped_char(escape);
+        let is_surrogate = || hex4(escape, 2).is_some_and(|unit| (0xD800..0xE000).contains(&unit));
+        if meaning == REPLACEMENT && escape.starts_with(b"\\u") && is_surrogate() {
+            return true;
+        }
+        raw = escape.get(length..).unwrap_or_default();
+    }
+    false
 }
 
 /// The character of an escape, and the escape's length.
@@ -165,5 +185,32 @@ mod tests {
         // "가" in EUC-KR.
         f(b"\xB0\xA1", "\u{FFFD}\u{FFFD}");
         f(b"a\xE2\x82b", "a\u{FFFD}\u{FFFD}b");
+    }
+
+    #[test]
+    fn text_of_which_a_part_is_replaced_is_lossy() {
+        let f = |raw: &[u8], is_lossy: bool, has_lone_surrogate: bool| {
+            let text = Text::new(raw, false);
+            let got = (text.is_lossy(), text.has_lone_surrogate());
+            assert_eq!(got, (is_lossy, has_lone_surrogate), "{}", raw.escape_ascii());
+        };
+        for surrogate in [
+            &br"\ud800"[..],
+            br"x\uDFFF",
+            br"\ud800\u0041",
+            br"\udc00\ud800",
+            br"\ud83c\udf21\ud83c",
+            br"\\\ud800",
+        ] {
+            f(surrogate, true, true);
+        }
+        for whole in
+            [&br"\ud83c\udf21"[..], br"\ufffd", br"\\ud800", br"\nd800", "온\u{FFFD}".as_bytes(), b""]
+        {
+            f(whole, false, false);
+        }
+        f(b"a\xFF", true, false);
+        let plain = Text::new(b"x", true);
+        assert!(!plain.is_lossy() && !plain.has_lone_surrogate());
     }
 }

@@ -26,6 +26,11 @@ pub(super) fn transcode(
     Decoder { input, text, keys }.value(None, 0)
 }
 
+/// Appends the next key with its quotes.
+fn push_key(input: &mut Input<'_>, text: &mut JsonText) -> Result<(), Rejection> {
+    Decoder { input, text, keys: &mut KeyTexts::default() }.key()
+}
+
 // Major types (RFC 8949, section 3.1).
 const UNSIGNED: u8 = 0;
 const NEGATIVE: u8 = 1;
@@ -142,6 +147,11 @@ impl Decoder<'_, '_, '_> {
     }
 
     fn string(&mut self, head: Head) -> Result<(), Rejection> {
+        if let Some(size) = head.number() {
+            let (start, length) = self.input.take_start(size)?;
+            self.text.push_string(start, length);
+            return Ok(());
+        }
         self.text.push(b"\"");
         self.chunks(head, JsonText::push_escaped)?;
         self.text.push(b"\"");
@@ -150,30 +160,25 @@ impl Decoder<'_, '_, '_> {
 
     fn array(&mut self, head: Head, parent: Option<&ValuePath<'_>>, depth: usize) -> Result<(), Rejection> {
         check_depth(depth, head.start)?;
-        self.text.push(b"[");
-        let mut index = 0;
+        let (start, mut index) = (self.text.bytes.len(), 0);
         while self.has_next(head, index)? {
-            self.text.push(if index == 0 { b"" } else { b"," });
+            self.text.push(b",");
             self.value(Some(&ValuePath { parent, segment: PathSegment::Index(index) }), depth + 1)?;
             index += 1;
         }
-        self.text.push(b"]");
+        self.text.close(start, b'[', b']');
         Ok(())
     }
 
     fn map(&mut self, head: Head, parent: Option<&ValuePath<'_>>, depth: usize) -> Result<(), Rejection> {
         check_depth(depth, head.start)?;
-        self.text.push(b"{");
-        let mut member = 0;
+        let (start, mut member) = (self.text.bytes.len(), 0);
         while self.has_next(head, member)? {
-            self.text.push(if member == 0 { b"" } else { b"," });
-            let start = self.text.bytes.len();
-            self.key()?;
-            let segment = PathSegment::of_key(start, &self.text.bytes);
+            let segment = self.keys.push_next(self.input, self.text, push_key)?;
             self.value(Some(&ValuePath { parent, segment }), depth + 1)?;
             member += 1;
         }
-        self.text.push(b"}");
+        self.text.close(start, b'{', b'}');
         Ok(())
     }
 
@@ -194,19 +199,8 @@ impl Decoder<'_, '_, '_> {
         Ok(is_break)
     }
 
-    /// Appends the next key with its quotes and the colon.
+    /// Appends the next key with its quotes.
     fn key(&mut self) -> Result<(), Rejection> {
-        if self.keys.push_known(self.input, self.text) {
-            return Ok(());
-        }
-        let (read, start) = (self.input.position(), self.text.bytes.len());
-        self.new_key()?;
-        self.text.push(b":");
-        self.keys.remember(self.input, read, self.text, start);
-        Ok(())
-    }
-
-    fn new_key(&mut self) -> Result<(), Rejection> {
         let head = self.head()?;
         match head.major {
             TEXT | BYTES => self.string(head),
@@ -237,6 +231,7 @@ impl Decoder<'_, '_, '_> {
     }
 
     /// Reads the value under one of [`DROPPED_TAGS`], and drops it.
+    #[inline(never)]
     fn drop_tagged(&mut self, path: Option<&ValuePath<'_>>, depth: usize) -> Result<(), Rejection> {
         // Such tags can be nested too.
         check_depth(depth, self.input.position())?;
@@ -247,6 +242,7 @@ impl Decoder<'_, '_, '_> {
     }
 
     /// Tag 0: RFC 3339.
+    #[inline(never)]
     fn time_of_text(&mut self, start: usize) -> Result<(), Rejection> {
         let head = self.head()?;
         let time = match (head.major, head.number()) {
@@ -259,6 +255,7 @@ impl Decoder<'_, '_, '_> {
     }
 
     /// Tag 1: seconds since 1970.
+    #[inline(never)]
     fn time_of_number(&mut self, path: Option<&ValuePath<'_>>, start: usize) -> Result<(), Rejection> {
         const SECOND_NS: i64 = 1_000_000_000;
         let head = self.head()?;

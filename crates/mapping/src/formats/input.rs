@@ -1,6 +1,7 @@
 //! The bytes of a record in a binary format.
 
 use crate::rejection::Rejection;
+use line_protocol::runs;
 
 /// Reads the bytes of a record from front to back. Nothing here reserves memory for a length that a record claims.
 pub(super) struct Input<'a> {
@@ -15,10 +16,12 @@ impl<'a> Input<'a> {
         Self { bytes, at: 0, title }
     }
 
+    #[inline]
     pub fn position(&self) -> usize {
         self.at
     }
 
+    #[inline]
     pub fn is_at_end(&self) -> bool {
         self.at >= self.bytes.len()
     }
@@ -38,25 +41,30 @@ impl<'a> Input<'a> {
         self.bytes.get(position..self.at).unwrap_or_default()
     }
 
-    /// Reads bytes if they are the next ones. Returns whether they are.
-    pub fn skip(&mut self, bytes: &[u8]) -> bool {
-        let is_next = self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(bytes));
+    /// Reads the first `length` bytes of `start`, if they are the next ones. Returns whether they are. At least [`runs::READ_BEYOND`] bytes
+    /// stand behind them.
+    #[inline]
+    pub fn skip(&mut self, start: &[u8], length: usize) -> bool {
+        let is_next = self.bytes.get(self.at..).is_some_and(|rest| runs::starts_with(rest, start, length));
         if is_next {
-            self.at += bytes.len();
+            self.at += length;
         }
         is_next
     }
 
     /// The next byte, which stays unread.
+    #[inline]
     pub fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
+    #[inline]
     pub fn byte(&mut self) -> Result<u8, Rejection> {
         let [byte] = self.array_of()?;
         Ok(byte)
     }
 
+    #[inline]
     pub fn array_of<const N: usize>(&mut self) -> Result<[u8; N], Rejection> {
         let bytes = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk);
         let bytes = *bytes.ok_or_else(|| self.cut_off())?;
@@ -64,12 +72,20 @@ impl<'a> Input<'a> {
         Ok(bytes)
     }
 
+    #[inline]
     pub fn take(&mut self, size: u64) -> Result<&'a [u8], Rejection> {
+        let (rest, size) = self.take_start(size)?;
+        Ok(rest.get(..size).unwrap_or_default())
+    }
+
+    /// Reads bytes, and returns them with all bytes behind them, and their number.
+    #[inline]
+    pub fn take_start(&mut self, size: u64) -> Result<(&'a [u8], usize), Rejection> {
         let size = usize::try_from(size).unwrap_or(usize::MAX);
-        let taken = self.bytes.get(self.at..).and_then(|rest| rest.get(..size));
-        let taken = taken.ok_or_else(|| self.cut_off())?;
-        self.at += taken.len();
-        Ok(taken)
+        let rest = self.bytes.get(self.at..).filter(|rest| rest.len() >= size);
+        let rest = rest.ok_or_else(|| self.cut_off())?;
+        self.at += size;
+        Ok((rest, size))
     }
 
     #[cold]

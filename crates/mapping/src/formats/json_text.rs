@@ -103,9 +103,10 @@ pub(super) enum PathSegment {
 }
 
 impl PathSegment {
-    /// The key that is the end of the text, with its quotes and the colon, from `start` on.
+    /// The key that is the end of the text from `start` on, with the character before the key, its quotes and the colon.
+    #[inline]
     pub fn of_key(start: usize, text: &[u8]) -> Self {
-        Self::Key(start + 1, text.len() - 2)
+        Self::Key(start + 2, text.len() - 2)
     }
 }
 
@@ -140,18 +141,27 @@ impl JsonText {
         self.bytes.extend_from_slice(text);
     }
 
-    pub fn push_integer(&mut self, value: impl itoa::Integer) {
-        self.push(itoa::Buffer::new().format(value).as_bytes());
+    /// Appends the first `length` bytes. A short text is copied with the bytes behind it, which are cut off again: a copy of a known length
+    /// needs no call.
+    #[inline]
+    pub fn push_first(&mut self, bytes: &[u8], length: usize) {
+        match bytes.first_chunk::<{ runs::READ_BEYOND }>() {
+            Some(chunk) if length <= chunk.len() => {
+                let end = self.bytes.len() + length;
+                self.bytes.extend_from_slice(chunk);
+                self.bytes.truncate(end);
+            }
+            _ => self.push(bytes.get(..length).unwrap_or_default()),
+        }
     }
 
-    /// Appends the shortest text that reads back as the same number, in the number's own precision: a 32-bit 0.1 is 0.1. The text
-    /// always has a fraction or an exponent. NaN and infinity are dropped.
-    pub(super) fn push_float(&mut self, value: impl zmij::Float + Into<f64>, path: Option<&ValuePath<'_>>) {
-        if value.into().is_finite() {
-            self.push(zmij::Buffer::new().format_finite(value).as_bytes());
-        } else {
-            self.drop(DropReason::NotFinite, path);
+    /// Ends an object or array that begins at `start` and whose first element begins with a comma: the opening bracket takes its place.
+    pub fn close(&mut self, start: usize, opening: u8, closing: u8) {
+        match self.bytes.get_mut(start) {
+            Some(comma) => *comma = opening,
+            None => self.bytes.push(opening),
         }
+        self.bytes.push(closing);
     }
 
     /// Appends a number that is a time in nanoseconds since 1970.
@@ -160,11 +170,23 @@ impl JsonText {
     }
 
     /// Appends a number that is a time of the record's format.
-    pub(super) fn push_time(&mut self, number: impl itoa::Integer, unit_ns: i64, is_local: bool) {
+    pub(super) fn push_time(&mut self, number: impl Into<i128>, unit_ns: i64, is_local: bool) {
         // Text with larger positions is rejected.
         let position = self.bytes.len() as u32;
         self.timestamps.push(TimeMark { position, is_local, unit_ns });
         self.push_integer(number);
+    }
+
+    /// Appends the first `length` bytes as a string.
+    #[inline]
+    pub fn push_string(&mut self, bytes: &[u8], length: usize) {
+        self.bytes.push(b'"');
+        if runs::starts_plain(bytes, length) {
+            self.push_first(bytes, length);
+        } else {
+            self.push_escaped(bytes.get(..length).unwrap_or_default());
+        }
+        self.bytes.push(b'"');
     }
 
     /// Appends a part of a string, which stands between quotes, with JSON's escapes. Bytes that are not UTF-8 stay, as in JSON
@@ -184,6 +206,7 @@ impl JsonText {
     }
 
     /// Writes null instead of a value, and keeps the flattened key for the report.
+    #[cold]
     pub(super) fn drop(&mut self, drop: DropReason, path: Option<&ValuePath<'_>>) {
         self.push(b"null");
         self.drops.add(drop);

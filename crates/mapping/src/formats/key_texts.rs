@@ -1,7 +1,9 @@
 //! JSON text of keys, remembered from the last value.
 
 use super::input::Input;
-use super::json_text::JsonText;
+use super::json_text::{JsonText, PathSegment};
+use crate::rejection::Rejection;
+use line_protocol::runs;
 
 /// Bytes that are remembered: some hundred keys. More keys are written anew for each value.
 const BYTES_MAX: usize = 16 << 10;
@@ -10,7 +12,7 @@ const BYTES_MAX: usize = 16 << 10;
 /// copy cost a third of decoding and escaping a key.
 #[derive(Debug, Default)]
 pub(super) struct KeyTexts {
-    /// The bytes of each key as they were read, and then its JSON text.
+    /// The bytes of each key as they were read, and then its JSON text. Zeros behind the last one allow to read beyond the end.
     bytes: Vec<u8>,
     /// In the order of the last value.
     keys: Vec<KeyText>,
@@ -18,13 +20,18 @@ pub(super) struct KeyTexts {
     next: usize,
 }
 
-/// Positions in the bytes, which are fewer than [`BYTES_MAX`].
+/// A range of the bytes, which are fewer than [`BYTES_MAX`].
 #[derive(Clone, Copy, Debug)]
 struct KeyText {
+    start: u16,
+    /// Length of the key as it was read.
     read: u16,
-    text: u16,
-    end: u16,
+    /// Length of its JSON text, which stands behind it.
+    written: u16,
 }
+
+/// Reads the next key, and appends its JSON text with the quotes.
+type PushKey = fn(input: &mut Input<'_>, text: &mut JsonText) -> Result<(), Rejection>;
 
 impl KeyTexts {
     /// Allocated memory in bytes.
@@ -37,34 +44,63 @@ impl KeyTexts {
         self.next = 0;
     }
 
-    /// Takes the next key and appends its text, if the last value had the same key at this place. Returns whether it had.
+    /// Reads the next key, and appends a comma, its text and a colon. `push_key` reads a key that the last value did not have at this place.
     #[inline]
-    pub fn push_known(&mut self, input: &mut Input<'_>, text: &mut JsonText) -> bool {
-        let Some(KeyText { read, text: written, end }) = self.keys.get(self.next).copied() else {
-            return false;
-        };
-        let read = self.bytes.get(read.into()..written.into()).unwrap_or_default();
-        if !input.skip(read) {
+    pub fn push_next(
+        &mut self,
+        input: &mut Input<'_>,
+        text: &mut JsonText,
+        push_key: PushKey,
+    ) -> Result<PathSegment, Rejection> {
+        let start = text.bytes.len();
+        if !self.push_known(input, text) {
+            self.push_other(input, text, push_key)?;
+        }
+        Ok(PathSegment::of_key(start, &text.bytes))
+    }
+
+    /// Reads the next key and appends its text, if the last value had the same key at this place. Returns whether it had.
+    #[inline]
+    fn push_known(&mut self, input: &mut Input<'_>, text: &mut JsonText) -> bool {
+        let Some(&KeyText { start, read, written }) = self.keys.get(self.next) else { return false };
+        let key = self.bytes.get(usize::from(start)..).unwrap_or_default();
+        if !input.skip(key, read.into()) {
             return false;
         }
         self.next += 1;
-        text.push(self.bytes.get(written.into()..end.into()).unwrap_or_default());
+        text.push_first(key.get(usize::from(read)..).unwrap_or_default(), written.into());
         true
     }
 
-    /// Remembers the key that was read from `read` on and whose text begins at `start`.
-    pub fn remember(&mut self, input: &Input<'_>, read: usize, text: &JsonText, start: usize) {
-        let (key, written) = (input.since(read), text.bytes.get(start..).unwrap_or_default());
-        if self.bytes.len() + key.len() + written.len() > BYTES_MAX {
+    /// Reads the next key, appends its text, and remembers it.
+    #[inline(never)]
+    fn push_other(
+        &mut self,
+        input: &mut Input<'_>,
+        text: &mut JsonText,
+        push_key: PushKey,
+    ) -> Result<(), Rejection> {
+        let (read, start) = (input.position(), text.bytes.len());
+        text.push(b",");
+        push_key(input, text)?;
+        text.push(b":");
+        self.remember(input.since(read), text.bytes.get(start..).unwrap_or_default());
+        Ok(())
+    }
+
+    fn remember(&mut self, key: &[u8], text: &[u8]) {
+        let start = self.bytes.len().saturating_sub(runs::READ_BEYOND);
+        let end = start + key.len() + text.len() + runs::READ_BEYOND;
+        if end > BYTES_MAX {
             self.bytes.clear();
             self.keys.clear();
         } else if self.next <= self.keys.len() {
             // The bytes of a key that is replaced stay until no more fit.
-            let read = self.bytes.len() as u16;
+            self.bytes.truncate(start);
             self.bytes.extend_from_slice(key);
-            let written_at = self.bytes.len() as u16;
-            self.bytes.extend_from_slice(written);
-            let key = KeyText { read, text: written_at, end: self.bytes.len() as u16 };
+            self.bytes.extend_from_slice(text);
+            self.bytes.resize(end, 0);
+            let key = KeyText { start: start as u16, read: key.len() as u16, written: text.len() as u16 };
             match self.keys.get_mut(self.next) {
                 Some(other) => *other = key,
                 None => self.keys.push(key),
@@ -112,6 +148,10 @@ mod tests {
             &["ab", "", "c", "d"],
             &["a", "\"\\\n", "c"],
             &["a", "\"\\\n", "c"],
+            &["a", "a", "a"],
+            &["온도", "a", "습도"],
+            &["온도", "a", "습도"],
+            &["온도", "a", "습기"],
             &[],
             &[long.as_str(), "a"],
             &["a", long.as_str(), "b"],
@@ -122,6 +162,62 @@ mod tests {
             let value = msgpack(keys);
             assert_eq!(text(&mut reader, &value), text(&mut FormatReader::default(), &value), "{keys:?}");
             assert!(reader.keys.bytes.len() <= BYTES_MAX);
+        }
+    }
+
+    /// Reads a value with a reader that has read others, and with a new one. Returns whether the first one knew all keys.
+    fn knows_keys(reader: &mut FormatReader, value: &[u8]) -> bool {
+        let remembered = reader.keys.bytes.len();
+        assert_eq!(
+            text(reader, value),
+            text(&mut FormatReader::default(), value),
+            "{}",
+            value.escape_ascii()
+        );
+        reader.keys.bytes.len() == remembered
+    }
+
+    #[test]
+    fn keys_of_each_length_are_known_again() {
+        for length in 1..100 {
+            let mut reader = FormatReader::default();
+            let key = "k".repeat(length);
+            let other = [&key[..length - 1], "o"].concat();
+            // The last key, and the value behind it, are the end of the record.
+            for (keys, is_known) in [
+                ([&key, &key], false),
+                ([&key, &key], true),
+                ([&key, &other], false),
+                ([&key, &other], true),
+                ([&other, &other], false),
+            ] {
+                let value = msgpack(&keys.map(String::as_str));
+                assert_eq!(knows_keys(&mut reader, &value), is_known, "{keys:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_may_be_the_first_one_of_an_object_or_a_later_one() {
+        let mut reader = FormatReader::default();
+        let inner_first = &b"\x82\xA1a\x81\xA1b\x01\xA1c\x02"[..];
+        let outer_alone = &b"\x83\xA1a\x01\xA1b\x02\xA1c\x03"[..];
+        let in_a_list = &b"\x81\xA1a\x92\x81\xA1b\x01\x81\xA1c\x02"[..];
+        for (value, is_known) in
+            [(inner_first, false), (outer_alone, true), (in_a_list, true), (inner_first, true)]
+        {
+            assert_eq!(knows_keys(&mut reader, value), is_known);
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_cut_off_is_not_known() {
+        let (rules, value) =
+            (Rules { format: Format::Msgpack, ..Rules::default() }, msgpack(&["a", "temperature"]));
+        let mut reader = FormatReader::default();
+        for end in (1..value.len()).rev() {
+            assert!(knows_keys(&mut reader, &value) || end == value.len() - 1);
+            assert!(reader.read(&rules, &value[..end], None, usize::MAX).is_err(), "{end}");
         }
     }
 

@@ -13,6 +13,7 @@ mod input;
 mod json_text;
 mod key_texts;
 mod msgpack;
+mod number_text;
 mod protobuf;
 mod reader;
 mod schema;

@@ -23,6 +23,11 @@ pub(super) fn transcode(
     Decoder { input, text, keys }.value(None, 0)
 }
 
+/// Appends the next key with its quotes.
+fn push_key(input: &mut Input<'_>, text: &mut JsonText) -> Result<(), Rejection> {
+    Decoder { input, text, keys: &mut KeyTexts::default() }.key()
+}
+
 struct Decoder<'a, 'i, 't> {
     input: &'i mut Input<'a>,
     text: &'t mut JsonText,
@@ -50,7 +55,7 @@ impl Decoder<'_, '_, '_> {
                 let size = self.size(width - 0xC7)?;
                 return self.extension(size, path, start);
             }
-            0xCA => self.text.push_float(f32::from_be_bytes(self.input.array_of()?), path),
+            0xCA => self.text.push_single(f32::from_be_bytes(self.input.array_of()?), path),
             0xCB => self.text.push_float(f64::from_be_bytes(self.input.array_of()?), path),
             0xCC => self.text.push_integer(self.input.byte()?),
             0xCD => self.text.push_integer(u16::from_be_bytes(self.input.array_of()?)),
@@ -86,15 +91,12 @@ impl Decoder<'_, '_, '_> {
         start: usize,
     ) -> Result<(), Rejection> {
         check_depth(depth, start)?;
-        self.text.push(b"{");
-        for member in 0..size {
-            self.text.push(if member == 0 { b"" } else { b"," });
-            let start = self.text.bytes.len();
-            self.key()?;
-            let segment = PathSegment::of_key(start, &self.text.bytes);
+        let start = self.text.bytes.len();
+        for _ in 0..size {
+            let segment = self.keys.push_next(self.input, self.text, push_key)?;
             self.value(Some(&ValuePath { parent, segment }), depth + 1)?;
         }
-        self.text.push(b"}");
+        self.text.close(start, b'{', b'}');
         Ok(())
     }
 
@@ -106,28 +108,17 @@ impl Decoder<'_, '_, '_> {
         start: usize,
     ) -> Result<(), Rejection> {
         check_depth(depth, start)?;
-        self.text.push(b"[");
+        let start = self.text.bytes.len();
         for index in 0..size {
-            self.text.push(if index == 0 { b"" } else { b"," });
+            self.text.push(b",");
             self.value(Some(&ValuePath { parent, segment: PathSegment::Index(index.into()) }), depth + 1)?;
         }
-        self.text.push(b"]");
+        self.text.close(start, b'[', b']');
         Ok(())
     }
 
-    /// Appends the next key with its quotes and the colon.
+    /// Appends the next key with its quotes.
     fn key(&mut self) -> Result<(), Rejection> {
-        if self.keys.push_known(self.input, self.text) {
-            return Ok(());
-        }
-        let (read, start) = (self.input.position(), self.text.bytes.len());
-        self.new_key()?;
-        self.text.push(b":");
-        self.keys.remember(self.input, read, self.text, start);
-        Ok(())
-    }
-
-    fn new_key(&mut self) -> Result<(), Rejection> {
         let start = self.input.position();
         match self.input.peek().unwrap_or_default() {
             0xA0..=0xBF | 0xD9..=0xDB => self.value(None, 0),
@@ -147,13 +138,12 @@ impl Decoder<'_, '_, '_> {
     }
 
     fn string(&mut self, size: u32) -> Result<(), Rejection> {
-        let text = self.input.take(size.into())?;
-        self.text.push(b"\"");
-        self.text.push_escaped(text);
-        self.text.push(b"\"");
+        let (start, length) = self.input.take_start(size.into())?;
+        self.text.push_string(start, length);
         Ok(())
     }
 
+    #[inline(never)]
     fn extension(&mut self, size: u32, path: Option<&ValuePath<'_>>, start: usize) -> Result<(), Rejection> {
         const TIMESTAMP: u8 = 0xFF;
         let kind = self.input.byte()?;

@@ -39,8 +39,8 @@ impl FormatReader {
         schema: Option<SchemaUse<'_>>,
         bytes_max: usize,
     ) -> Result<(), Rejection> {
-        self.clear();
         let json = &mut self.json;
+        json.clear();
         if !(rules.format.has_schema() || rules.format.is_json())
             && let Some(Frame { schema, .. }) = Frame::of(value)
         {

@@ -322,12 +322,12 @@ impl Mapper {
             let column = tag.key.start() - start + 1;
             Rejection::BadLine { line: position.number_of(start, text), error: LineError { column, reason } }
         };
-        let parent = self.known.keys.child(NodeId::ROOT, None, TAGS);
+        let parent = self.known.keys.child(NodeId::ROOT.object(), None, TAGS);
         let mut before = None;
         for place in 0..work.raw.tags.len() {
             let Some(&tag) = work.raw.tags.get(place) else { break };
             let (key, is_lossy) = work.push(tag.key.of(text), TAG_ESCAPES, is_utf8);
-            let node = self.known.keys.child(parent, before, work.part(&key));
+            let node = self.known.keys.child(parent.object(), before, work.part(&key));
             before = Some(node);
             let (value, is_lossy_value) = work.push(tag.value.of(text), TAG_ESCAPES, is_utf8);
             let KeyUse::Tag(id) = self.influx_tag(node, &key, work) else {
@@ -349,12 +349,12 @@ impl Mapper {
 
     /// Collects the fields of a line. `tags`: the parent of the tags' keys.
     fn collect_fields(&mut self, tags: NodeId, is_utf8: bool, work: &mut InfluxBuffers, text: &[u8]) {
-        let parent = self.known.keys.child(NodeId::ROOT, Some(tags), FIELDS);
+        let parent = self.known.keys.child(NodeId::ROOT.object(), Some(tags), FIELDS);
         let mut before = None;
         for place in 0..work.raw.fields.len() {
             let Some(&field) = work.raw.fields.get(place) else { break };
             let (key, is_lossy) = work.push(field.key.of(text), FIELD_KEY_ESCAPES, is_utf8);
-            let node = self.known.keys.child(parent, before, work.part(&key));
+            let node = self.known.keys.child(parent.object(), before, work.part(&key));
             before = Some(node);
             let (id, tag) = match self.influx_field(node, &key, work) {
                 KeyUse::Field { key, tag } => (key, tag),
@@ -420,7 +420,9 @@ impl Mapper {
 
     /// Adds a tag or field. Returns whether it replaces an earlier one.
     fn put(&mut self, place: Place, scalar: Scalar) -> bool {
-        self.element.put(place, scalar, &mut self.known.tags, &mut self.known.fields)
+        // Only elements of JSON text are asked for positions.
+        let value = Positioned { scalar, position: 0 };
+        self.element.put(place, value, &mut self.known.tags, &mut self.known.fields).is_some()
     }
 
     /// What a tag's key becomes; decided when the key is first seen.
@@ -465,7 +467,7 @@ impl Mapper {
             let (key, _) = work.push(tag.key.of(text), TAG_ESCAPES, is_utf8);
             let key = work.part(&key);
             let id = self.known.tags.intern(&String::from_utf8_lossy(key));
-            let key = id.ok_or_else(|| self.known.keys.child(parent, None, key));
+            let key = id.ok_or_else(|| self.known.keys.child(parent.object(), None, key));
             repeats = !work.tag_keys.insert(key);
         }
         work.keyed_tags = place + 1;

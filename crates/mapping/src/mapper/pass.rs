@@ -6,7 +6,7 @@ use crate::distinct::{Origin, TopicDigits};
 use crate::formats::{JsonText, TimeMark};
 use crate::mapped::{Mapped, REJECTED_ELEMENTS_MAX};
 use crate::rejection::Rejection;
-use crate::reshape::ParsedJson;
+use crate::reshape::{ParsedJson, Piece};
 use crate::scalar::{Scalar, Texts};
 use base::record::Record;
 use line_protocol::LineBuffer;
@@ -27,6 +27,8 @@ pub(super) struct Pass<'p, 'r> {
     /// Times of the record's format, in the record's text and in that of a rearranged element.
     pub timestamps: &'p [TimeMark],
     pub element_timestamps: &'p [TimeMark],
+    /// The pieces of an element that `explode` made.
+    pub pieces: &'p [Piece],
     /// The record's text before `parse_json`, where the record's format made it.
     pub json: Option<&'p JsonText>,
     pub parsed: Option<&'p ParsedJson>,

@@ -1,12 +1,14 @@
 //! Values that selectors take from outside of the element: from the record's root, from objects that enclose the element, from the
 //! names under which they stand, and from the Kafka record's key.
 
+use super::drop_reason::DropReason;
 use super::replacements::{Replaced, Replacements};
+use super::reshape::CountedValues;
 use super::rules::Rules;
 use super::scalar::{Kind, Scalar, Texts};
 use super::selector::KeySelector;
 use crate::decode::{
-    Path, Query, Scanner, Search, Step, SyntaxError, Token, Tree, TreeKey, Work, find_all, select_in,
+    Path, PathSearch, Query, Scanner, Step, SyntaxError, Token, Tree, TreeKey, Work, find_all, select_in,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,12 +24,12 @@ pub struct OutsideValues {
     tables: Vec<Option<usize>>,
     /// Paths from the record's root.
     paths: Vec<Path>,
-    searches: Vec<Search>,
+    searches: Vec<PathSearch>,
     /// Index of the query in `paths`, where it is a path.
     query: Option<usize>,
     /// Paths in the Kafka record's key.
     key_paths: Vec<Path>,
-    key_searches: Vec<Search>,
+    key_searches: Vec<PathSearch>,
     /// The document, where a query selects several of its values. What differs between these is looked up as each is entered: kept for
     /// all of them, it would take far more memory than the record.
     tree: Option<Arc<Tree>>,
@@ -46,6 +48,10 @@ pub struct OutsideValues {
     takes_index: bool,
     /// The value of `@key` that is known from the query.
     own_key: Option<Scalar>,
+    /// Indexes of the values that were found since [`OutsideValues::take_lossy`], and of which a part becomes U+FFFD.
+    lossy: Vec<usize>,
+    /// The values of the record's JSON that were such ones.
+    counted: CountedValues,
 }
 
 /// Where the value of a selector is found.
@@ -94,8 +100,8 @@ impl OutsideValues {
         });
         new.values = vec![None; new.sources.len()];
         new.objects = vec![None; new.sources.len()];
-        new.searches = vec![Search::default(); new.paths.len()];
-        new.key_searches = vec![Search::default(); new.key_paths.len()];
+        new.searches = vec![PathSearch::default(); new.paths.len()];
+        new.key_searches = vec![PathSearch::default(); new.key_paths.len()];
         new
     }
 
@@ -140,13 +146,13 @@ impl OutsideValues {
         }
     }
 
-    /// The paths of `$` selectors, if these and the record's key have all values of a record whose root is the element; otherwise none.
-    /// Their values are then those that an object of known keys has under the paths.
-    pub fn roots_of_objects(&self) -> &[Path] {
-        if self.paths.iter().all(Path::has_only_names) { &self.paths } else { &[] }
+    /// The paths of `$` selectors. In a record whose root is the element, their values are those that an object of known keys has under
+    /// the paths.
+    pub fn roots(&self) -> &[Path] {
+        &self.paths
     }
 
-    /// Takes the values of [`OutsideValues::roots_of_objects`], in their order.
+    /// Takes the values of [`OutsideValues::roots`], in their order.
     pub fn take_roots(&mut self, found: &[Option<Scalar>]) {
         for (value, source) in self.values.iter_mut().zip(&self.sources) {
             if let Source::Root(path) = source {
@@ -173,6 +179,23 @@ impl OutsideValues {
         }
     }
 
+    /// Hands over the indexes of the values that were found since the last call and of which a part becomes U+FFFD, each value of the
+    /// record once. [`OutsideValues::replace`] may have put another value instead of one.
+    pub fn take_lossy(&mut self, mut take: impl FnMut(usize)) {
+        let Self { lossy, values, .. } = self;
+        for place in lossy.drain(..) {
+            let value = values.get(place).copied().flatten();
+            if value.is_some_and(|value| value.source != crate::decode::Source::Values) {
+                take(place);
+            }
+        }
+    }
+
+    /// Whether [`OutsideValues::take_lossy`] has something to hand over.
+    pub fn has_lossy(&self) -> bool {
+        !self.lossy.is_empty()
+    }
+
     /// Begins a document whose values are not found yet.
     pub fn begin_document(&mut self) {
         self.beside.truncate(self.lengths.0);
@@ -194,6 +217,8 @@ impl OutsideValues {
         }
         self.values.fill(None);
         self.beside.clear();
+        self.lossy.clear();
+        self.counted.clear();
         self.own_key = None;
         for (value, source) in self.values.iter_mut().zip(&self.sources) {
             if let Source::Fixed { key: Some(key), is_item } = source {
@@ -215,10 +240,13 @@ impl OutsideValues {
         }
         let start = self.beside.len();
         self.beside.extend_from_slice(key);
-        for (value, source) in self.values.iter_mut().zip(&self.sources) {
+        for (place, (value, source)) in self.values.iter_mut().zip(&self.sources).enumerate() {
             if let Source::RecordKey(path) = source {
                 let found = self.key_searches.get(*path).and_then(|search| search.found.clone());
                 let scalar = found.and_then(|span| scalar_at(&scanner, span.start).ok().flatten());
+                if scalar.is_some_and(|scalar| scalar.is_lossy(key)) {
+                    self.lossy.push(place);
+                }
                 *value = scalar.map(|scalar| scalar.moved_outside(start));
             }
         }
@@ -245,6 +273,7 @@ impl OutsideValues {
                     }
                 }
                 self.tree = Some(Arc::new(tree));
+                self.list_lossy_roots(scanner);
             }
             Query::Whole if self.paths.is_empty() => {}
             Query::Path(path) if self.paths.is_empty() => spans.extend(crate::decode::find(path, scanner)?),
@@ -283,9 +312,20 @@ impl OutsideValues {
                 *value = found.map_or(Ok(None), |span| scalar_at(scanner, span.start))?;
             }
         }
+        self.list_lossy_roots(scanner);
         let query = self.query.and_then(|query| self.searches.get(query));
         spans.extend(query.and_then(|search| search.found.clone()));
         Ok(())
+    }
+
+    /// Lists the values of `$` selectors of which a part becomes U+FFFD.
+    fn list_lossy_roots(&mut self, scanner: &Scanner<'_>) {
+        let Self { values, sources, lossy, counted, .. } = self;
+        for (place, (value, source)) in values.iter().zip(&*sources).enumerate() {
+            if matches!(source, Source::Root(_)) && is_newly_lossy(*value, scanner, counted) {
+                lossy.push(place);
+            }
+        }
     }
 
     /// Continues with the selected value in a range of the document.
@@ -297,18 +337,12 @@ impl OutsideValues {
         }
         let enclosing = tree.enclosing(span);
         self.name = last_name(&enclosing);
-        // Index in `enclosing` of the object of a level.
-        let object = |levels: usize| {
-            let containers = enclosing.iter().enumerate().rev();
-            let mut objects = containers.filter(|(_, (container, _))| container.is_object());
-            objects.nth(levels.checked_sub(1)?).map(|(place, _)| place)
-        };
         self.beside.truncate(self.lengths.0);
         let values = self.values.iter_mut().zip(&mut self.objects);
-        for ((value, known), source) in values.zip(&self.sources) {
+        for (index, ((value, known), source)) in values.zip(&self.sources).enumerate() {
             match source {
                 Source::Ancestor { levels, path } => {
-                    let place = object(*levels);
+                    let place = object_of_level(&enclosing, *levels);
                     let Some((object, _)) = place.and_then(|place| enclosing.get(place)) else {
                         (*value, *known) = (None, None);
                         continue;
@@ -322,15 +356,8 @@ impl OutsideValues {
                     *value = found.map_or(Ok(None), |found| scalar_at(scanner, found.span().start))?;
                 }
                 Source::Key { levels } | Source::Member { levels } => {
-                    // Number of steps to the element or to the enclosing object.
-                    let end = if *levels == 0 { Some(enclosing.len()) } else { object(*levels) };
-                    let key = match source {
-                        Source::Member { .. } => {
-                            end.and_then(|end| last_name(enclosing.get(..end)?)).map(TreeKey::Name)
-                        }
-                        _ => end.and_then(|end| enclosing.get(end.checked_sub(1)?)).map(|(_, key)| *key),
-                    };
-                    *value = match key {
+                    let is_member = matches!(source, Source::Member { .. });
+                    *value = match key_of_level(&enclosing, *levels, is_member) {
                         Some(TreeKey::Name(start)) if known.replace(start) == Some(start) => continue,
                         // A name stays in the record: a long one around many elements is not copied for each.
                         Some(TreeKey::Name(start)) => {
@@ -348,7 +375,10 @@ impl OutsideValues {
                         }
                     };
                 }
-                Source::Root(_) | Source::RecordKey(_) | Source::Fixed { .. } | Source::Nothing => {}
+                Source::Root(_) | Source::RecordKey(_) | Source::Fixed { .. } | Source::Nothing => continue,
+            }
+            if is_newly_lossy(*value, scanner, &mut self.counted) {
+                self.lossy.push(index);
             }
         }
         self.lengths.1 = self.beside.len();
@@ -390,12 +420,13 @@ impl OutsideValues {
 
     /// Allocated memory in bytes of the buffers that grow with a record.
     pub fn bytes(&self) -> usize {
-        self.beside.capacity()
+        self.beside.capacity() + self.lossy.capacity() * size_of::<usize>() + self.counted.bytes()
     }
 
     /// Frees the memory.
     pub fn release(&mut self) {
-        self.beside = Vec::new();
+        (self.beside, self.lossy) = (Vec::new(), Vec::new());
+        self.counted = CountedValues::default();
     }
 }
 
@@ -405,6 +436,22 @@ fn last_name(enclosing: &[(&Tree, TreeKey)]) -> Option<usize> {
         TreeKey::Name(start) => Some(*start),
         TreeKey::Index(_) => None,
     })
+}
+
+/// The place among these containers of the object that has this level, counted from the value.
+fn object_of_level(enclosing: &[(&Tree, TreeKey)], levels: usize) -> Option<usize> {
+    let containers = enclosing.iter().enumerate().rev();
+    let mut objects = containers.filter(|(_, (container, _))| container.is_object());
+    objects.nth(levels.checked_sub(1)?).map(|(place, _)| place)
+}
+
+/// The name or index that leads to the value, at level 0, or to an object that encloses the value. `is_member`: the last name on the way.
+fn key_of_level(enclosing: &[(&Tree, TreeKey)], levels: usize, is_member: bool) -> Option<TreeKey> {
+    let steps = if levels == 0 { enclosing.len() } else { object_of_level(enclosing, levels)? };
+    if is_member {
+        return last_name(enclosing.get(..steps)?).map(TreeKey::Name);
+    }
+    enclosing.get(steps.checked_sub(1)?).map(|(_, key)| *key)
 }
 
 /// The steps to the object of this level that encloses the value of a path.
@@ -428,6 +475,15 @@ fn scalar_at(scanner: &Scanner<'_>, start: usize) -> Result<Option<Scalar>, Synt
     Ok(match scanner.value()? {
         Token::Object | Token::Array => None,
         scalar => Scalar::of(scalar, scanner.source(), scanner.position()),
+    })
+}
+
+/// Whether a part of a value in the record's JSON becomes U+FFFD, and the value was not counted before.
+fn is_newly_lossy(value: Option<Scalar>, scanner: &Scanner<'_>, counted: &mut CountedValues) -> bool {
+    value.is_some_and(|value| {
+        value.source == scanner.source()
+            && value.is_lossy(scanner.bytes())
+            && counted.add(value.start(), DropReason::NotUtf8)
     })
 }
 

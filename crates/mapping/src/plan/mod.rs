@@ -84,9 +84,9 @@ impl<F: Fn(&Path) -> bool> PlannedKey<'_, F> {
         }
     }
 
-    /// Whether a `$` selector leads to the key's value. An index may also be the name of a member, so it leads to none.
+    /// Whether a `$` selector leads to the key's value.
     fn is_of_root(&self, selector: &KeySelector) -> bool {
-        matches!(selector, KeySelector::Root(path) if self.is_root && path.has_only_names() && (self.is_at)(path))
+        matches!(selector, KeySelector::Root(path) if self.is_root && (self.is_at)(path))
     }
 }
 
@@ -109,7 +109,7 @@ pub enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conversion {
     /// By `string_fields`, `number_fields` and `integers`: the type follows the value.
-    ByValue { strings: Strings, integers: Integers },
+    ByValue { strings: StringTreatment, integers: Integers },
     /// By `types`: the type is always this one.
     To(FieldType),
     /// The key is that of a tag which the mapping adds, so no value becomes a field. InfluxDB 3 refuses points that have both.
@@ -118,7 +118,7 @@ pub enum Conversion {
 
 /// Treatment of strings (and, for `Keep`, booleans) under a field's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strings {
+pub enum StringTreatment {
     Keep,
     ToNumber,
     Drop,
@@ -268,18 +268,18 @@ impl Conversion {
             return Self::To(*to);
         }
         let strings = if rules.string_fields.is_match(key) {
-            Strings::Keep
+            StringTreatment::Keep
         } else if rules.number_fields.is_match(key) {
-            Strings::ToNumber
+            StringTreatment::ToNumber
         } else {
-            Strings::Drop
+            StringTreatment::Drop
         };
         Self::ByValue { strings, integers: rules.integers }
     }
 
     /// The conversion of a field of `fields`, which keeps its type unless `types` gives it another one.
     pub fn of_copied(name: &str, rules: &Rules) -> Self {
-        let own = Self::ByValue { strings: Strings::Keep, integers: rules.integers };
+        let own = Self::ByValue { strings: StringTreatment::Keep, integers: rules.integers };
         rules.types.get(name).map_or(own, |to| Self::To(*to))
     }
 
@@ -290,7 +290,7 @@ impl Conversion {
 
     /// Whether text is written unchanged.
     fn copies_text(self) -> bool {
-        matches!(self, Self::ByValue { strings: Strings::Keep, .. } | Self::To(FieldType::String))
+        matches!(self, Self::ByValue { strings: StringTreatment::Keep, .. } | Self::To(FieldType::String))
     }
 
     /// The form in which a field's value is written, or the reason why it is dropped.
@@ -314,13 +314,13 @@ fn is_trimmed(key: &str) -> bool {
 fn field(
     token: Token<'_>,
     scalar: Scalar,
-    strings: Strings,
+    strings: StringTreatment,
     integers: Integers,
 ) -> Result<Scalar, DropReason> {
     match (token, strings) {
         (Token::Number(number), _) => numeric(number, scalar, integers),
-        (_, Strings::Keep) => Ok(scalar),
-        (Token::Text(text), Strings::ToNumber) => scalar
+        (_, StringTreatment::Keep) => Ok(scalar),
+        (Token::Text(text), StringTreatment::ToNumber) => scalar
             .unquoted(text)
             .map_or(Err(DropReason::NotANumber), |(scalar, number)| numeric(number, scalar, integers)),
         _ => Err(DropReason::String),

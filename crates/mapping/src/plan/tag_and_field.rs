@@ -100,7 +100,8 @@ fn a_topic_whose_field_is_a_tag_keeps_its_known_shapes() {
 fn a_value_that_a_path_from_the_root_selects_is_that_of_the_element() {
     check(&selected("$.h"), r#"{"h":7,"v":1}"#, "t,h=7 v=1", &[]);
     check(&selected("$.a.b"), r#"{"a":{"b":"x"},"v":1}"#, "t,a_b=x v=1", &[]);
-    check(&selected("$.a[0]"), r#"{"a":["x"],"v":1}"#, "t,a_0=x v=1", &LOST);
+    check(&selected("$.a[0]"), r#"{"a":["x"],"v":1}"#, "t,a_0=x v=1", &[]);
+    check(&selected("$.a['0']"), r#"{"a":{"0":"x"},"v":1}"#, "t,a_0=x v=1", &[]);
     let parse = |text: &str| KeySelector::parse(text).unwrap();
     let rules = Rules { name_key: Some(parse("$.n")), ..Rules::default() };
     check(&rules, r#"{"n":"m","v":1}"#, "m v=1", &[]);

@@ -13,7 +13,7 @@ use crate::topic_parts::TopicParts;
 use std::collections::HashSet;
 
 /// The shape of the object whose members stand between `object` and `end`. None where several values have one final key, because the value
-/// that is written then depends on more than the shape.
+/// that is written then depends on more than the shape, and where a key is changed, which the parser counts.
 pub fn record_shape(
     object: &Scanner<'_>,
     end: usize,
@@ -24,7 +24,8 @@ pub fn record_shape(
 ) -> Option<RecordShape> {
     // A shape fits wherever an element stands, which may be one level deeper than here.
     let may_be_too_deep = element.depth + 1 >= DEPTH_MAX;
-    if element.has_repeated_keys || may_be_too_deep || element.scalars.len() >= SCALARS_MAX {
+    let is_left_to_parser = element.has_repeated_keys || element.has_lossy_keys;
+    if is_left_to_parser || may_be_too_deep || element.scalars.len() >= SCALARS_MAX {
         return None;
     }
     let (mut slots, mut tags, mut fields, mut gap_start) =

@@ -106,8 +106,8 @@ impl Slot {
 }
 
 impl PlannedScalar<'_> {
-    /// Treats a scalar like the parser, and returns its end. Returns none for drops that the parser has not reported yet, and for white
-    /// space, because the next gap mostly has other white space, too.
+    /// Treats a scalar like the parser, and returns its end. Returns none for drops that the parser has not reported yet, for text that the
+    /// parser counts as changed, and for white space, because the next gap mostly has other white space, too.
     #[inline(never)]
     pub fn find(
         &self,
@@ -124,6 +124,9 @@ impl PlannedScalar<'_> {
             return Some(scanner.position());
         }
         let token = plain.map_or_else(|| scanner.value(), |text| Ok(Token::Text(text))).ok()?;
+        if matches!(token, Token::Text(text) if text.has_lone_surrogate()) {
+            return None;
+        }
         let end = scanner.position();
         let Some(scalar) = Scalar::of(token, scanner.source(), end) else {
             return self.find_no_value(token, facts, values).then_some(end);

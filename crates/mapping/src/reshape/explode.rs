@@ -1,6 +1,6 @@
 //! `explode`: parallel arrays become one element an index, each with all other values.
 
-use super::Losses;
+use super::ReshapeDrops;
 use super::find::{Finder, token_at};
 use super::text::{ElementText, TextRef};
 use crate::decode::{SyntaxError, Token};
@@ -19,10 +19,12 @@ pub(super) struct Exploded {
 
 #[derive(Debug)]
 struct Array {
+    /// Index of its key.
+    key: usize,
     /// The array in the element's text.
     range: Range<usize>,
-    /// Index of its first item.
-    first: usize,
+    /// Index of its first item; none for an array that a later value with the same key replaces.
+    first: Option<usize>,
 }
 
 impl Exploded {
@@ -32,7 +34,7 @@ impl Exploded {
         &mut self,
         keys: &[String],
         element: TextRef<'_>,
-        losses: &mut Losses,
+        losses: &mut ReshapeDrops,
     ) -> Result<Result<Option<(usize, usize)>, Rejection>, SyntaxError> {
         let Self { finder, arrays, items } = self;
         arrays.clear();
@@ -46,9 +48,7 @@ impl Exploded {
             }
             let key = keys.get(found.key).map(String::as_str).unwrap_or_default();
             if !finder.is_last(place, found) {
-                // A later value has the same key. Its array is the one whose items become elements; of this one nothing is left.
-                losses.add(key, DropReason::Duplicate);
-                arrays.push(Array { range: found.range.clone(), first: usize::MAX });
+                arrays.push(Array { key: found.key, range: found.range.clone(), first: None });
                 continue;
             }
             let (first, mut is_first) = (items.len(), true);
@@ -62,7 +62,7 @@ impl Exploded {
                 // Records and their JSON text are smaller than 4 GB.
                 items.push(start as u32..scanner.position() as u32);
             }
-            arrays.push(Array { range: found.range.clone(), first });
+            arrays.push(Array { key: found.key, range: found.range.clone(), first: Some(first) });
             let length = items.len() - first;
             match count {
                 Some(before) if before != length => {
@@ -77,7 +77,12 @@ impl Exploded {
                 _ => (count, named) = (Some(length), key),
             }
         }
+        // Without another array, the element stays as it is, and the parser counts.
         let Some(count) = count else { return Ok(Ok(None)) };
+        for replaced in arrays.iter().filter(|array| array.first.is_none()) {
+            let key = keys.get(replaced.key).map(String::as_str).unwrap_or_default();
+            losses.add(key, DropReason::Duplicate);
+        }
         let arrays_bytes: usize = arrays.iter().map(|array| array.range.len()).sum();
         let rest = (element.bytes.len() - element.start).saturating_sub(arrays_bytes);
         let nulls = "null".len() * arrays.len();
@@ -90,15 +95,15 @@ impl Exploded {
         out.clear();
         let mut at = element.start;
         for array in &self.arrays {
-            out.copy(&element, at..array.range.start);
-            let item = array.first.checked_add(index).and_then(|place| self.items.get(place));
+            out.copy_piece(&element, at..array.range.start);
+            let item = array.first.and_then(|first| self.items.get(first + index));
             match item {
-                Some(item) => out.copy(&element, item.start as usize..item.end as usize),
+                Some(item) => out.copy_piece(&element, item.start as usize..item.end as usize),
                 None => out.push(b"null"),
             }
             at = array.range.end;
         }
-        out.copy(&element, at..element.bytes.len());
+        out.copy_piece(&element, at..element.bytes.len());
     }
 
     /// Allocated memory in bytes.

@@ -7,12 +7,14 @@ mod columns;
 mod explode;
 mod find;
 mod parse_json;
+mod pieces;
 mod pivot;
 #[cfg(test)]
 mod tests;
 mod text;
 
 pub(crate) use parse_json::ParsedJson;
+pub(crate) use pieces::{CountedValues, Piece};
 pub use pivot::{Pivot, PivotList, Zip};
 pub(crate) use text::{ElementText, TextRef};
 
@@ -103,12 +105,14 @@ struct Condition {
 
 /// Counters of what options drop.
 #[derive(Debug, Default)]
-pub(crate) struct Losses {
+pub(crate) struct ReshapeDrops {
     pub drops: Drops,
     pub first_drops: FirstDrops,
+    /// The values of an element that `explode` takes apart.
+    counted: CountedValues,
 }
 
-impl Losses {
+impl ReshapeDrops {
     /// Counts a value under this key.
     pub fn add(&mut self, key: &str, drop: DropReason) {
         self.drops.add(drop);
@@ -116,10 +120,17 @@ impl Losses {
             self.first_drops.add(key, drop);
         }
     }
+
+    /// Counts a value under this key that ends at `end` of an element's text, once for all elements that `explode` made of one.
+    fn add_in(&mut self, element: &TextRef<'_>, end: usize, key: &str, drop: DropReason) {
+        if self.counted.add_in(element.pieces, end, drop) {
+            self.add(key, drop);
+        }
+    }
 }
 
 /// What an element became.
-pub(crate) enum Shaped<'s> {
+pub(crate) enum ReshapedElement<'s> {
     /// An object with its text.
     Object(TextRef<'s>),
     /// `where` does not hold.
@@ -168,44 +179,46 @@ impl Reshaper {
         reshape: &Reshape,
         element: TextRef<'_>,
         bytes_max: usize,
-        losses: &mut Losses,
-        mut put: impl FnMut(Shaped<'_>) -> Result<(), E>,
+        losses: &mut ReshapeDrops,
+        mut put: impl FnMut(ReshapedElement<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let Self { row, exploded, exploded_bytes, one, named, finders, condition } = self;
         let mut element = element;
         if !reshape.columns.is_empty() && element.token()? == Token::Array {
             match columns::write(&reshape.columns, element, row)? {
                 Ok(()) => element = row.text(element.utf8),
-                Err(rejection) => return put(Shaped::Rejected(rejection)),
+                Err(rejection) => return put(ReshapedElement::Rejected(rejection)),
             }
         }
-        let mut finish = |element: TextRef<'_>, losses: &mut Losses| -> Result<(), E> {
+        let mut finish = |element: TextRef<'_>, losses: &mut ReshapeDrops| -> Result<(), E> {
             if !condition.holds(reshape, &element)? {
-                return put(Shaped::Filtered);
+                return put(ReshapedElement::Filtered);
             }
             if reshape.names_members() && pivot::write(reshape, element, finders, named, losses)? {
-                return put(Shaped::Object(named.text(element.utf8)));
+                return put(ReshapedElement::Object(named.text(element.utf8)));
             }
-            put(Shaped::Object(element))
+            put(ReshapedElement::Object(element))
         };
         if reshape.explode.is_empty() || element.token()? != Token::Object {
             return finish(element, losses);
         }
         let (count, bytes) = match exploded.find(&reshape.explode, element, losses)? {
             Ok(None) => return finish(element, losses),
-            Ok(Some((0, _))) => return put(Shaped::WithoutItems),
+            Ok(Some((0, _))) => return put(ReshapedElement::WithoutItems),
             Ok(Some(found)) => found,
-            Err(rejection) => return put(Shaped::Rejected(rejection)),
+            Err(rejection) => return put(ReshapedElement::Rejected(rejection)),
         };
         let all_bytes = exploded_bytes.saturating_add(bytes);
         if all_bytes > bytes_max {
-            return put(Shaped::Rejected(Rejection::ExplodedTooLarge { bytes_max }));
+            return put(ReshapedElement::Rejected(Rejection::ExplodedTooLarge { bytes_max }));
         }
         *exploded_bytes = all_bytes;
-        (0..count).try_for_each(|index| {
+        let result = (0..count).try_for_each(|index| {
             exploded.write(element, index, one);
             finish(one.text(element.utf8), losses)
-        })
+        });
+        losses.counted.clear();
+        result
     }
 
     /// Whether `where` holds for a scalar.

@@ -1,7 +1,7 @@
 //! `parse_json`: strings that hold JSON are read in place, before `query`.
 
 use super::text::TextRef;
-use super::{Losses, SOURCE};
+use super::{ReshapeDrops, SOURCE};
 use crate::Globs;
 use crate::decode::{Scanner, Syntax, SyntaxError, Text, Token};
 use crate::drop_reason::DropReason;
@@ -44,7 +44,7 @@ impl ParsedJson {
         &mut self,
         keys: &Globs,
         text: TextRef<'_>,
-        losses: &mut Losses,
+        losses: &mut ReshapeDrops,
     ) -> Result<(), SyntaxError> {
         self.clear();
         let mut scanner = text.scanner();
@@ -58,7 +58,7 @@ impl ParsedJson {
         &mut self,
         keys: &Globs,
         text: TextRef<'_>,
-        losses: &mut Losses,
+        losses: &mut ReshapeDrops,
     ) -> Result<(), SyntaxError> {
         self.clear();
         let whole = text.scanner();
@@ -110,7 +110,7 @@ impl ParsedJson {
         text: &TextRef<'_>,
         scanner: &mut Scanner<'_>,
         place: Place,
-        losses: &mut Losses,
+        losses: &mut ReshapeDrops,
     ) -> Result<(), SyntaxError> {
         scanner.skip_whitespace();
         let start = scanner.position();
@@ -171,18 +171,18 @@ impl ParsedJson {
         text: &TextRef<'_>,
         held: Text<'_>,
         place: Place,
-        losses: &mut Losses,
+        losses: &mut ReshapeDrops,
     ) -> Result<(), SyntaxError> {
         let mut decoded = self.decoded.get_mut(place.nested).map(std::mem::take).unwrap_or_default();
         decoded.clear();
-        if held.is_not_utf8() {
-            losses.add(&String::from_utf8_lossy(&self.flattened), DropReason::NotUtf8);
-        }
         let Self { scratch, .. } = self;
         decoded.extend_from_slice(held.decode(scratch));
         let mut scanner = Scanner::of_source(&decoded, true, SOURCE);
         let is_json = is_json(scanner.clone(), place.depth);
         let result = if is_json {
+            if held.is_lossy() {
+                losses.add(&String::from_utf8_lossy(&self.flattened), DropReason::NotUtf8);
+            }
             self.value(keys, text, &mut scanner, Place { nested: place.nested + 1, ..place }, losses)
         } else {
             losses.add(&String::from_utf8_lossy(&self.flattened), DropReason::NotJson);

@@ -2,7 +2,7 @@
 
 use super::find::{Finder, Found, token_at};
 use super::text::{ElementText, TextRef};
-use super::{Losses, Reshape};
+use super::{Reshape, ReshapeDrops};
 use crate::decode::{Scanner, SyntaxError, Token};
 use crate::drop_reason::DropReason;
 use std::ops::Range;
@@ -65,7 +65,7 @@ pub(super) fn write(
     element: TextRef<'_>,
     [lists, in_items]: &mut [Finder; 2],
     out: &mut ElementText,
-    losses: &mut Losses,
+    losses: &mut ReshapeDrops,
 ) -> Result<bool, SyntaxError> {
     out.clear();
     if element.token()? == Token::Array {
@@ -91,7 +91,8 @@ pub(super) fn write(
             continue;
         }
         if !lists.is_last(place, found) {
-            losses.add(reshape.list_keys().nth(found.key).unwrap_or_default(), DropReason::Duplicate);
+            let key = reshape.list_keys().nth(found.key).unwrap_or_default();
+            losses.add_in(&element, found.range.end, key, DropReason::Duplicate);
         }
         is_any = true;
         out.copy(&element, at..found.range.start);
@@ -151,7 +152,7 @@ fn items(
     list: &mut Scanner<'_>,
     finder: &mut Finder,
     out: &mut ElementText,
-    losses: &mut Losses,
+    losses: &mut ReshapeDrops,
 ) -> Result<(), SyntaxError> {
     let keys = || std::iter::once(pivot.name.as_str()).chain(pivot.value.iter().map(String::as_str));
     list.value()?;
@@ -176,7 +177,8 @@ fn items(
                 }
             }
         }
-        member(name, value, &item, out, || losses.add(pivot.reported(), DropReason::Item))?;
+        let drop = || losses.add_in(&item, item.bytes.len(), pivot.reported(), DropReason::Item);
+        member(name, value, &item, out, drop)?;
     }
     Ok(())
 }
@@ -188,7 +190,7 @@ fn pairs(
     names: Option<&Found>,
     values: Option<&Found>,
     out: &mut ElementText,
-    losses: &mut Losses,
+    losses: &mut ReshapeDrops,
 ) -> Result<(), SyntaxError> {
     let items = |found: Option<&Found>| {
         found.map(|found| {
@@ -205,11 +207,13 @@ fn pairs(
             return Ok(());
         }
         is_first = false;
+        let end = name.iter().chain(&value).map(|range| range.end).next().unwrap_or_default();
         let value = match value {
             Some(range) if token_at(&element, &range)?.0 == Token::Null => None,
             value => value,
         };
-        member(name, value, &element, out, || losses.add(&zip.names, DropReason::Item))?;
+        let drop = || losses.add_in(&element, end, &zip.names, DropReason::Item);
+        member(name, value, &element, out, drop)?;
     }
 }
 

@@ -140,6 +140,81 @@ fn each_index_of_parallel_arrays_becomes_an_element() {
 }
 
 #[test]
+fn a_value_that_explode_repeats_is_counted_once_whatever_the_number_of_items() {
+    let explode = || Reshape { explode: keys(&["b", "d_a"]), ..Reshape::default() };
+    let count = |value: &str, want: &str, drop: DropReason, count: u64, rules: &Rules| {
+        check(rules, value, want, &[(drop, count)]);
+    };
+    let all = rules(explode());
+    let f = |value: &str, want: &str, duplicates: u64| {
+        count(value, want, DropReason::Duplicate, duplicates, &all);
+    };
+    f(r#"{"x":1,"x":2,"b":[1]}"#, "t x=2,b=1", 1);
+    f(r#"{"x":1,"x":2,"b":[1,2,3]}"#, "t x=2,b=1; t x=2,b=2; t x=2,b=3", 1);
+    f(r#"{"x":1,"b":[1,2,3],"x":2}"#, "t b=1,x=2; t b=2,x=2; t b=3,x=2", 1);
+    f(r#"{"b":5,"b":[1,2]}"#, "t b=1; t b=2", 1);
+    f(r#"{"x":{"y":1},"x_y":2,"b":[1,2]}"#, "t x_y=2,b=1; t x_y=2,b=2", 1);
+    f(r#"{"d_a":7,"d":{"a":[1,2]}}"#, "t d_a=1; t d_a=2", 1);
+    f(r#"{"b_c":5,"b":[null,{"c":1},{"c":2}]}"#, "t b_c=5; t b_c=1; t b_c=2", 1);
+    // Each item has a value of its own that is lost.
+    f(r#"{"b":[{"c":1},{"c":2}],"b_c":5}"#, "t b_c=5; t b_c=5", 2);
+    f(r#"{"b":[{"c":1,"c":2},{"c":3,"c":4}]}"#, "t b_c=2; t b_c=4", 2);
+    // Values of other elements.
+    f(
+        r#"[{"x":1,"x":2,"b":[1,2]},{"x":1,"x":2,"b":[1,2]}]"#,
+        "t x=2,b=1; t x=2,b=2; t x=2,b=1; t x=2,b=2",
+        2,
+    );
+    // Without an array under the key, the element stays as it is.
+    f(r#"{"b":[1,2],"b":5,"x":1}"#, "t b=5,x=1", 2);
+    let filter = Some(Filter::parse("@.b > 1").unwrap());
+    let filtered = rules(Reshape { filter, ..explode() });
+    count(
+        r#"{"x":1,"x":2,"b":[1,2,3]}"#,
+        "t x=2,b=2; t x=2,b=3; filtered",
+        DropReason::Duplicate,
+        1,
+        &filtered,
+    );
+    let pivoted = rules(Reshape { pivot: vec![pivot("l", "n", &["v"])], ..explode() });
+    let lists = r#"{"l":[{"n":"p","v":1}],"l":[{"n":"q","v":2}],"b":[1,2]}"#;
+    count(lists, "t b=1,q=2; t b=2,q=2", DropReason::Duplicate, 1, &pivoted);
+    let names = r#"{"l":[{"n":"p","v":1},{"n":"p","v":2}],"b":[1,2]}"#;
+    count(names, "t b=1,p=2; t b=2,p=2", DropReason::Duplicate, 1, &pivoted);
+    count(r#"{"l":[{"n":"p"}],"b":[1,2]}"#, "t b=1; t b=2", DropReason::Item, 1, &pivoted);
+    let zip = vec![Zip { names: "n".to_owned(), values: "v".to_owned() }];
+    let zipped = rules(Reshape { zip, ..explode() });
+    count(r#"{"n":["p",7],"v":[1,2],"b":[3,4]}"#, "t b=3,p=1; t b=4,p=1", DropReason::Item, 1, &zipped);
+    let strings = Rules { string_fields: Globs::compile(&["s"]).unwrap(), ..rules(explode()) };
+    let text = r#"{"s":"\ud800","b":[1,2]}"#;
+    count(text, "t s=\"\u{FFFD}\",b=1; t s=\"\u{FFFD}\",b=2", DropReason::NotUtf8, 1, &strings);
+}
+
+#[test]
+fn lists_in_an_object_whose_key_is_repeated_are_replaced_with_it() {
+    let exploding = rules(Reshape { explode: keys(&["d_b", "e_0_b"]), ..Reshape::default() });
+    let f = |value: &str, want: &str, duplicates: u64| {
+        let drops: Vec<_> =
+            [(DropReason::Duplicate, duplicates)].into_iter().filter(|(_, count)| *count > 0).collect();
+        check(&exploding, value, want, &drops);
+    };
+    f(r#"{"d":{"b":[1,2]},"d":{"x":3}}"#, "t d_x=3", 2);
+    f(r#"{"d":{"b":[1,2]},"d":{"b":[3,4]}}"#, "t d_b=3; t d_b=4", 1);
+    f(r#"{"d":{"b":[1,2]},"\u0064":5,"d":{"b":[3]}}"#, "t d_b=3", 2);
+    f(r#"{"d":{"b":[1]},"d":{"b":[2]},"d":7}"#, "t d=7", 2);
+    f(r#"{"e":[{"b":[1,2]}],"d":{"b":[3,4]},"e":[]}"#, "t d_b=3; t d_b=4", 1);
+    // Another object in which the same flattened key stands.
+    f(r#"{"d":{"b":[1,2]},"d_x":3,"c":{"d":{"x":4}}}"#, "t d_b=1,d_x=3,c_d_x=4; t d_b=2,d_x=3,c_d_x=4", 0);
+    let pivoted = rules(Reshape { pivot: vec![pivot("d_l", "n_x", &["v"])], ..Reshape::default() });
+    let value = r#"{"d":{"l":[{"n":{"x":"a"},"v":1}]},"d":{"y":2}}"#;
+    check(&pivoted, value, "t d_y=2", &[(DropReason::Duplicate, 1)]);
+    let value = r#"{"d":{"l":[{"n":{"x":"a"},"n":{"x":"b"},"v":1}]}}"#;
+    check(&pivoted, value, "t b=1", &[]);
+    let value = r#"{"d":{"l":[{"n":{"x":"a"},"n":7,"v":1}]},"y":2}"#;
+    check(&pivoted, value, "t y=2", &[(DropReason::Item, 1)]);
+}
+
+#[test]
 fn exploded_elements_are_bounded() {
     let rules = rules(Reshape { explode: keys(&["b"]), ..Reshape::default() });
     let value = format!(r#"{{"s":"{}","b":[{}1]}}"#, "x".repeat(5_000), "1,".repeat(50));

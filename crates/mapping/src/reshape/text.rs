@@ -1,6 +1,7 @@
 //! JSON text of an element, with its marks.
 
 use super::SOURCE;
+use super::pieces::{self, Piece};
 use crate::decode::{Scanner, Source, SyntaxError, Text, Token};
 use crate::formats::TimeMark;
 use std::ops::Range;
@@ -11,6 +12,8 @@ pub(crate) struct ElementText {
     bytes: Vec<u8>,
     /// Numbers that are times of the record's format, in the order of the text.
     timestamps: Vec<TimeMark>,
+    /// The pieces of an element that `explode` made, in the order of the text; otherwise none.
+    pieces: Vec<Piece>,
 }
 
 /// An element: a range of a text.
@@ -20,6 +23,7 @@ pub(crate) struct TextRef<'t> {
     pub bytes: &'t [u8],
     pub start: usize,
     pub timestamps: &'t [TimeMark],
+    pub pieces: &'t [Piece],
     pub utf8: bool,
     pub source: Source,
 }
@@ -39,11 +43,12 @@ impl ElementText {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.timestamps.clear();
+        self.pieces.clear();
     }
 
     pub fn text(&self, utf8: bool) -> TextRef<'_> {
-        let Self { bytes, timestamps } = self;
-        TextRef { bytes, start: 0, timestamps, utf8, source: SOURCE }
+        let Self { bytes, timestamps, pieces } = self;
+        TextRef { bytes, start: 0, timestamps, pieces, utf8, source: SOURCE }
     }
 
     pub fn push(&mut self, bytes: &[u8]) {
@@ -74,6 +79,13 @@ impl ElementText {
         self.bytes.last() == Some(&byte)
     }
 
+    /// Copies a range of the element that `explode` takes apart, and notes where it stood.
+    pub fn copy_piece(&mut self, whole: &TextRef<'_>, range: Range<usize>) {
+        // Records and their JSON text are smaller than 4 GB.
+        self.pieces.push(Piece { at: self.bytes.len() as u32, from: range.start as u32 });
+        self.copy(whole, range);
+    }
+
     /// Copies a range of another text with its marks.
     #[expect(clippy::indexing_slicing, reason = "a broken invariant must not turn a value into an empty one")]
     pub fn copy(&mut self, from: &TextRef<'_>, range: Range<usize>) {
@@ -82,11 +94,14 @@ impl ElementText {
         let marks = marks.take_while(|mark| (mark.position as usize) < range.end);
         let start = self.bytes.len();
         self.timestamps.extend(marks.map(|mark| mark.moved_to(mark.position as usize - range.start + start)));
+        pieces::copy(from.pieces, &range, start, &mut self.pieces);
         self.bytes.extend_from_slice(&from.bytes[range]);
     }
 
     /// Allocated memory in bytes.
     pub fn allocated(&self) -> usize {
-        self.bytes.capacity() + self.timestamps.capacity() * size_of::<TimeMark>()
+        self.bytes.capacity()
+            + self.timestamps.capacity() * size_of::<TimeMark>()
+            + self.pieces.capacity() * size_of::<Piece>()
     }
 }

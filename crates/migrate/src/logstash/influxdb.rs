@@ -122,15 +122,7 @@ fn data_points(
     let (mut tag_keys, mut included, mut texts) = (Vec::new(), Vec::new(), Vec::new());
     for (name, text) in super::filters::texts_of(points, notes) {
         let is_tag = tags.iter().any(|tag| tag == name);
-        let Some(reference) = names::reference(text) else {
-            if names::is_fixed(text) {
-                effects.constants.push((name.to_owned(), text.to_owned(), points.place.clone()));
-            } else {
-                let why = format!("{name} can't be composed of parts of the record");
-                notes.add(points.place.note("data_points", why));
-            }
-            continue;
-        };
+        let Some(reference) = reference(name, text, points, effects, notes) else { continue };
         if name == "time" {
             if overrides_time {
                 time_of(reference, precision, points, effects, notes);
@@ -170,6 +162,24 @@ fn data_points(
         );
     }
     effects.removed.clear();
+}
+
+/// The part of the record that a field is a reference to. A fixed text becomes a constant, and any other text is noted.
+fn reference<'t>(
+    name: &str,
+    text: &'t str,
+    points: &Setting<Value>,
+    effects: &mut FilterEffects,
+    notes: &mut Notes,
+) -> Option<&'t str> {
+    let reference = names::reference(text);
+    if reference.is_none() && names::is_fixed(text) {
+        effects.constants.push((name.to_owned(), text.to_owned(), points.place.clone()));
+    } else if reference.is_none() {
+        let why = format!("{name} can't be composed of parts of the record");
+        notes.add(points.place.note("data_points", why));
+    }
+    reference
 }
 
 /// Whether the field is metadata of Kafka, also by way of a filter; it then gets its name.

@@ -1,7 +1,7 @@
 //! Writes letters to a file: one JSON object per line, synced before they count as written.
 
 use super::letter::Letter;
-use super::letter_file::OpenFile;
+use super::letter_file::LetterFile;
 use super::{DeadLetterError, json};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,16 +20,16 @@ pub(super) const WRITE_MAX: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct FileWriter {
     path: PathBuf,
-    file: Arc<Mutex<OpenFile>>,
+    file: Arc<Mutex<LetterFile>>,
     write_max: Duration,
 }
 
-type Guard = OwnedMutexGuard<OpenFile>;
+type Guard = OwnedMutexGuard<LetterFile>;
 
 impl FileWriter {
     /// Opens the file and locks it against other processes.
     pub fn open(path: &Path, bytes_max: u64, write_max: Duration) -> Result<Self, DeadLetterError> {
-        let file = OpenFile::open(path, bytes_max)?;
+        let file = LetterFile::open(path, bytes_max)?;
         Ok(Self { path: path.to_owned(), file: Arc::new(Mutex::new(file)), write_max })
     }
 
@@ -46,7 +46,7 @@ impl FileWriter {
             appended += count;
         }
         // Letters that are on the disk before a failure are not written again.
-        let (file, synced) = self.run(file, OpenFile::sync).await?;
+        let (file, synced) = self.run(file, LetterFile::sync).await?;
         letters.drain(..file.synced());
         result.and(synced)
     }
@@ -55,7 +55,7 @@ impl FileWriter {
     async fn run<T: Send + 'static>(
         &self,
         mut file: Guard,
-        work: impl FnOnce(&mut OpenFile) -> Result<T, DeadLetterError> + Send + 'static,
+        work: impl FnOnce(&mut LetterFile) -> Result<T, DeadLetterError> + Send + 'static,
     ) -> Result<(Guard, Result<T, DeadLetterError>), DeadLetterError> {
         let job = spawn_blocking(move || {
             let result = work(&mut file);

@@ -1,5 +1,5 @@
 use super::super::letter::test_support::any_letter;
-use super::super::letter::{Elements, FailedStage, Letter};
+use super::super::letter::{FailedStage, Letter, RejectedElements};
 use super::super::letter_file::check_writable;
 use super::*;
 use proptest::prelude::*;
@@ -67,7 +67,7 @@ fn letter(offset: i64, value: &[u8]) -> Letter {
         stage: FailedStage::Map,
         reason: "empty",
         why: "its value is empty".to_owned(),
-        elements: Elements::default(),
+        elements: RejectedElements::default(),
         lines: None,
     }
 }

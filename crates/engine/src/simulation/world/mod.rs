@@ -105,7 +105,7 @@ impl World {
         self.end();
         self.coverage.points = self.store.points();
         self.coverage.letters = self.store.letters.len();
-        self.coverage.blocked = self.store.blocked;
+        self.coverage.kept_out = self.store.kept_out;
         self.coverage.grown = self.store.grown;
         self.coverage
     }

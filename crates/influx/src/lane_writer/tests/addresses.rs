@@ -127,7 +127,7 @@ async fn fails_back_to_the_first_address_when_it_works() {
     until("the address was checked, and still failed", || first.requests() > 3).await;
     assert_eq!(lane.deliver(&bucket(), &good(5)).await.requests.total(), 1, "no lane tries it meanwhile");
     first.answer(None);
-    let client = writer.client();
+    let client = writer.current_client();
     let addresses = client.addresses();
     let all: Vec<_> = addresses.all().collect();
     until("the first is well", || !addresses.is_down(all[0])).await;

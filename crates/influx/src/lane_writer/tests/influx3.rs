@@ -250,10 +250,10 @@ async fn a_limit_in_a_list_keeps_only_its_lines_out() {
         let batch = lines(["m v=1 1", "m a=1,b=1 2", "m v=\"s\" 3", "m w=1 4"]);
         let delivered = setup.deliver(&destination, &batch).await;
         assert_eq!(refused_lines(&delivered), [2]);
-        let [blocked] = &delivered.kept_out[..] else { panic!("{:?}", delivered.kept_out) };
-        assert_eq!((blocked.line, blocked.cause), (1, Cause::ServerLimit));
-        assert!(blocked.why.contains("number of columns per table limit of 4 columns"), "{}", blocked.why);
-        assert!(blocked.remedy.contains("500 in Core"), "{}", blocked.remedy);
+        let [kept_out] = &delivered.kept_out[..] else { panic!("{:?}", delivered.kept_out) };
+        assert_eq!((kept_out.line, kept_out.cause), (1, Cause::ServerLimit));
+        assert!(kept_out.why.contains("number of columns per table limit of 4 columns"), "{}", kept_out.why);
+        assert!(kept_out.remedy.contains("500 in Core"), "{}", kept_out.remedy);
     }
 }
 
@@ -319,7 +319,7 @@ async fn the_first_question_writes_nothing() {
         let setup = Setup::new(options(OLD)).await;
         Arc::clone(&setup.writer).prepare(destination.clone(), 7).await;
         assert_eq!(setup.receiver.counts().requests.load(Relaxed), 0, "{destination}");
-        let client = setup.writer.client();
+        let client = setup.writer.current_client();
         let listed = client.databases(client.addresses().current(), &destination).await;
         assert_eq!(listed, Some(("d".to_owned(), vec![])));
         assert_eq!(causes(&setup.events.take()), [] as [&str; 0]);
@@ -356,7 +356,10 @@ async fn a_wrong_token_is_found_before_the_first_lines() {
 }
 
 /// The parameters of a delivery's requests.
-async fn parameters(version: &str, adjust: impl FnOnce(&mut Connection)) -> (Option<bool>, Option<bool>) {
+async fn parameters(
+    version: &str,
+    adjust: impl FnOnce(&mut ConnectionSettings),
+) -> (Option<bool>, Option<bool>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let faults: Faults = {
         let seen = Arc::clone(&seen);
@@ -385,7 +388,7 @@ async fn only_safe_servers_are_asked_for_partial_writes() {
 #[tokio::test]
 async fn the_version_is_asked_again_after_a_failure() {
     let setup = setup(NEW).await;
-    let client = setup.writer.client();
+    let client = setup.writer.current_client();
     let address = client.addresses().current();
     assert!(address.known_server().is_some());
     setup.writer.mark_down(address, &own(), Cause::Disconnected, "reset");
@@ -399,7 +402,7 @@ async fn the_version_is_asked_again_after_a_failure() {
 async fn a_server_behind_another_endpoint_is_the_same_after_a_failure_and_is_asked_again() {
     for destination in [database(), v2()] {
         let setup = setup(NEW).await;
-        let client = setup.writer.client();
+        let client = setup.writer.current_client();
         let address = client.addresses().current();
         setup.writer.mark_down(address, &destination, Cause::Disconnected, "reset");
         assert_eq!(address.server(), Server::Influx3(Version(3, 11, 2)));

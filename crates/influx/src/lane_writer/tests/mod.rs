@@ -1,7 +1,7 @@
 use super::*;
 use crate::seed;
 use crate::test_support::{Events, connection};
-use crate::{Client, Compression, Connection, Delays, Event, Server, Version, WriterOptions};
+use crate::{Client, Compression, ConnectionSettings, Delays, Event, Server, Version, WriterOptions};
 use base::Credential;
 use base::secret::Secret;
 use line_protocol::LineBuffer;
@@ -59,7 +59,7 @@ fn good(count: usize) -> Lines {
 
 struct Setup {
     receiver: Receiver,
-    connection: Connection,
+    connection: ConnectionSettings,
     events: Arc<Events>,
     writer: Arc<Writer>,
 }
@@ -69,7 +69,11 @@ impl Setup {
         Self::with(options, OPTIONS, |_| ()).await
     }
 
-    async fn with(options: Options, writer: WriterOptions, adjust: impl FnOnce(&mut Connection)) -> Self {
+    async fn with(
+        options: Options,
+        writer: WriterOptions,
+        adjust: impl FnOnce(&mut ConnectionSettings),
+    ) -> Self {
         let receiver = Receiver::start(options).await.unwrap();
         let mut connection = connection(&receiver.url());
         adjust(&mut connection);
@@ -91,7 +95,7 @@ impl Setup {
     }
 }
 
-fn start_writer(connection: &Connection, options: WriterOptions) -> (Arc<Events>, Arc<Writer>) {
+fn start_writer(connection: &ConnectionSettings, options: WriterOptions) -> (Arc<Events>, Arc<Writer>) {
     let events = Arc::new(Events::default());
     let client = Client::new(connection).unwrap();
     (Arc::clone(&events), Writer::new(client, connection, options, events))
@@ -420,7 +424,7 @@ async fn answers_are_made_printable_before_they_are_logged() {
     ]))
     .await;
     let credential = Credential::Token(Secret::new("hush-hush"));
-    let connection = Connection { credential, ..setup.connection.clone() };
+    let connection = ConnectionSettings { credential, ..setup.connection.clone() };
     let (events, writer) = start_writer(&connection, OPTIONS);
     writer.lane(7).deliver(&bucket(), &good(1)).await;
     let events = events.take();
@@ -462,7 +466,7 @@ async fn blocks_until_the_bucket_exists() {
 async fn uses_a_corrected_token_at_once() {
     let token = |text: &str| Credential::Token(Secret::new(text));
     let receiver = Receiver::start(Options { credential: token("new"), ..Options::default() }).await.unwrap();
-    let connection = Connection { credential: token("old"), ..connection(&receiver.url()) };
+    let connection = ConnectionSettings { credential: token("old"), ..connection(&receiver.url()) };
     let client =
         Client::new(&connection).unwrap().with_credential_source(Box::new(move || Some(token("new"))));
     let events = Arc::new(Events::default());
@@ -476,7 +480,7 @@ async fn uses_a_corrected_token_at_once() {
 
 #[tokio::test]
 async fn creates_a_database_at_the_start_and_after_it_was_dropped() {
-    let creating = |connection: &mut Connection| connection.create_database = true;
+    let creating = |connection: &mut ConnectionSettings| connection.create_database = true;
     let none = || Options { destinations: Some(BTreeSet::new()), ..Options::default() };
     let setup = Setup::with(none(), OPTIONS, creating).await;
     Arc::clone(&setup.writer).prepare(database(), 1).await;

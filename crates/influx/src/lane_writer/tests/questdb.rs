@@ -53,7 +53,7 @@ async fn a_read_only_replica_is_left_for_the_next_address() {
     let first = Receiver::start(options).await.unwrap();
     let second = Receiver::start(Options { product: Product::QuestDb, ..Options::default() }).await.unwrap();
     let urls = vec![first.url().parse().unwrap(), second.url().parse().unwrap()];
-    let connection = Connection { urls, ..connection(&first.url()) };
+    let connection = ConnectionSettings { urls, ..connection(&first.url()) };
     let (events, writer) = start_writer(&connection, OPTIONS);
     let delivered = writer.lane(7).deliver(&database(), &good(10)).await;
     assert_eq!(delivered.lines_stored, 10);
@@ -64,12 +64,12 @@ async fn a_read_only_replica_is_left_for_the_next_address() {
 #[tokio::test]
 async fn the_server_is_recognized_and_asked_for_nothing_that_it_lacks() {
     let options = Options { product: Product::QuestDb, ..Options::default() };
-    let adjust = |connection: &mut Connection| {
+    let adjust = |connection: &mut ConnectionSettings| {
         (connection.create_database, connection.time_precision) = (true, base::TimePrecision::Microseconds);
     };
     let setup = Setup::with(options, OPTIONS, adjust).await;
     Arc::clone(&setup.writer).prepare(database(), 7).await;
-    assert_eq!(setup.writer.client().addresses().current().server(), crate::Server::QuestDb);
+    assert_eq!(setup.writer.current_client().addresses().current().server(), crate::Server::QuestDb);
     assert!(setup.events.take().is_empty());
 }
 
@@ -103,8 +103,8 @@ async fn a_table_that_takes_no_writes_blocks_and_refuses_nothing() {
     let text = |i: usize| format!("{} v={i} {i}000", if i % 10 == 3 { "plain" } else { "m" });
     let delivered = setup.deliver(&database(), &lines((0..50).map(text))).await;
     assert_eq!(delivered.refused, []);
-    let blocked: Vec<usize> = delivered.kept_out.iter().map(|line| line.line).collect();
-    assert_eq!(blocked, [3, 13, 23, 33, 43]);
+    let kept_out: Vec<usize> = delivered.kept_out.iter().map(|line| line.line).collect();
+    assert_eq!(kept_out, [3, 13, 23, 33, 43]);
     assert!(delivered.kept_out[0].remedy.contains("SET TYPE WAL"), "{:?}", delivered.kept_out[0]);
     assert_eq!(delivered.lines_stored, 45);
 }

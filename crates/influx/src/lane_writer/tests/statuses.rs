@@ -135,8 +135,8 @@ async fn a_limit_keeps_its_lines_out_and_stores_the_others() {
     .await;
     let batch = lines((0..100).map(|i| format!("m,s={} v={i} {i}", if i % 3 == 0 { "new" } else { "old" })));
     let delivered = setup.deliver(&bucket(), &batch).await;
-    let blocked: Vec<usize> = delivered.kept_out.iter().map(|blocked| blocked.line).collect();
-    assert_eq!(blocked, (0..100).step_by(3).collect::<Vec<_>>());
+    let kept_out: Vec<usize> = delivered.kept_out.iter().map(|line| line.line).collect();
+    assert_eq!(kept_out, (0..100).step_by(3).collect::<Vec<_>>());
     assert!(delivered.refused.is_empty());
     let first = &delivered.kept_out[0];
     assert!(

@@ -53,7 +53,7 @@ impl Decoder<'_, '_, '_> {
                 let number = long(self.input)?;
                 self.text.push_integer(number);
             }
-            Node::Float => self.text.push_float(f32::from_le_bytes(self.input.array_of()?), path),
+            Node::Float => self.text.push_single(f32::from_le_bytes(self.input.array_of()?), path),
             Node::Double => self.text.push_float(f64::from_le_bytes(self.input.array_of()?), path),
             Node::Bytes => {
                 bytes(self.input)?;
@@ -64,10 +64,9 @@ impl Decoder<'_, '_, '_> {
                 self.text.drop(DropReason::Binary, path);
             }
             Node::Text => {
-                let text = bytes(self.input)?;
-                self.text.push(b"\"");
-                self.text.push_escaped(text);
-                self.text.push(b"\"");
+                let size = size(self.input)?;
+                let (start, length) = self.input.take_start(size)?;
+                self.text.push_string(start, length);
             }
             Node::Time { unit_ns, is_local, is_int } => {
                 let number = if *is_int { int(self.input)?.into() } else { long(self.input)? };
@@ -117,8 +116,7 @@ impl Decoder<'_, '_, '_> {
         for Field { key, node } in fields {
             let start = self.text.bytes.len();
             self.text.push(key);
-            // Without the character before the key, the quotes and the colon.
-            let segment = PathSegment::Key(start + 2, self.text.bytes.len() - 2);
+            let segment = PathSegment::of_key(start, &self.text.bytes);
             self.value(*node, Some(&ValuePath { parent, segment }), depth + 1)?;
         }
         self.text.push(b"}");
@@ -280,9 +278,13 @@ fn long(input: &mut Input<'_>) -> Result<i64, Rejection> {
 
 /// Bytes behind their length.
 fn bytes<'a>(input: &mut Input<'a>) -> Result<&'a [u8], Rejection> {
-    let start = input.position();
-    let size = u64::try_from(long(input)?).map_err(|_| input.unreadable("a negative length", start))?;
+    let size = size(input)?;
     input.take(size)
+}
+
+fn size(input: &mut Input<'_>) -> Result<u64, Rejection> {
+    let start = input.position();
+    u64::try_from(long(input)?).map_err(|_| input.unreadable("a negative length", start))
 }
 
 /// The number of bytes in big-endian two's complement; none if it has more than 128 bits.

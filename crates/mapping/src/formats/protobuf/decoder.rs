@@ -276,19 +276,15 @@ impl<'a> Decoder<'a, '_> {
             }
             let key = self.text.bytes.len();
             self.text.push(&field.key);
-            let segment = PathSegment::Key(key + 2, self.text.bytes.len() - 2);
+            let segment = PathSegment::of_key(key, &self.text.bytes);
             self.field(field, slot, Some(&ValuePath { parent: path, segment }), depth + 1)?;
         }
-        self.close(start, b'{', b"}")
+        self.close(start, b'{', b'}')
     }
 
-    /// Ends an object or array, whose first element begins with a comma: the opening bracket takes its place.
-    fn close(&mut self, start: usize, opening: u8, closing: &[u8]) -> Result<(), Rejection> {
-        match self.text.bytes.get_mut(start) {
-            Some(comma) => *comma = opening,
-            None => self.text.push(&[opening]),
-        }
-        self.text.push(closing);
+    /// Ends an object or array, and checks the length of the text.
+    fn close(&mut self, start: usize, opening: u8, closing: u8) -> Result<(), Rejection> {
+        self.text.close(start, opening, closing);
         self.check_size()
     }
 
@@ -373,7 +369,7 @@ impl<'a> Decoder<'a, '_> {
                 self.check_size()?;
             }
         }
-        self.close(start, b'[', b"]")
+        self.close(start, b'[', b']')
     }
 
     /// Writes the entries of a map by key, so that equal records have equal text. The last one of several with the same key is kept.
@@ -426,7 +422,7 @@ impl<'a> Decoder<'a, '_> {
             self.check_size()?;
         }
         self.work.entries.truncate(first_entry);
-        self.close(text, b'{', b"}")
+        self.close(text, b'{', b'}')
     }
 
     /// The bytes of a string.
@@ -442,7 +438,7 @@ impl<'a> Decoder<'a, '_> {
         let text = &mut *self.text;
         match kind {
             FieldKind::Double => text.push_float(f64::from_bits(bits), path),
-            FieldKind::Float => text.push_float(f32::from_bits(bits as u32), path),
+            FieldKind::Float => text.push_single(f32::from_bits(bits as u32), path),
             FieldKind::Int32 | FieldKind::Sfixed32 => text.push_integer(int32(bits)),
             FieldKind::Int64 | FieldKind::Sfixed64 => text.push_integer(bits.cast_signed()),
             FieldKind::Uint32 | FieldKind::Fixed32 => text.push_integer(bits as u32),

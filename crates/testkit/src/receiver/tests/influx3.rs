@@ -83,7 +83,7 @@ async fn a_newer_version_lists_all_bad_lines_and_stores_the_others() {
     let client = Client::new(&connection).unwrap();
     let address = client.addresses().current();
     // The client learns the version by its first question.
-    assert_eq!(client.probe(address, &own()).await, Ok(Probed::Answers));
+    assert_eq!(client.probe(address, &own()).await, Ok(ProbeResult::Answers));
     let text: String = (0..5_000)
         .map(|i| if i == 7 { "m v=1 1\n".to_owned() } else { format!("m v=\"{i}\" {i}\n") })
         .collect();
@@ -176,7 +176,7 @@ async fn an_empty_write_is_refused_and_creates_the_database() {
 async fn refuses_bodies_of_more_than_10_mib_packed_or_not() {
     let receiver = start(Influx3 { body_bytes_max: 1_000, ..Influx3::default() }).await;
     let plain = connection(&receiver);
-    let gzip = Connection { compression: Compression::Gzip, ..plain.clone() };
+    let gzip = ConnectionSettings { compression: Compression::Gzip, ..plain.clone() };
     let text = "m v=1 1\n".repeat(1_000);
     for connection in [plain, gzip] {
         for destination in [own(), v1(), v2()] {
@@ -209,7 +209,7 @@ async fn names_itself_only_with_a_valid_token() {
     let client = Client::new(&anonymous).unwrap();
     let info = client.ping(client.addresses().current()).await.unwrap();
     assert_eq!((info.status, info.version), (401, None));
-    let allowed = Client::new(&Connection { credential, ..anonymous }).unwrap();
+    let allowed = Client::new(&ConnectionSettings { credential, ..anonymous }).unwrap();
     let info = allowed.ping(allowed.addresses().current()).await.unwrap();
     assert_eq!((info.version.as_deref(), info.build.as_deref()), (Some("3.10.0"), Some("Core")));
 }

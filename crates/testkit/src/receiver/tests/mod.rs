@@ -1,7 +1,7 @@
 use super::*;
 use base::secret::Secret;
 use bytes::Bytes;
-use influx::{Client, Compression, Connection, Outcome, Probed, classify};
+use influx::{Client, Compression, ConnectionSettings, Outcome, ProbeResult, classify};
 use line_protocol::reader::Value;
 
 mod influx3;
@@ -14,12 +14,12 @@ fn database() -> Destination {
     Destination::Database { database: "d".into(), retention_policy: None }
 }
 
-fn connection(receiver: &Receiver) -> Connection {
-    Connection::new(receiver.url().parse().unwrap())
+fn connection(receiver: &Receiver) -> ConnectionSettings {
+    ConnectionSettings::new(receiver.url().parse().unwrap())
 }
 
 /// Writes once, and gives the answer's status and body.
-async fn write(connection: &Connection, destination: &Destination, text: &str) -> (u16, String) {
+async fn write(connection: &ConnectionSettings, destination: &Destination, text: &str) -> (u16, String) {
     let client = Client::new(connection).unwrap();
     let address = client.addresses().current();
     let text = Bytes::from(text.to_owned());
@@ -32,7 +32,7 @@ async fn write(connection: &Connection, destination: &Destination, text: &str) -
 #[tokio::test]
 async fn keeps_points_as_influxdb_does() {
     let receiver = Receiver::start(Options::default()).await.unwrap();
-    let gzip = Connection { compression: Compression::Gzip, ..connection(&receiver) };
+    let gzip = ConnectionSettings { compression: Compression::Gzip, ..connection(&receiver) };
     let mut feed = receiver.subscribe();
     assert_eq!(
         write(&gzip, &bucket(), "m,b=2,a=1 v=1,w=2 5\nm,a=1,b=2 w=3,x=\"y\" 5\nm v=1 6\n").await.0,
@@ -111,8 +111,9 @@ async fn checks_login_and_destination() {
         };
         let receiver = Receiver::start(options).await.unwrap();
         let anonymous = connection(&receiver);
-        let allowed = Connection { credential, ..anonymous.clone() };
-        let wrong = Connection { credential: Credential::Token(Secret::new("wrong")), ..anonymous.clone() };
+        let allowed = ConnectionSettings { credential, ..anonymous.clone() };
+        let wrong =
+            ConnectionSettings { credential: Credential::Token(Secret::new("wrong")), ..anonymous.clone() };
         assert_eq!(write(&anonymous, &database(), "m v=1 1").await.0, 401);
         assert_eq!(write(&wrong, &bucket(), "m v=1 1").await.0, 401);
         assert_eq!(write(&allowed, &bucket(), "m v=1 1").await.0, 404);
@@ -141,7 +142,7 @@ async fn answers_probes_and_pings() {
     let client = Client::new(&connection(&receiver)).unwrap();
     let address = client.addresses().current();
     assert_eq!(client.ping(address).await.unwrap().version.as_deref(), Some("receiver"));
-    assert_eq!(client.probe(address, &bucket()).await, Ok(Probed::Writable));
+    assert_eq!(client.probe(address, &bucket()).await, Ok(ProbeResult::Writable));
     let answer = client.write(address, &bucket(), Bytes::from_static(b"m v=1 1"), true).await.unwrap();
     assert!(
         matches!(classify(bucket().api(), &answer), Outcome::Uncompressed { .. }),

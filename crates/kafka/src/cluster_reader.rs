@@ -1,6 +1,6 @@
 //! Lists topics and reads records of some, without joining a group and without committing.
 
-use super::diagnosis::{Complaint, Diagnosis, Security};
+use super::diagnosis::{Diagnosis, ReportedError, Security};
 use crate::Settings;
 use crate::client::StandaloneConsumer;
 use crate::properties::ClientKind;
@@ -15,13 +15,13 @@ use std::time::Duration;
 const REQUEST_MAX: Duration = Duration::from_secs(5);
 
 /// A client that lists topics and reads records.
-pub struct Survey {
+pub struct ClusterReader {
     consumer: StandaloneConsumer,
 }
 
 /// A topic and its partitions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SurveyedTopic {
+pub struct ListedTopic {
     pub name: String,
     pub partitions: Vec<i32>,
 }
@@ -52,12 +52,12 @@ pub enum Polled<'s> {
     Nothing,
 }
 
-impl Survey {
+impl ClusterReader {
     /// # Errors
     /// The client can't be created.
     pub fn open(kafka: &Settings) -> Result<Self, Diagnosis> {
         let consumer = StandaloneConsumer::of(kafka, ClientKind::Reader);
-        let no_client = |error| Diagnosis::of(&[Complaint::no_client(&error)], &Security::default());
+        let no_client = |error| Diagnosis::of(&[ReportedError::no_client(&error)], &Security::default());
         Ok(Self { consumer: consumer.map_err(no_client)? })
     }
 
@@ -65,14 +65,14 @@ impl Survey {
     ///
     /// # Errors
     /// No broker answers.
-    pub fn topics(&self) -> Result<Vec<SurveyedTopic>, Diagnosis> {
+    pub fn topics(&self) -> Result<Vec<ListedTopic>, Diagnosis> {
         let metadata = self.consumer.fetch_metadata(None, REQUEST_MAX);
         let metadata = metadata.map_err(|error| self.consumer.explain(&error))?;
-        let surveyed = |topic: &rdkafka::metadata::MetadataTopic| SurveyedTopic {
+        let listed = |topic: &rdkafka::metadata::MetadataTopic| ListedTopic {
             name: topic.name().to_owned(),
             partitions: topic.partitions().iter().map(rdkafka::metadata::MetadataPartition::id).collect(),
         };
-        let mut topics: Vec<SurveyedTopic> = metadata.topics().iter().map(surveyed).collect();
+        let mut topics: Vec<ListedTopic> = metadata.topics().iter().map(listed).collect();
         topics.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(topics)
     }
@@ -109,8 +109,8 @@ impl Survey {
     }
 }
 
-impl fmt::Debug for Survey {
+impl fmt::Debug for ClusterReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Survey").finish_non_exhaustive()
+        f.debug_struct("ClusterReader").finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! The limiter of one topic: blocks the topic instead of skipping its records one after another, and decides when a blocked topic
+//! The gate of one topic: blocks the topic instead of skipping its records one after another, and decides when a blocked topic
 //! is tried again.
 //!
 //! ```text
@@ -50,9 +50,9 @@ impl Default for ProbeDelays {
     }
 }
 
-/// Blocks and probes one topic of one consumer.
+/// Admits the records of one topic of one consumer, or blocks the topic and probes it.
 #[derive(Debug)]
-pub struct RejectLimiter {
+pub struct TopicGate {
     rate_max: f64,
     /// Whether rejected records are dead-lettered. Their dead letters keep them, so no record is undecided.
     writes_dead_letters: bool,
@@ -131,7 +131,7 @@ pub enum Resumption {
     Open,
 }
 
-impl RejectLimiter {
+impl TopicGate {
     /// With `rate_max` of 1.0 or more, rejected and refused records never block the topic.
     pub fn new(rate_max: f64, writes_dead_letters: bool, delays: ProbeDelays) -> Self {
         Self {
@@ -146,7 +146,7 @@ impl RejectLimiter {
         }
     }
 
-    /// The limiter of a topic that was blocked under the previous configuration: it blocks sooner.
+    /// The gate of a topic that was blocked under the previous configuration: it blocks sooner.
     #[must_use]
     pub fn after_block(self) -> Self {
         Self { rate: RejectRate::new(self.rate_max, REJECTED_AGAIN_MIN), ..self }
@@ -209,7 +209,7 @@ impl RejectLimiter {
         first.filtered == FIRST_RECORDS && first.rejected == 0
     }
 
-    /// Counts a rejected record. Call [`RejectLimiter::note_point`] before if other elements of the record became points.
+    /// Counts a rejected record. Call [`TopicGate::note_point`] before if other elements of the record became points.
     pub fn reject(&mut self, why: impl FnOnce() -> String, now: Instant) -> RejectedFate {
         if let State::Probing { probe, .. } = &mut self.state {
             probe.failed += 1;

@@ -1,4 +1,4 @@
-//! Complaints of a client: errors and lines of its log.
+//! Errors that a client reports: of its requests, in its callbacks, and in lines of its log.
 
 use super::{Fault, advice};
 use base::locks::lock;
@@ -6,17 +6,18 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-/// Bound on stored complaints; the oldest one is dropped. A client repeats the same ones until it is closed.
-const COMPLAINTS_MAX: usize = 100;
+/// Bound on the stored errors; the oldest one is dropped. A client repeats the same ones until it is closed.
+const REPORTED_ERRORS_MAX: usize = 100;
 
+/// An error that a client reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Complaint {
+pub struct ReportedError {
     /// None: a line of the log.
     pub code: Option<Code>,
     pub text: String,
 }
 
-impl Complaint {
+impl ReportedError {
     pub fn logged(text: &str) -> Self {
         Self { code: None, text: text.to_owned() }
     }
@@ -32,7 +33,7 @@ impl Complaint {
         known.unwrap_or_else(|| Fault::NotConnected.remedy().to_owned())
     }
 
-    /// Whether this only follows from another complaint, which names the cause.
+    /// Whether this only follows from another reported error, which names the cause.
     fn is_consequence(&self) -> bool {
         matches!(self.code, Some(Code::AllBrokersDown | Code::OperationTimedOut | Code::MessageTimedOut))
     }
@@ -48,32 +49,32 @@ impl Complaint {
     }
 }
 
-/// The complaints of one client, the newest last.
+/// The errors that one client reported, the newest last.
 #[derive(Debug, Default)]
-pub struct Complaints(Mutex<VecDeque<Complaint>>);
+pub struct ReportedErrors(Mutex<VecDeque<ReportedError>>);
 
-impl Complaints {
-    pub fn add(&self, complaint: Complaint) {
+impl ReportedErrors {
+    pub fn add(&self, reported: ReportedError) {
         let mut heard = lock(&self.0);
-        heard.retain(|known| *known != complaint);
-        if heard.len() == COMPLAINTS_MAX {
+        heard.retain(|known| *known != reported);
+        if heard.len() == REPORTED_ERRORS_MAX {
             heard.pop_front();
         }
-        heard.push_back(complaint);
+        heard.push_back(reported);
     }
 
-    pub fn heard(&self) -> Vec<Complaint> {
+    pub fn heard(&self) -> Vec<ReportedError> {
         lock(&self.0).iter().cloned().collect()
     }
 
     /// The newest error that names a cause, otherwise the newest error.
-    pub fn last_cause(&self) -> Option<Complaint> {
+    pub fn last_cause(&self) -> Option<ReportedError> {
         let heard = lock(&self.0);
-        let errors = || heard.iter().rev().filter(|complaint| complaint.code.is_some());
-        errors().find(|complaint| !complaint.is_consequence()).or_else(|| errors().next()).cloned()
+        let errors = || heard.iter().rev().filter(|reported| reported.code.is_some());
+        errors().find(|reported| !reported.is_consequence()).or_else(|| errors().next()).cloned()
     }
 
-    /// Forgets all complaints, once a request succeeded.
+    /// Forgets all reported errors, once a request succeeded.
     pub fn clear(&self) {
         lock(&self.0).clear();
     }
@@ -99,23 +100,23 @@ impl AdvertisedBroker {
 }
 
 /// Whether the client has left the configured address for one that a broker advertises and that can't be reached.
-pub fn left_bootstrap(heard: &[Complaint]) -> bool {
-    heard.iter().any(|complaint| unreached_broker(complaint).is_some())
+pub fn left_bootstrap(heard: &[ReportedError]) -> bool {
+    heard.iter().any(|reported| unreached_broker(reported).is_some())
 }
 
 /// The brokers whose advertised addresses the client can't reach, sorted by id.
-pub fn advertised_brokers(heard: &[Complaint]) -> Vec<AdvertisedBroker> {
+pub fn advertised_brokers(heard: &[ReportedError]) -> Vec<AdvertisedBroker> {
     let mut brokers: Vec<AdvertisedBroker> = heard.iter().filter_map(unreached_broker).collect();
     brokers.sort_by_key(|broker| broker.id);
     brokers.dedup();
     brokers
 }
 
-fn unreached_broker(complaint: &Complaint) -> Option<AdvertisedBroker> {
-    if is_unreached(complaint.code, &complaint.text) { advertised_by(&complaint.text) } else { None }
+fn unreached_broker(reported: &ReportedError) -> Option<AdvertisedBroker> {
+    if is_unreached(reported.code, &reported.text) { advertised_by(&reported.text) } else { None }
 }
 
-/// The broker that a complaint is about. librdkafka begins the text with `PROTOCOL://HOST:PORT/ID: `, without the protocol if it is
+/// The broker that a reported error is about. librdkafka begins the text with `PROTOCOL://HOST:PORT/ID: `, without the protocol if it is
 /// plaintext; for an address of `kafka.brokers` it writes `HOST:PORT/bootstrap: `.
 pub(super) fn advertised_by(text: &str) -> Option<AdvertisedBroker> {
     let (name, _) = without_thread(text).split_once(": ")?;
@@ -141,27 +142,27 @@ mod tests {
 
     #[test]
     fn the_last_cause_is_not_replaced_by_its_consequences() {
-        let complaints = Complaints::default();
+        let reported_errors = ReportedErrors::default();
         let f = |code: Code, text: &str, want: &str| {
-            complaints.add(Complaint { code: Some(code), text: text.to_owned() });
-            assert_eq!(complaints.last_cause().map(|last| last.text).as_deref(), Some(want));
+            reported_errors.add(ReportedError { code: Some(code), text: text.to_owned() });
+            assert_eq!(reported_errors.last_cause().map(|last| last.text).as_deref(), Some(want));
         };
         f(Code::OperationTimedOut, "timed out", "timed out");
         f(Code::Authentication, "wrong password", "wrong password");
         f(Code::AllBrokersDown, "1/1 brokers are down", "wrong password");
-        complaints.add(Complaint::logged("a line of the log"));
-        assert!(complaints.last_cause().unwrap().explanation().contains("kafka.sasl"));
-        complaints.clear();
-        assert_eq!(complaints.last_cause(), None);
+        reported_errors.add(ReportedError::logged("a line of the log"));
+        assert!(reported_errors.last_cause().unwrap().explanation().contains("kafka.sasl"));
+        reported_errors.clear();
+        assert_eq!(reported_errors.last_cause(), None);
     }
 
     #[test]
-    fn complaints_are_bounded_and_the_newest_stay() {
-        let complaints = Complaints::default();
-        for number in 0..2 * COMPLAINTS_MAX {
-            complaints.add(Complaint::logged(&number.to_string()));
+    fn reported_errors_are_bounded_and_the_newest_stay() {
+        let reported_errors = ReportedErrors::default();
+        for number in 0..2 * REPORTED_ERRORS_MAX {
+            reported_errors.add(ReportedError::logged(&number.to_string()));
         }
-        let heard = complaints.heard();
-        assert_eq!((heard.len(), heard.last().unwrap().text.as_str()), (COMPLAINTS_MAX, "199"));
+        let heard = reported_errors.heard();
+        assert_eq!((heard.len(), heard.last().unwrap().text.as_str()), (REPORTED_ERRORS_MAX, "199"));
     }
 }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use rustls::SupportedCipherSuite;
 use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
-pub const HTML: &str = include_str!("page/index.html");
+pub const HTML: &str = include_str!("index.html");
 
 /// The content security policy: the page may run its own script and style, identified by their hashes, and query its own server.
 pub fn policy() -> String {

@@ -3,9 +3,9 @@
 use crate::offset_tracker::AssignmentId;
 use std::ops::Range;
 
-/// Runs of consecutive records of one partition that became the same number of lines each.
+/// The record of each line of a batch: runs of consecutive records of one partition that became the same number of lines each.
 #[derive(Debug, Default)]
-pub struct Runs(Vec<Run>);
+pub struct LineOrigins(Vec<Run>);
 
 #[derive(Clone, Copy, Debug)]
 struct Run {
@@ -25,7 +25,7 @@ pub struct LineOrigin {
     pub line: u32,
 }
 
-impl Runs {
+impl LineOrigins {
     /// Records that `lines` lines from `first_line` on came from this record. A record without lines has no entry.
     pub fn push(&mut self, assignment: AssignmentId, offset: i64, first_line: usize, lines: usize) {
         if lines == 0 {
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn keeps_one_run_for_a_regular_partition() {
-        let mut runs = Runs::default();
+        let mut runs = LineOrigins::default();
         for record in 0..1_000 {
             runs.push(AssignmentId::for_test(1), 50 + record as i64, record * 3, 3);
         }
@@ -106,7 +106,7 @@ mod tests {
     proptest! {
         #[test]
         fn traces_every_line(records in prop::collection::vec((0_u64..3, 1_i64..3, 0_usize..4), 0..200)) {
-            let (mut runs, mut want, mut offsets) = (Runs::default(), Vec::new(), [0_i64; 3]);
+            let (mut runs, mut want, mut offsets) = (LineOrigins::default(), Vec::new(), [0_i64; 3]);
             for (partition, step, lines) in records {
                 let (assignment, offset) = (AssignmentId::for_test(partition), offsets[partition as usize]);
                 offsets[partition as usize] += step;
