@@ -200,10 +200,10 @@ mod tests {
         let all = Rules { string_fields: texts, ..numbers.clone() };
         let f = |rules: &Rules, value: &str, want: &str| {
             let mut mapper = mapper(rules.clone());
-            let (lines, mapped) = map(&mut mapper, &record(value.as_bytes()));
+            let (lines, outcome) = map(&mut mapper, &record(value.as_bytes()));
             assert_eq!(lines, want, "{value}");
             assert_eq!(
-                (mapped.filtered, mapped.rejected.len()),
+                (outcome.filtered, outcome.rejected.len()),
                 (usize::from(want.is_empty()), 0),
                 "{value}"
             );

@@ -24,6 +24,9 @@ pub const OPTIONS: [&str; 14] = [
     "xpath_protobuf_skip_bytes",
 ];
 
+/// Folders in which Telegraf looks up Protobuf files.
+const IMPORT_PATHS: &str = "xpath_protobuf_import_paths";
+
 /// The option that has no counterpart, with its table.
 type Unsupported<'o> = (&'o Options, &'static str);
 
@@ -92,7 +95,6 @@ fn read_format<'o>(input: &'o Options, name: &str, rules: &mut Rules) -> Result<
         if input.has("xpath_protobuf_skip_bytes") {
             return Err((input, "xpath_protobuf_skip_bytes"));
         }
-        const IMPORT_PATHS: &str = "xpath_protobuf_import_paths";
         if input.texts(IMPORT_PATHS).iter().any(|path| path != ".") {
             let why = "the file of `schema` is not looked up in these folders, so write its path; its imports are looked up beside it and in the folders above";
             rules.note(input, IMPORT_PATHS, why);
