@@ -19,8 +19,11 @@ mod propose;
 mod random_documents;
 mod recognize;
 mod shape;
+mod sources;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_sources;
 mod text;
 mod times;
 mod trial;
