@@ -3,7 +3,7 @@
 use super::names::{self, words};
 
 /// Things that measure or are measured.
-const THINGS: [&str; 44] = [
+const THINGS: [&str; 43] = [
     "agent",
     "asset",
     "camera",
@@ -20,7 +20,6 @@ const THINGS: [&str; 44] = [
     "host",
     "instance",
     "inverter",
-    "logger",
     "machine",
     "meter",
     "module",
