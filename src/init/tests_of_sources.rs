@@ -51,7 +51,11 @@ fn sources_are_tags_however_many_there_are() {
             format!(r#"{{"{name}":"pump-{:04}","temp":{n}.5,"ts":{}}}"#, n * 129 % count, ts(n))
         });
         f(&fleet, &format!(r#"{TIME}; tag_keys = ["{name}"]"#));
-        assert!(estimated(&fleet).contains(&format!("\n{count} series in the sample")), "{}", estimated(&fleet));
+        assert!(
+            estimated(&fleet).contains(&format!("\n{count} series in the sample")),
+            "{}",
+            estimated(&fleet)
+        );
         let note = format!("\"{name}\" has {count} values in the sample, and each source is a series");
         assert!(table(&fleet).replace("\n# ", " ").contains(&note), "{}", table(&fleet));
     }
@@ -77,8 +81,7 @@ fn sources_are_tags_however_many_there_are() {
 #[test]
 fn identifiers_of_records_and_unclear_names_stay_out() {
     let f = |name: &str, value: &dyn Fn(u32) -> String, caution: &str| {
-        let sample =
-            records(60, |n| format!(r#"{{"{name}":{},"temp":{n}.5,"ts":{}}}"#, value(n), ts(n)));
+        let sample = records(60, |n| format!(r#"{{"{name}":{},"temp":{n}.5,"ts":{}}}"#, value(n), ts(n)));
         assert!(!keys(&sample).contains("tag_keys"), "{}", table(&sample));
         let shown = estimated(&sample);
         assert_eq!(shown.contains("CAUTION"), !caution.is_empty(), "{shown}");
@@ -89,18 +92,52 @@ fn identifiers_of_records_and_unclear_names_stay_out() {
         f(name, &text, "");
     }
     // Products that are made have serial numbers, too.
-    f("serial", &text, "\"serial\" may say which source a point is of, and is no tag, because none of its values is there twice");
+    f(
+        "serial",
+        &text,
+        "\"serial\" may say which source a point is of, and is no tag, because none of its values is there twice",
+    );
     let long = |n: u32| format!("\"The pump in hall number {n}\"");
-    f("device", &long, "\"device\" may say which source a point is of, and is no tag, because its values are long texts");
+    f(
+        "device",
+        &long,
+        "\"device\" may say which source a point is of, and is no tag, because its values are long texts",
+    );
     f("sensor", &|n| (500 + n).to_string(), "because its numbers may be measured");
 }
 
 #[test]
 fn numbers_of_sources_are_tags_also_without_a_list() {
     for name in [
-        "addr", "axis", "bay", "cell", "ch", "circuit", "deviceId", "device_id", "id", "idx", "line", "machine",
-        "meter", "meterId", "n", "node", "num", "object_instance", "phase", "pos", "rack", "room", "sensorId",
-        "serial", "station", "string_no", "tank", "unit", "zone",
+        "addr",
+        "axis",
+        "bay",
+        "cell",
+        "ch",
+        "circuit",
+        "deviceId",
+        "device_id",
+        "id",
+        "idx",
+        "line",
+        "machine",
+        "meter",
+        "meterId",
+        "n",
+        "node",
+        "num",
+        "object_instance",
+        "phase",
+        "pos",
+        "rack",
+        "room",
+        "sensorId",
+        "serial",
+        "station",
+        "string_no",
+        "tank",
+        "unit",
+        "zone",
     ] {
         let sample = records(30, |n| format!(r#"{{"{name}":{},"t":{n}.5,"ts":{}}}"#, 1 + n % 3, ts(n)));
         assert_eq!(keys(&sample), format!(r#"{TIME}; tag_keys = ["{name}"]"#), "{}", table(&sample));
@@ -140,9 +177,9 @@ fn measured_numbers_are_no_tags() {
 
 #[test]
 fn a_key_of_the_items_comes_before_their_index() {
-    for name in
-        ["addr", "axis", "bay", "cell", "ch", "circuit", "idx", "n", "num", "phase", "pos", "tank", "whatever"]
-    {
+    for name in [
+        "addr", "axis", "bay", "cell", "ch", "circuit", "idx", "n", "num", "phase", "pos", "tank", "whatever",
+    ] {
         let sample = records(9, |n| {
             let item = |number: u32| format!(r#"{{"{name}":{number},"t":{n}.5}}"#);
             let items = if n % 3 == 0 { item(2) } else { format!("{},{}", item(1), item(2)) };
@@ -168,7 +205,8 @@ fn the_phase_of_a_current_is_a_tag_and_that_of_a_process_a_field() {
         let phases = [1, 2, 3].map(|phase| format!(r#"{{"phase":"L{phase}","U":{n}.5}}"#)).join(",");
         format!(r#"{{"meter":"m1","ts":{},"phases":[{phases}]}}"#, ts(n))
     });
-    let want = r#"query = "$.phases[*]"; time_key = "$.ts"; time_format = "unix"; tag_keys = ["phase", "$.meter"]"#;
+    let want =
+        r#"query = "$.phases[*]"; time_key = "$.ts"; time_format = "unix"; tag_keys = ["phase", "$.meter"]"#;
     f(&items, want);
     for same in [1, 3] {
         let flat = records(12, |n| {
@@ -224,7 +262,8 @@ fn measured_values_are_never_tags() {
         let sample = records(count, |n| {
             let state = if n % 2 == 0 { "RUN" } else { "STOP" };
             let item = |id: u32, value: &str| format!(r#"{{"dataPointId":"dp{id}","value":"{value}"}}"#);
-            let items = [item(1, &(9_850 + n % 3).to_string()), item(2, &format!("{}.5", n % 3)), item(3, state)];
+            let items =
+                [item(1, &(9_850 + n % 3).to_string()), item(2, &format!("{}.5", n % 3)), item(3, state)];
             format!(r#"[{{"ts":{},"values":[{}]}}]"#, ts(n), items.join(","))
         });
         let time = r#"time_key = "^.ts"; time_format = "unix""#;
@@ -236,15 +275,16 @@ fn measured_values_are_never_tags() {
         );
         assert!(table(&sample).contains("\"RUN\""), "{}", table(&sample));
     }
-    let words = records(20, |n| format!(r#"{{"valve":"v1","value":"{}","n":{n}.5}}"#, ["open", "closed"][n as usize % 2]));
+    let words = records(20, |n| {
+        format!(r#"{{"valve":"v1","value":"{}","n":{n}.5}}"#, ["open", "closed"][n as usize % 2])
+    });
     f(&words, r#"tag_keys = ["valve"]; string_fields = ["value"]"#);
 }
 
 #[test]
 fn long_digits_in_quotes_are_identifiers() {
     let f = |name: &str, value: fn(u32) -> u64, want: &str| {
-        let sample =
-            records(30, |n| format!(r#"{{"{name}":"{}","temp":{n}.5,"ts":{}}}"#, value(n), ts(n)));
+        let sample = records(30, |n| format!(r#"{{"{name}":"{}","temp":{n}.5,"ts":{}}}"#, value(n), ts(n)));
         assert_eq!(keys(&sample), format!("{TIME}; {want}"), "{}", table(&sample));
     };
     f("coreid", |n| 250_040_001_247_343_800 + u64::from(n % 2), r#"tag_keys = ["coreid"]"#);
@@ -276,9 +316,9 @@ fn lists_of_names_are_recognized_by_their_values() {
     let zip = r#"zip = [{ names = "tags", values = "values" }]"#;
     f(&of("tags", ["DB1.T1", "DB1.T2"]), &format!(r#"{zip}; {TIME}; tag_keys = ["plc"]"#));
     // These describe the values.
-    for list in ["units", "status"] {
-        f(&of(list, ["a", "b"]), &format!(r#"{TIME}; tag_keys = ["plc"]"#));
-    }
+    f(&of("units", ["a", "b"]), &format!(r#"{TIME}; tag_keys = ["plc"]"#));
+    let status = format!(r#"{TIME}; tag_keys = ["plc"]; string_fields = ["status_*"]"#);
+    f(&of("status", ["a", "b"]), &status);
     // Other texts in each record are no names.
     let texts = records(4, |n| record("tags", &format!("\"a{n}\",\"b{n}\""), "1.5,2.5", n));
     f(&texts, &format!(r#"{TIME}; tag_keys = ["plc"]"#));

@@ -55,11 +55,9 @@ impl<'p> Proposer<'p> {
             .into_iter()
             .filter(|candidate| {
                 // The name under which an object stands identifies it already.
-                let is_needed =
-                    self.names.is_empty() || sources::is_source_number(candidate.key.name());
-                let is_within = || {
-                    is_needed && candidate.is_number_within() && self.has_measured_beside(candidate.key)
-                };
+                let is_needed = self.names.is_empty() || sources::is_source_number(candidate.key.name());
+                let is_within =
+                    || is_needed && candidate.is_number_within() && self.has_measured_beside(candidate.key);
                 (candidate.is_number_beside() || is_within())
                     && !is_among(candidate.key, taken)
                     && !self.is_about_message(candidate)

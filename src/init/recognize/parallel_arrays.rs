@@ -37,7 +37,8 @@ fn zip(view: &View<'_>, arrays: &[&ArrayKey]) -> Option<Shape> {
     };
     let known = arrays.iter().find(|array| are_names(array) && is_known(array));
     let named = known.or_else(|| {
-        let mut by_values = arrays.iter().filter(|array| are_names(array) && repeats_names(view, array, arrays));
+        let mut by_values =
+            arrays.iter().filter(|array| are_names(array) && repeats_names(view, array, arrays));
         // Of several such lists, nothing says which one has the names.
         by_values.next().filter(|_| by_values.next().is_none())
     })?;
