@@ -86,8 +86,8 @@ pub struct Key {
     pub repeats_in_lists: u64,
     /// Numbers that stood before in the same list.
     pub numbers_repeated_in_lists: u64,
-    /// Whether lists have different values at the same place.
-    pub differs_by_list: bool,
+    /// Values that are not those of the first list at the same place.
+    pub different_in_lists: u64,
     /// Most values in one list.
     pub longest_list: usize,
     list: ListValues,
@@ -318,7 +318,7 @@ impl Key {
             self.list.hashes.clear();
         }
         match self.first_values.get(self.list.count) {
-            Some(first) => self.differs_by_list |= *first != value,
+            Some(first) => self.different_in_lists += u64::from(*first != value),
             None if self.first_values.len() < PLACES_MAX => self.first_values.push(value),
             None => {}
         }

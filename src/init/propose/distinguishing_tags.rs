@@ -94,7 +94,7 @@ impl Lists<'_> {
             distinct: keys.iter().map(distinct).max().unwrap_or_default(),
             longest: keys.iter().map(|key| key.longest_list).max().unwrap_or_default(),
             is_unique: keys.iter().all(|key| key.repeats_in_lists + key.numbers_repeated_in_lists == 0),
-            differs: keys.iter().any(|key| key.differs_by_list),
+            differs: keys.iter().any(|key| key.different_in_lists > 0),
         })
     }
 

@@ -74,7 +74,7 @@ fn header<'v>(view: &'v View<'_>, table: &ArrayKey, width: usize) -> Option<(&'v
                 items.texts > 0
                     && items.distinct() == Some(width)
                     && items.strings() == array.count * width as u64
-                    && !items.differs_by_list
+                    && items.different_in_lists == 0
             })
     };
     let header = view.seen.arrays.iter().find(is_header)?;
@@ -96,7 +96,11 @@ fn changing_header<'v>(view: &'v View<'_>, table: &ArrayKey) -> Option<&'v Array
         let differs = || array.lengths.windows(2).any(|two| two.first() != two.last());
         is_beside(array, table)
             && array.count >= table.count
-            && view.seen.items(array).filter(of_names).is_some_and(|items| items.differs_by_list || differs())
+            && view
+                .seen
+                .items(array)
+                .filter(of_names)
+                .is_some_and(|items| items.different_in_lists > 0 || differs())
     };
     view.seen.arrays.iter().find(is_header)
 }
