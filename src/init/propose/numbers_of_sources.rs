@@ -33,7 +33,8 @@ impl Candidate<'_> {
         let (key, name) = (self.key, self.key.name());
         let distinct = distinct_numbers(key);
         let is_proven = self.is_repeated(distinct) && !counts_up(key);
-        let changes = distinct > 1 && distinct < key.numbers();
+        // The numbers of records hardly repeat.
+        let changes = distinct > 1 && distinct.saturating_mul(3) <= key.numbers().saturating_mul(2);
         let is_often = distinct == 1 || distinct.saturating_mul(2) <= key.numbers();
         let is_source = sources::is_source_number(name)
             || (sources::ends_as_number(name) && changes && is_proven)

@@ -39,7 +39,7 @@ fn zip(view: &View<'_>, arrays: &[&ArrayKey]) -> Option<Shape> {
     let named = known.or_else(|| {
         let mut by_values =
             arrays.iter().filter(|array| are_names(array) && repeats_names(view, array, arrays));
-        // Of several such lists, nothing says which one has the names.
+        // Nothing says which one of several such lists has the names.
         by_values.next().filter(|_| by_values.next().is_none())
     })?;
     let is_values = |array: &&&ArrayKey| {
