@@ -58,7 +58,7 @@ pub fn class(key: &Key, objects: u64) -> Class {
     if key.booleans > 0 {
         return Class::Mixed;
     }
-    if is_state(key) || (is_measured(key) && !key.has_prose) {
+    if is_state(key) || (is_measured(key) && !key.has_prose && key.repeats()) {
         Class::Field
     } else if names::is_identifier(key.name()) || is_time(key) {
         Class::Identifier

@@ -44,6 +44,15 @@ fn rows_whose_names_change_their_order_get_no_columns() {
 }
 
 #[test]
+fn labels_beside_rows_are_no_names_of_columns() {
+    let series = records(4, |n| {
+        let row = format!("[{},{n}.5]", ts(n));
+        format!(r#"{{"host":"h","metric":"up","points":[{row}],"tags":["env:prod","role:r{n}"]}}"#)
+    });
+    assert!(keys(&series).contains(r#"columns = ["time", "value"]"#), "{}", table(&series));
+}
+
+#[test]
 fn sources_are_tags_however_many_there_are() {
     let f = |sample: &Sample, want: &str| assert_eq!(keys(sample), want, "{}", table(sample));
     for (name, count) in [("device", 190), ("device_id", 160), ("hostname", 400), ("serialNumber", 190)] {
@@ -145,9 +154,11 @@ fn numbers_of_sources_are_tags_also_without_a_list() {
     // Two devices with several objects each, which have different times.
     let bacnet = records(8, |n| {
         let (device, instance) = (1_001 + n % 2, 1 + n / 2 % 2);
-        format!(r#"{{"device_id":{device},"object_instance":{instance},"value":{n}.5,"ts":{}}}"#, ts(n))
+        let object = format!(r#""object_type":"analogInput","object_instance":{instance}"#);
+        format!(r#"{{"device_id":{device},{object},"value":{n}.5,"ts":{}}}"#, ts(n))
     });
-    assert_eq!(keys(&bacnet), format!(r#"{TIME}; tag_keys = ["device_id", "object_instance"]"#));
+    let want = format!(r#"{TIME}; tag_keys = ["object_type", "device_id", "object_instance"]"#);
+    assert_eq!(keys(&bacnet), want, "{}", table(&bacnet));
     let can = sample([419, 420, 419].map(|id| format!(r#"{{"id":{id},"dlc":8,"data":[1,{id}]}}"#)));
     assert_eq!(keys(&can), r#"tag_keys = ["id"]"#, "{}", table(&can));
 }

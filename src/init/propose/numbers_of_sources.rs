@@ -129,7 +129,9 @@ fn is_among(key: &Key, keys: &[&Key]) -> bool {
 fn is_named(candidate: &Candidate<'_>, tags: &[Candidate<'_>]) -> bool {
     let parents = |key: &Key| key.segments.split_last().map(|(_, parents)| parents.to_vec());
     tags.iter().any(|tag| {
-        parents(tag.key) == parents(candidate.key)
+        // A kind, such as `object_type`, has many of a number.
+        !names::is_item_description(tag.key.name())
+            && parents(tag.key) == parents(candidate.key)
             && names::are_of_one_thing(tag.key.name(), candidate.key.name())
     })
 }

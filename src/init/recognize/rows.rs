@@ -87,11 +87,15 @@ fn changing_header<'v>(view: &'v View<'_>, table: &ArrayKey) -> Option<&'v Array
     let width = view.seen.columns(table)?.len();
     let is_header = |array: &&ArrayKey| {
         let of_names = |items: &&Key| {
-            let is_complete = || array.lengths.iter().all(|length| *length == width);
+            // Other texts beside each row are labels.
+            let is_complete = |items: &Key| {
+                items.distinct() == Some(width) && array.lengths.iter().all(|length| *length == width)
+            };
             items.texts > 0
                 && items.numbers() + items.booleans == 0
                 && items.repeats_in_lists == 0
-                && (names::is_list_of_names(items.name()) || is_complete())
+                && ((names::is_list_of_names(items.name()) && !names::is_tags(items.name()))
+                    || is_complete(items))
         };
         let differs = || array.lengths.windows(2).any(|two| two.first() != two.last());
         is_beside(array, table)
