@@ -33,11 +33,11 @@ impl Candidate<'_> {
         let (key, name) = (self.key, self.key.name());
         let distinct = distinct_numbers(key);
         let is_proven = self.is_repeated(distinct) && !counts_up(key);
-        // The numbers of records hardly repeat.
+        // The numbers of records hardly repeat, and have more digits than those of parts.
         let changes = distinct > 1 && distinct.saturating_mul(3) <= key.numbers().saturating_mul(2);
         let is_often = distinct == 1 || distinct.saturating_mul(2) <= key.numbers();
         let is_source = sources::is_source_number(name)
-            || (sources::ends_as_number(name) && changes && is_proven)
+            || (sources::ends_as_number(name) && changes && is_proven && key.rounded == 0)
             || (sources::is_thing_or_place(name) && is_often && is_proven)
             || (sources::is_part(name) && key.takes_turns());
         !self.is_outside() && !key.is_indexed() && self.is_whole_number() && is_source
