@@ -1,7 +1,7 @@
 //! Classifies keys by their strings and booleans.
 
 use super::key::{INDEX, Key};
-use super::names;
+use super::{names, sources};
 
 /// Maximum number of values of a tag.
 const TAG_VALUES_MAX: usize = 100;
@@ -21,6 +21,8 @@ pub enum Class {
     Number,
     /// Numbers, and texts instead of a number that was not measured.
     NumberOrNothing,
+    /// Numbers in quotes, and texts, under the name of a measured value.
+    NumberOrText,
     /// Strings and numbers, which cannot be in one field.
     Mixed,
     /// Free text with many values.
@@ -39,20 +41,13 @@ pub fn class(key: &Key, objects: u64) -> Class {
     }
     let is_tag = is_tag(key, objects);
     if key.texts == 0 {
-        return if names::is_state(key.name()) && key.numbers() == 0 {
-            Class::Field
-        } else if is_tag
-            && (is_in_tags(key) || names::is_identifier(key.name()) || names::is_serial(key.name()))
-        {
-            Class::Tag
-        } else if names::is_identifier(key.name()) || names::is_serial(key.name()) || is_time(key) {
-            Class::Identifier
-        } else {
-            Class::Number
-        };
+        return of_quoted_numbers(key, is_tag);
     }
     if key.texts == key.no_values && key.numbers() + key.quoted > 0 {
         return Class::NumberOrNothing;
+    }
+    if key.quoted > 0 && is_measured(key) {
+        return Class::NumberOrText;
     }
     if key.numbers() > 0 {
         return Class::Mixed;
@@ -63,7 +58,7 @@ pub fn class(key: &Key, objects: u64) -> Class {
     if key.booleans > 0 {
         return Class::Mixed;
     }
-    if names::is_state(key.name()) {
+    if is_state(key) || (is_measured(key) && !key.has_prose && key.repeats()) {
         Class::Field
     } else if names::is_identifier(key.name()) || is_time(key) {
         Class::Identifier
@@ -74,17 +69,74 @@ pub fn class(key: &Key, objects: u64) -> Class {
     }
 }
 
+/// The class of a key whose strings are all numbers.
+fn of_quoted_numbers(key: &Key, is_tag: bool) -> Class {
+    let name = key.name();
+    let are_digits = key.digits == key.quoted && key.numbers() == 0;
+    let is_repeated = key.different() * 2 <= key.strings();
+    let is_source = sources::is_source(name) || sources::ends_as_number(name) || sources::is_phase(name);
+    let is_identity = names::is_identifier(name)
+        || names::is_serial(name)
+        || (are_digits && (sources::is_source_number(name) || (is_source && is_repeated)));
+    if is_state(key) && key.numbers() == 0 {
+        Class::Field
+    } else if is_tag && (is_in_tags(key) || is_identity) {
+        Class::Tag
+    } else if names::is_identifier(name) || names::is_serial(name) || is_time(key) {
+        Class::Identifier
+    } else if are_digits && are_digits_of_identifiers(key) {
+        // A float would round them, and their sum says nothing.
+        if is_tag { Class::Tag } else { Class::Field }
+    } else {
+        Class::Number
+    }
+}
+
+/// Whether digits in quotes are an identifier: they repeat and have always the same length, or a float rounds them.
+fn are_digits_of_identifiers(key: &Key) -> bool {
+    const LENGTH_MIN: usize = 10;
+    let name = key.name();
+    let is_long = key.digits_length.is_some_and(|(least, most)| least == most && least >= LENGTH_MIN);
+    !sources::is_amount(name)
+        && !names::is_item_value(name)
+        && (key.long_digits > 0 || (is_long && key.repeats()))
+}
+
+/// Whether the name is that of a measured value, as in a list of names and values.
+fn is_measured(key: &Key) -> bool {
+    names::is_item_value(key.name()) && !key.is_indexed() && !is_in_tags(key)
+}
+
+/// Whether the values change for the same source. The phase of a current does not, and that of a process does.
+fn is_state(key: &Key) -> bool {
+    let is_phase_of_process = || {
+        sources::is_phase(key.name())
+            && key.texts > 0
+            && !key.values().into_iter().all(sources::is_phase_of_current)
+    };
+    names::is_state(key.name()) || is_phase_of_process()
+}
+
 fn is_time(key: &Key) -> bool {
     key.is_time || names::is_time(key.name())
 }
 
 /// Whether the strings are suitable for filtering, and few enough.
 fn is_tag(key: &Key, objects: u64) -> bool {
-    let Some(distinct) = key.distinct() else { return false };
     let name = key.name();
-    if key.has_prose || key.is_item() || is_time(key) || (names::is_state(name) && !is_in_tags(key)) {
+    if key.has_prose
+        || key.is_item()
+        || is_time(key)
+        || is_measured(key)
+        || (is_state(key) && !is_in_tags(key))
+    {
         return false;
     }
+    // Without the source, the points of all sources would be one series.
+    if sources::is_source(name) && !key.is_indexed() {
+        return objects <= FEW || key.repeats() || !sources::is_serial_number(name);
+    }
+    let Some(distinct) = key.distinct() else { return false };
     if is_in_tags(key) {
         return distinct <= TAG_VALUES_MAX;
     }

@@ -21,6 +21,7 @@ pub fn estimate(topic: &str, proposal: &Proposal, trial: &Trial) -> Vec<String> 
     if trial.points > 0 {
         lines.push(format!("{} series in the sample; {points}.", grouped(series)));
     }
+    lines.extend(proposal.cautions.iter().map(|caution| format!("CAUTION: {caution}")));
     if proposal.combinations > SERIES_MAX {
         lines.push(format!(
             "CAUTION: the values of the tags can combine to {} series: remove tags that are not needed.",

@@ -3,6 +3,7 @@
 use super::names;
 use mapping::decode::{Number, Scanner, SyntaxError, Text, Token};
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Different strings that are counted; a key with more has "many".
 pub const DISTINCT_MAX: usize = 200;
@@ -14,6 +15,10 @@ const NO_VALUES_MAX: usize = 10;
 const TIMES_MAX: usize = 1_000;
 /// A 64-bit float rounds larger integers.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+/// Hashes of different strings that are kept of one key.
+const HASHES_MAX: usize = 10_000;
+/// Places of a list whose values are compared with those of other lists.
+const PLACES_MAX: usize = 1_000;
 /// Placeholder for array indexes in patterns.
 pub const INDEX: char = '\0';
 
@@ -73,21 +78,46 @@ pub struct Key {
     numbers_of_objects: (Option<f64>, Option<f64>),
     /// Objects whose number was not larger than the one before.
     pub falls: u64,
+    /// Objects whose number was not the one before.
+    pub changes: u64,
     /// Different numbers, as bits of their floats; at most one more than [`DISTINCT_MAX`].
     distinct_numbers: HashSet<u64>,
     /// Strings that stood before in the same list.
     pub repeats_in_lists: u64,
-    /// The number of the present list, and its strings.
-    list: (u64, HashSet<String>),
+    /// Numbers that stood before in the same list.
+    pub numbers_repeated_in_lists: u64,
+    /// Values that are not those of the first list at the same place.
+    pub different_in_lists: u64,
+    /// Most values in one list.
+    pub longest_list: usize,
+    list: ListValues,
+    /// The hashes of the values at each place of a list, in the first list that has the place.
+    first_values: Vec<u64>,
+    /// Strings of digits alone.
+    pub digits: u64,
+    /// Strings of digits that a float rounds.
+    pub long_digits: u64,
+    /// Least and most characters of strings of digits.
+    pub digits_length: Option<(usize, usize)>,
     /// Whether a string does not look like a name.
     pub has_prose: bool,
     pub is_distinct_many: bool,
     /// Strings, each with the first object that has it and its number among all strings.
     distinct: HashMap<String, (u64, usize)>,
+    /// Hashes of different strings, also of more than [`DISTINCT_MAX`].
+    hashes: HashSet<u64>,
     /// Text of the values, and Kafka timestamp of their record in milliseconds.
     pub times: Vec<(String, Option<i64>)>,
     /// The objects that have these values.
     pub time_objects: Vec<u64>,
+}
+
+/// The values of the present list.
+#[derive(Clone, Debug, Default)]
+struct ListValues {
+    number: u64,
+    count: usize,
+    hashes: HashSet<u64>,
 }
 
 impl Key {
@@ -154,6 +184,28 @@ impl Key {
         (!self.is_distinct_many).then_some(self.distinct.len())
     }
 
+    /// Number of different strings, up to [`HASHES_MAX`].
+    pub fn different(&self) -> u64 {
+        self.hashes.len() as u64
+    }
+
+    /// Whether a string occurs again.
+    pub fn repeats(&self) -> bool {
+        self.different() < self.strings().min(HASHES_MAX as u64)
+    }
+
+    /// Whether the numbers are small consecutive ones that take turns from object to object, as the numbers of equal parts do.
+    pub fn takes_turns(&self) -> bool {
+        const PARTS_MAX: u64 = 64;
+        let distinct = self.distinct_numbers().unwrap_or(usize::MAX) as u64;
+        let has_no_gap =
+            |(least, most): (f64, f64)| least >= 0.0 && most - least + 1.0 - (distinct as f64) < 0.5;
+        (2..=PARTS_MAX).contains(&distinct)
+            && self.range.is_some_and(has_no_gap)
+            && distinct * 3 <= self.numbers()
+            && self.changes * 2 >= self.objects
+    }
+
     /// Strings in order of appearance.
     pub fn values(&self) -> Vec<&str> {
         let mut values: Vec<(&(u64, usize), &String)> =
@@ -184,7 +236,7 @@ impl Key {
             Token::Null | Token::NotFinite => self.nulls += 1,
             Token::True | Token::False => self.booleans += 1,
             Token::Number(number) => {
-                self.number(number);
+                self.number(number, list);
                 if is_time {
                     self.time(&String::from_utf8_lossy(number.text()), kafka_ms);
                 }
@@ -199,7 +251,7 @@ impl Key {
         }
     }
 
-    fn number(&mut self, number: Number<'_>) {
+    fn number(&mut self, number: Number<'_>, list: u64) {
         let value = number.as_f64();
         if number.is_integer() {
             self.whole += 1;
@@ -210,7 +262,12 @@ impl Key {
         let (before, present) = &mut self.numbers_of_objects;
         if present.is_none() {
             self.falls += u64::from(before.is_some_and(|before| value <= before));
+            self.changes += u64::from(before.is_some_and(|before| value.to_bits() != before.to_bits()));
             *present = Some(value);
+        }
+        // The items of a list of numbers identify nothing.
+        if !self.is_item() {
+            self.numbers_repeated_in_lists += u64::from(!self.in_list(hash_of(&value.to_bits()), list));
         }
         if self.distinct_numbers.len() <= DISTINCT_MAX {
             self.distinct_numbers.insert(value.to_bits());
@@ -229,16 +286,18 @@ impl Key {
         self.json += u64::from(holds_numbers(text.as_bytes()));
         if Number::whole(text.as_bytes()).is_some() {
             self.quoted += 1;
+            self.add_digits(&text);
         } else {
             self.texts += 1;
             self.has_prose |= !is_label(&text);
             self.add_no_value(&text);
         }
         let cut: String = text.chars().take(TEXT_CHARS_MAX).collect();
-        if self.list.0 != list {
-            self.list = (list, HashSet::new());
+        let hash = hash_of(&cut);
+        self.repeats_in_lists += u64::from(!self.in_list(hash, list));
+        if self.hashes.len() < HASHES_MAX {
+            self.hashes.insert(hash);
         }
-        self.repeats_in_lists += u64::from(!self.list.1.insert(cut.clone()));
         if self.is_distinct_many {
             return;
         }
@@ -248,6 +307,33 @@ impl Key {
         } else {
             let number = self.distinct.len();
             self.distinct.entry(cut).or_insert((object, number));
+        }
+    }
+
+    /// Adds a value of a list. Returns whether it is new in the list.
+    fn in_list(&mut self, value: u64, list: u64) -> bool {
+        if self.list.number != list {
+            self.list.number = list;
+            self.list.count = 0;
+            self.list.hashes.clear();
+        }
+        match self.first_values.get(self.list.count) {
+            Some(first) => self.different_in_lists += u64::from(*first != value),
+            None if self.first_values.len() < PLACES_MAX => self.first_values.push(value),
+            None => {}
+        }
+        self.list.count += 1;
+        self.longest_list = self.longest_list.max(self.list.count);
+        self.list.hashes.insert(value)
+    }
+
+    fn add_digits(&mut self, text: &str) {
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            self.digits += 1;
+            self.long_digits += u64::from(text.parse::<f64>().is_ok_and(|value| value >= EXACT_MAX));
+            let length = text.len();
+            let (least, most) = self.digits_length.unwrap_or((length, length));
+            self.digits_length = Some((least.min(length), most.max(length)));
         }
     }
 
@@ -268,6 +354,12 @@ impl Key {
             self.times.push((text.chars().take(TEXT_CHARS_MAX).collect(), kafka_ms));
         }
     }
+}
+
+fn hash_of(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Reads a value; returns whether it is or has a number.

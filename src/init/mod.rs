@@ -15,8 +15,11 @@ mod proposal;
 mod propose;
 mod recognize;
 mod shape;
+mod sources;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_sources;
 mod text;
 mod times;
 mod trial;

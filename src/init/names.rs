@@ -6,7 +6,7 @@ fn plain(name: &str) -> String {
 }
 
 /// The words of a name in lower case: `deviceId` and `device_id` give `device`, `id`.
-fn words(name: &str) -> Vec<String> {
+pub fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut was_lower = false;
     for c in name.chars() {
@@ -348,9 +348,9 @@ pub fn is_tags(name: &str) -> bool {
 
 /// Names of values that change for the same entity. As a tag, each change would start a new series.
 pub fn is_state(name: &str) -> bool {
-    const WORDS: [&str; 18] = [
+    const WORDS: [&str; 17] = [
         "firmware", "fw", "state", "status", "version", "message", "msg", "error", "reason", "result",
-        "alarm", "alert", "warning", "level", "severity", "health", "phase", "상태",
+        "alarm", "alert", "warning", "level", "severity", "health", "상태",
     ];
     const KINDS: [&str; 5] = ["class", "kind", "type", "name", "unit"];
     // A "state_class" is no state. In a path such as "state/counters/octets", the end says what the value is.

@@ -14,6 +14,8 @@ pub struct Proposal {
     lines: Vec<Line>,
     /// Comments about the whole mapping.
     pub notes: Vec<String>,
+    /// Warnings of points that would be wrong or incomplete, which also go to the terminal.
+    pub cautions: Vec<String>,
     /// The word for an object that becomes a point: "record" or "object".
     pub unit: &'static str,
     /// Tags with new values up to the end of the sample.

@@ -516,3 +516,28 @@ fn the_login_of_a_registry_is_used_and_not_copied() {
     let request = example.registry.as_ref().unwrap().requests.try_iter().last().unwrap().to_lowercase();
     assert!(request.contains("authorization: basic dtpoawrkzw4="), "{request}");
 }
+
+#[test]
+fn the_terminal_warns_of_points_whose_source_or_names_stay_open() {
+    let folder = Folder::new("open");
+    let series = |columns: &str, row: &str| {
+        format!(r#"{{"series":[{{"name":"cpu","columns":[{columns}],"values":[[{row}]]}}]}}"#)
+    };
+    let rows = [
+        series(r#""time","usage","idle""#, r#""2024-07-08T21:34:34Z",1.5,98.5"#),
+        series(r#""time","idle","usage""#, r#""2024-07-08T21:34:44Z",98.5,1.5"#),
+    ];
+    folder.write("rows.jsonl", &rows.join("\n"));
+    let devices: Vec<String> =
+        (0..60).map(|n| format!(r#"{{"device":"The pump in hall number {n}","v":{n}.5}}"#)).collect();
+    folder.write("devices.jsonl", &devices.join("\n"));
+    for (file, want) in [
+        ("rows.jsonl", "CAUTION: The names of the values in the rows of \"values\" stand in \"columns\""),
+        ("devices.jsonl", "CAUTION: \"device\" may say which source a point is of, and is no tag"),
+    ] {
+        let done = folder.run(&["init", file, "-o", "-"]);
+        assert_eq!(done.status, Some(0), "{}", done.err);
+        assert!(done.err.contains(want), "{}", done.err);
+        assert!(done.out.replace("\n# ", " ").contains(want), "{}", done.out);
+    }
+}

@@ -27,7 +27,7 @@ impl<'p> Proposer<'p> {
                 left.push(outside);
                 continue;
             }
-            if matches!(class, Class::Number | Class::NumberOrNothing | Class::Mixed) {
+            if matches!(class, Class::Number | Class::NumberOrNothing | Class::NumberOrText | Class::Mixed) {
                 numbers.push(outside.name.clone());
             }
             stored.push(outside);
@@ -71,7 +71,7 @@ impl<'p> Proposer<'p> {
         let key = candidate.key;
         match class {
             Class::Field => !names::is_record_identifier(key.name()) && !self.excluded.is_match(&key.pattern),
-            Class::Nothing | Class::Number | Class::NumberOrNothing | Class::Mixed => {
+            Class::Nothing | Class::Number | Class::NumberOrNothing | Class::NumberOrText | Class::Mixed => {
                 let is_about_message = key.is_time || names::is_bookkeeping(key.name());
                 !is_about_message && !self.excluded.is_match(&key.pattern)
             }

@@ -4,6 +4,7 @@ mod distinguishing_tags;
 mod excluded;
 mod fields;
 mod influx;
+mod numbers_of_sources;
 mod tag_keys;
 mod tags_of_lists;
 mod time;
@@ -12,13 +13,13 @@ use super::class::glob;
 use super::key::{INDEX, Key, Segment};
 use super::observe::{ArrayKey, KEYS_MAX, Observation};
 use super::proposal::{NewTag, Proposal};
-use super::recognize::shape_of;
+use super::recognize::{self, shape_of};
 use super::shape::{Outside, Shape, Step, steps_of};
 use super::text::{joined, shown, values};
 use super::times::guess;
 use super::{Sample, SampledRecord, Trial, names};
 use base::text::{counted, grouped};
-use distinguishing_tags::Tag;
+use distinguishing_tags::{Lists, Tag};
 use mapping::{Csv, Format, Globs, PivotList};
 use std::collections::HashSet;
 
@@ -51,7 +52,12 @@ pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
         out: Proposal::new(unit),
     };
     let proposal = of().mapping(&[]);
-    let tags = distinguishing_tags::tags(&proposal, &of().candidates(), &shape, sample);
+    let lists = Lists {
+        shape: &shape,
+        whole: root.as_ref().unwrap_or(&seen),
+        named: of().lists_of_names().into_iter().map(|(_, list)| list.outside.selector).collect(),
+    };
+    let tags = distinguishing_tags::tags(&proposal, &of().candidates(), &lists, sample);
     if tags.is_empty() {
         return Some(proposal);
     }
@@ -156,22 +162,6 @@ impl Candidate<'_> {
             None => NewTag::Key(glob(&self.key.pattern)),
         }
     }
-
-    /// Whether a number beside the objects identifies their source: it has such a name, and does not count up.
-    fn is_number_of_source(&self) -> bool {
-        /// With more objects, the numbers of sources repeat.
-        const FEW: u64 = 50;
-        let key = self.key;
-        let is_number =
-            self.is_outside() && key.whole > 0 && key.fractions + key.booleans + key.strings() == 0;
-        let distinct = key.distinct_numbers().unwrap_or(usize::MAX) as u64;
-        let is_repeated = self.all <= FEW || distinct.saturating_mul(5) <= key.numbers();
-        let counts_up = key.falls == 0 && key.objects > 2 && distinct > 1;
-        // Things that have numbers, such as lines and machines, may also be measured.
-        let is_constant = distinct == 1 || distinct.saturating_mul(2) <= key.numbers();
-        let is_named = names::identifies(key.name()) || (names::may_identify(key.name()) && is_constant);
-        is_number && !key.is_time && is_named && is_repeated && !counts_up
-    }
 }
 
 impl<'p> Proposer<'p> {
@@ -188,6 +178,7 @@ impl<'p> Proposer<'p> {
         self.integers();
         self.excluded(&time);
         self.absent();
+        self.out.cautions.extend(recognize::caution(self.seen, self.shape));
         self.out
     }
 

@@ -7,6 +7,7 @@ use super::super::proposal::NO_TAGS;
 use super::super::shape::Outside;
 use super::super::text::{NAMED_MAX, joined, limited, shown, values};
 use super::{Candidate, Proposer};
+use base::text::grouped;
 use mapping::Globs;
 use std::collections::BTreeSet;
 use toml::Value;
@@ -20,7 +21,7 @@ impl<'p> Proposer<'p> {
         };
         let (tags, others): (Vec<_>, Vec<_>) =
             of_class(&[Class::Tag], self).into_iter().partition(|tag| self.may_be_tag(tag));
-        let tags = self.with_numbers_of_sources(tags);
+        let tags = self.with_numbers_of_sources(tags, taken);
         self.tags(&tags);
         let within = |candidates: Vec<Candidate<'p>>| -> Vec<&'p Key> {
             candidates.into_iter().filter(|c| !c.is_outside()).map(|c| c.key).collect()
@@ -32,8 +33,10 @@ impl<'p> Proposer<'p> {
         self.many(&fields, &many);
         self.numbers(&within(of_class(&[Class::Number], self)));
         self.numbers_or_nothing(&within(of_class(&[Class::NumberOrNothing], self)));
+        self.numbers_or_texts(&within(of_class(&[Class::NumberOrText], self)));
         self.mixed(&within(of_class(&[Class::Mixed], self)));
         self.telegraf();
+        self.warn_of_sources(&tags, taken);
     }
 
     /// The class of a key. All keys of an envelope that are not its own are attributes.
@@ -51,28 +54,6 @@ impl<'p> Proposer<'p> {
             Some(start) => class(&key.within(key.segments.get(start..).unwrap_or_default()), candidate.all),
             None => class(key, candidate.all),
         }
-    }
-
-    /// Adds the numbers beside the objects that identify their source, unless a tag names the same thing.
-    fn with_numbers_of_sources(&self, mut tags: Vec<Candidate<'p>>) -> Vec<Candidate<'p>> {
-        let parents = |key: &'p Key| key.segments.split_last().map(|(_, parents)| parents);
-        let is_named = |number: &Candidate<'p>| {
-            tags.iter().any(|tag| {
-                parents(tag.key) == parents(number.key)
-                    && names::are_of_one_thing(tag.key.name(), number.key.name())
-            })
-        };
-        let numbers: Vec<Candidate<'p>> = self
-            .candidates()
-            .into_iter()
-            .filter(|candidate| {
-                candidate.is_number_of_source()
-                    && !self.excluded.is_match(&candidate.key.pattern)
-                    && !is_named(candidate)
-            })
-            .collect();
-        tags.extend(numbers);
-        tags
     }
 
     /// Whether the key can be a tag. The glob for an array's elements must not match other keys.
@@ -112,7 +93,24 @@ impl<'p> Proposer<'p> {
         ];
         why.extend(limited(&named));
         self.count_combinations(tags);
+        self.note_sources(tags);
         self.set_tags(tags, why);
+    }
+
+    /// Names the number of sources where it is large.
+    fn note_sources(&mut self, tags: &[Candidate<'p>]) {
+        /// With fewer series nobody has to plan.
+        const MANY: u64 = 100;
+        for tag in tags {
+            let count = tag.key.different().max(tag.key.distinct_numbers().unwrap_or(DISTINCT_MAX) as u64);
+            if count > MANY {
+                self.out.notes.push(format!(
+                    "{} has {} values in the sample, and each source is a series: plan InfluxDB's memory for the number of all sources.",
+                    tag.shown(),
+                    grouped(count)
+                ));
+            }
+        }
     }
 
     /// Counts the combinations of values, and lists the tags that still got new values at the end of the sample.
@@ -230,6 +228,20 @@ impl<'p> Proposer<'p> {
         let why =
             "All other texts of these fields are dropped and counted, so that the field is always a number.";
         self.out.add("types", types, vec![why.to_owned()]);
+    }
+
+    fn numbers_or_texts(&mut self, keys: &[&Key]) {
+        if keys.is_empty() {
+            return;
+        }
+        let types: toml::Table = keys.iter().map(|key| (glob(&key.pattern), Value::from("float"))).collect();
+        let named: Vec<String> =
+            keys.iter().map(|key| format!("{}{}", shown(&key.pattern), values(key))).collect();
+        let why = format!(
+            "Numbers in quotes and texts under one name: {}. InfluxDB gives each field one type, so only the numbers are stored, and the texts are dropped and counted.",
+            joined(&named)
+        );
+        self.out.add("types", types, vec![why]);
     }
 
     fn mixed(&mut self, mixed: &[&Key]) {

@@ -13,22 +13,31 @@ use toml::Value;
 /// Places of a list that are examined; each reads the sample once.
 const PLACES_MAX: usize = 16;
 
-impl Proposer<'_> {
+/// A list of names and values beside the objects.
+pub(super) struct NameList<'k> {
+    list: &'k [Segment],
+    pub(super) outside: Outside,
+}
+
+impl<'p> Proposer<'p> {
     /// Returns the patterns of the lists.
     pub(super) fn lists_beside(&mut self) -> Vec<String> {
-        let Some(root) = self.root else { return Vec::new() };
         let mut lists = Vec::new();
-        for key in &root.keys {
-            if let Some((list, outside)) = self.list_of(key) {
-                self.list(list, key.name(), &outside);
-                lists.push(pattern(list));
-            }
+        for (key, NameList { list, outside }) in self.lists_of_names() {
+            self.list(list, key.name(), &outside);
+            lists.push(pattern(list));
         }
         lists
     }
 
-    /// The path of the list of names that this key is the name of, and its selector; none for other keys.
-    fn list_of<'k>(&self, key: &'k Key) -> Option<(&'k [Segment], Outside)> {
+    /// The lists of names and values beside the objects, each with the key of its names.
+    pub(super) fn lists_of_names(&self) -> Vec<(&'p Key, NameList<'p>)> {
+        let keys = self.root.into_iter().flat_map(|root| &root.keys);
+        keys.filter_map(|key| Some((key, self.list_of(key)?))).collect()
+    }
+
+    /// The list of names and values that has its names under this key; none for other keys.
+    fn list_of<'k>(&self, key: &'k Key) -> Option<NameList<'k>> {
         let [list @ .., Segment::Index, Segment::Key(name)] = &key.segments[..] else { return None };
         let is_list = names::is_item_name(name)
             && key.texts > 0
@@ -47,12 +56,12 @@ impl Proposer<'_> {
                 && !within.contains(&Segment::Index)
                 && names::is_item_value(other.name())
         };
-        self.root?.keys.iter().any(|other| has_value(&other)).then_some((list, outside))
+        self.root?.keys.iter().any(|other| has_value(&other)).then_some(NameList { list, outside })
     }
 
     /// Proposes the tags of one list; a name without a fixed place is only named.
     fn list(&mut self, list: &[Segment], name: &str, outside: &Outside) {
-        let (mut tags, mut left) = (toml::Table::new(), Vec::new());
+        let (mut tags, mut left, mut moved) = (toml::Table::new(), Vec::new(), Vec::new());
         // One place more shows whether the list goes on.
         for place in 0..=PLACES_MAX {
             let Some(seen) = self.items_at(list, place) else { return };
@@ -67,7 +76,7 @@ impl Proposer<'_> {
             let is_value = |key: &&Key| names::is_item_value(key.name()) && !key.is_indexed();
             let values: Vec<&Key> = seen.keys.iter().filter(is_value).collect();
             let [of_name] = names[..] else {
-                left.extend(names.into_iter().map(shown));
+                moved.extend(names.into_iter().map(shown));
                 continue;
             };
             let as_tag = match values[..] {
@@ -92,6 +101,15 @@ impl Proposer<'_> {
             );
             self.out.add("tags", tags, vec![why]);
         }
+        moved.sort();
+        moved.dedup();
+        if !moved.is_empty() {
+            self.out.cautions.push(format!(
+                "{named} is a list of names and values that says what the objects are of ({}), and the place of these names differs, so that no tag selects them: the points of different sources have the same series. Let the producer write them into each object, such as with the transform processor of the OpenTelemetry Collector.",
+                joined(&moved)
+            ));
+        }
+        left.extend(moved);
         if !left.is_empty() {
             left.sort();
             left.dedup();

@@ -56,6 +56,11 @@ pub fn shape_of(records: &[SampledRecord], whole: Shape, now_ns: i64) -> (Shape,
     (shape, seen)
 }
 
+/// What no option can say of the objects, so that their points would be wrong.
+pub fn caution(seen: &Observation, shape: &Shape) -> Option<String> {
+    rows::caution(&View { seen, shape })
+}
+
 impl View<'_> {
     /// Whether the objects are as the query selects them, so that a longer query can be tried.
     fn is_not_rearranged(&self) -> bool {

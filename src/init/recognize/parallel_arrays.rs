@@ -1,5 +1,6 @@
 //! Parallel arrays: `zip` for names and values, `explode` for times and values.
 
+use super::super::key::Key;
 use super::super::names;
 use super::super::observe::ArrayKey;
 use super::super::shape::ShapeLine;
@@ -19,11 +20,10 @@ pub fn recognize(view: &View<'_>) -> Option<Shape> {
 }
 
 fn zip(view: &View<'_>, arrays: &[&ArrayKey]) -> Option<Shape> {
-    let has_names = |array: &&&ArrayKey| {
+    let are_names = |array: &&&ArrayKey| {
         view.seen.items(array).is_some_and(|items| {
             items.texts > 0
                 && items.numbers() + items.booleans == 0
-                && names::is_list_of_names(items.name())
                 // The last value of a name would hide the others.
                 && items.repeats_in_lists == 0
                 && view.are_new(items)
@@ -32,7 +32,16 @@ fn zip(view: &View<'_>, arrays: &[&ArrayKey]) -> Option<Shape> {
     let has_numbers = |array: &&&ArrayKey| {
         view.seen.items(array).is_some_and(|items| items.numbers() + items.quoted > 0 && !items.is_time)
     };
-    let named = arrays.iter().find(has_names)?;
+    let is_known = |array: &&&ArrayKey| {
+        view.seen.items(array).is_some_and(|items| names::is_list_of_names(items.name()))
+    };
+    let known = arrays.iter().find(|array| are_names(array) && is_known(array));
+    let named = known.or_else(|| {
+        let mut by_values =
+            arrays.iter().filter(|array| are_names(array) && repeats_names(view, array, arrays));
+        // Nothing says which one of several such lists has the names.
+        by_values.next().filter(|_| by_values.next().is_none())
+    })?;
     let is_values = |array: &&&ArrayKey| {
         array.pattern != named.pattern && has_numbers(array) && are_parallel(array, named)
     };
@@ -56,6 +65,24 @@ fn zip(view: &View<'_>, arrays: &[&ArrayKey]) -> Option<Shape> {
     shape.lines.push(ShapeLine { key: "zip", value: Value::from(vec![table]), why });
     shape.rules.reshape.zip.push(Zip { names: of_names, values: of_values });
     Some(shape)
+}
+
+/// Whether the texts of a list are names by their values: several lists have the same ones, beside numbers and without times.
+fn repeats_names(view: &View<'_>, array: &ArrayKey, arrays: &[&ArrayKey]) -> bool {
+    let items_of = |array: &ArrayKey| view.seen.items(array);
+    let has_time = arrays
+        .iter()
+        .any(|other| are_parallel(other, array) && items_of(other).is_some_and(|items| items.is_time));
+    let are_names = |items: &Key| {
+        let name = items.name();
+        items.different() * 2 <= items.strings()
+            && !items.has_prose
+            && !items.is_time
+            && !names::is_state(name)
+            && !names::is_item_description(name)
+            && !names::is_item_value(name)
+    };
+    array.longest > 1 && !has_time && items_of(array).is_some_and(are_names)
 }
 
 fn explode(view: &View<'_>, arrays: &[&ArrayKey]) -> Option<Shape> {

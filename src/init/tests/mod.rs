@@ -20,7 +20,7 @@ fn sample<V: Into<Vec<u8>>>(values: impl IntoIterator<Item = V>) -> Sample {
 }
 
 /// The keys of the mapping, without comments, on one line.
-fn keys(sample: &Sample) -> String {
+pub fn keys(sample: &Sample) -> String {
     let lines = table(sample);
     let keys: Vec<&str> =
         lines.lines().filter(|line| !line.starts_with('#') && !line.starts_with('[')).collect();
@@ -63,7 +63,7 @@ fn strings_become_tags_or_fields_by_their_values_and_names() {
     };
     f(|n| format!(r#"{{"host":"h{}","v":{n}}}"#, n % 20), r#"tag_keys = ["host"]"#);
     // Too many values: a new one in every fourth record.
-    f(|n| format!(r#"{{"host":"h{}","v":{n}}}"#, n % 25), "");
+    f(|n| format!(r#"{{"place":"h{}","v":{n}}}"#, n % 25), "");
     f(|n| format!(r#"{{"note":"a b c d {}","v":{n}}}"#, n % 5), r#"string_fields = ["note"]"#);
     f(|n| format!(r#"{{"state":"s{}","on":true,"v":{n}}}"#, n % 3), r#"string_fields = ["state", "on"]"#);
     f(|n| format!(r#"{{"requestId":"r{n}","v":{n}}}"#), "");
@@ -318,7 +318,8 @@ fn texts_instead_of_numbers_leave_the_field_out() {
     let proposed = r#"values = { v = { unavailable = "" } }; types = { v = "float" }"#;
     f(|n| if n % 9 == 0 { r#""unavailable""#.to_owned() } else { format!(r#""{n}.5""#) }, proposed);
     f(|n| if n % 9 == 0 { r#""unavailable""#.to_owned() } else { format!("{n}") }, proposed);
-    f(|n| if n % 9 == 0 { r#""closed""#.to_owned() } else { format!(r#""{n}.5""#) }, "");
+    let of_numbers = r#"types = { v = "float" }"#;
+    f(|n| if n % 9 == 0 { r#""closed""#.to_owned() } else { format!(r#""{n}.5""#) }, of_numbers);
 }
 
 #[test]
@@ -331,9 +332,13 @@ fn identifiers_that_keep_points_apart_become_tags() {
         |n| format!(r#"{{"ts":{},"port":{},"v":{n}}}"#, 1_767_225_600 + n / 4, n % 4),
         r#"time_key = "ts"; time_format = "unix"; tag_keys = ["port"]"#,
     );
-    // All points differ already.
+    // All points differ already, and the name says that the number identifies.
     f(
         |n| format!(r#"{{"ts":{},"port":{},"v":{n}}}"#, 1_767_225_600 + n, n % 4),
+        r#"time_key = "ts"; time_format = "unix"; tag_keys = ["port"]"#,
+    );
+    f(
+        |n| format!(r#"{{"ts":{},"size":{},"v":{n}}}"#, 1_767_225_600 + n, n % 4),
         r#"time_key = "ts"; time_format = "unix""#,
     );
     // No key keeps them apart.
@@ -367,7 +372,7 @@ fn identities_and_values_beside_the_objects_are_kept() {
             )
         },
         &format!(
-            r#"query = "$.lines[*].items[*]"; {time}; tags = {{ lines_id = "{{^.id}}", root_id = "{{$.id}}" }}; tag_keys = ["id"]"#
+            r#"query = "$.lines[*].items[*]"; {time}; tag_keys = ["id"]; tags = {{ lines_id = "{{^.id}}", root_id = "{{$.id}}" }}"#
         ),
     );
     // A counter is no identity, and a name is one already.
@@ -398,7 +403,7 @@ fn identities_and_values_beside_the_objects_are_kept() {
             let items = r#"[null,{"slot":1,"v":1.5},null,{"slot":3,"v":2}]"#;
             format!(r#"{{"bus":{},"ts":{},"slots":{items}}}"#, n % 2, 1_767_225_600 + n)
         },
-        &format!(r#"query = "$.slots[*]"; {time}; fields = {{ bus = "$.bus" }}; tag_keys = ["slot"]"#),
+        &format!(r#"query = "$.slots[*]"; {time}; tag_keys = ["slot"]; fields = {{ bus = "$.bus" }}"#),
     );
     // The record is a list of the parents.
     f(
