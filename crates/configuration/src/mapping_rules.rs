@@ -79,7 +79,9 @@ pub fn read(section: Section<'_>) -> Rules {
 
 fn globs(section: Section<'_>, key: &str) -> Option<Globs> {
     let texts = section.texts(key)?;
-    texts.iter().for_each(|text| check_flattened(section, key, text));
+    for text in &texts {
+        check_flattened(section, key, text);
+    }
     compile(section, &texts)
 }
 
@@ -103,7 +105,9 @@ fn include(section: Section<'_>) -> Option<Globs> {
             "`include` is an empty list, so no field would be left: leave it out to keep all",
         );
     }
-    texts.iter().for_each(|text| check_flattened(section, "include", text));
+    for text in &texts {
+        check_flattened(section, "include", text);
+    }
     compile(section, &texts)
 }
 
@@ -205,7 +209,9 @@ fn types(section: Section<'_>) -> KeyTable<FieldType> {
         .into_iter()
         .map(|(name, meant)| (name.clone(), (name.value, meant)))
         .unzip();
-    names.iter().for_each(|name| check_flattened(section, "types", name));
+    for name in &names {
+        check_flattened(section, "types", name);
+    }
     let types = KeyTable::compile(entries).map_err(|error| refuse_glob(section, &names, &error));
     let types = types.unwrap_or_default();
     refuse_tie(section, "types", &names, types.tie());
@@ -235,7 +241,9 @@ fn values(section: Section<'_>) -> Replacements {
         entries.push((name.value.clone(), table.iter().filter_map(replacement).collect()));
         names.push(name);
     }
-    names.iter().for_each(|name| check_flattened(section, "values", name));
+    for name in &names {
+        check_flattened(section, "values", name);
+    }
     let values = Replacements::compile(entries).map_err(|error| refuse_glob(section, &names, &error));
     let values = values.unwrap_or_default();
     refuse_tie(section, "values", &names, values.tie());

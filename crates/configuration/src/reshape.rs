@@ -119,7 +119,9 @@ impl Entry<'_> {
             _ => section.filled_text_of(&key, value).map(|text| vec![text]),
         };
         let texts = texts?;
-        texts.iter().for_each(|text| check_flattened(section, &key, text));
+        for text in &texts {
+            check_flattened(section, &key, text);
+        }
         let texts: Vec<String> = texts.into_iter().map(|text| text.value).collect();
         if texts.is_empty() {
             section.context.error(&value.span(), format!("`{key}` is an empty list: name a key"));

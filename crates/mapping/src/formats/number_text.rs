@@ -87,7 +87,7 @@ impl JsonText {
         // Five digits stand before the point, and at least the last one of them stays.
         let zeros = (digits | 1 << 32).trailing_zeros() / 8;
         self.push_word((digits | ZEROS) >> (8 * zeros), 5 - zeros as usize);
-        // The point takes the place of the fifth digit, and at least the first digit behind it stays.
+        // The point replaces the fifth digit, and at least the first digit behind it stays.
         let behind = (digits >> 32) as u32 & !0xFF;
         let zeros = (behind | 1 << 8).leading_zeros() / 8;
         let end = self.bytes.len() + 4 - zeros as usize;
