@@ -32,8 +32,8 @@ pub fn plain(bytes: &[u8]) -> usize {
     run(bytes, window::no_plain_text)
 }
 
-/// Whether the first `length` bytes, at most sixteen, are no quotes, backslashes or control characters. False if fewer than sixteen bytes
-/// are readable.
+/// Whether the first `length` bytes, at most sixteen, are no quotes, backslashes or control characters. Where `length` is not 0,
+/// false if fewer than sixteen bytes are readable.
 #[inline]
 pub fn starts_plain(bytes: &[u8], length: usize) -> bool {
     let ends = bytes.first_chunk().map_or(1, window::no_plain_text);
@@ -170,7 +170,7 @@ mod tests {
             (8, 17, false),
             (16, 16, true),
             (17, 1, false),
-            (32, 0, false),
+            (32, 0, true),
         ] {
             assert_eq!(starts_plain(&bytes[start..], length), want, "{start}, {length}");
         }
