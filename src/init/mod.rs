@@ -16,12 +16,15 @@ mod observe;
 mod proposal;
 mod propose;
 #[cfg(test)]
+mod proposed_times;
+#[cfg(test)]
 mod random_documents;
 mod recognize;
 mod shape;
 #[cfg(test)]
 mod tests;
 mod text;
+mod time_names;
 mod times;
 mod trial;
 
@@ -30,7 +33,7 @@ pub use names::why_no_metrics;
 pub use observe::Observation;
 pub use proposal::Proposal;
 pub use propose::propose;
-pub use shape::Shape;
+pub use shape::{Shape, is_encoded_twice};
 pub use trial::Trial;
 
 use mapping::{Compression, Format, Frame, Lookup, SchemaId, Schemas};
