@@ -18,9 +18,8 @@ mod shape;
 mod sources;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_of_sources;
 mod text;
+mod time_names;
 mod times;
 mod trial;
 
@@ -29,7 +28,7 @@ pub use names::why_no_metrics;
 pub use observe::Observation;
 pub use proposal::Proposal;
 pub use propose::propose;
-pub use shape::Shape;
+pub use shape::{Shape, is_encoded_twice};
 pub use trial::Trial;
 
 use mapping::{Compression, Format, Frame, Lookup, SchemaId, Schemas};

@@ -1,7 +1,11 @@
 //! Recognizes kinds of keys by their names, which are more reliable than a sample of values.
 
+pub use super::time_names::{
+    TIME_RANK_SURE, TimeKind, is_time, may_be_time, may_begin_with_time, part_of_second, time_kind, time_rank,
+};
+
 /// Normalizes the spelling of a name: `eventTime`, `event_time` and `@event-time` become `eventtime`.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
@@ -22,111 +26,8 @@ pub fn words(name: &str) -> Vec<String> {
     words
 }
 
-fn has_word(name: &str, of: &[&str]) -> bool {
+pub(super) fn has_word(name: &str, of: &[&str]) -> bool {
     words(name).iter().any(|word| of.contains(&word.as_str()))
-}
-
-/// Rank of a name for the time of a point; a lower rank is likelier. None for other names.
-pub fn time_rank(name: &str) -> Option<usize> {
-    /// Times before the time of the point.
-    const EARLIER: [&str; 10] = [
-        "created",
-        "creation",
-        "creationtimestamp",
-        "start",
-        "started",
-        "first",
-        "since",
-        "begin",
-        "birth",
-        "changed",
-    ];
-    const BEST: [&str; 8] = ["timestamp", "time", "ts", "datetime", "eventtime", "epoch", "date", "at"];
-    const NOT: [&str; 8] =
-        ["uptime", "downtime", "runtime", "lifetime", "responsetime", "elapsedtime", "cputime", "timezone"];
-    let plain = plain(name);
-    if let Some(rank) = BEST.iter().position(|best| *best == plain) {
-        return Some(rank);
-    }
-    if NOT.contains(&plain.as_str()) {
-        return None;
-    }
-    let ends = [
-        "timestamp",
-        "time",
-        "date",
-        "timestampms",
-        "timems",
-        "timens",
-        "timeus",
-        "unix",
-        "unixtime",
-        "unixnano",
-    ];
-    let is_time = ends.iter().any(|end| plain.trim_end_matches('s').ends_with(end))
-        || has_word(name, &["time", "timestamp", "at", "ts", "when", "epoch", "시각", "시간"]);
-    let is_earlier = has_word(name, &EARLIER);
-    is_time.then_some(BEST.len() + usize::from(is_earlier) * TIME_RANK_EARLIER)
-}
-
-/// Ranks from this one on are names of times before that of the point, such as the beginning of an interval.
-pub const TIME_RANK_EARLIER: usize = 100;
-
-/// Whether a name may be that of a time, if its values are plausible times. Most values under such names are others.
-pub fn may_be_time(name: &str) -> bool {
-    const WORDS: [&str; 25] = [
-        "stamp",
-        "start",
-        "end",
-        "dt",
-        "clock",
-        "read",
-        "generated",
-        "published",
-        "recorded",
-        "observed",
-        "logged",
-        "sampled",
-        "t",
-        "bt",
-        "utc",
-        "seen",
-        "updated",
-        "modified",
-        "created",
-        "changed",
-        "collected",
-        "reported",
-        "received",
-        "measured",
-        "ns",
-    ];
-    is_time(name) || has_word(name, &WORDS) || ends_in_unit(name, &["sec", "secs", "second", "seconds"])
-}
-
-pub fn is_time(name: &str) -> bool {
-    time_rank(name).is_some()
-}
-
-/// The unit of a part of a second that stands beside whole seconds, such as `ns` and `tv_usec`, with the number of the unit in a second.
-/// Milliseconds are left out: a number under such a name is mostly a duration.
-pub fn part_of_second(name: &str) -> Option<(&'static str, f64)> {
-    const NANOSECONDS: [&str; 6] = ["ns", "nsec", "nsecs", "nanos", "nanosecond", "nanoseconds"];
-    const MICROSECONDS: [&str; 6] = ["us", "usec", "usecs", "micros", "microsecond", "microseconds"];
-    if ends_in_unit(name, &NANOSECONDS) {
-        Some(("ns", 1e9))
-    } else {
-        ends_in_unit(name, &MICROSECONDS).then_some(("us", 1e6))
-    }
-}
-
-/// Whether a name is a unit, alone or behind a name of a time: `seconds`, `tv_sec`, `ts_ns`.
-fn ends_in_unit(name: &str, units: &[&str]) -> bool {
-    const OF_TIME: [&str; 8] = ["tv", "ts", "time", "timestamp", "clock", "unix", "epoch", "t"];
-    let words = words(name);
-    words.split_last().is_some_and(|(unit, others)| {
-        units.contains(&unit.as_str()) && others.iter().all(|word| OF_TIME.contains(&word.as_str()))
-    })
 }
 
 /// Rank of a name for a measurement; a lower rank is likelier. None for other names.

@@ -2,7 +2,7 @@
 
 use super::key::{INDEX, Key, Origin, Segment};
 use super::times::guess;
-use super::{SampledRecord, Shape, names};
+use super::{SampledRecord, Shape, names, time_names};
 use mapping::TimeMark;
 use mapping::decode::{Scanner, SyntaxError, Token};
 use std::collections::{BTreeMap, HashMap};
@@ -13,6 +13,8 @@ pub const KEYS_MAX: usize = 2_000;
 const LENGTHS_MAX: usize = 1_000;
 /// Columns of rows that are examined.
 const COLUMNS_MAX: usize = 64;
+/// Items of a short list that are examined one by one.
+const ITEMS_MAX: usize = 4;
 
 /// Statistics of the objects of a sample.
 #[derive(Debug, Default)]
@@ -33,6 +35,8 @@ pub struct Observation {
     lists: u64,
     /// The cells of arrays of rows, by column.
     cells: BTreeMap<String, Vec<Key>>,
+    /// The first items of lists that may be a value with its time, by index.
+    items: BTreeMap<String, Vec<Key>>,
 }
 
 /// An array under a key, outside of other arrays.
@@ -99,7 +103,8 @@ impl Observation {
             seen.others += others;
             seen.records += u64::from(seen.objects > before);
         }
-        for key in seen.keys.iter_mut().chain(seen.cells.values_mut().flatten()) {
+        let (cells, items) = (seen.cells.values_mut().flatten(), seen.items.values_mut().flatten());
+        for key in seen.keys.iter_mut().chain(cells).chain(items) {
             let examined = key.times.len();
             // A boolean is no time, so its record would be rejected.
             key.is_time =
@@ -120,6 +125,19 @@ impl Observation {
     /// The columns of an array of rows; none if they are too many.
     pub fn columns(&self, array: &ArrayKey) -> Option<&[Key]> {
         self.cells.get(&array.pattern).map(Vec::as_slice).filter(|cells| cells.len() < COLUMNS_MAX)
+    }
+
+    /// The items of a short list that may be a value with its time, if the list has always as many.
+    pub fn first_items(&self) -> impl Iterator<Item = &Key> {
+        let is_short = move |array: &&ArrayKey| {
+            let length = array.longest;
+            (2..=ITEMS_MAX).contains(&length)
+                && array.objects + array.rows == 0
+                && array.lengths.iter().all(|other| *other == length)
+                && self.is_nearly_always(array.count)
+        };
+        let of = move |array: &ArrayKey| self.items.get(&array.pattern);
+        self.arrays.iter().filter(is_short).filter_map(of).flatten()
     }
 
     /// Whether the numbers of the objects stand where `is_inside` says so, apart from those that are about the message.
@@ -168,6 +186,27 @@ impl Observation {
         let cells = self.cells.entry(array.to_owned()).or_default();
         cells.resize_with(cells.len().max(column + 1), || Key::new(String::new(), &[]));
         cells.get_mut(column)
+    }
+
+    /// The item of a list that may be a value with its time.
+    fn item_mut(&mut self, list: &[Segment], place: usize) -> Option<&mut Key> {
+        let Some(Segment::Key(name)) = list.last() else { return None };
+        let pattern = pattern(list);
+        let is_full = self.items.len() == KEYS_MAX && !self.items.contains_key(&pattern);
+        if place >= ITEMS_MAX
+            || is_full
+            || !names::may_begin_with_time(name)
+            || list.contains(&Segment::Index)
+        {
+            return None;
+        }
+        let items = self.items.entry(pattern.clone()).or_default();
+        while items.len() <= place {
+            let number = Segment::Key(items.len().to_string());
+            let segments = [list, &[number]].concat();
+            items.push(Key::new(format!("{pattern}_{}", items.len()), &segments));
+        }
+        items.get_mut(place)
     }
 
     fn array(&mut self, segments: &[Segment], items: Items) {
@@ -289,8 +328,14 @@ impl Flattener<'_> {
                         cell.add(scalar, of, true);
                     }
                 }
+                if let [list @ .., Segment::Index] = &self.segments[..]
+                    && let Some(item) =
+                        self.seen.item_mut(list, self.indices.last().copied().unwrap_or_default())
+                {
+                    item.add(scalar, of, true);
+                }
                 if let Some(key) = self.seen.key_mut(pattern(&self.segments), &self.segments) {
-                    let is_time = mark.is_none() && names::may_be_time(key.name());
+                    let is_time = mark.is_none() && names::may_be_time(time_names::of_path(&self.segments));
                     key.add(scalar, of, is_time);
                     key.timestamps += u64::from(mark.is_some());
                     key.local += u64::from(mark.is_some_and(|mark| mark.is_local));

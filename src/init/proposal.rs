@@ -22,6 +22,10 @@ pub struct Proposal {
     pub growing: Vec<String>,
     /// Number of series if all values of tags were combined.
     pub combinations: f64,
+    /// The key of the points' time, if its name does not say that it is the time of the measurement.
+    pub doubtful_time: Option<String>,
+    /// The notes on what the points lack, which the terminal shows, too.
+    pub warnings: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +48,12 @@ pub enum NewTag {
 impl Proposal {
     pub fn new(unit: &'static str) -> Self {
         Self { unit, combinations: 1.0, ..Self::default() }
+    }
+
+    /// Adds a note on what the points lack.
+    pub fn warn(&mut self, note: String) {
+        self.warnings.push(note.clone());
+        self.notes.push(note);
     }
 
     /// Names the compression of the values, unless it is recognized.
@@ -102,6 +112,7 @@ impl Proposal {
     /// Adds a tag that keeps points apart.
     pub fn add_tag(&mut self, tag: &NewTag, why: String) {
         self.notes.retain(|note| !note.starts_with(NO_TAGS));
+        self.warnings.retain(|note| !note.starts_with(NO_TAGS));
         let reasons = |why: String| vec!["Identifiers keep points apart:".to_owned(), why];
         match tag {
             NewTag::Key(selector) => {

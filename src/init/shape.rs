@@ -55,6 +55,8 @@ pub struct Shape {
     pub own: &'static [&'static str],
     /// Globs of keys, by their path from the root, that are tags in a known envelope.
     pub known_tags: &'static [&'static str],
+    /// Keys that come from a list of labels or tags, which are tags whatever their values are.
+    pub labels: Vec<String>,
 }
 
 /// A line of the mapping with its reason.
@@ -132,6 +134,10 @@ impl Shape {
         }
         // Serializers of JSON Schema write a registry's frame, which the mapping skips.
         let values = || text.iter().map(|value| Frame::of(value).map_or(&**value, |frame| frame.content));
+        // The cells of a table would have the quotes and commas of such a text.
+        if values().filter(|value| is_encoded_twice(value)).count() * 2 > values().count() {
+            return Self::of(Format::Json, Csv::default());
+        }
         if values().filter(|value| mapping::is_line_protocol(value)).count() * 2 > values().count() {
             return Self::of(Format::Influx, Csv::default());
         }
@@ -174,6 +180,7 @@ impl Shape {
             name: None,
             own: &[],
             known_tags: &[],
+            labels: Vec::new(),
         }
     }
 
@@ -289,6 +296,10 @@ impl Shape {
 
     /// The selectors of the indices under which the objects and their parents stand in arrays. The closest is the first.
     pub fn indices(&self) -> Vec<String> {
+        // Labels identify a series, whatever its place in the record is.
+        if !self.labels.is_empty() {
+            return Vec::new();
+        }
         let is_item = |place: &usize| {
             self.steps.get(*place) == Some(&Step::Items) && self.steps.get(place + 1) != Some(&Step::Items)
         };
@@ -342,6 +353,13 @@ pub fn steps_of(segments: &[Segment]) -> impl Iterator<Item = Step> {
 
 fn lines(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b'\n')
+}
+
+/// Whether a value is a JSON string that holds an object or an array as JSON.
+pub fn is_encoded_twice(value: &[u8]) -> bool {
+    let mut scanner = Scanner::new(value);
+    let Ok(Token::Text(text)) = scanner.value() else { return false };
+    scanner.end().is_ok() && is_whole(Scanner::new(text.to_string_lossy().as_bytes()))
 }
 
 fn is_whole(mut scanner: Scanner<'_>) -> bool {

@@ -27,6 +27,14 @@ pub fn joined(names: &[String]) -> String {
     limited(names).join(", ")
 }
 
+/// The first names, for a line on the terminal.
+pub fn few(names: &[String]) -> String {
+    const FEW: usize = 5;
+    let more = names.len().saturating_sub(FEW);
+    let named = names.iter().take(FEW).cloned().collect::<Vec<_>>().join(", ");
+    if more == 0 { named } else { format!("{named} and {more} more") }
+}
+
 pub fn limited(names: &[String]) -> Vec<String> {
     let mut limited: Vec<String> = names.iter().take(NAMED_MAX).cloned().collect();
     if names.len() > NAMED_MAX {

@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 use mapping::{TimeFormat, zone_by_name};
+use std::sync::LazyLock;
 
 /// 2000-01-01, in nanoseconds since 1970. An earlier time indicates another unit, or a clock that was never set.
 const EARLIEST: i64 = 946_684_800_000_000_000;
@@ -9,7 +10,7 @@ const EARLIEST: i64 = 946_684_800_000_000_000;
 const AHEAD_MAX: i64 = 86_400_000_000_000;
 
 /// Units and common patterns, with their descriptions. A time of this century is plausible in only one of the units.
-const CANDIDATES: [(&str, &str); 16] = [
+const CANDIDATES: [(&str, &str); 33] = [
     ("unix", "seconds since 1970"),
     ("unix_ms", "milliseconds since 1970"),
     ("unix_us", "microseconds since 1970"),
@@ -26,7 +27,32 @@ const CANDIDATES: [(&str, &str); 16] = [
     ("%d/%b/%Y:%H:%M:%S %z", "text"),
     ("%a, %d %b %Y %H:%M:%S %z", "text"),
     ("%a %b %d %H:%M:%S %z %Y", "text"),
+    ("%d.%m.%Y %H:%M", "text"),
+    ("%m/%d/%Y %H:%M", "text, the month first"),
+    ("%d/%m/%Y %H:%M", "text, the day first"),
+    ("%m/%d/%Y %I:%M:%S %p", "text, the month first"),
+    ("%d/%m/%Y %I:%M:%S %p", "text, the day first"),
+    ("%m/%d/%Y %I:%M %p", "text, the month first"),
+    ("%d/%m/%Y %I:%M %p", "text, the day first"),
+    ("%d-%m-%Y %H:%M:%S", "text, the day first"),
+    ("%m-%d-%Y %H:%M:%S", "text, the month first"),
+    ("%Y-%m-%d %H:%M:%S%.f UTC", "text"),
+    ("%Y-%m-%d-%H.%M.%S%.f", "text"),
+    ("%Y-%m-%d_%H-%M-%S", "text"),
+    ("%Y%m%dT%H%M%S%.f%z", "text"),
+    ("%Y%m%dT%H%M%S%.f", "text"),
+    ("%a, %d %b %Y %H:%M:%S GMT", "text"),
+    ("%a %b %d %H:%M:%S %Y", "text"),
+    ("/Date({unix_ms})/", "milliseconds since 1970, in a text"),
 ];
+
+/// The candidates as formats.
+static FORMATS: LazyLock<Vec<(&str, &str, TimeFormat)>> = LazyLock::new(|| {
+    let parsed = |&(format, words): &(&'static str, &'static str)| {
+        Some((format, words, TimeFormat::parse(format).ok()?))
+    };
+    CANDIDATES.iter().filter_map(parsed).collect()
+});
 
 /// A format for the values of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,15 +72,18 @@ pub struct Guess {
 
 /// The format that fits most values, if any fits.
 pub fn guess(values: &[(String, Option<i64>)], now_ns: i64) -> Option<Guess> {
-    let read =
-        CANDIDATES.iter().filter_map(|&(format, words)| Some((format, words, read(values, format, now_ns)?)));
+    if values.is_empty() {
+        return None;
+    }
+    let read = FORMATS.iter().map(|(format, words, parsed)| (*format, *words, read(values, parsed, now_ns)));
     let read: Vec<_> = read.collect();
     let fits = |times: &[Option<i64>]| times.iter().flatten().count();
     let most = read.iter().map(|(.., times)| fits(times)).max().filter(|most| *most > 0)?;
     let mut best = read.iter().filter(|(.., times)| fits(times) == most);
     let (format, words, times) = best.next()?;
     let rival = best.find(|(.., other)| other != times).map(|(format, ..)| *format);
-    let local = zone_by_name("Asia/Seoul").and_then(|zone| {
+    let names_utc = format.ends_with("UTC") || format.ends_with("GMT");
+    let local = zone_by_name("Asia/Seoul").filter(|_| !names_utc).and_then(|zone| {
         // All candidates are formats.
         let format = TimeFormat::parse(format).ok()?;
         let (text, _) = values.iter().zip(times).find(|(_, time)| time.is_some())?.0;
@@ -75,15 +104,14 @@ pub fn guess(values: &[(String, Option<i64>)], now_ns: i64) -> Option<Guess> {
 
 /// Whether all values are plausible times in this format.
 pub fn are_times(values: &[(String, Option<i64>)], format: &str, now_ns: i64) -> bool {
-    read(values, format, now_ns).is_some_and(|times| times.iter().all(Option::is_some))
+    let format = TimeFormat::parse(format).ok();
+    format.is_some_and(|format| read(values, &format, now_ns).iter().all(Option::is_some))
 }
 
-/// The median of values that are times.
-pub fn median_ns(values: &[(String, Option<i64>)], now_ns: i64) -> Option<i64> {
-    let format = guess(values, now_ns)?.format;
-    let mut times: Vec<i64> = read(values, format, now_ns)?.into_iter().flatten().collect();
-    times.sort_unstable();
-    times.get(times.len() / 2).copied()
+/// The values as nanoseconds since 1970, in the format that fits most of them; none for a value that is no such time.
+pub fn as_ns(values: &[(String, Option<i64>)], now_ns: i64) -> Vec<Option<i64>> {
+    let format = guess(values, now_ns).and_then(|guess| TimeFormat::parse(guess.format).ok());
+    format.map_or(Vec::new(), |format| read(values, &format, now_ns))
 }
 
 /// Whether a time in nanoseconds since 1970 is in this century and not in the future.
@@ -92,12 +120,11 @@ pub fn is_plausible(time_ns: i64, now_ns: i64) -> bool {
 }
 
 /// The values as times; none for values that are not plausible times.
-fn read(values: &[(String, Option<i64>)], format: &str, now_ns: i64) -> Option<Vec<Option<i64>>> {
-    let format = TimeFormat::parse(format).ok()?;
+fn read(values: &[(String, Option<i64>)], format: &TimeFormat, now_ns: i64) -> Vec<Option<i64>> {
     let time = |text: &str| {
         format.to_ns(text.as_bytes(), &TimeZone::UTC).ok().filter(|time| is_plausible(*time, now_ns))
     };
-    Some(values.iter().map(|(text, _)| time(text)).collect())
+    values.iter().map(|(text, _)| time(text)).collect()
 }
 
 fn distance(values: &[(String, Option<i64>)], times: &[Option<i64>]) -> Option<(u64, u64)> {
@@ -139,6 +166,22 @@ mod tests {
         f(&["20260101000000"], Some(("%Y%m%d%H%M%S", 1)));
         f(&["Thu Jan 01 00:00:00 +0000 2026"], Some(("%a %b %d %H:%M:%S %z %Y", 1)));
         f(&["12/31/2025 00:00:00"], Some(("%m/%d/%Y %H:%M:%S", 1)));
+        f(&["/Date(1720474410123)/"], Some(("/Date({unix_ms})/", 1)));
+        f(&["20240708T213410Z", "20240708T213410.5+0200"], Some(("%Y%m%dT%H%M%S%.f%z", 2)));
+        f(&["20240708T213410"], Some(("%Y%m%dT%H%M%S%.f", 1)));
+        f(&["2024-07-08 21:34:10 UTC"], Some(("%Y-%m-%d %H:%M:%S%.f UTC", 1)));
+        f(&["Mon, 08 Jul 2024 21:34:10 GMT"], Some(("%a, %d %b %Y %H:%M:%S GMT", 1)));
+        f(&["Mon Jul  8 21:34:10 2024"], Some(("%a %b %d %H:%M:%S %Y", 1)));
+        f(&["08.07.2024 21:10"], Some(("%d.%m.%Y %H:%M", 1)));
+        f(&["28-07-2024 21:34:10"], Some(("%d-%m-%Y %H:%M:%S", 1)));
+        f(&["13/07/2024 21:10"], Some(("%d/%m/%Y %H:%M", 1)));
+        f(&["07/28/2024 09:34:10 PM", "07/28/2024 09:34:11 AM"], Some(("%m/%d/%Y %I:%M:%S %p", 2)));
+        f(&["2024-07-08-21.34.10.123456"], Some(("%Y-%m-%d-%H.%M.%S%.f", 1)));
+        f(&["2024-07-08_21-34-10"], Some(("%Y-%m-%d_%H-%M-%S", 1)));
+        // A zone that is only a name, no year, and a week.
+        f(&["2024-07-08 21:34:10 CEST"], None);
+        f(&["Jul  8 21:34:10"], None);
+        f(&["2024-W28-1T21:34:10Z"], None);
         // 1973, next week, 1970, not a time, and no values.
         f(&["123123123"], None);
         f(&["1767916800"], None);
@@ -156,6 +199,9 @@ mod tests {
         assert_eq!(of(&["01/01/2025 00:00:00"]).unwrap().rival, None);
         assert!(of(&["2026-01-01 00:00:00"]).unwrap().needs_zone);
         assert!(!of(&["2026-01-01T00:00:00Z"]).unwrap().needs_zone);
+        assert!(!of(&["Mon, 08 Jul 2024 21:34:10 GMT"]).unwrap().needs_zone);
+        let dashes = of(&["08-07-2024 21:34:10"]).unwrap();
+        assert_eq!((dashes.format, dashes.rival), ("%d-%m-%Y %H:%M:%S", Some("%m-%d-%Y %H:%M:%S")));
         assert!(!of(&["1767225600"]).unwrap().needs_zone);
     }
 

@@ -519,7 +519,7 @@ fn the_login_of_a_registry_is_used_and_not_copied() {
 
 #[test]
 fn the_terminal_warns_of_points_whose_source_or_names_stay_open() {
-    let folder = Folder::new("open");
+    let folder = Folder::new();
     let series = |columns: &str, row: &str| {
         format!(r#"{{"series":[{{"name":"cpu","columns":[{columns}],"values":[[{row}]]}}]}}"#)
     };

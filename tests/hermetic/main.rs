@@ -26,6 +26,7 @@ mod examples;
 mod faults;
 mod hostile;
 mod init;
+mod init_terminal;
 mod language;
 mod migrate;
 #[cfg(target_os = "linux")]

@@ -100,9 +100,7 @@ pub enum Rejection {
         "its elements after `explode` are more than {bytes_max} bytes, half of `batch.memory_max`: let the producer send fewer items in a record"
     )]
     ExplodedTooLarge { bytes_max: usize },
-    #[error(
-        "{0} is no object, and only objects become points: select values inside of the record with `query`"
-    )]
+    #[error("{0} is no object, and only objects become points: {remedy}", remedy = remedy_of(.0))]
     NotAnObject(&'static str),
     #[error("it has no value under `time_key` {0:?}")]
     TimeMissing(String),
@@ -334,6 +332,15 @@ impl Rejection {
             }
             other => other,
         }
+    }
+}
+
+/// What to do about a value of this kind that is no object.
+fn remedy_of(kind: &str) -> &'static str {
+    if kind == "a string" {
+        "a producer that encodes JSON twice should send the object itself, and plain texts need `format = \"value\"`"
+    } else {
+        "select values inside of the record with `query`"
     }
 }
 

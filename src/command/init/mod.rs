@@ -5,7 +5,7 @@ mod connection;
 mod sampling;
 
 use super::exit::{CONNECTION_FAILED, WRONG};
-use crate::init::{Sample, SampledRecord, Trial, framed, propose};
+use crate::init::{Sample, SampledRecord, Trial, framed, is_encoded_twice, propose};
 use crate::records::{InputRecord, Records};
 use crate::terminal::{ProgressBar, report};
 use base::record::{Record, RecordTime};
@@ -175,6 +175,11 @@ pub(super) enum InitError {
          `format = \"value\"`"
     )]
     NoObjects { place: String, first: String },
+    #[error(
+        "{place}: the records are JSON strings that hold JSON, such as {first}, and only objects become points: the producer encodes each record \
+         twice, so let it send the object itself"
+    )]
+    EncodedTwice { place: String, first: String },
     #[error("{place}: no record found: name a file with records, one a line")]
     NoRecords { place: String },
     #[error(
@@ -198,6 +203,7 @@ impl InitError {
             | Self::Empty { .. }
             | Self::Topic { .. }
             | Self::NoObjects { .. }
+            | Self::EncodedTwice { .. }
             | Self::NoRecords { .. }
             | Self::Framed { .. }
             | Self::Schemas { .. } => CONNECTION_FAILED,
@@ -262,6 +268,17 @@ fn text(connection: &Connection, found: &SampledTopics, options: &InitOptions) -
     for line in estimates.iter().flat_map(|estimate| &estimate.lines) {
         print(line);
     }
+    for group in &found.groups {
+        let topics = group.topics();
+        let of_others = match topics.len() {
+            0 | 1 => String::new(),
+            count => format!(" and {}", counted(count - 1, "other topic")),
+        };
+        let first = topics.first().map(String::as_str).unwrap_or_default();
+        for warning in &group.proposal.warnings {
+            print(&format!("{first}{of_others}: {warning}"));
+        }
+    }
     let text = compose::draft(&source, &estimates).to_string();
     check(&text, connection)?;
     Ok(text)
@@ -312,8 +329,11 @@ fn add_records(path: &Path, records_max: usize, sample: &mut Sample) -> Result<(
     let of_lines = || first(Format::Influx).filter(|line| mapping::is_line_protocol(line.bytes));
     let of_table = || first(Format::Csv).and_then(|rows| Csv::with_first_line(rows.bytes));
     let of_values = || first(Format::Value).filter(|line| mapping::is_single_value(line.bytes));
+    let of_encoded = || first(Format::Value).filter(|line| is_encoded_twice(line.bytes));
     let of_text = || {
-        let of_lines = of_lines().map(|_| Format::Influx);
+        let of_encoded = of_encoded().map(|_| Format::Json);
+        let of_lines = || of_lines().map(|_| Format::Influx);
+        let of_lines = of_encoded.or_else(of_lines);
         of_lines.or_else(|| of_table().map(|_| Format::Csv)).or_else(|| of_values().map(|_| Format::Value))
     };
     // The text behind a frame would read as a table, whose cells have its quotes and commas.
@@ -362,6 +382,13 @@ fn why_rejected(value: &[u8]) -> Option<String> {
 fn without_objects(sample: &Sample, place: String) -> InitError {
     /// Ids that the message names.
     const NAMED_MAX: usize = 5;
+    let values = || sample.records.iter().filter_map(|record| record.value.as_deref());
+    let mut encoded = values().filter(|value| is_encoded_twice(value));
+    if let Some(first) = encoded.next()
+        && (encoded.count() + 1) * 2 > values().count()
+    {
+        return InitError::EncodedTwice { place, first: printable(&String::from_utf8_lossy(first), 80) };
+    }
     let Some(ids) = framed(sample) else {
         let first = sample.records.iter().find_map(|record| why_rejected(record.value.as_deref()?));
         let first = first.map(|why| format!(" (the first rejected record: {why})")).unwrap_or_default();

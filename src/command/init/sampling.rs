@@ -291,6 +291,7 @@ fn short(error: &InitError) -> String {
     match error {
         InitError::Empty { .. } => "empty".to_owned(),
         InitError::NoObjects { .. } => "no JSON objects".to_owned(),
+        InitError::EncodedTwice { .. } => "JSON strings that hold JSON".to_owned(),
         InitError::Framed { schemas, .. } => format!("records of a schema registry: {schemas}"),
         InitError::Schemas { why, .. } => format!("records of a schema registry: {why}"),
         other => other.to_string(),

@@ -4,7 +4,7 @@ use super::super::class::Class;
 use super::super::key::{INDEX, Key};
 use super::super::names;
 use super::super::shape::Outside;
-use super::super::text::{joined, shown};
+use super::super::text::{few, joined, shown};
 use super::{Candidate, Proposer};
 use toml::Value;
 
@@ -46,6 +46,7 @@ impl<'p> Proposer<'p> {
         let unreachable: Vec<String> =
             root.keys.iter().filter(is_unreachable).map(|key| shown(&key.pattern)).collect();
         if !self.shape.takes_lists() && !unreachable.is_empty() {
+            self.out.warnings.push(format!("Not stored: what stands in other lists: {}.", few(&unreachable)));
             self.out.notes.push(format!(
                 "Not stored, because they stand in other lists: {}. Each topic has one mapping; another bridge, with its own `group_id`, can store them with another `query`.",
                 joined(&unreachable)
@@ -101,6 +102,8 @@ impl<'p> Proposer<'p> {
             "Not stored: values beside the objects that are about the message, or differ for each record ({}). To store them as fields, or as tags where they identify the source:",
             joined(&named)
         );
+        let of_objects = few(&named);
+        self.out.warnings.push(format!("Not stored: values beside the objects: {of_objects}."));
         let all: Vec<Outside> = stored.iter().chain(left).cloned().collect();
         self.out.suggest("fields", table(&all), vec![why]);
     }

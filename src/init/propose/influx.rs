@@ -43,7 +43,7 @@ pub fn propose(sample: &Sample, compression: Compression, now_ns: i64) -> Propos
         proposal.set("precision", precision.name(), vec![why]);
     }
     if times.timed < times.lines {
-        proposal.notes.push(format!(
+        proposal.warn(format!(
             "{} of {} lines have no time: they get that of their Kafka record.",
             grouped(times.lines - times.timed),
             grouped(times.lines)

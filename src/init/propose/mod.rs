@@ -1,7 +1,9 @@
 //! Proposes the mapping of a topic's records.
 
+mod absent_time;
 mod distinguishing_tags;
 mod excluded;
+mod field_types;
 mod fields;
 mod influx;
 mod numbers_of_sources;
@@ -23,8 +25,39 @@ use distinguishing_tags::{Lists, Tag};
 use mapping::{Csv, Format, Globs, PivotList};
 use std::collections::HashSet;
 
+/// Times that are rejected because they stand still.
+const STILL_MAX: usize = 4;
+
 /// None if the sample has no objects.
 pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
+    let (mut proposal, mut still) = (propose_without(&[], sample, now_ns)?, Vec::new());
+    while still.len() < STILL_MAX
+        && let Some((time, mistaken)) = standing_time(&proposal, sample)
+    {
+        still.push(time);
+        let other = propose_without(&still, sample, now_ns)?;
+        if Trial::of_proposal(&other, sample).is_none_or(|trial| trial.mistaken() >= mistaken) {
+            break;
+        }
+        proposal = other;
+    }
+    Some(proposal)
+}
+
+/// The key of the time, if its name leaves doubt and nearly all points of a series have one time: the start of a device, for example.
+/// With the number of points that overwrite another one, or cannot be distinguished from it.
+fn standing_time(proposal: &Proposal, sample: &Sample) -> Option<(String, u64)> {
+    /// With fewer points at the time of another one, the time may move later.
+    const SHARED_MIN: u64 = 3;
+    let time = proposal.doubtful_time.clone()?;
+    let trial = Trial::of_proposal(proposal, sample)?;
+    let later = trial.points.saturating_sub(trial.series());
+    let moved = later.saturating_sub(trial.shared);
+    (trial.shared >= SHARED_MIN && moved * 20 <= later).then(|| (time, trial.mistaken()))
+}
+
+/// `still`: selectors of times that stay the same while values change.
+fn propose_without(still: &[String], sample: &Sample, now_ns: i64) -> Option<Proposal> {
     let whole = Shape::whole(sample);
     if whole.rules.format == Format::Influx {
         return Some(influx::propose(sample, whole.rules.compression, now_ns));
@@ -48,6 +81,7 @@ pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
         known_tags: Globs::compile(shape.known_tags).unwrap_or_default(),
         names: names.clone(),
         time_name: times.first().cloned(),
+        still: still.to_vec(),
         now_ns,
         out: Proposal::new(unit),
     };
@@ -114,6 +148,8 @@ struct Proposer<'p> {
     names: Vec<(Key, Outside)>,
     /// Such names that are times.
     time_name: Option<(Key, Outside)>,
+    /// Selectors of times that stay the same while values change.
+    still: Vec<String>,
     now_ns: i64,
     out: Proposal,
 }

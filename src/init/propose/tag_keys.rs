@@ -5,7 +5,7 @@ use super::super::key::{DISTINCT_MAX, INDEX, Key, Segment};
 use super::super::names;
 use super::super::proposal::NO_TAGS;
 use super::super::shape::Outside;
-use super::super::text::{NAMED_MAX, joined, limited, shown, values};
+use super::super::text::{NAMED_MAX, few, joined, limited, shown, values};
 use super::{Candidate, Proposer};
 use base::text::grouped;
 use mapping::Globs;
@@ -46,7 +46,8 @@ impl<'p> Proposer<'p> {
             && !candidate.is_outside()
             && !key.is_indexed()
             && !self.own.is_match(&key.pattern);
-        if key.values_count() > 0 && (is_attribute || self.known_tags.is_match(&key.pattern)) {
+        let is_label = self.shape.labels.contains(&key.pattern);
+        if key.values_count() > 0 && (is_attribute || is_label || self.known_tags.is_match(&key.pattern)) {
             return Class::Tag;
         }
         match candidate.outside.as_ref().and_then(|outside| key.segments.len().checked_sub(outside.depth)) {
@@ -69,7 +70,7 @@ impl<'p> Proposer<'p> {
 
     fn tags(&mut self, tags: &[Candidate<'p>]) {
         if tags.is_empty() && self.names.is_empty() {
-            self.out.notes.push(format!("{NO_TAGS}, because no key has strings with few values."));
+            self.out.warn(format!("{NO_TAGS}, because no key has strings with few values."));
             return;
         }
         let of_names = self.names.iter().map(|(key, outside)| {
@@ -203,6 +204,7 @@ impl<'p> Proposer<'p> {
             joined(&named)
         )];
         let keys = globs_of(fields.iter().chain(many).take(NAMED_MAX));
+        self.out.warnings.push(format!("Not stored: texts with many values: {}.", few(&named)));
         self.out.suggest("string_fields", keys, why);
     }
 
@@ -246,11 +248,7 @@ impl<'p> Proposer<'p> {
 
     fn mixed(&mut self, mixed: &[&Key]) {
         if !mixed.is_empty() {
-            let named: Vec<String> = mixed.iter().map(|key| shown(&key.pattern)).collect();
-            self.out.notes.push(format!(
-                "{}: strings, booleans and numbers are mixed. InfluxDB gives each field one type, so only the numbers are stored.",
-                joined(&named)
-            ));
+            self.one_type(mixed);
         }
     }
 

@@ -1,12 +1,15 @@
 //! Proposes `time_key`, if almost no record would be rejected for its time.
 
 use super::super::key::Key;
-use super::super::names;
+use super::super::names::{self, TimeKind};
+use super::super::observe::Observation;
 use super::super::text::{duration, shown};
+use super::super::time_names;
 use super::super::times::{Guess, are_times, guess};
 use super::{Candidate, Proposer};
 use base::text::grouped;
 use mapping::Format;
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 /// With at least this number of objects, 1% may be rejected.
@@ -20,26 +23,25 @@ struct Read<'p> {
 }
 
 impl Read<'_> {
-    fn name_rank(&self) -> usize {
-        names::time_rank(self.candidate.key.name()).unwrap_or(names::TIME_RANK_EARLIER - 1)
+    /// The name that says that the values are times.
+    fn name(&self) -> &str {
+        time_names::of_path(&self.candidate.key.segments)
     }
 
-    /// Whether the name is that of a time before the time of the point.
-    fn is_earlier(&self) -> bool {
-        self.name_rank() >= names::TIME_RANK_EARLIER
+    fn name_rank(&self) -> usize {
+        names::time_rank(self.name()).unwrap_or(usize::MAX)
+    }
+
+    fn kind(&self) -> TimeKind {
+        names::time_kind(self.name())
     }
 
     fn fits(&self) -> u64 {
         fits(&self.candidate, &self.guess)
     }
 
-    /// The best candidate has the greatest rank. The own time of an object comes before that of its record, and the likelier name decides
-    /// between equal candidates.
-    fn rank(&self) -> (bool, bool, bool, u64, usize, usize) {
-        let (candidate, is_sure) = (&self.candidate, is_sure(&self.candidate, &self.guess));
-        let (outer, likelier) = (usize::MAX - candidate.depth(), usize::MAX - self.name_rank());
-        let is_sure_and_own = is_sure && !self.is_earlier();
-        (is_sure_and_own, is_sure, !candidate.is_outside(), candidate.key.objects, outer, likelier)
+    fn is_sure(&self) -> bool {
+        is_sure(&self.candidate, &self.guess)
     }
 }
 
@@ -50,7 +52,14 @@ impl<'p> Proposer<'p> {
             let is_part = |key: &&Key| self.shape.time_keys.contains(&key.pattern.as_str());
             return self.seen.keys.iter().filter(is_part).collect();
         }
-        if self.takes_names_as_times() {
+        if let Some((name, outside)) = &self.time_name
+            && let Some(guess) = guess(&name.times, self.now_ns)
+        {
+            let why = format!("The names under which the objects stand are times: {}.", guess.description);
+            let selector = outside.selector.clone();
+            self.out.set("time_key", selector, vec![why]);
+            self.out.set("time_format", guess.format, Vec::new());
+            self.zone(&guess);
             return Vec::new();
         }
         if let Some(key) = self.timestamp() {
@@ -60,58 +69,68 @@ impl<'p> Proposer<'p> {
             self.no_time("a single value has no time beside it");
             return Vec::new();
         }
-        let found = self.times();
-        let best = found.iter().max_by_key(|read| read.rank());
-        let is_good = best.is_some_and(|best| is_sure(&best.candidate, &best.guess) && !best.is_earlier());
-        if !is_good {
-            if let Some(taken) = self.date_and_clock() {
-                return taken;
-            }
-            if let Some(taken) = self.first_of(&found) {
-                return taken;
-            }
+        let read = |candidate: Candidate<'p>| {
+            let guess = guess(&candidate.key.times, self.now_ns)?;
+            // A likely name may have other values; an unlikely one is a time by its values alone.
+            let name = time_names::of_path(&candidate.key.segments);
+            let is_likely = names::is_time(name) || candidate.key.is_time;
+            let may_be_chosen = is_likely && names::time_kind(name) != TimeKind::Later;
+            let selector = candidate.selector().filter(|_| may_be_chosen)?;
+            (!self.still.contains(&selector)).then_some(Read { candidate, guess, selector })
+        };
+        let mut found: Vec<Read<'p>> = self.candidates().into_iter().filter_map(read).collect();
+        if found.is_empty() {
+            found.extend(self.time_in_list());
+        }
+        // The own time of an object comes before that of its record, and the likelier name decides between equal candidates. The time of a
+        // measurement comes before that of its receipt, wherever it is.
+        let rank = |read: &&Read<'p>| {
+            let (candidate, depth) = (&read.candidate, read.candidate.depth());
+            let (is_sure, likelier) = (read.is_sure(), usize::MAX - read.name_rank());
+            (
+                is_sure && read.kind() >= TimeKind::Receipt,
+                is_sure && read.kind() == TimeKind::Measurement,
+                is_sure,
+                !candidate.is_outside(),
+                candidate.key.objects,
+                usize::MAX - depth,
+                likelier,
+            )
+        };
+        let best = found.iter().max_by_key(rank);
+        let is_good = |kind: TimeKind| best.is_some_and(|best| best.is_sure() && best.kind() >= kind);
+        if !is_good(TimeKind::Measurement)
+            && let Some(taken) = self.date_and_clock()
+        {
+            return taken;
+        }
+        if !is_good(TimeKind::Receipt)
+            && let Some(taken) = self.first_of(&found)
+        {
+            return taken;
         }
         let Some(best) = best else {
-            self.no_time("no key that looks like a time has plausible values");
+            let why = self.why_no_time();
+            self.no_time(&why);
             return Vec::new();
         };
         let why = self.why_time(&best.candidate, &best.guess);
         let (selector, format) = (best.selector.clone(), best.guess.format);
-        if is_sure(&best.candidate, &best.guess) {
+        if best.is_sure() {
             self.out.set("time_key", selector, why);
             self.out.set("time_format", format, Vec::new());
             self.zone(&best.guess);
+            if best.name_rank() >= names::TIME_RANK_SURE {
+                self.out.doubtful_time = Some(best.selector.clone());
+            }
             let part = self.part_of_second(best);
             return std::iter::once(best.candidate.key).chain(part).collect();
         }
-        self.no_time("see below");
+        let why_not = self.why_not_sure(&best.candidate, &best.guess);
+        self.no_time(&why_not);
         self.out.suggest("time_key", selector, why);
         self.out.suggest("time_format", format, Vec::new());
         vec![best.candidate.key]
-    }
-
-    /// Proposes the names under which the objects stand as their time, if these names are times. Returns whether they are.
-    fn takes_names_as_times(&mut self) -> bool {
-        let Some((name, outside)) = &self.time_name else { return false };
-        let Some(guess) = guess(&name.times, self.now_ns) else { return false };
-        let why = format!("The names under which the objects stand are times: {}.", guess.description);
-        let selector = outside.selector.clone();
-        self.out.set("time_key", selector, vec![why]);
-        self.out.set("time_format", guess.format, Vec::new());
-        self.zone(&guess);
-        true
-    }
-
-    /// The candidates whose values are times.
-    fn times(&self) -> Vec<Read<'p>> {
-        let read = |candidate: Candidate<'p>| {
-            let guess = guess(&candidate.key.times, self.now_ns)?;
-            // A likely name may have other values; an unlikely one is a time by its values alone.
-            let is_likely = names::is_time(candidate.key.name()) || candidate.key.is_time;
-            let selector = candidate.selector().filter(|_| is_likely)?;
-            Some(Read { candidate, guess, selector })
-        };
-        self.candidates().into_iter().filter_map(read).collect()
     }
 
     /// Proposes a key whose values are times of the records' format, so that it needs no `time_format`.
@@ -124,8 +143,12 @@ impl<'p> Proposer<'p> {
                 && candidate.selector().is_some()
         };
         let found: Vec<Candidate<'p>> = self.candidates().into_iter().filter(is_time).collect();
-        let named = found.iter().filter(|candidate| names::is_time(candidate.key.name()));
-        let best = named.min_by_key(|candidate| names::time_rank(candidate.key.name()));
+        let kind = |candidate: &&Candidate<'p>| names::time_kind(candidate.key.name());
+        let named = found
+            .iter()
+            .filter(|candidate| names::is_time(candidate.key.name()) && kind(candidate) != TimeKind::Later);
+        let best =
+            named.min_by_key(|candidate| (Reverse(kind(candidate)), names::time_rank(candidate.key.name())));
         // Without a name that says so, one of several times may be another one than that of the measurement.
         let best = best.or_else(|| found.first().filter(|_| found.len() == 1))?;
         let why = format!(
@@ -176,9 +199,9 @@ impl<'p> Proposer<'p> {
     fn first_of(&mut self, found: &[Read<'p>]) -> Option<Vec<&'p Key>> {
         let mut parts: Vec<&Read<'p>> = found
             .iter()
-            .filter(|read| !read.is_earlier() && read.guess.rival.is_none() && read.fits() > 0)
+            .filter(|read| read.kind() >= TimeKind::Receipt && read.guess.rival.is_none() && read.fits() > 0)
             .collect();
-        parts.sort_by_key(|read| std::cmp::Reverse(read.fits()));
+        parts.sort_by_key(|read| Reverse(read.fits()));
         let first = *parts.first()?;
         parts.retain(|read| {
             read.guess.format == first.guess.format && read.candidate.depth() == first.candidate.depth()
@@ -280,8 +303,15 @@ impl<'p> Proposer<'p> {
         why
     }
 
-    fn no_time(&mut self, why: &str) {
-        self.out.notes.push(format!("Points have the Kafka timestamp of their record ({why})."));
+    /// The time that stands with its value in a short list, as in `"value": [1720474474, "1"]`.
+    fn time_in_list(&self) -> Option<Read<'p>> {
+        let seen: &'p Observation = self.seen;
+        let is_time = |key: &Key| key.is_time && key.objects == seen.objects;
+        let is_known = |key: &Key| seen.key(&key.pattern).is_some() || self.still.contains(&key.pattern);
+        let key = seen.first_items().find(|key| is_time(key) && !is_known(key))?;
+        let candidate = Candidate { key, all: seen.objects, outside: None };
+        let guess = guess(&key.times, self.now_ns)?;
+        Some(Read { selector: candidate.selector()?, candidate, guess })
     }
 }
 
@@ -298,7 +328,7 @@ fn are_complete(parts: &[&Read<'_>]) -> bool {
 }
 
 /// Number of objects with a plausible time, extrapolated if only some values were kept.
-fn fits(candidate: &Candidate<'_>, guess: &Guess) -> u64 {
+pub(super) fn fits(candidate: &Candidate<'_>, guess: &Guess) -> u64 {
     let key = candidate.key;
     // Only numbers and texts are examined; null and booleans are no times.
     let (examined, there) = (key.times.len() as u64, key.objects.saturating_sub(key.nulls + key.booleans));

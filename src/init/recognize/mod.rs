@@ -11,6 +11,7 @@ mod object_array;
 mod parallel_arrays;
 mod rows;
 mod senml;
+mod timed_objects;
 
 use super::key::{INDEX, Key};
 use super::text::shown;
@@ -26,10 +27,11 @@ type Recognizer = fn(&View<'_>) -> Option<Shape>;
 
 /// The recognizers in order of precedence, which is the order in which the options apply: strings become JSON before a query looks into
 /// them, and what a query selects is rearranged last. A known envelope is surer than a guess by structure.
-const RECOGNIZERS: [Recognizer; 8] = [
+const RECOGNIZERS: [Recognizer; 9] = [
     json_strings::recognize,
     envelope::recognize,
     senml::recognize,
+    timed_objects::recognize,
     object_array::recognize,
     rows::recognize,
     keyed_members::recognize,

@@ -1,6 +1,6 @@
 //! Lists of names and values: `pivot`.
 
-use super::super::key::{INDEX, Key};
+use super::super::key::{INDEX, Key, Segment};
 use super::super::names;
 use super::super::observe::ArrayKey;
 use super::super::shape::ShapeLine;
@@ -115,6 +115,15 @@ fn is_time_of_list(items: &Key, other: &Key, within: &str) -> bool {
     is_beside && other.is_time && times(items).is_subset(&times(other))
 }
 
+/// The names of a list of labels or tags.
+fn labels(view: &View<'_>, list: &str, name: &str) -> Vec<String> {
+    let Some(key) = view.seen.key(&format!("{list}_{INDEX}_{name}")) else { return Vec::new() };
+    let [.., Segment::Key(list), Segment::Index, Segment::Key(_)] = &key.segments[..] else {
+        return Vec::new();
+    };
+    if names::is_tags(list) { key.values().into_iter().map(str::to_owned).collect() } else { Vec::new() }
+}
+
 /// `list`: the flattened key of the list; none if the record is the list.
 fn with_pivot(view: &View<'_>, list: Option<&str>, items: &Items) -> Shape {
     let why = format!(
@@ -143,6 +152,7 @@ fn with_pivot(view: &View<'_>, list: Option<&str>, items: &Items) -> Shape {
         }
         _ => shape.lines.push(ShapeLine { key: "pivot", value: Value::from(vec![table]), why }),
     }
+    shape.labels.extend(list.map(|list| labels(view, list, &items.name)).unwrap_or_default());
     let list = list.map_or(PivotList::Element, |list| PivotList::Key(list.to_owned()));
     shape.rules.reshape.pivot.push(Pivot { list, name: items.name.clone(), value: items.values.clone() });
     shape

@@ -6,11 +6,11 @@ use super::super::observe::ArrayKey;
 use super::super::shape::{Beside, Step, steps_of};
 use super::super::text::shown;
 use super::name_value_list;
-use super::{Shape, View};
+use super::{Shape, View, timed_objects};
 use base::text::grouped;
 
 /// Recognizes an array whose objects have all numbers of a record, apart from numbers about the message; or most numbers, if a record has
-/// several objects and they have names or times.
+/// several objects and they have names or times, or only they have times.
 pub fn recognize(view: &View<'_>) -> Option<Shape> {
     if !view.is_not_rearranged() {
         return None;
@@ -26,7 +26,9 @@ fn alone(view: &View<'_>, array: &ArrayKey) -> Option<Shape> {
     let within = array.within();
     let is_inside = |key: &Key| key.pattern.starts_with(&within);
     let has_all = view.seen.has_all_numbers(is_inside);
-    let has_most = || array.longest > 1 && has_names(view, &within) && view.seen.has_most_numbers(is_inside);
+    let is_timed = || timed_objects::have_times(view, array) && !timed_objects::has_time_beside_lists(view);
+    let are_points = || (array.longest > 1 && has_names(view, &within)) || is_timed();
+    let has_most = || are_points() && view.seen.has_most_numbers(is_inside);
     if !(has_all || has_most()) || !view.seen.is_nearly_always(array.count) {
         return None;
     }

@@ -1,5 +1,7 @@
 mod compressed_values;
+mod proposed_times;
 mod random_documents;
+mod sources;
 
 use super::observe::KEYS_MAX;
 use super::*;
@@ -214,8 +216,9 @@ fn each_structure_has_its_option() {
 
 #[test]
 fn times_are_recognized_by_name_and_value() {
-    let f = |name: &str, value: &str, format: &str| {
-        let record = |n: u32| format!(r#"{{"{name}":{value},"v":{n}}}"#);
+    let seconds = |n: u32| 1_767_225_600 + n;
+    let f = |name: &str, value: &dyn Fn(u32) -> String, format: &str| {
+        let record = |n: u32| format!(r#"{{"{name}":{},"v":{n}}}"#, value(n));
         let want = if format.is_empty() {
             String::new()
         } else {
@@ -223,30 +226,26 @@ fn times_are_recognized_by_name_and_value() {
         };
         assert_eq!(keys(&sample((0..100).map(record))), want, "{name}");
     };
-    for (name, value, format) in [
-        ("ts_ms", "1767225600123", "unix_ms"),
-        ("ts_us", "1767225600123456", "unix_us"),
-        ("event_ts", "1767225600", "unix"),
-        ("lastSeen", "1767225600123", "unix_ms"),
-        ("last_seen", "\"2026-01-01T00:00:00Z\"", "rfc3339"),
-        ("lastModified", "1767225600", "unix"),
-        ("updated", "1767225600", "unix"),
-        ("createdOn", "\"2026-01-01T00:00:00Z\"", "rfc3339"),
-        ("collected_ns", "1767225600123456789", "unix_ns"),
-        ("utc", "1767225600.5", "unix"),
-        ("t", "1767225600123", "unix_ms"),
-        // A temperature, and no time at all.
-        ("t", "21", ""),
-        ("updated", "true", ""),
-        ("x", "1767225600", ""),
-    ] {
-        if value == "true" {
-            let record = |n: u32| format!(r#"{{"{name}":true,"v":{n}}}"#);
-            assert_eq!(keys(&sample((0..100).map(record))), r#"string_fields = ["updated"]"#);
-        } else {
-            f(name, value, format);
-        }
-    }
+    let text = |n: u32| format!("\"2026-01-01T00:{:02}:{:02}Z\"", n / 60, n % 60);
+    f("ts_ms", &|n| format!("{}123", seconds(n)), "unix_ms");
+    f("ts_us", &|n| format!("{}123456", seconds(n)), "unix_us");
+    f("event_ts", &|n| seconds(n).to_string(), "unix");
+    f("lastSeen", &|n| format!("{}123", seconds(n)), "unix_ms");
+    f("last_seen", &text, "rfc3339");
+    f("lastModified", &|n| seconds(n).to_string(), "unix");
+    f("updated", &|n| seconds(n).to_string(), "unix");
+    f("createdOn", &text, "rfc3339");
+    f("collected_ns", &|n| format!("{}123456789", seconds(n)), "unix_ns");
+    f("utc", &|n| format!("{}.5", seconds(n)), "unix");
+    f("t", &|n| format!("{}123", seconds(n)), "unix_ms");
+    // OwnTracks and NetFlow.
+    f("tst", &|n| seconds(n).to_string(), "unix");
+    f("UNIXSecs", &|n| seconds(n).to_string(), "unix");
+    // A temperature, and no time at all.
+    f("t", &|_| "21".to_owned(), "");
+    f("x", &|n| seconds(n).to_string(), "");
+    let record = |n: u32| format!(r#"{{"updated":true,"v":{n}}}"#);
+    assert_eq!(keys(&sample((0..100).map(record))), r#"string_fields = ["updated"]"#);
 }
 
 #[test]
@@ -624,7 +623,7 @@ fn proposes_a_time_key_if_almost_no_record_is_rejected() {
     // The likelier name wins.
     let both =
         hundred(|n| format!(r#"{{"created_at":1767225600,"timestamp":{},"v":{n}}}"#, 1_767_225_600 + n));
-    assert_eq!(keys(&both), r#"time_key = "timestamp"; time_format = "unix"; exclude = ["created_at"]"#);
+    assert_eq!(keys(&both), r#"time_key = "timestamp"; time_format = "unix""#);
     let unsure = hundred(|n| format!(r#"{{"date":"0{}/02/2025 00:00:00","v":1.5}}"#, n % 9 + 1));
     assert_eq!(keys(&unsure), "");
     assert!(table(&unsure).contains("# time_format = \"%m/%d/%Y %H:%M:%S\""), "{}", table(&unsure));

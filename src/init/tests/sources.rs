@@ -1,7 +1,7 @@
 //! What tells the sources of points apart: names and numbers of devices, keys of list items, and what stays out with a warning.
 
-use super::tests::{NOW, keys, sample, table};
-use super::{Sample, Trial, estimate, propose};
+use super::{NOW, keys, sample, table};
+use crate::init::{Sample, Trial, estimate, propose};
 
 /// What the terminal shows for a sample.
 fn estimated(sample: &Sample) -> String {
