@@ -43,6 +43,12 @@ impl Proposer<'_> {
         let example = best.key.times.first().map(|(text, _)| format!(" \"{}\"", printable(text, 40)));
         let example = example.unwrap_or_default();
         match guess.rival {
+            Some(rival) if !rival.starts_with('%') => format!(
+                "the values of {} fit {} as well as {}, each with other times",
+                best.shown(),
+                shown(guess.format),
+                shown(rival)
+            ),
             Some(rival) => format!(
                 "the order of day and month in {}, such as{example}, is unknown: {} and {} fit, so choose the `time_format`",
                 best.shown(),

@@ -161,6 +161,9 @@ fn a_missing_time_has_a_reason() {
         r#""ts":"08-07-2024 21:34:10""#,
         r#"the order of day and month in "ts", such as "08-07-2024 21:34:10", is unknown: "%d-%m-%Y %H:%M:%S" and "%m-%d-%Y %H:%M:%S" fit"#,
     );
+    let units =
+        sample([1_720_474_474, 1_720_474_475_000_u64].map(|time| format!(r#"{{"ts":{time},"v":1}}"#)));
+    assert!(warnings(&units).contains(r#"the values of "ts" fit "unix" as well as "unix_ms""#));
     f(
         r#""log":[{"t":"x","at":1720474474},{"t":"y","at":1720474475}],"a":1,"b":2,"c":3"#,
         r#""log_*_at" is a time, but it stands in a list"#,
