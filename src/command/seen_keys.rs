@@ -155,7 +155,7 @@ impl SeenKeys {
                 add(option, pattern, self.nearest(pattern));
             }
         }
-        for (option, key) in self.lists(rules).into_iter().filter(|(_, key)| !self.has_list(key)) {
+        for (option, key) in lists(rules).into_iter().filter(|(_, key)| !self.has_list(key)) {
             add(option, key, self.nearest_list(key));
         }
         unseen
@@ -180,25 +180,6 @@ impl SeenKeys {
         };
         let records = counted(self.records, records);
         UnseenKey { what: format!("`{key}` of `{option}` is in none of {records}"), remedy }
-    }
-
-    /// The arrays of the records that options rearrange. After `columns` and `parse_json`, and after `explode` for the options behind
-    /// it, they are not those of the records.
-    fn lists<'r>(&self, rules: &'r Rules) -> Vec<(&'static str, &'r str)> {
-        let reshape = &rules.reshape;
-        if !reshape.columns.is_empty() || !rules.parse_json.patterns().is_empty() {
-            return Vec::new();
-        }
-        if !reshape.explode.is_empty() {
-            return reshape.explode.iter().map(|key| ("explode", key.as_str())).collect();
-        }
-        let pivots = reshape.pivot.iter().filter_map(|pivot| match &pivot.list {
-            PivotList::Key(key) => Some(("pivot", key.as_str())),
-            PivotList::Element => None,
-        });
-        let zips =
-            reshape.zip.iter().flat_map(|zip| [("zip", zip.names.as_str()), ("zip", zip.values.as_str())]);
-        pivots.chain(zips).collect()
     }
 
     /// The most similar key of an array.
@@ -239,6 +220,24 @@ impl SeenKeys {
         let deeper = keys.clone().find(|seen| seen.ends_with(&format!("_{key}")));
         deeper.or_else(|| nearest(key, keys))
     }
+}
+
+/// The arrays of the records that options rearrange. After `columns` and `parse_json`, and after `explode` for the options behind
+/// it, they are not those of the records.
+fn lists(rules: &Rules) -> Vec<(&'static str, &str)> {
+    let reshape = &rules.reshape;
+    if !reshape.columns.is_empty() || !rules.parse_json.patterns().is_empty() {
+        return Vec::new();
+    }
+    if !reshape.explode.is_empty() {
+        return reshape.explode.iter().map(|key| ("explode", key.as_str())).collect();
+    }
+    let pivots = reshape.pivot.iter().filter_map(|pivot| match &pivot.list {
+        PivotList::Key(key) => Some(("pivot", key.as_str())),
+        PivotList::Element => None,
+    });
+    let zips = reshape.zip.iter().flat_map(|zip| [("zip", zip.names.as_str()), ("zip", zip.values.as_str())]);
+    pivots.chain(zips).collect()
 }
 
 /// The names and globs by which options change fields.

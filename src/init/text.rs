@@ -31,8 +31,8 @@ pub fn joined(names: &[String]) -> String {
 pub fn few(names: &[String]) -> String {
     const FEW: usize = 5;
     let more = names.len().saturating_sub(FEW);
-    let named = names.iter().take(FEW).cloned().collect::<Vec<_>>().join(", ");
-    if more == 0 { named } else { format!("{named} and {more} more") }
+    let first = names.iter().take(FEW).cloned().collect::<Vec<_>>().join(", ");
+    if more == 0 { first } else { format!("{first} and {more} more") }
 }
 
 pub fn limited(names: &[String]) -> Vec<String> {

@@ -527,10 +527,10 @@ fn the_terminal_warns_of_points_whose_source_or_names_stay_open() {
         series(r#""time","usage","idle""#, r#""2024-07-08T21:34:34Z",1.5,98.5"#),
         series(r#""time","idle","usage""#, r#""2024-07-08T21:34:44Z",98.5,1.5"#),
     ];
-    folder.write("rows.jsonl", &rows.join("\n"));
+    folder.write("rows.jsonl", rows.join("\n"));
     let devices: Vec<String> =
         (0..60).map(|n| format!(r#"{{"device":"The pump in hall number {n}","v":{n}.5}}"#)).collect();
-    folder.write("devices.jsonl", &devices.join("\n"));
+    folder.write("devices.jsonl", devices.join("\n"));
     for (file, want) in [
         ("rows.jsonl", "CAUTION: The names of the values in the rows of \"values\" stand in \"columns\""),
         ("devices.jsonl", "CAUTION: \"device\" may say which source a point is of, and is no tag"),

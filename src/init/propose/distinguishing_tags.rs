@@ -121,7 +121,8 @@ impl Lists<'_> {
         let indices = self.shape.indices().into_iter().enumerate();
         indices
             .filter(|(level, selector)| {
-                !is_of_named_items(selector) && !(*level == 0 && candidates.iter().any(disagrees))
+                let is_refuted = *level == 0 && candidates.iter().any(disagrees);
+                !is_of_named_items(selector) && !is_refuted
             })
             .collect()
     }

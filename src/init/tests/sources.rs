@@ -165,7 +165,8 @@ fn numbers_of_sources_are_tags_also_without_a_list() {
 
 #[test]
 fn measured_numbers_are_no_tags() {
-    let numbers: [(&str, fn(u32) -> u32); 8] = [
+    type Numbers = fn(u32) -> u32;
+    let numbers: [(&str, Numbers); 8] = [
         ("uv_index", |n| n % 3),
         ("port_speed", |_| 1_000),
         ("number_of_clients", |n| n % 3),
