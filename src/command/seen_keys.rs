@@ -339,9 +339,7 @@ mod tests {
         f(
             "zip = [{ names = 'deep_names', values = 'deep_val' }]",
             arrays,
-            &[
-                "`deep_val` of `zip` is in none of 1 sampled record: remove it from `zip` or correct it, unless the key is rare",
-            ],
+            &["`deep_val` of `zip` is in none of 1 sampled record: did you mean `deep_vals`?"],
         );
         let params = r#"{"params":[{"n":"temp","v":1},{"n":"host","v":"a"}]}"#;
         let pivot = "pivot = [{ list = 'params', name = 'n', value = 'v' }]";
