@@ -221,7 +221,7 @@ mod tests {
         let (mapping, notes, lines) = migrated(options, "1,7,007,5,5,5\n1,8,A7,5.5,6,0.5\n");
         assert_eq!(notes.len(), 1, "{notes:?}");
         assert!(
-            mapping.contains("types = { serial = \"string\", temp = \"float\", n = \"int\" }"),
+            mapping.contains("types = { n = \"int\", serial = \"string\", temp = \"float\" }"),
             "{mapping}"
         );
         assert_eq!(
