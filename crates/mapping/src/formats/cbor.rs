@@ -118,9 +118,9 @@ impl Decoder<'_, '_, '_> {
         let argument = match byte & 0x1F {
             short @ 0..=23 => Argument::Short(short),
             24 => Argument::Long(self.input.byte()?.into(), 1),
-            25 => Argument::Long(u16::from_be_bytes(self.input.array_of()?).into(), 2),
-            26 => Argument::Long(u32::from_be_bytes(self.input.array_of()?).into(), 4),
-            27 => Argument::Long(u64::from_be_bytes(self.input.array_of()?), 8),
+            25 => Argument::Long(u16::from_be_bytes(*self.input.array_of()?).into(), 2),
+            26 => Argument::Long(u32::from_be_bytes(*self.input.array_of()?).into(), 4),
+            27 => Argument::Long(u64::from_be_bytes(*self.input.array_of()?), 8),
             31 if matches!(major, BYTES | TEXT | ARRAY | MAP) => Argument::Indefinite,
             31 if byte == BREAK => {
                 return Err(self.input.unreadable("a break where a value should be", start));
@@ -174,7 +174,9 @@ impl Decoder<'_, '_, '_> {
         check_depth(depth, head.start)?;
         let (start, mut member) = (self.text.bytes.len(), 0);
         while self.has_next(head, member)? {
-            let segment = self.keys.push_next(self.input, self.text, push_key)?;
+            let key = self.text.bytes.len();
+            self.keys.push_next(self.input, self.text, push_key)?;
+            let segment = PathSegment::of_key(key, &self.text.bytes);
             self.value(Some(&ValuePath { parent, segment }), depth + 1)?;
             member += 1;
         }

@@ -61,13 +61,14 @@ impl<'a> Input<'a> {
     #[inline]
     pub fn byte(&mut self) -> Result<u8, Rejection> {
         let [byte] = self.array_of()?;
-        Ok(byte)
+        Ok(*byte)
     }
 
     #[inline]
-    pub fn array_of<const N: usize>(&mut self) -> Result<[u8; N], Rejection> {
+    pub fn array_of<const N: usize>(&mut self) -> Result<&'a [u8; N], Rejection> {
         let bytes = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk);
-        let bytes = *bytes.ok_or_else(|| self.cut_off())?;
+        // A reference stays in a register. The bytes themselves would go through memory, byte by byte, as part of the result.
+        let bytes = bytes.ok_or_else(|| self.cut_off())?;
         self.at += N;
         Ok(bytes)
     }

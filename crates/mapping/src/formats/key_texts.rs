@@ -1,7 +1,7 @@
 //! JSON text of keys, remembered from the last value.
 
 use super::input::Input;
-use super::json_text::{JsonText, PathSegment};
+use super::json_text::JsonText;
 use crate::rejection::Rejection;
 use line_protocol::runs;
 
@@ -51,12 +51,8 @@ impl KeyTexts {
         input: &mut Input<'_>,
         text: &mut JsonText,
         push_key: PushKey,
-    ) -> Result<PathSegment, Rejection> {
-        let start = text.bytes.len();
-        if !self.push_known(input, text) {
-            self.push_other(input, text, push_key)?;
-        }
-        Ok(PathSegment::of_key(start, &text.bytes))
+    ) -> Result<(), Rejection> {
+        if self.push_known(input, text) { Ok(()) } else { self.push_other(input, text, push_key) }
     }
 
     /// Reads the next key and appends its text, if the last value had the same key at this place. Returns whether it had.

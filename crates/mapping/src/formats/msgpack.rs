@@ -55,16 +55,16 @@ impl Decoder<'_, '_, '_> {
                 let size = self.size(width - 0xC7)?;
                 return self.extension(size, path, start);
             }
-            0xCA => self.text.push_single(f32::from_be_bytes(self.input.array_of()?), path),
-            0xCB => self.text.push_float(f64::from_be_bytes(self.input.array_of()?), path),
+            0xCA => self.text.push_single(f32::from_be_bytes(*self.input.array_of()?), path),
+            0xCB => self.text.push_float(f64::from_be_bytes(*self.input.array_of()?), path),
             0xCC => self.text.push_integer(self.input.byte()?),
-            0xCD => self.text.push_integer(u16::from_be_bytes(self.input.array_of()?)),
-            0xCE => self.text.push_integer(u32::from_be_bytes(self.input.array_of()?)),
-            0xCF => self.text.push_integer(u64::from_be_bytes(self.input.array_of()?)),
-            0xD0 => self.text.push_integer(i8::from_be_bytes(self.input.array_of()?)),
-            0xD1 => self.text.push_integer(i16::from_be_bytes(self.input.array_of()?)),
-            0xD2 => self.text.push_integer(i32::from_be_bytes(self.input.array_of()?)),
-            0xD3 => self.text.push_integer(i64::from_be_bytes(self.input.array_of()?)),
+            0xCD => self.text.push_integer(u16::from_be_bytes(*self.input.array_of()?)),
+            0xCE => self.text.push_integer(u32::from_be_bytes(*self.input.array_of()?)),
+            0xCF => self.text.push_integer(u64::from_be_bytes(*self.input.array_of()?)),
+            0xD0 => self.text.push_integer(i8::from_be_bytes(*self.input.array_of()?)),
+            0xD1 => self.text.push_integer(i16::from_be_bytes(*self.input.array_of()?)),
+            0xD2 => self.text.push_integer(i32::from_be_bytes(*self.input.array_of()?)),
+            0xD3 => self.text.push_integer(i64::from_be_bytes(*self.input.array_of()?)),
             width @ 0xD4..=0xD8 => return self.extension(1 << (width - 0xD4), path, start),
             width @ 0xD9..=0xDB => {
                 let size = self.size(width - 0xD9)?;
@@ -93,7 +93,9 @@ impl Decoder<'_, '_, '_> {
         check_depth(depth, start)?;
         let start = self.text.bytes.len();
         for _ in 0..size {
-            let segment = self.keys.push_next(self.input, self.text, push_key)?;
+            let key = self.text.bytes.len();
+            self.keys.push_next(self.input, self.text, push_key)?;
+            let segment = PathSegment::of_key(key, &self.text.bytes);
             self.value(Some(&ValuePath { parent, segment }), depth + 1)?;
         }
         self.text.close(start, b'{', b'}');
@@ -173,8 +175,8 @@ impl Decoder<'_, '_, '_> {
     fn size(&mut self, width: u8) -> Result<u32, Rejection> {
         Ok(match width {
             0 => u32::from(self.input.byte()?),
-            1 => u32::from(u16::from_be_bytes(self.input.array_of()?)),
-            _ => u32::from_be_bytes(self.input.array_of()?),
+            1 => u32::from(u16::from_be_bytes(*self.input.array_of()?)),
+            _ => u32::from_be_bytes(*self.input.array_of()?),
         })
     }
 }

@@ -53,8 +53,8 @@ impl Decoder<'_, '_, '_> {
                 let number = long(self.input)?;
                 self.text.push_integer(number);
             }
-            Node::Float => self.text.push_single(f32::from_le_bytes(self.input.array_of()?), path),
-            Node::Double => self.text.push_float(f64::from_le_bytes(self.input.array_of()?), path),
+            Node::Float => self.text.push_single(f32::from_le_bytes(*self.input.array_of()?), path),
+            Node::Double => self.text.push_float(f64::from_le_bytes(*self.input.array_of()?), path),
             Node::Bytes => {
                 bytes(self.input)?;
                 self.text.drop(DropReason::Binary, path);
@@ -238,7 +238,7 @@ impl Decoder<'_, '_, '_> {
     }
 
     fn uuid(&mut self) -> Result<(), Rejection> {
-        let bytes: [u8; 16] = self.input.array_of()?;
+        let bytes: [u8; 16] = *self.input.array_of()?;
         self.text.push(b"\"");
         for (index, byte) in bytes.iter().enumerate() {
             let hyphen = if matches!(index, 4 | 6 | 8 | 10) { "-" } else { "" };
