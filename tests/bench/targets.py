@@ -156,7 +156,7 @@ def latency(rows):
 def open_loop(rows):
     for backlog in dict.fromkeys(rows.of("backlog")):
         here = rows.where(program="bridge", backlog=backlog)
-        what = "with a backlog in another topic" if backlog else "half of InfluxDB's rate"
+        what = "with a backlog in another topic" if backlog else "a quarter of InfluxDB's rate"
         yield at_most(f"record to answer, p99, {what}", SCHEDULED_P99_MS, here.of("p99_ms"), " ms")
 
 
