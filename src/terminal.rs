@@ -113,7 +113,7 @@ impl ProgressBar {
     /// Prints a line.
     pub fn print(&self, line: &str) {
         self.erase();
-        let _unseen = writeln!(io::stderr().lock(), "{line}");
+        report!("{line}");
     }
 
     /// Erases the bar, so that a line can be printed.

@@ -2,6 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+/// The option by which commands read this file, behind a space; empty for the file that they find by themselves.
+pub fn config_option(path: &Path) -> String {
+    let is_found = configuration::SEARCHED.first().is_some_and(|found| path == Path::new(found));
+    if is_found { String::new() } else { format!(" --config {}", path.display()) }
+}
+
 #[derive(Debug, Default, clap::Args)]
 pub struct ConfigFile {
     /// Configuration file [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]

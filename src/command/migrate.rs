@@ -1,5 +1,6 @@
 //! `migrate`: converts another tool's configuration to a bridge.toml.
 
+use super::config_file::config_option;
 use super::exit::{REJECTED, WRONG};
 use crate::migrate_diff;
 use crate::terminal::report;
@@ -9,9 +10,6 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use thiserror::Error;
-
-/// The file that commands read without `--config`.
-const FOUND_BY_ITSELF: &str = "bridge.toml";
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
@@ -177,9 +175,9 @@ fn print(migration: &Migration, texts: &[String], written: &[PathBuf]) {
     for (number, (bridge, text)) in migration.bridges.iter().zip(texts).enumerate() {
         print_open(bridge, text, (migration.bridges.len() > 1).then_some(number + 1));
     }
-    let is_found = |path: &Path| path.strip_prefix(".").unwrap_or(path) == Path::new(FOUND_BY_ITSELF);
-    if let Some(path) = written.first().filter(|path| !is_found(path)) {
-        report!("commands find bridge.toml by themselves; for this file add `--config {}`:", path.display());
+    let option = written.first().map(|path| config_option(path.strip_prefix(".").unwrap_or(path)));
+    if let Some(option) = option.filter(|option| !option.is_empty()) {
+        report!("commands find bridge.toml by themselves; for this file add `{}`:", option.trim_start());
     }
     for line in &migration.cut_over {
         report!("{line}");

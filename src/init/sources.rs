@@ -81,6 +81,11 @@ fn is_thing(word: &str) -> bool {
     THINGS.contains(&word) || ["id", "name", "no", "number"].iter().any(without)
 }
 
+/// Whether a last word names or numbers the thing before it: `deviceId`, `meter_no`.
+fn is_end_of_thing(last: &str, before: &[String]) -> bool {
+    ENDS.contains(&last) && before.last().is_some_and(|thing| is_thing(thing))
+}
+
 /// Whether the values are the names of sources: `device`, `deviceId`, `hostname`, `imei`.
 pub fn is_source(name: &str) -> bool {
     let words = named(name);
@@ -88,7 +93,7 @@ pub fn is_source(name: &str) -> bool {
     let is_user_agent = last == "agent" && before.last().is_some_and(|word| word == "user");
     // A core is a part more often than a thing.
     let is_alone = is_thing(last) && last != "core" && !is_user_agent;
-    let is_end = ENDS.contains(&last.as_str()) && before.last().is_some_and(|thing| is_thing(thing));
+    let is_end = is_end_of_thing(last, before);
     !names::is_record_identifier(name) && (is_alone || is_end || names::is_serial(last))
 }
 
@@ -101,7 +106,7 @@ pub fn is_serial_number(name: &str) -> bool {
 pub fn is_source_number(name: &str) -> bool {
     let words = named(name);
     let Some((last, before)) = words.split_last() else { return false };
-    let is_end = ENDS.contains(&last.as_str()) && before.last().is_some_and(|thing| is_thing(thing));
+    let is_end = is_end_of_thing(last, before);
     let is_one_word = last.strip_suffix("id").is_some_and(|thing| THINGS.contains(&thing));
     !names::is_record_identifier(name) && (is_end || is_one_word)
 }

@@ -3,7 +3,7 @@
 use super::key::Segment;
 use super::names::{has_word, is_item_value, plain, words};
 
-/// What the name of a time says about its event. The last one is the likeliest time of a point.
+/// The event of a time, as far as its name says. The last kind is the likeliest time of a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TimeKind {
     /// After the measurement, such as the next update.

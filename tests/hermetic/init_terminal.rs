@@ -1,4 +1,4 @@
-//! What `init` says on the terminal about points that lack something, run as a process.
+//! Tests of the warnings that `init` prints on the terminal about points that lack something, run as a process.
 
 use std::fs;
 use std::path::PathBuf;

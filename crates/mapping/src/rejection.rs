@@ -335,7 +335,7 @@ impl Rejection {
     }
 }
 
-/// What to do about a value of this kind that is no object.
+/// The remedy for records whose value is no object but of this kind.
 fn remedy_of(kind: &str) -> &'static str {
     if kind == "a string" {
         "a producer that encodes JSON twice should send the object itself, and plain texts need `format = \"value\"`"

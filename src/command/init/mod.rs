@@ -4,6 +4,7 @@ mod compose;
 mod connection;
 mod sampling;
 
+use super::config_file::config_option;
 use super::exit::{CONNECTION_FAILED, WRONG};
 use crate::init::{Sample, SampledRecord, Trial, framed, is_encoded_twice, propose};
 use crate::records::{InputRecord, Records};
@@ -15,6 +16,7 @@ use compose::{Composed, SampledTopics, Source};
 use configuration::managed_kafka::{PRESETS, Preset};
 use configuration::{Config, ConfigErrors};
 use connection::Connection;
+use engine::telemetry::now_ns;
 use kafka::Diagnosis;
 use line_protocol::LineBuffer;
 use mapping::{
@@ -27,7 +29,6 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 
 /// Placeholder topic for the records of a file.
@@ -240,7 +241,7 @@ fn write(options: &InitOptions) -> Result<(), InitError> {
     if is_file {
         save(&options.output, &text, options.force)?;
         let fill_in = compose::fill_in(&Source { connection: &connection, found: &found, options });
-        print(&next_steps(&options.output, options, &fill_in));
+        report!("{}", next_steps(&options.output, options, &fill_in));
     } else {
         let shown = io::stdout().lock().write_all(text.as_bytes());
         shown.map_err(|why| InitError::Output { path: options.output.clone(), why })?;
@@ -266,7 +267,7 @@ fn text(connection: &Connection, found: &SampledTopics, options: &InitOptions) -
         })
         .collect();
     for line in estimates.iter().flat_map(|estimate| &estimate.lines) {
-        print(line);
+        report!("{line}");
     }
     for group in &found.groups {
         let topics = group.topics();
@@ -276,7 +277,7 @@ fn text(connection: &Connection, found: &SampledTopics, options: &InitOptions) -
         };
         let first = topics.first().map(String::as_str).unwrap_or_default();
         for warning in &group.proposal.warnings {
-            print(&format!("{first}{of_others}: {warning}"));
+            report!("{first}{of_others}: {warning}");
         }
     }
     let text = compose::draft(&source, &estimates).to_string();
@@ -429,11 +430,7 @@ fn save(path: &Path, text: &str, force: bool) -> Result<(), InitError> {
 
 /// `fill_in`: keys that the user must fill in.
 fn next_steps(path: &Path, options: &InitOptions, fill_in: &[String]) -> String {
-    let config = if path == Path::new("bridge.toml") {
-        String::new()
-    } else {
-        format!(" --config {}", path.display())
-    };
+    let config = config_option(path);
     let variable =
         if (options.influx.database.is_some() && !options.influx.is_v3()) || options.config.is_some() {
             ""
@@ -456,15 +453,4 @@ fn next_steps(path: &Path, options: &InitOptions, fill_in: &[String]) -> String 
     let variables: Vec<&str> = options.preset.map(Preset::variables).unwrap_or_default();
     let set = if variables.is_empty() { String::new() } else { format!(", set {}", variables.join(" and ")) };
     format!("{} is written. Read it{fill_in}{set}, then:\n{}", path.display(), lines.join("\n"))
-}
-
-fn now_ns() -> i64 {
-    // A clock before 1970 makes no time plausible, so `init` proposes none.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
-}
-
-fn print(line: &str) {
-    // A closed terminal must not stop the command.
-    let _unseen = writeln!(io::stderr().lock(), "{line}");
 }

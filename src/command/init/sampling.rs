@@ -2,12 +2,13 @@
 
 use super::compose::SampledTopics;
 use super::connection::Connection;
-use super::{InitError, InitOptions, now_ns, print, without_objects};
+use super::{InitError, InitOptions, without_objects};
 use crate::init::{Observation, Sample, SampledRecord, Shape, propose, why_no_metrics};
-use crate::terminal::ProgressBar;
+use crate::terminal::{ProgressBar, report};
 use base::suggest::with_nearest;
 use base::text::{counted, grouped, printable};
 use engine::dead_letter::Progress;
+use engine::telemetry::now_ns;
 use kafka::{ClusterReader, Diagnosis, ListedTopic, Polled, RetainedOffsets};
 use mapping::Schemas;
 use rdkafka::message::Message;
@@ -88,7 +89,7 @@ pub fn sample(
     }
     bar.erase();
     if !left_out.is_empty() {
-        print(left_out_text(&left_out).trim_start_matches("; "));
+        report!("{}", left_out_text(&left_out).trim_start_matches("; "));
     }
     match last {
         Some(error) if found.groups.is_empty() => Err(error),

@@ -10,6 +10,7 @@ use base::suggest::with_nearest;
 use base::text::{counted, printable};
 use configuration::Config;
 use engine::batch::CollisionSample;
+use engine::telemetry::now_ns;
 use engine::{DoubtKind, SchemaSource, TimeUnitCheck, remedy_without_fields};
 use line_protocol::LineBuffer;
 use mapping::{Mapper, Reason, Rules, Schemas};
@@ -18,7 +19,6 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -107,7 +107,7 @@ impl DryRun {
         })
     }
 
-    /// For records of a topic, which have headers, and Kafka's timestamps to compare times with.
+    /// Returns the run for records of a topic, which have headers, and Kafka's timestamps to compare times with.
     pub(super) fn of_topic(self) -> Self {
         Self { has_headers: true, units: TimeUnitCheck::default(), ..self }
     }
@@ -311,11 +311,6 @@ impl DryRun {
             );
         }
     }
-}
-
-fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// The remedy for elements that `explode` leaves without a point.

@@ -34,7 +34,10 @@ impl<'p> Proposer<'p> {
         self.numbers(&within(of_class(&[Class::Number], self)));
         self.numbers_or_nothing(&within(of_class(&[Class::NumberOrNothing], self)));
         self.numbers_or_texts(&within(of_class(&[Class::NumberOrText], self)));
-        self.mixed(&within(of_class(&[Class::Mixed], self)));
+        let mixed = within(of_class(&[Class::Mixed], self));
+        if !mixed.is_empty() {
+            self.one_type(&mixed);
+        }
         self.telegraf();
         self.warn_of_sources(&tags, taken);
     }
@@ -244,12 +247,6 @@ impl<'p> Proposer<'p> {
             joined(&named)
         );
         self.out.add("types", types, vec![why]);
-    }
-
-    fn mixed(&mut self, mixed: &[&Key]) {
-        if !mixed.is_empty() {
-            self.one_type(mixed);
-        }
     }
 
     /// Proposes `rename` for Telegraf's JSON, whose objects `fields` and `tags` have the wanted names.

@@ -58,7 +58,7 @@ pub fn shape_of(records: &[SampledRecord], whole: Shape, now_ns: i64) -> (Shape,
     (shape, seen)
 }
 
-/// What no option can say of the objects, so that their points would be wrong.
+/// A warning of objects that no option describes, so that their points would be wrong.
 pub fn caution(seen: &Observation, shape: &Shape) -> Option<String> {
     rows::caution(&View { seen, shape })
 }

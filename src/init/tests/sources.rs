@@ -1,9 +1,9 @@
-//! What tells the sources of points apart: names and numbers of devices, keys of list items, and what stays out with a warning.
+//! Tests of the tags that tell the sources of points apart: names and numbers of devices, keys of list items, and warnings of those left out.
 
 use super::{NOW, keys, sample, table};
 use crate::init::{Sample, Trial, estimate, propose};
 
-/// What the terminal shows for a sample.
+/// The lines that the terminal shows for a sample.
 fn estimated(sample: &Sample) -> String {
     let proposal = propose(sample, NOW).unwrap();
     let trial = Trial::of_proposal(&proposal, sample).unwrap();

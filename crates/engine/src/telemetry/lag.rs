@@ -134,7 +134,7 @@ impl Drop for LagReporter {
 
 /// The time of this machine's clock, with which record timestamps are compared.
 pub fn now_ns() -> i64 {
-    // A clock before 1970 counts as 1970: ages of records are zero then, and settling does not depend on them.
+    // A clock before 1970 counts as 1970: ages of records are zero then, no time of a record is plausible, and settling depends on neither.
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -16,7 +16,7 @@ pub use clients::{BrokerState, ClientState};
 pub use counters::{CloseReason, Counters};
 pub use expiry::ExpiryWatch;
 pub use heartbeat::{Heartbeat, Heartbeats};
-pub use lag::{LagReporter, Lags, PartitionLag};
+pub use lag::{LagReporter, Lags, PartitionLag, now_ns};
 pub use newest_rejections::{NewestRejections, RejectedRecord, ShownRejection};
 pub use partitions::{PartitionState, partitions};
 pub use unsettled_timestamps::{UnsettledTimestamps, UnsettledTimestampsWriter};
