@@ -77,6 +77,14 @@ pub fn of_dots(mappings: &[Mapping]) -> Option<String> {
     (!explained.is_empty()).then(|| explained.into_iter().collect::<Vec<_>>().join("\n"))
 }
 
+/// Whether a path has an index such as `[0]`, or a name of digits such as `['0']`.
+fn has_index_or_number_as_name(selector: &KeySelector) -> bool {
+    let text = selector.to_string();
+    let mut brackets = text.split('[').skip(1);
+    !matches!(selector, KeySelector::Flattened(_))
+        && brackets.any(|inside| inside.trim_start_matches('\'').starts_with(|c: char| c.is_ascii_digit()))
+}
+
 /// Names what the configuration means otherwise than in earlier builds; none if nothing of that kind is in it. `has_memory_max`: the file has
 /// `batch.memory_max`.
 pub fn of_changes(mappings: &[Mapping], has_memory_max: bool) -> Option<String> {
@@ -121,7 +129,12 @@ pub fn of_changes(mappings: &[Mapping], has_memory_max: bool) -> Option<String> 
     });
     let scalars = any(&|rules| rules.query != Query::Whole)
         .then(|| "query: selected numbers, strings and booleans are fields (rejected before)".to_owned());
-    let changes = [memory, json, lines, unpacked, framed, zipped, columns, scalars, distinct];
+    let indexed = any(&|rules| rules.selectors().any(|(_, selector)| has_index_or_number_as_name(selector)));
+    let indexed = indexed.then(|| {
+        "paths: an index such as [0] selects items of arrays only, and a name such as ['0'] members of objects only (each selected both before)"
+            .to_owned()
+    });
+    let changes = [memory, json, lines, unpacked, framed, zipped, columns, scalars, indexed, distinct];
     let changes: Vec<String> = changes.into_iter().flatten().collect();
     (!changes.is_empty()).then(|| format!("changed since earlier builds: {}", changes.join("; ")))
 }
