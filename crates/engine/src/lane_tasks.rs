@@ -7,8 +7,7 @@ use crate::offset_tracker::BatchId;
 use crate::ports::BatchWriter;
 use base::Destination;
 use base::locks::lock;
-use influx::{Delivered, LaneWriter, Lines, Writer};
-use line_protocol::LineBuffer;
+use influx::{LaneWriter, Writer};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
@@ -146,7 +145,7 @@ impl WriteTask {
     async fn run(mut self, mut batches: mpsc::Receiver<Batch>) {
         while let Some(mut batch) = batches.recv().await {
             let collisions = batch.collisions();
-            let lines = Lines::from(std::mem::take(&mut batch.lines));
+            let lines = batch.take_lines();
             // Dropping the delivery closes the connection of its request.
             let delivered = tokio::select! {
                 delivered = self.writer.deliver(&self.destination, &lines) => Some(delivered),
@@ -154,15 +153,14 @@ impl WriteTask {
             };
             let is_delivered = self.abandonment.end_delivery(batch.batch_id);
             let Some(delivered) = delivered.filter(|_| is_delivered) else {
-                batch.lines = copy_of(&lines);
+                batch.put_back(lines);
                 if !self.give_back(ReturnedBatch::Abandoned { lane: self.lane, batch }) {
                     return;
                 }
                 continue;
             };
-            let Delivered { lines_stored, refused, kept_out, .. } = &delivered;
             assert_eq!(
-                lines_stored + refused.len() + kept_out.len(),
+                delivered.lines_settled(),
                 lines.len(),
                 "each line of a batch is stored, refused or kept out when it comes back"
             );
@@ -182,11 +180,6 @@ impl WriteTask {
         self.data_thread.unpark();
         is_taken
     }
-}
-
-/// A copy of the lines, because the client may still own their text.
-fn copy_of(lines: &Lines) -> LineBuffer {
-    (0..lines.len()).map(|line| lines.line(line).strip_suffix(b"\n").unwrap_or_default()).collect()
 }
 
 #[cfg(test)]

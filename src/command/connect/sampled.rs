@@ -268,7 +268,7 @@ impl Lines {
             let record = self.places.partition_point(|(first, _)| *first <= line);
             origins.push(assignment, record as i64, line, 1);
         }
-        let found = count_collisions(&self.buffer, &origins);
+        let found = count_collisions(&self.buffer, &origins, 0);
         let example = found.example?;
         let at = self.places.partition_point(|(first, _)| *first <= example).checked_sub(1)?;
         let (_, place) = self.places.get(at)?;
