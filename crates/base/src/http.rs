@@ -79,6 +79,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn international_names_of_servers_are_sent_as_ascii() {
+        let url: Url = "http://Mu\u{308}nchen.example:8086".parse().unwrap();
+        assert_eq!(url.host_str(), Some("xn--mnchen-3ya.example"));
+    }
+
+    #[test]
     fn recognizes_loopback_addresses() {
         let f = |url: &str, want: bool| assert_eq!(is_loopback(&url.parse().unwrap()), want, "{url}");
         f("http://localhost:8086", true);
