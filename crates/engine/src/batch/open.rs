@@ -492,7 +492,9 @@ mod tests {
                     (other.assignment, other.offset, other.line)
                 );
             }
-            [0, 2].into_iter().for_each(|number| packed.remove(|of| of == AssignmentId::for_test(number)));
+            for number in [0, 2] {
+                packed.remove(|of| of == AssignmentId::for_test(number));
+            }
             assert!(packed.is_empty() && packed.assignments.is_empty() && packed.memory() == 0);
         }
     }
