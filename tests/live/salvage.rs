@@ -146,7 +146,7 @@ fn influxdb_2_stores_every_good_line() {
     });
 }
 
-/// BatchLines older than the retention: 1.x reports only their number.
+/// Lines older than the retention: 1.x reports only their number.
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn lines_beyond_the_retention_are_refused() {

@@ -25,7 +25,7 @@ pub struct WritingLanes {
     /// For each lane, whether it waits until dead letters can be written.
     awaits_dead_letters: Vec<Arc<AtomicBool>>,
     /// For each lane, the request to abandon its batch.
-    abandonments: Vec<Arc<Abandonment>>,
+    abandonments: Vec<Arc<AbandonRequest>>,
     /// Generates the seeds of the lanes' retry jitter.
     seeds: fastrand::Rng,
     tasks: Vec<AbortHandle>,
@@ -62,7 +62,7 @@ impl BatchWriter for WritingLanes {
         let (closed, batches) = mpsc::channel(1);
         let awaits = Arc::<AtomicBool>::default();
         self.awaits_dead_letters.push(Arc::clone(&awaits));
-        let abandonment = Arc::<Abandonment>::default();
+        let abandonment = Arc::<AbandonRequest>::default();
         self.abandonments.push(Arc::clone(&abandonment));
         let letters = self.letters.as_ref().map(|context| LaneDeadLetters::new(Arc::clone(context), awaits));
         let task = WriteTask {
@@ -94,14 +94,14 @@ struct WriteTask {
     writer: LaneWriter,
     letters: Option<LaneDeadLetters>,
     destination: Arc<Destination>,
-    abandonment: Arc<Abandonment>,
+    abandonment: Arc<AbandonRequest>,
     returned: Sender<ReturnedBatch>,
     data_thread: Thread,
 }
 
 /// The request of the data thread to abandon the batch of a lane.
 #[derive(Debug, Default)]
-struct Abandonment {
+struct AbandonRequest {
     state: Mutex<AbandonmentState>,
     requested: Notify,
 }
@@ -113,7 +113,7 @@ struct AbandonmentState {
     delivered: Option<BatchId>,
 }
 
-impl Abandonment {
+impl AbandonRequest {
     /// Requests that the batch is abandoned. Returns false if its lines are delivered.
     fn request(&self, batch: BatchId) -> bool {
         let mut state = lock(&self.state);
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn only_a_batch_whose_lines_are_not_delivered_can_be_abandoned() {
-        let (abandonment, first) = (Abandonment::default(), BatchId::first());
+        let (abandonment, first) = (AbandonRequest::default(), BatchId::first());
         assert!(abandonment.request(first) && !abandonment.end_delivery(first));
         // The rest of the batch is sent again.
         assert!(abandonment.end_delivery(first));

@@ -3,7 +3,7 @@
 use super::clock;
 use super::offsets::OldestUnread;
 use super::report::{Line, some_of};
-use crate::command::seen_keys::SeenKeys;
+use crate::command::sampled_keys::SampledKeys;
 use crate::routing;
 use base::Destination;
 use base::record::{OwnedHeaders, Record, RecordTime, borrowed};
@@ -32,7 +32,7 @@ pub struct Sampled<'c> {
     routing: Routing,
     topics: BTreeMap<String, TopicSample>,
     /// Indexed by mapping.
-    keys: Vec<SeenKeys>,
+    keys: Vec<SampledKeys>,
     times: BTreeMap<Destination, Times>,
     lines: BTreeMap<Destination, Lines>,
     /// Schema ids of framed records, each with a topic that has it.
@@ -84,7 +84,7 @@ struct Results {
 
 impl<'c> Sampled<'c> {
     pub fn new(config: &'c Config) -> Self {
-        let keys = config.mappings.iter().map(|_| SeenKeys::default()).collect();
+        let keys = config.mappings.iter().map(|_| SampledKeys::default()).collect();
         // A registry without a client is reported with the registry.
         let routing = routing::waiting_for_schemas(config).unwrap_or_else(|_| config.routing());
         let (topics, schemas) = (BTreeMap::new(), BTreeMap::new());

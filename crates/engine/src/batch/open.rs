@@ -483,7 +483,7 @@ mod tests {
             plain.remove(removed);
             packed.remove(removed);
             assert_eq!((packed.line_count(), packed.bytes()), (plain.line_count(), plain.bytes()));
-            assert_eq!(packed.pack_rest().is_some(), true);
+            assert!(packed.pack_rest().is_some());
             assert_eq!(texts(&mut plain), texts(&mut packed));
             for line in 0..plain.line_count() {
                 let (one, other) = (plain.source(line), packed.source(line));
@@ -492,7 +492,9 @@ mod tests {
                     (other.assignment, other.offset, other.line)
                 );
             }
-            [0, 2].into_iter().for_each(|number| packed.remove(|of| of == AssignmentId::for_test(number)));
+            for number in [0, 2] {
+                packed.remove(|of| of == AssignmentId::for_test(number));
+            }
             assert!(packed.is_empty() && packed.assignments.is_empty() && packed.memory() == 0);
         }
     }

@@ -81,7 +81,7 @@ impl LaneWriter {
             is_blocked,
             unanswered: 0,
             backoff: Backoff::new(self.writer.options.delays),
-            tried: TriedAtOnce::default(),
+            tried: AttemptsSinceWait::default(),
         };
         loop {
             match self.try_once(destination, batch, &mut pending).await {
@@ -151,7 +151,7 @@ impl LaneWriter {
                     pause(delay).await;
                     return ControlFlow::Break(LinesVerdict::TimedOut { why, at: target.refused_at() });
                 }
-                pending.tried = TriedAtOnce::default();
+                pending.tried = AttemptsSinceWait::default();
                 ControlFlow::Continue(delay)
             }
             Outcome::Blocked { cause, why, .. } => {
@@ -180,7 +180,7 @@ impl LaneWriter {
             return AT_ONCE;
         }
         writer.raise_alarm(&mut batch.alarm, blocks, (address, destination), (cause, &why));
-        pending.tried = TriedAtOnce::default();
+        pending.tried = AttemptsSinceWait::default();
         ControlFlow::Continue(pending.backoff.blocked(&mut self.rng))
     }
 
@@ -254,7 +254,7 @@ fn try_elsewhere(pending: &mut PendingRequest, addresses: &Addresses, verdict: L
         tried.uncompressed = None;
         return AT_ONCE;
     }
-    pending.tried = TriedAtOnce::default();
+    pending.tried = AttemptsSinceWait::default();
     ControlFlow::Break(*first)
 }
 
@@ -268,7 +268,7 @@ struct Target<'a> {
 
 impl Target<'_> {
     /// Records whether the address answers. Addresses that failed are not picked again before the next wait.
-    async fn record_state(&self, outcome: &Outcome, tried: &mut TriedAtOnce) {
+    async fn record_state(&self, outcome: &Outcome, tried: &mut AttemptsSinceWait) {
         let Self { writer, address, destination, .. } = *self;
         match outcome {
             Outcome::Retry { cause, why, .. } | Outcome::Blocked { cause, why, .. }
@@ -401,7 +401,7 @@ struct PendingRequest {
     /// Attempts without an answer in a row, once every address was tried.
     unanswered: u32,
     backoff: Backoff,
-    tried: TriedAtOnce,
+    tried: AttemptsSinceWait,
 }
 
 impl PendingRequest {
@@ -420,7 +420,7 @@ impl PendingRequest {
 
 /// Attempts since the last wait.
 #[derive(Default)]
-struct TriedAtOnce {
+struct AttemptsSinceWait {
     /// Addresses that failed.
     addresses: BTreeSet<usize>,
     /// The first refusal in the words of another program, while other addresses are tried.

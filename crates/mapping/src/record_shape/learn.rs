@@ -4,7 +4,7 @@ use super::shape::{RecordShape, Slot};
 use crate::Rules;
 use crate::decode::{DEPTH_MAX, Scanner};
 use crate::element::{Element, SCALARS_MAX};
-use crate::element_parser::Knowledge;
+use crate::element_parser::TopicKeys;
 use crate::interned_keys::KeyId;
 use crate::line::LineLayout;
 use crate::padded_bytes::{Gap, Prefix};
@@ -18,7 +18,7 @@ pub fn record_shape(
     object: &Scanner<'_>,
     end: usize,
     element: &Element,
-    known: &mut Knowledge,
+    known: &mut TopicKeys,
     rules: &Rules,
     topic_parts: &TopicParts,
 ) -> Option<RecordShape> {

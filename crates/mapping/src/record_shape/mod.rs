@@ -10,7 +10,7 @@ mod shape;
 mod tests;
 
 use super::element::Element;
-use super::element_parser::Knowledge;
+use super::element_parser::TopicKeys;
 use super::line::{LineLayout, LineValues};
 use super::rules::Rules;
 use super::topic_parts::TopicParts;
@@ -172,7 +172,7 @@ impl RecordShapes {
         object: &Scanner<'_>,
         end: usize,
         element: &Element,
-        known: &mut Knowledge,
+        known: &mut TopicKeys,
         rules: &Rules,
         topic_parts: &TopicParts,
     ) {
