@@ -5,6 +5,7 @@
 
 mod avro;
 mod avro_schema;
+mod binary_object;
 mod cbor;
 mod cell;
 mod csv;
@@ -20,10 +21,12 @@ mod schema;
 mod schema_reference;
 
 pub use avro_schema::{AvroSchema, AvroSchemaError};
+pub(crate) use binary_object::BinaryObject;
 pub use cell::is_single_value;
 pub use frame::{Beginning, Frame, SchemaId};
 pub(crate) use json_text::JsonText;
 pub use json_text::{RecordText, TimeMark};
+pub(crate) use number_text::NumberBuffer;
 pub use protobuf::{ProtobufSchema, ProtobufSchemaError, ReadFile, messages_of_file};
 pub(crate) use reader::{FormatReader, KEPT_BYTES_MAX, first_value};
 pub(crate) use schema::SchemaUse;
