@@ -11,7 +11,7 @@ use engine::batch::Budget;
 use engine::offset_tracker::PartitionTimes;
 use engine::telemetry::{CloseReason, Counters, LagReporter};
 use exposition_reader::Page;
-use influx::{Client, ConnectionSettings, Delays, Lines, LogObserver, Writer, WriterOptions};
+use influx::{BatchLines, Client, ConnectionSettings, Delays, LogObserver, Writer, WriterOptions};
 use kafka::Retention;
 use line_protocol::LineBuffer;
 use mapping::Reason;
@@ -95,7 +95,7 @@ async fn get(server: &Server, path: &str) -> (u16, String) {
 async fn raise_alarm(pipeline: &PipelineState) -> tokio::task::JoinHandle<()> {
     let mut lane = pipeline.writer.lane(1);
     let task = tokio::spawn(async move {
-        let lines = Lines::from(LineBuffer::from_iter(["m v=1"]));
+        let lines = BatchLines::from(LineBuffer::from_iter(["m v=1"]));
         lane.deliver(&destination(), &lines).await;
     });
     while pipeline.writer.alarms().is_empty() {
@@ -231,7 +231,7 @@ async fn metrics_report_the_counters() {
     pipeline.counters.change_assigned_partitions(4, 1);
     let mut reserved = pipeline.budget.reserve();
     reserved.set(70);
-    let lines = Lines::from(LineBuffer::from_iter(["m v=1", "m v=2"]));
+    let lines = BatchLines::from(LineBuffer::from_iter(["m v=1", "m v=2"]));
     pipeline.writer.lane(1).deliver(&destination(), &lines).await;
     let server = start(&pipeline);
     let page = Page::read(&get(&server, "/metrics").await.1);

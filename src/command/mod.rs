@@ -13,7 +13,7 @@ mod migrate;
 mod reload;
 mod replay;
 mod run;
-mod seen_keys;
+mod sampled_keys;
 
 pub use arguments::Arguments;
 pub use exit::WRONG;

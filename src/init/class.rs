@@ -1,7 +1,7 @@
 //! Classifies keys by their strings and booleans.
 
 use super::key::{INDEX, Key};
-use super::{names, sources};
+use super::{names, source_names};
 
 /// Maximum number of values of a tag.
 const TAG_VALUES_MAX: usize = 100;
@@ -74,10 +74,11 @@ fn of_quoted_numbers(key: &Key, is_tag: bool) -> Class {
     let name = key.name();
     let are_digits = key.digits == key.quoted && key.numbers() == 0;
     let is_repeated = key.different() * 2 <= key.strings();
-    let is_source = sources::is_source(name) || sources::ends_as_number(name) || sources::is_phase(name);
+    let is_source =
+        source_names::is_source(name) || source_names::ends_as_number(name) || source_names::is_phase(name);
     let is_identity = names::is_identifier(name)
         || names::is_serial(name)
-        || (are_digits && (sources::is_source_number(name) || (is_source && is_repeated)));
+        || (are_digits && (source_names::is_source_number(name) || (is_source && is_repeated)));
     if is_state(key) && key.numbers() == 0 {
         Class::Field
     } else if is_tag && (is_in_tags(key) || is_identity) {
@@ -97,7 +98,7 @@ fn are_digits_of_identifiers(key: &Key) -> bool {
     const LENGTH_MIN: usize = 10;
     let name = key.name();
     let is_long = key.digits_length.is_some_and(|(least, most)| least == most && least >= LENGTH_MIN);
-    !sources::is_amount(name)
+    !source_names::is_amount(name)
         && !names::is_item_value(name)
         && (key.long_digits > 0 || (is_long && key.repeats()))
 }
@@ -110,9 +111,9 @@ fn is_measured(key: &Key) -> bool {
 /// Whether the values change for the same source. The phase of a current does not, and that of a process does.
 fn is_state(key: &Key) -> bool {
     let is_phase_of_process = || {
-        sources::is_phase(key.name())
+        source_names::is_phase(key.name())
             && key.texts > 0
-            && !key.values().into_iter().all(sources::is_phase_of_current)
+            && !key.values().into_iter().all(source_names::is_phase_of_current)
     };
     names::is_state(key.name()) || is_phase_of_process()
 }
@@ -133,8 +134,8 @@ fn is_tag(key: &Key, objects: u64) -> bool {
         return false;
     }
     // Without the source, the points of all sources would be one series.
-    if sources::is_source(name) && !key.is_indexed() {
-        return objects <= FEW || key.repeats() || !sources::is_serial_number(name);
+    if source_names::is_source(name) && !key.is_indexed() {
+        return objects <= FEW || key.repeats() || !source_names::is_serial_number(name);
     }
     let Some(distinct) = key.distinct() else { return false };
     if is_in_tags(key) {

@@ -15,7 +15,7 @@ mod proposal;
 mod propose;
 mod recognize;
 mod shape;
-mod sources;
+mod source_names;
 #[cfg(test)]
 mod tests;
 mod text;

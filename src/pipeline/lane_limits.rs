@@ -9,15 +9,14 @@ const BATCH_BYTES_MIN: usize = 1_000_000;
 /// Limits of the batches of one lane. The open batch and the batch in flight of each lane have to fit into `batch.memory_max` together,
 /// including the spare capacity of growing buffers. Otherwise they would be closed half empty, and their memory allocated again each time.
 ///
-/// A batch of the smallest size takes half of the lane's share. A larger one takes four fifths of it: while such a batch is in flight, the
-/// next one is begun only, and filled when the answer is there.
+/// A batch of the smallest size takes half of the lane's share. A larger one is packed, and takes up to four fifths of the share: while such
+/// a batch is in flight, the next one is begun only, and filled when the answer is there.
 pub fn lane_limits(config: &Config, lanes: usize) -> BatchLimits {
     let batch = config.batch;
     let share = batch.memory_max / lanes.max(1) / 8 * 7;
     // With many lanes, few are full at once.
     let is_shared = share / 2 >= BATCH_BYTES_MIN;
     let half = if is_shared { share / 2 } else { batch.memory_max };
-    let most = if is_shared { share / 5 * 4 } else { 0 };
     let (automatic_min, automatic_max) = (BatchSize::AUTOMATIC_MIN, BatchSize::AUTOMATIC_MAX);
     let min = BatchSize {
         lines: batch.lines_max.unwrap_or(automatic_min.lines),
@@ -27,11 +26,17 @@ pub fn lane_limits(config: &Config, lanes: usize) -> BatchLimits {
     let a_second = batch.points_per_second_max.map_or(usize::MAX, |points| points as usize);
     let max = BatchSize {
         lines: batch.lines_max.unwrap_or(automatic_max.lines.min(a_second)).max(min.lines),
-        bytes: batch.bytes_max.unwrap_or(automatic_max.bytes).min(most).max(min.bytes),
+        bytes: if is_shared {
+            batch.bytes_max.unwrap_or(automatic_max.bytes).max(min.bytes)
+        } else {
+            min.bytes
+        },
     };
     BatchLimits {
         sizes: SizeRange { min, max, answer_max: config.influx.timeout / 2 },
         lane_bytes_max: if is_shared { share } else { usize::MAX },
+        batch_memory_max: if is_shared { share / 5 * 4 } else { usize::MAX },
+        packed_from: min.bytes.min(automatic_min.bytes),
         age_max: batch.age_max,
     }
 }
@@ -49,19 +54,21 @@ mod tests {
             configuration::parse(Path::new("f"), &format!("{text}{more}"), &|_| None).unwrap().config
         };
         let f = |more: &str, lanes: usize, min: usize, max: usize| {
-            let BatchLimits { sizes, lane_bytes_max, .. } = lane_limits(&parse(more), lanes);
+            let limits = lane_limits(&parse(more), lanes);
+            let BatchLimits { sizes, lane_bytes_max, batch_memory_max, packed_from, .. } = limits;
             assert_eq!((sizes.min.bytes, sizes.max.bytes), (min, max), "{more} {lanes}");
             assert!(
-                lane_bytes_max == usize::MAX || lane_bytes_max >= (2 * min).max(max + 1),
+                lane_bytes_max == usize::MAX || lane_bytes_max >= (2 * min).max(batch_memory_max + 1),
                 "{more} {lanes}"
             );
+            assert!(packed_from <= min && batch_memory_max > min, "{more} {lanes}");
         };
-        f("", 1, 4_000_000, 9_500_000);
-        f("", 2, 4_000_000, 9_500_000);
-        f("", 4, 3_062_500, 4_900_000);
+        f("", 1, 4_000_000, 32_000_000);
+        f("", 2, 4_000_000, 32_000_000);
+        f("", 4, 3_062_500, 32_000_000);
         f("", 100, 4_000_000, 4_000_000);
-        f("batch.memory_max = \"16MB\"", 2, 3_500_000, 5_600_000);
-        f("batch.memory_max = \"64MB\"", 2, 4_000_000, 9_500_000);
+        f("batch.memory_max = \"16MB\"", 2, 3_500_000, 32_000_000);
+        f("batch.memory_max = \"64MB\"", 2, 4_000_000, 32_000_000);
         f("batch.memory_max = \"1MB\"", 2, 1_000_000, 1_000_000);
         f("batch.bytes_max = \"1MB\"", 2, 1_000_000, 1_000_000);
         f("batch.bytes_max = \"7MB\"", 2, 6_125_000, 7_000_000);

@@ -24,7 +24,6 @@
 
 mod bad_records;
 mod blocked;
-mod bounded;
 mod connect;
 mod counting;
 mod dashboards;
@@ -46,6 +45,7 @@ mod kills;
 #[path = "../support/letters.rs"]
 mod letters;
 mod line_protocol;
+mod memory;
 mod metrics;
 mod network;
 mod offsets;

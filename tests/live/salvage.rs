@@ -4,8 +4,8 @@ use crate::support::{Influx, Live, block_on, measured, variable};
 use base::secret::Secret;
 use base::{Api, Credential, Destination};
 use influx::{
-    Client, Compression, ConnectionSettings, Delays, Delivered, LaneWriter, Lines, LogObserver, Tls, Writer,
-    WriterOptions,
+    BatchLines, Client, Compression, ConnectionSettings, Delays, Delivered, LaneWriter, LogObserver, Tls,
+    Writer, WriterOptions,
 };
 use line_protocol::LineBuffer;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ enum Flaw {
 }
 
 /// Every `every`th line is refused; the others belong to four weeks.
-fn batch(every: usize, flaw: Flaw) -> (Lines, usize) {
+fn batch(every: usize, flaw: Flaw) -> (BatchLines, usize) {
     let (mut lines, mut refused) = (LineBuffer::default(), 0);
     for i in 0..LINES {
         let is_refused = i % every == every / 2;
@@ -76,7 +76,7 @@ fn lane(connection: &ConnectionSettings) -> LaneWriter {
 fn deliver(
     connection: &ConnectionSettings,
     destination: &Destination,
-    lines: &Lines,
+    lines: &BatchLines,
 ) -> (Delivered, Duration) {
     let fields: Vec<String> = (0..FIELDS).map(|field| format!("f{field}=0")).collect();
     let types = format!("m,host=types {} {}", fields.join(","), MONDAY + WEEK);
@@ -164,7 +164,7 @@ fn lines_beyond_the_retention_are_refused() {
     let is_old = |i: usize| i.is_multiple_of(10);
     let time = |i: usize| if is_old(i) { now - WEEK + i as i64 } else { now - i as i64 };
     let texts = (0..LINES).map(|i| format!("m good={i} {}", time(i)));
-    let lines = Lines::from(texts.collect::<LineBuffer>());
+    let lines = BatchLines::from(texts.collect::<LineBuffer>());
     for (influx, credential, destination, name) in [
         (
             &influx1,
@@ -192,7 +192,7 @@ fn a_refused_line_with_control_characters_is_refused_once() {
     influx.query("", &format!("CREATE DATABASE \"{database}\""));
     let destination = Destination::Database { database, retention_policy: None };
     let texts = ["m\u{1}\u{1b}\u{7f} f=1 1", "m\u{1}\u{1b}\u{7f} f=2i 2"];
-    let lines = Lines::from(LineBuffer::from_iter(texts));
+    let lines = BatchLines::from(LineBuffer::from_iter(texts));
     let (delivered, _) = deliver(&connection(&influx, Credential::None), &destination, &lines);
     assert_eq!((delivered.lines_stored, delivered.requests.retried), (1, 0));
     let why = &delivered.refused[0].why;

@@ -675,7 +675,7 @@ pub static BATCH: Table = Table {
             "bytes_max",
             Size(BATCH_BYTES),
             Example("\"8MB\""),
-            "Most bytes of one write, uncompressed. Lower it if a proxy refuses large bodies. Without the key: 4MB, and up to 9.5MB while InfluxDB answers slowly.",
+            "Most bytes of one write, uncompressed. Lower it if a proxy refuses large bodies. Without the key: 4MB, and up to 32MB while InfluxDB answers slowly (9.5MB for InfluxDB 3).",
         ),
         Key::new(
             "age_max",

@@ -7,7 +7,7 @@ use crate::telemetry::{Counters, ExpiryWatch, Heartbeat, Heartbeats, LagReporter
 use crate::topic_gate::blocked_topic;
 use base::stop::Stop;
 use kafka::OffsetReset;
-use kafka::{Member, MemberError, PendingWork, ResetPartition, UntilEnd};
+use kafka::{Member, MemberError, OutOfRangePartition, PendingWork, UntilEnd};
 use rdkafka::consumer::Consumer as _;
 use std::io;
 use std::sync::Arc;
@@ -265,8 +265,8 @@ fn control(
             expiry.check(Instant::now(), || partitions(lags, &context.counters));
         }
         let resumed = member.take_resumed();
-        ResetPartition::log(&resumed);
-        Counters::add(&context.counters.skipped, resumed.iter().map(ResetPartition::skipped).sum());
+        OutOfRangePartition::log(&resumed);
+        Counters::add(&context.counters.skipped, resumed.iter().map(OutOfRangePartition::skipped).sum());
         // An active alarm says more, and is repeated.
         let lags = monitor.lags.all();
         let why_idle = || if member.has_alarm() { None } else { member.why_idle(waiting(context, lags)) };

@@ -4,7 +4,7 @@ use crate::batch::{AnsweredBatch, Batch, BatchLimits, BatchSize, Budget, Collisi
 use crate::offset_tracker::{AssignmentId, BatchId};
 use crate::topic_routing::LaneKey;
 use base::Destination;
-use influx::{Delivered, Lines};
+use influx::{BatchLines, Delivered};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -25,8 +25,10 @@ pub struct Lane<Q> {
     /// Assignments of the batch in flight.
     in_flight: Vec<AssignmentId>,
     in_flight_id: BatchId,
-    /// Bytes of the batch in flight.
-    in_flight_bytes: usize,
+    /// Memory of the batch in flight.
+    in_flight_memory: usize,
+    /// Whether the server needs less CPU time for lines that are grouped by series, as the last answer showed.
+    is_grouped: bool,
     sizes: SizeController,
     /// Whether reading stopped to wait for the batch in flight.
     has_waited: bool,
@@ -56,7 +58,7 @@ pub enum ReturnedBatch {
 pub struct FinishedBatch {
     pub lane: usize,
     pub batch: Batch,
-    pub lines: Lines,
+    pub lines: BatchLines,
     pub delivered: Delivered,
     pub collisions: Collisions,
 }
@@ -79,7 +81,8 @@ impl<Q> Lane<Q> {
             spare: Some(spare),
             in_flight: Vec::new(),
             in_flight_id: BatchId::first(),
-            in_flight_bytes: 0,
+            in_flight_memory: 0,
+            is_grouped: false,
             sizes,
             has_waited: false,
             fill_until: None,
@@ -97,11 +100,25 @@ impl<Q> Lane<Q> {
     /// batch is in flight shows that the lane has a backlog.
     pub fn may_read(&mut self, limits: &BatchLimits, budget: &Budget) -> bool {
         let waits = self.spare.is_none();
-        let is_within_share = !waits || self.open.bytes() + self.in_flight_bytes < limits.lane_bytes_max;
+        let memory = self.open.memory();
+        let is_within_share = !waits || memory + self.in_flight_memory < limits.lane_bytes_max;
         let may_read =
-            self.open.is_empty() || (!self.open.is_full(self.size()) && is_within_share && budget.has_room());
+            self.open.is_empty() || (!self.is_full(limits) && is_within_share && budget.has_room());
         self.has_waited |= waits && !may_read;
         may_read
+    }
+
+    /// Whether the open batch is to be closed for its size.
+    pub fn is_full(&self, limits: &BatchLimits) -> bool {
+        self.open.is_full(self.size()) || self.open.memory() >= limits.batch_memory_max
+    }
+
+    /// Packs the lines of the open batch once they have the bytes of a request without a backlog. Call it where the batch may take
+    /// another record.
+    pub fn pack_if_large(&mut self, limits: &BatchLimits) {
+        if self.open.lines.bytes() >= limits.packed_from {
+            self.open.pack(self.is_grouped);
+        }
     }
 
     /// The time at which the open batch has to be closed. None while it is empty.
@@ -122,7 +139,12 @@ impl<Q> Lane<Q> {
         }
         let Some(mut next) = self.spare.take() else { return };
         next.batch_id = batch_id;
-        let batch = std::mem::replace(&mut self.open, next);
+        let mut batch = std::mem::replace(&mut self.open, next);
+        if let Some(emptied) = batch.pack_rest() {
+            self.open.lines = emptied;
+            batch.account();
+            self.open.account();
+        }
         (self.has_waited, self.fill_until, self.flush_early) = (false, None, false);
         self.send(batch);
     }
@@ -130,7 +152,7 @@ impl<Q> Lane<Q> {
     fn send(&mut self, batch: Batch) {
         self.in_flight.clone_from(&batch.assignments);
         self.in_flight_id = batch.batch_id;
-        self.in_flight_bytes = batch.bytes();
+        self.in_flight_memory = batch.memory();
         match self.closed.try_send(batch) {
             Ok(()) => (),
             // Otherwise the batch would never settle, and the lane would stop silently.
@@ -153,6 +175,7 @@ impl<Q> Lane<Q> {
         let size = finished.size();
         let (answer_time, request_bytes_max) =
             (finished.answer_time(), finished.delivered.request_bytes_max.unwrap_or(usize::MAX));
+        self.is_grouped = finished.delivered.is_grouped;
         self.keep_for_reuse(finished.into_batch(), limits, budget);
         if size.lines > 0 {
             let memory_left = budget.bytes_max().saturating_sub(budget.used());
@@ -191,7 +214,7 @@ impl<Q> Lane<Q> {
         let batch_id = batch.batch_id;
         batch.reset(batch_id, self.bytes_kept(limits, budget));
         self.in_flight.clear();
-        self.in_flight_bytes = 0;
+        self.in_flight_memory = 0;
         self.spare = Some(batch);
     }
 
@@ -203,7 +226,7 @@ impl<Q> Lane<Q> {
     /// The largest buffer that is kept for the next batch, because it counts too. Where memory is scarce, it is left to the lanes that
     /// write. A large buffer is not kept: the next batch has to fit into the lane's share beside a batch in flight.
     fn bytes_kept(&self, limits: &BatchLimits, budget: &Budget) -> usize {
-        let bytes = self.size().bytes;
+        let bytes = self.size().bytes.min(limits.packed_from);
         let rest = limits.lane_bytes_max.saturating_sub(bytes);
         if budget.has_room() { (bytes + bytes / 8).min(rest) } else { 0 }
     }
@@ -221,7 +244,7 @@ impl<Q> Lane<Q> {
 
 impl FinishedBatch {
     fn size(&self) -> BatchSize {
-        BatchSize { lines: self.lines.len(), bytes: self.lines.text().len() }
+        BatchSize { lines: self.lines.len(), bytes: self.lines.bytes() }
     }
 
     /// The time to the answer, if one request stored all lines.
@@ -249,17 +272,23 @@ mod tests {
     const LIMITS: BatchLimits = BatchLimits {
         sizes: SizeRange { min: SMALL, max: LARGE, answer_max: Duration::from_secs(15) },
         lane_bytes_max: 12_000,
+        batch_memory_max: 11_000,
+        packed_from: 1_000,
         age_max: Duration::from_secs(1),
     };
 
     /// A lane whose batches go to the receiver.
     fn lane(budget: &Budget) -> (Lane<()>, mpsc::Receiver<Batch>) {
+        lane_of(LIMITS.sizes, budget)
+    }
+
+    fn lane_of(sizes: SizeRange, budget: &Budget) -> (Lane<()>, mpsc::Receiver<Batch>) {
         let (closed, batches) = mpsc::channel(1);
         let batch_id = BatchId::first();
         let key = LaneKey { destination: 0, slot: 0 };
         let destination = Destination::Database { database: "d".to_owned(), retention_policy: None };
         let both = (Batch::new(batch_id, budget), Batch::new(batch_id, budget));
-        let sizes = SizeController::new(LIMITS.sizes);
+        let sizes = SizeController::new(sizes);
         (Lane::new(key, Arc::new(destination), (), both, sizes, closed), batches)
     }
 
@@ -282,12 +311,22 @@ mod tests {
         budget: &Budget,
         now: Instant,
     ) {
-        let mut batch = batches.try_recv().unwrap();
-        let lines = Lines::from(std::mem::take(&mut batch.lines));
+        answer_batch(lane, batches.try_recv().unwrap(), answer_time, &LIMITS, budget, now);
+    }
+
+    fn answer_batch(
+        lane: &mut Lane<()>,
+        mut batch: Batch,
+        answer_time: Duration,
+        limits: &BatchLimits,
+        budget: &Budget,
+        now: Instant,
+    ) {
+        let lines = batch.take_lines();
         let mut delivered = Delivered { lines_stored: lines.len(), answer_time, ..Delivered::default() };
         delivered.requests.stored = 1;
         let collisions = Collisions::default();
-        lane.take_back(FinishedBatch { lane: 0, batch, lines, delivered, collisions }, &LIMITS, budget, now);
+        lane.take_back(FinishedBatch { lane: 0, batch, lines, delivered, collisions }, limits, budget, now);
     }
 
     #[test]
@@ -311,6 +350,56 @@ mod tests {
         assert_eq!(sent, [10, 100, 100, 100, 100, 100]);
         // Both buffers are counted.
         assert!(budget.used() >= lane.open.lines.capacity());
+    }
+
+    /// Lines of the same series compress to less than a third.
+    #[test]
+    fn a_large_batch_is_packed_and_takes_a_part_of_its_bytes() {
+        let (budget, now) = (Budget::new(1_000_000), Instant::now());
+        let limits = BatchLimits {
+            sizes: SizeRange { min: SMALL, max: BatchSize { lines: 10_000, bytes: 300_000 }, ..LIMITS.sizes },
+            lane_bytes_max: 100_000,
+            batch_memory_max: 80_000,
+            packed_from: 10_000,
+            ..LIMITS
+        };
+        let (mut lane, mut batches) = lane_of(limits.sizes, &budget);
+        let (mut sent, mut memory_max) = (Vec::new(), 0);
+        for _ in 0..6 {
+            while lane.may_read(&limits, &budget) {
+                lane.pack_if_large(&limits);
+                lane.open.lines.push_line("x".repeat(99).as_bytes());
+                lane.open.push(AssignmentId::for_test(0), lane.open.line_count() as i64, 1, now);
+                memory_max = memory_max.max(lane.open.memory() + lane.in_flight_memory);
+            }
+            lane.flush(BatchId::first());
+            let batch = batches.try_recv().unwrap();
+            sent.push((batch.line_count(), batch.bytes()));
+            // The batch in flight has no buffer: the open batch uses it.
+            assert!(sent.len() < 3 || (batch.lines.capacity() == 0 && lane.open.lines.capacity() > 0));
+            lane.has_waited = true;
+            answer_batch(&mut lane, batch, Duration::from_secs(1), &limits, &budget, now);
+        }
+        assert_eq!(sent.last(), Some(&(3_000, 300_000)), "{sent:?}");
+        assert!(memory_max < limits.batch_memory_max / 2, "{memory_max}");
+    }
+
+    #[test]
+    fn a_batch_whose_lines_do_not_compress_is_closed_at_its_share_of_the_memory() {
+        let (budget, now) = (Budget::new(1_000_000), Instant::now());
+        let sizes = SizeRange::fixed(BatchSize { lines: 10_000, bytes: 300_000 });
+        let limits = BatchLimits { sizes, packed_from: 2_000, batch_memory_max: 20_000, ..LIMITS };
+        let (mut lane, mut batches) = lane_of(sizes, &budget);
+        let mut rng = fastrand::Rng::with_seed(1);
+        while lane.may_read(&limits, &budget) {
+            lane.pack_if_large(&limits);
+            let noise: Vec<u8> = std::iter::repeat_with(|| rng.u8(b'!'..)).take(99).collect();
+            lane.open.lines.push_line(&noise);
+            lane.open.push(AssignmentId::for_test(0), lane.open.line_count() as i64, 1, now);
+        }
+        assert!(lane.is_full(&limits) && (20_000..24_000).contains(&lane.open.memory()));
+        lane.flush(BatchId::first());
+        assert!(batches.try_recv().unwrap().bytes() < 30_000);
     }
 
     #[test]

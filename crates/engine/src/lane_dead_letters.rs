@@ -12,7 +12,7 @@ use crate::topic_routing::Routing;
 use base::TopicPartition;
 use base::alarm::{AlarmGuard, AlarmRegistry, FailureReport, Scope};
 use base::record::{Record, RecordTime, borrowed};
-use influx::{Backoff, Delays, Delivered, Lines, RefusedLine};
+use influx::{Backoff, BatchLines, Delays, Delivered, LineReader, RefusedLine};
 use line_protocol::LineBuffer;
 use mapping::{REJECTED_ELEMENTS_MAX, RecordLimits};
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,11 +69,11 @@ impl LaneDeadLetters {
 
     /// Writes the dead letters of all records that settle with this batch, and retries until they are written. Records of partitions with
     /// lines that are kept out do not settle: they are read again, and their letters are written then.
-    pub async fn write(&mut self, batch: &mut Batch, lines: &Lines, delivered: &Delivered) {
+    pub async fn write(&mut self, batch: &mut Batch, lines: &BatchLines, delivered: &Delivered) {
         let kept_out = batch.first_kept_out(&delivered.kept_out).into_keys().collect();
         let mut rejected = Drafts::new(settling_letters(batch, &kept_out));
         let refused = refused_records(batch, delivered, &kept_out);
-        let mut rest = refused.as_slice();
+        let (mut rest, mut lines) = (refused.as_slice(), lines.reader());
         while !rest.is_empty() {
             let originals = self.read_again(rest.get(..REREAD_RECORDS).unwrap_or(rest)).await;
             let count = originals.len();
@@ -85,7 +85,7 @@ impl LaneDeadLetters {
             let (read, after) = rest.split_at(count);
             rest = after;
             let letters = read.iter().zip(originals).map(|(record, original)| {
-                let letter = self.letter(record, original, batch, lines);
+                let letter = self.letter(record, original, batch, &mut lines);
                 rejected.merged(letter)
             });
             let letters = letters.collect();
@@ -154,7 +154,7 @@ impl LaneDeadLetters {
         record: &RefusedRecord<'_>,
         original: Option<Original>,
         batch: &Batch,
-        lines: &Lines,
+        lines: &mut LineReader<'_>,
     ) -> Letter {
         let topic: Arc<str> = record.at.topic.as_str().into();
         let found =
@@ -164,8 +164,9 @@ impl LaneDeadLetters {
         } else {
             let listed =
                 record.lines.iter().map(|refused| batch.source(refused.line).line as usize).collect();
-            let text = record.lines.iter().flat_map(|refused| lines.line(refused.line).iter().copied());
-            (listed, Original::default(), Some(text.collect()))
+            let mut text = Vec::new();
+            record.lines.iter().for_each(|refused| text.extend_from_slice(lines.line(refused.line)));
+            (listed, Original::default(), Some(text))
         };
         let count = listed.len() as u64;
         let listed = listed.into_iter().take(REJECTED_ELEMENTS_MAX).collect();
@@ -191,7 +192,7 @@ impl LaneDeadLetters {
         refused: &RefusedRecord<'_>,
         original: &Original,
         batch: &Batch,
-        lines: &Lines,
+        lines: &mut LineReader<'_>,
     ) -> Option<Vec<usize>> {
         let mut mapper = self.context.routing.mapper_of(&refused.at.topic, self.context.record_limits)?;
         let headers = borrowed(&original.headers);

@@ -7,8 +7,7 @@ use crate::offset_tracker::BatchId;
 use crate::ports::BatchWriter;
 use base::Destination;
 use base::locks::lock;
-use influx::{Delivered, LaneWriter, Lines, Writer};
-use line_protocol::LineBuffer;
+use influx::{LaneWriter, Writer};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
@@ -26,7 +25,7 @@ pub struct WritingLanes {
     /// For each lane, whether it waits until dead letters can be written.
     awaits_dead_letters: Vec<Arc<AtomicBool>>,
     /// For each lane, the request to abandon its batch.
-    abandonments: Vec<Arc<Abandonment>>,
+    abandonments: Vec<Arc<AbandonRequest>>,
     /// Generates the seeds of the lanes' retry jitter.
     seeds: fastrand::Rng,
     tasks: Vec<AbortHandle>,
@@ -63,7 +62,7 @@ impl BatchWriter for WritingLanes {
         let (closed, batches) = mpsc::channel(1);
         let awaits = Arc::<AtomicBool>::default();
         self.awaits_dead_letters.push(Arc::clone(&awaits));
-        let abandonment = Arc::<Abandonment>::default();
+        let abandonment = Arc::<AbandonRequest>::default();
         self.abandonments.push(Arc::clone(&abandonment));
         let letters = self.letters.as_ref().map(|context| LaneDeadLetters::new(Arc::clone(context), awaits));
         let task = WriteTask {
@@ -95,14 +94,14 @@ struct WriteTask {
     writer: LaneWriter,
     letters: Option<LaneDeadLetters>,
     destination: Arc<Destination>,
-    abandonment: Arc<Abandonment>,
+    abandonment: Arc<AbandonRequest>,
     returned: Sender<ReturnedBatch>,
     data_thread: Thread,
 }
 
 /// The request of the data thread to abandon the batch of a lane.
 #[derive(Debug, Default)]
-struct Abandonment {
+struct AbandonRequest {
     state: Mutex<AbandonmentState>,
     requested: Notify,
 }
@@ -114,7 +113,7 @@ struct AbandonmentState {
     delivered: Option<BatchId>,
 }
 
-impl Abandonment {
+impl AbandonRequest {
     /// Requests that the batch is abandoned. Returns false if its lines are delivered.
     fn request(&self, batch: BatchId) -> bool {
         let mut state = lock(&self.state);
@@ -146,7 +145,7 @@ impl WriteTask {
     async fn run(mut self, mut batches: mpsc::Receiver<Batch>) {
         while let Some(mut batch) = batches.recv().await {
             let collisions = batch.collisions();
-            let lines = Lines::from(std::mem::take(&mut batch.lines));
+            let lines = batch.take_lines();
             // Dropping the delivery closes the connection of its request.
             let delivered = tokio::select! {
                 delivered = self.writer.deliver(&self.destination, &lines) => Some(delivered),
@@ -154,15 +153,14 @@ impl WriteTask {
             };
             let is_delivered = self.abandonment.end_delivery(batch.batch_id);
             let Some(delivered) = delivered.filter(|_| is_delivered) else {
-                batch.lines = copy_of(&lines);
+                batch.put_back(lines);
                 if !self.give_back(ReturnedBatch::Abandoned { lane: self.lane, batch }) {
                     return;
                 }
                 continue;
             };
-            let Delivered { lines_stored, refused, kept_out, .. } = &delivered;
             assert_eq!(
-                lines_stored + refused.len() + kept_out.len(),
+                delivered.lines_settled(),
                 lines.len(),
                 "each line of a batch is stored, refused or kept out when it comes back"
             );
@@ -182,11 +180,6 @@ impl WriteTask {
         self.data_thread.unpark();
         is_taken
     }
-}
-
-/// A copy of the lines, because the client may still own their text.
-fn copy_of(lines: &Lines) -> LineBuffer {
-    (0..lines.len()).map(|line| lines.line(line).strip_suffix(b"\n").unwrap_or_default()).collect()
 }
 
 #[cfg(test)]
@@ -248,7 +241,7 @@ mod tests {
 
     #[test]
     fn only_a_batch_whose_lines_are_not_delivered_can_be_abandoned() {
-        let (abandonment, first) = (Abandonment::default(), BatchId::first());
+        let (abandonment, first) = (AbandonRequest::default(), BatchId::first());
         assert!(abandonment.request(first) && !abandonment.end_delivery(first));
         // The rest of the batch is sent again.
         assert!(abandonment.end_delivery(first));

@@ -285,10 +285,10 @@ impl RecordHandler {
             Counters::add(&self.counters.collisions, finished.collisions.count);
             self.reporter.collided(finished, now);
         }
-        let mut last = None;
+        let (mut last, mut lines) = (None, finished.lines.reader());
         for refused in &finished.delivered.refused {
             let source = finished.batch.source(refused.line);
-            self.reporter.refused(finished, destination, refused, &source, &self.counters.rejections, now);
+            self.reporter.refused(&mut lines, destination, refused, &source, &self.counters.rejections, now);
             if let Some(at) = source.partition {
                 self.counters.refuse(&at.topic, 1);
             }

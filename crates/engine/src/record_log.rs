@@ -8,7 +8,7 @@ use crate::time_unit_check::{DoubtKind, TimeDoubt};
 use base::Destination;
 use base::record::Record;
 use base::text::{printable, printable_bytes};
-use influx::RefusedLine;
+use influx::{LineReader, RefusedLine};
 use mapping::{DropReason, Drops, Mapper, Reason, Rejection};
 use rdkafka::error::RDKafkaErrorCode;
 use std::time::{Duration, Instant};
@@ -219,7 +219,7 @@ impl RecordLog {
     /// Logs a line that InfluxDB refused, and its record.
     pub fn refused(
         &mut self,
-        finished: &FinishedBatch,
+        lines: &mut LineReader<'_>,
         destination: &Destination,
         refused: &RefusedLine,
         source: &RecordSource<'_>,
@@ -228,7 +228,7 @@ impl RecordLog {
     ) {
         let (topic, partition, offset) =
             source.partition.map_or(("", -1, -1), |at| (at.topic.as_str(), at.partition, source.offset));
-        let text = finished.lines.line(refused.line).trim_ascii_end();
+        let text = lines.line(refused.line).trim_ascii_end();
         let (element, reason, why) = (None, REFUSED, &refused.why);
         last.record(RejectedRecord { topic, partition, offset, element, reason, why, text }, now);
         let Some(more) = self.refused.pass(LOG_EVERY, now) else { return };
@@ -240,7 +240,7 @@ impl RecordLog {
     pub fn collided(&mut self, finished: &FinishedBatch, now: Instant) {
         let Some(_) = self.collided.pass(COLLISIONS_EVERY, now) else { return };
         let Some(line) = finished.collisions.example else { return };
-        let line = printable_bytes(finished.lines.line(line).trim_ascii_end(), SHOWN_MAX);
+        let line = printable_bytes(finished.lines.reader().line(line).trim_ascii_end(), SHOWN_MAX);
         let Collisions { count: points, within_records, .. } = finished.collisions;
         warn!(
             points,

@@ -10,7 +10,8 @@ use std::sync::{Arc, RwLock};
 
 /// Lanes of one destination, each with one request in flight. Two keep a loopback database busy; each costs queues of its own.
 const LANES_PER_DESTINATION: usize = 2;
-/// Up to this many destinations have [`LANES_PER_DESTINATION`] lanes each; more have one lane each, so that their queues stay few.
+/// Up to this many destinations have [`LANES_PER_DESTINATION`] lanes each; more have one lane each, so that their queues stay few. Up to this
+/// many mappings have their own lanes to a destination that they share.
 pub const DESTINATIONS_WITH_LANES: usize = 4;
 
 /// The default of `influx.destinations_max`.
@@ -38,7 +39,9 @@ impl Mapping {
 pub struct Routing {
     mappings: Vec<Mapping>,
     /// A destination of a topic is added when the topic is first assigned.
-    destinations: RwLock<Vec<Arc<Destination>>>,
+    destinations: RwLock<Vec<MappedDestination>>,
+    /// Whether each mapping has lanes of its own, so that its records do not wait for a backlog of another mapping.
+    are_lanes_separate: bool,
     /// Most destinations, where some belong to topics.
     destinations_max: usize,
     /// The destination of lanes that no line goes to: those of topics without a destination.
@@ -50,7 +53,16 @@ pub struct Routing {
     schemas: Option<SchemaSource>,
 }
 
-/// Identifies a lane: the index of its destination, and which of the destination's lanes it is.
+/// A destination of one mapping, or of all mappings that share lanes.
+#[derive(Clone, Debug)]
+struct MappedDestination {
+    /// Index of the mapping. None: the destination is that of all mappings that write to it.
+    mapping: Option<usize>,
+    destination: Arc<Destination>,
+}
+
+/// Identifies a lane: the index of its destination, and which of the destination's lanes it is. A destination has an index for each mapping
+/// with lanes of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LaneKey {
     pub destination: usize,
@@ -62,19 +74,12 @@ impl Routing {
     pub const NOWHERE: usize = usize::MAX;
 
     pub fn new(topic_mappings: &[Mapping], reject_rate_max: f64) -> Self {
-        let mut destinations: Vec<Arc<Destination>> = Vec::new();
-        for mapping in topic_mappings {
-            if let MappingDestination::Fixed(destination) = &mapping.destination
-                && destinations.iter().all(|known| **known != *destination)
-            {
-                destinations.push(Arc::new(destination.clone()));
-            }
-        }
         let nowhere = topic_mappings.first().map(|mapping| mapping.destination.unfilled());
         let nowhere = nowhere.unwrap_or_else(|| Destination::Database3 { database: String::new() });
         let routing = Self {
             mappings: topic_mappings.to_vec(),
-            destinations: RwLock::new(destinations),
+            destinations: RwLock::default(),
+            are_lanes_separate: false,
             destinations_max: DESTINATIONS_MAX,
             nowhere: Arc::new(nowhere),
             reject_rate_max,
@@ -99,9 +104,27 @@ impl Routing {
     #[must_use]
     pub fn with_destinations_max(mut self, destinations_max: usize) -> Self {
         self.destinations_max = destinations_max;
+        let is_fixed = self.mappings.iter().all(|mapping| !mapping.destination.is_of_topic());
+        self.list_fixed(is_fixed && self.mappings.len() <= DESTINATIONS_WITH_LANES);
         let is_many = self.places() > DESTINATIONS_WITH_LANES;
         self.lanes_per_destination = if is_many { 1 } else { LANES_PER_DESTINATION };
         self
+    }
+
+    /// Lists the destinations that belong to no topic.
+    fn list_fixed(&mut self, are_lanes_separate: bool) {
+        self.are_lanes_separate = are_lanes_separate;
+        let mut listed: Vec<MappedDestination> = Vec::new();
+        for (index, mapping) in self.mappings.iter().enumerate() {
+            let mapping_index = are_lanes_separate.then_some(index);
+            if let MappingDestination::Fixed(destination) = &mapping.destination
+                && listed.iter().all(|known| !known.is(mapping_index, destination))
+            {
+                let destination = Arc::new(destination.clone());
+                listed.push(MappedDestination { mapping: mapping_index, destination });
+            }
+        }
+        self.destinations = RwLock::new(listed);
     }
 
     /// Number of destinations that there are or may come.
@@ -111,14 +134,17 @@ impl Routing {
         if grows { known.max(self.destinations_max) } else { known }
     }
 
-    fn read<T>(&self, read: impl FnOnce(&Vec<Arc<Destination>>) -> T) -> T {
+    fn read<T>(&self, read: impl FnOnce(&Vec<MappedDestination>) -> T) -> T {
         // Destinations are only appended, so a panic of another thread leaves them whole.
         read(&locks::read(&self.destinations))
     }
 
-    /// Falls back to one lane per destination above `lanes_max`.
+    /// Falls back to lanes that mappings share above `lanes_max`, and to one lane per destination.
     #[must_use]
     pub fn within(mut self, lanes_max: usize) -> Self {
+        if self.lanes() > lanes_max {
+            self.list_fixed(false);
+        }
         if self.lanes() > lanes_max {
             self.lanes_per_destination = 1;
         }
@@ -127,7 +153,15 @@ impl Routing {
 
     /// The destinations known so far.
     pub fn destinations(&self) -> Vec<Destination> {
-        self.read(|known| known.iter().map(|destination| Destination::clone(destination)).collect())
+        let mut destinations: Vec<Destination> = Vec::new();
+        self.read(|known| {
+            for MappedDestination { destination, .. } in known {
+                if !destinations.contains(destination) {
+                    destinations.push(Destination::clone(destination));
+                }
+            }
+        });
+        destinations
     }
 
     /// Number of lanes, and so of queues, that a consumer may have.
@@ -145,7 +179,7 @@ impl Routing {
         if index == Self::NOWHERE {
             return Arc::clone(&self.nowhere);
         }
-        self.read(|known| Arc::clone(&known[index]))
+        self.read(|known| Arc::clone(&known[index].destination))
     }
 
     /// A mapper for the records of a topic; none if no mapping matches.
@@ -165,20 +199,28 @@ impl Routing {
     /// # Errors
     /// The topic's name does not give one, or there would be too many.
     pub fn destination_of(&self, topic: &str) -> Result<usize, NoDestination> {
-        let Some(mapping) = self.mappings.iter().find(|mapping| mapping.is_match(topic)) else {
+        let mut mappings = self.mappings.iter().enumerate();
+        let Some((index, mapping)) = mappings.find(|(_, mapping)| mapping.is_match(topic)) else {
             // Records without a mapping are rejected. Their partitions still need a lane.
             return Ok(if self.read(Vec::is_empty) { Self::NOWHERE } else { 0 });
         };
         let destination = mapping.destination.of(topic)?;
+        let mapping = self.are_lanes_separate.then_some(index);
         let mut known = locks::write(&self.destinations);
-        if let Some(index) = known.iter().position(|known| **known == destination) {
+        if let Some(index) = known.iter().position(|known| known.is(mapping, &destination)) {
             return Ok(index);
         }
         if known.len() >= self.destinations_max {
             return Err(NoDestination::TooMany { destination, max: self.destinations_max });
         }
-        known.push(Arc::new(destination));
+        known.push(MappedDestination { mapping, destination: Arc::new(destination) });
         Ok(known.len() - 1)
+    }
+}
+
+impl MappedDestination {
+    fn is(&self, mapping: Option<usize>, destination: &Destination) -> bool {
+        self.mapping == mapping && *self.destination == *destination
     }
 }
 
@@ -216,6 +258,31 @@ mod tests {
         assert_eq!(routing.lanes(), 6, "the lanes were reserved");
         let many = Routing::new(&mappings, 0.1);
         assert_eq!(many.lanes(), DESTINATIONS_MAX, "many destinations have one lane each");
+    }
+
+    #[test]
+    fn few_mappings_have_lanes_of_their_own_to_one_destination() {
+        let to = |name: &str| Destination::Database3 { database: name.to_owned() };
+        let of = |topic: &str, name: &str| {
+            let topics = Topics { names: vec![topic.to_owned()], ..Topics::default() };
+            mapping(Some(topics), MappingDestination::Fixed(to(name)))
+        };
+        let mut mappings = vec![of("a", "x"), of("b", "x"), of("c", "y"), of("d", "x")];
+        let routing = Routing::new(&mappings, 0.1);
+        let at = |routing: &Routing| ["a", "b", "c", "d"].map(|topic| routing.destination_of(topic).unwrap());
+        assert_eq!((at(&routing), routing.lanes()), ([0, 1, 2, 3], 8));
+        assert_eq!(routing.destinations(), [to("x"), to("y")]);
+        assert_eq!(
+            [1, 2, 3].map(|index| Destination::clone(&routing.destination(index))),
+            [to("x"), to("y"), to("x")]
+        );
+        // A reload keeps the number of queues: mappings share lanes then.
+        let shared = Routing::new(&mappings, 0.1).within(4);
+        assert_eq!((at(&shared), shared.lanes()), ([0, 0, 1, 0], 4));
+        assert_eq!(Routing::new(&mappings, 0.1).within(3).lanes(), 2);
+        mappings.push(of("e", "x"));
+        let many = Routing::new(&mappings, 0.1);
+        assert_eq!((at(&many), many.lanes()), ([0, 0, 1, 0], 4));
     }
 
     #[test]

@@ -131,7 +131,7 @@ fn sample(signals: &WatchdogInputs, now: Instant) -> Sample {
 mod tests {
     use super::*;
     use base::Destination;
-    use influx::{Client, ConnectionSettings, Delays, Event, Lines, Observer, WriterOptions};
+    use influx::{BatchLines, Client, ConnectionSettings, Delays, Event, Observer, WriterOptions};
     use line_protocol::LineBuffer;
     use std::future::poll_fn;
     use std::pin::pin;
@@ -173,7 +173,7 @@ mod tests {
         let is_explained = || sample(&signals, Instant::now()).is_explained;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         // A batch of 5,000 lines at 10 points per second makes the next one wait for 500 s.
-        let lines = Lines::from((0..5_000).map(|n| format!("m v={n} {n}")).collect::<LineBuffer>());
+        let lines = BatchLines::from((0..5_000).map(|n| format!("m v={n} {n}")).collect::<LineBuffer>());
         let destination = Destination::Database { database: "d".to_owned(), retention_policy: None };
         let mut both = [writer.lane(0), writer.lane(1)];
         runtime.block_on(async {

@@ -9,12 +9,19 @@ use crate::http::{ConnectOptions, HttpClient};
 use crate::settings::{Compression, ConnectionSettings};
 use base::http::is_loopback;
 use base::locks::lock;
-use base::{Credential, Destination};
+use base::{Api, Credential, Destination};
 use reqwest::Url;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
+
+/// Largest request for a server of any other kind than InfluxDB 1 or 2: InfluxDB 3 refuses more than 10 MiB, as sent or unpacked.
+const REQUEST_BYTES_MAX: usize = 9_500_000;
+/// Largest request at the endpoint of InfluxDB 1, whose `max-body-size` is 25 MB by default.
+const INFLUX1_REQUEST_BYTES_MAX: usize = 24_000_000;
+/// Largest request for InfluxDB 2, which has no limit, and needs less CPU time for a point the larger requests are.
+const INFLUX2_REQUEST_BYTES_MAX: usize = 32_000_000;
 
 /// Facts about the server behind an address.
 #[derive(Clone, Copy, Debug, Default)]
@@ -134,6 +141,15 @@ impl Address {
     pub(crate) fn is_influx_1_or_2(&self) -> bool {
         let known = lock(&self.server);
         known.is_influx && !known.is_stale && known.server == Some(Server::Unknown)
+    }
+
+    /// The largest request that should be sent, whatever the configuration allows.
+    pub(crate) fn request_bytes_max(&self, destination: &Destination) -> usize {
+        match destination.api() {
+            Api::V1 if self.is_influx_1_or_2() => INFLUX1_REQUEST_BYTES_MAX,
+            Api::V2 if self.is_influx_1_or_2() => INFLUX2_REQUEST_BYTES_MAX,
+            _ => REQUEST_BYTES_MAX,
+        }
     }
 
     /// Records the server that answered; `None`: it does not name itself without a login. If it was asked again only because connections

@@ -34,7 +34,7 @@
 //! let writer = Writer::new(Client::new(&connection).unwrap(), &connection, options, Arc::new(LogObserver));
 //!
 //! let bucket = Destination::Bucket { org: "o".to_owned(), bucket: "b".to_owned() };
-//! let lines = Lines::from(LineBuffer::from_iter(["cpu load=0.5 1"]));
+//! let lines = BatchLines::from(LineBuffer::from_iter(["cpu load=0.5 1"]));
 //! let delivered = writer.lane(1).deliver(&bucket, &lines).await;
 //! assert!(delivered.refused.is_empty());
 //! assert_eq!(server.points(&bucket).len(), 1);
@@ -58,6 +58,7 @@ mod learned_state;
 mod lines;
 mod log_observer;
 mod outcome;
+mod packed_lines;
 mod parsed_answer;
 mod rate_limiter;
 mod remedy;
@@ -84,6 +85,7 @@ pub use lane_writer::{Delivered, KeptOutLine, LaneWriter, RequestCounts};
 pub use lines::Lines;
 pub use log_observer::LogObserver;
 pub use outcome::{Outcome, classify};
+pub use packed_lines::{BatchLines, LineReader, PackedLines};
 pub use remedy::{RemedyContext, advice, is_page};
 pub use salvage::RefusedLine;
 pub use settings::{Compression, ConnectionSettings, Tls};

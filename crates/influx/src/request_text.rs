@@ -1,12 +1,14 @@
 //! The text of a request, in one piece or collected from the lines of a batch while it is sent.
 
 use crate::lines::Lines;
+use crate::packed_lines::PackedLines;
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use line_protocol::Gzip;
+use line_protocol::{Gzip, GzipFrame};
 use std::convert::Infallible;
 use std::ops::Range;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Least bytes of a part of a scattered text. A part is in memory while it is compressed or sent.
@@ -22,6 +24,22 @@ pub(crate) enum RequestText {
         run: Range<usize>,
         bytes: usize,
     },
+    /// All lines of a large batch. They are unpacked while they are sent.
+    Packed {
+        parts: Vec<Arc<PackedLines>>,
+        bytes: usize,
+    },
+    /// The same as a gzip body: its chunks are compressed already.
+    Gzipped {
+        parts: Vec<Arc<PackedLines>>,
+        frame: GzipFrame,
+    },
+}
+
+impl From<Bytes> for RequestText {
+    fn from(text: Bytes) -> Self {
+        Self::Whole(text)
+    }
 }
 
 impl RequestText {
@@ -36,16 +54,23 @@ impl RequestText {
     pub fn len(&self) -> usize {
         match self {
             Self::Whole(text) => text.len(),
-            Self::Scattered { bytes, .. } => *bytes,
+            Self::Scattered { bytes, .. } | Self::Packed { bytes, .. } => *bytes,
+            Self::Gzipped { frame, .. } => frame.bytes,
         }
     }
 
-    pub fn compress(&self, gzip: &mut Gzip) -> Option<Bytes> {
+    /// The text as a gzip body. None where it should be sent uncompressed.
+    pub fn compress(&self, gzip: &mut Gzip) -> Option<Self> {
         match self {
-            Self::Whole(text) => gzip.compress(text),
+            Self::Whole(text) => gzip.compress(text).map(Self::Whole),
             Self::Scattered { lines, run, .. } => {
-                gzip.compress_parts(Parts { lines: lines.clone(), run: run.clone() })
+                gzip.compress_parts(Parts { lines: lines.clone(), run: run.clone() }).map(Self::Whole)
             }
+            Self::Packed { parts, .. } => {
+                let frame = GzipFrame::of(parts.iter().map(|part| part.text()));
+                Some(Self::Gzipped { parts: parts.clone(), frame })
+            }
+            Self::Gzipped { .. } => Some(self.clone()),
         }
     }
 
@@ -53,8 +78,11 @@ impl RequestText {
     pub fn into_body(self) -> reqwest::Body {
         match self {
             Self::Whole(text) => text.into(),
-            Self::Scattered { lines, run, bytes } => {
-                reqwest::Body::wrap(PartsBody { parts: Parts { lines, run }, bytes: bytes as u64 })
+            Self::Scattered { lines, run, bytes } => PartsBody::wrap(Parts { lines, run }, bytes),
+            Self::Packed { parts, bytes } => PartsBody::wrap(unpacked(parts), bytes),
+            Self::Gzipped { parts, frame } => {
+                let bytes = frame.bytes;
+                PartsBody::wrap(gzipped(parts, &frame), bytes)
             }
         }
     }
@@ -70,8 +98,27 @@ impl RequestText {
                 }
                 text.freeze()
             }
+            Self::Packed { parts, .. } => unpacked(parts.clone()).collect::<Vec<_>>().concat().into(),
+            Self::Gzipped { parts, frame } => {
+                gzipped(parts.clone(), frame).collect::<Vec<_>>().concat().into()
+            }
         }
     }
+}
+
+/// The chunks of packed lines: part and number.
+fn chunks(parts: Vec<Arc<PackedLines>>) -> impl Iterator<Item = (Arc<PackedLines>, usize)> {
+    parts.into_iter().flat_map(|part| (0..part.text().chunks()).map(move |chunk| (Arc::clone(&part), chunk)))
+}
+
+fn unpacked(parts: Vec<Arc<PackedLines>>) -> impl Iterator<Item = Bytes> {
+    chunks(parts).map(|(part, chunk)| part.text().unpack_chunk(chunk).into())
+}
+
+fn gzipped(parts: Vec<Arc<PackedLines>>, frame: &GzipFrame) -> impl Iterator<Item = Bytes> + use<> {
+    let chunks = chunks(parts).map(|(part, chunk)| Bytes::copy_from_slice(part.text().gzip_chunk(chunk)));
+    let trailer = Bytes::copy_from_slice(&frame.trailer);
+    std::iter::once(Bytes::from_static(&GzipFrame::HEADER)).chain(chunks).chain(std::iter::once(trailer))
 }
 
 /// A scattered text in parts of whole lines.
@@ -95,14 +142,20 @@ impl Iterator for Parts {
     }
 }
 
-/// Sends the parts of a scattered text.
-struct PartsBody {
-    parts: Parts,
+/// Sends a text in parts.
+struct PartsBody<I> {
+    parts: I,
     /// Bytes that are not sent yet.
     bytes: u64,
 }
 
-impl Body for PartsBody {
+impl<I: Iterator<Item = Bytes> + Send + Sync + Unpin + 'static> PartsBody<I> {
+    fn wrap(parts: I, bytes: usize) -> reqwest::Body {
+        reqwest::Body::wrap(Self { parts, bytes: bytes as u64 })
+    }
+}
+
+impl<I: Iterator<Item = Bytes> + Unpin> Body for PartsBody<I> {
     type Data = Bytes;
     type Error = Infallible;
 

@@ -3,7 +3,7 @@
 
 use super::explicit_commits::ExplicitCommits;
 use super::ffi::known_watermarks;
-use super::offset_resets::{OffsetResets, ResetPartition};
+use super::out_of_range_offsets::{OutOfRangeOffsets, OutOfRangePartition};
 use super::partition_lists::{list_of, offsets_of, partition_of, partitions, summary};
 use super::recreated::{LastTopicIds, TopicIdentity, identities};
 use super::start_offsets::{NewStarts, StartOffsets, UnknownStarts};
@@ -78,7 +78,7 @@ pub struct GroupContext {
     statistics: Mutex<Option<Statistics>>,
     start_offsets: Mutex<StartOffsets>,
     unknown_starts: Arc<UnknownStarts>,
-    resets: Mutex<OffsetResets>,
+    resets: Mutex<OutOfRangeOffsets>,
     pub explicit_commits: ExplicitCommits,
     /// The ids of the assigned topics.
     pub topic_ids: Mutex<LastTopicIds>,
@@ -139,7 +139,7 @@ impl GroupContext {
     }
 
     /// Partitions that resumed at their beginning, because Kafka no longer has the offset to read from.
-    pub fn take_resumed(&self, consumer: &GroupConsumer) -> Vec<ResetPartition> {
+    pub fn take_resumed(&self, consumer: &GroupConsumer) -> Vec<OutOfRangePartition> {
         lock(&self.resets).take(Instant::now(), earliest_of(consumer))
     }
 

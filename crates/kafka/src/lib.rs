@@ -45,7 +45,7 @@ mod missing_topics;
 mod moved_coordinator;
 pub mod oauth_token;
 mod offset_requests;
-mod offset_resets;
+mod out_of_range_offsets;
 mod partition_lists;
 mod properties;
 mod recreated;
@@ -80,7 +80,7 @@ pub use ffi::{
 pub use http_port::{answers_http, with_port};
 pub use idle::PendingWork;
 pub use member::Member;
-pub use offset_resets::ResetPartition;
+pub use out_of_range_offsets::OutOfRangePartition;
 pub use partition_lists::{check_partitions, list_of, offsets_of, summary as partition_summary};
 pub use properties::{ClientKind, properties};
 pub use retention::{Retention, RetentionWatch, Retentions, request as request_retentions};

@@ -37,7 +37,7 @@ pub mod runs;
 pub mod series;
 mod window;
 
-pub use gzip::Gzip;
+pub use gzip::{Gzip, GzipFrame, PackedText, Packer};
 pub use lines::{LineBuffer, Mark};
 
 #[cfg(test)]

@@ -26,6 +26,11 @@ impl LineBuffer {
         lines
     }
 
+    /// Lines in a text, by the end of each.
+    pub fn from_parts(text: Vec<u8>, ends: Vec<u32>) -> Self {
+        Self { text, ends }
+    }
+
     pub fn into_parts(self) -> (Vec<u8>, Vec<u32>) {
         (self.text, self.ends)
     }

@@ -15,7 +15,7 @@ use crate::decode::{Path, Scanner, Syntax, SyntaxError, Token};
 
 /// Everything a mapper has learned about a topic's keys.
 #[derive(Debug)]
-pub struct Knowledge {
+pub struct TopicKeys {
     pub keys: SeenKeys,
     pub tags: InternedKeys,
     pub fields: InternedKeys,
@@ -43,7 +43,7 @@ pub const KEY_BYTES_MAX: usize = 8 << 20;
 pub struct ElementParser<'m, 'a> {
     pub scanner: &'m mut Scanner<'a>,
     pub rules: &'m Rules,
-    pub known: &'m mut Knowledge,
+    pub known: &'m mut TopicKeys,
     pub element: &'m mut Element,
     pub scratch: &'m mut Vec<u8>,
     /// The pieces of an element that `explode` made.
@@ -109,7 +109,7 @@ impl<'a> ElementParser<'_, 'a> {
     }
 
     fn take_back(&mut self, node: NodeId) {
-        let Knowledge { keys, tags, fields, drops, counted, .. } = &mut *self.known;
+        let TopicKeys { keys, tags, fields, drops, counted, .. } = &mut *self.known;
         let seen = keys.seen(node);
         let mut is_lost = false;
         for entry in seen.entries.clone() {
@@ -186,7 +186,7 @@ impl<'a> ElementParser<'_, 'a> {
     }
 
     fn put(&mut self, node: NodeId, place: Place, scalar: Scalar) {
-        let Knowledge { tags, fields, .. } = &mut *self.known;
+        let TopicKeys { tags, fields, .. } = &mut *self.known;
         let value = Positioned { scalar, position: self.scanner.position() };
         if let Some(replaced) = self.element.put(place, value, tags, fields) {
             self.drop_value_at(node, replaced, DropReason::Duplicate);
@@ -217,7 +217,7 @@ impl<'a> ElementParser<'_, 'a> {
     }
 }
 
-impl Knowledge {
+impl TopicKeys {
     /// Number of the values that are copied from an element.
     pub fn copies(&self) -> usize {
         self.copied.len() + self.roots.len()

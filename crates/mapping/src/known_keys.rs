@@ -2,7 +2,7 @@
 //!
 //! It gives exactly the line that the parser would give, or none. Then the parser reads the object.
 
-use super::element_parser::{KEY_BYTES_MAX, Knowledge};
+use super::element_parser::{KEY_BYTES_MAX, TopicKeys};
 use super::interned_keys::KeyId;
 use super::line::{LineLayout, LineValues};
 use super::plan::Role;
@@ -28,7 +28,7 @@ pub struct KnownKeysReader<'m, 'a> {
     pub rules: &'m Rules,
     pub topic_parts: &'m TopicParts,
     pub texts: Texts<'m>,
-    pub known: &'m mut Knowledge,
+    pub known: &'m mut TopicKeys,
     pub values: &'m mut LineValues,
     /// Number of the element, for marks at its keys.
     pub generation: u64,
@@ -131,7 +131,7 @@ impl KnownKeysReader<'_, '_> {
     }
 
     fn scalar(&mut self, node: NodeId, found: &mut Found<'_>) -> Option<()> {
-        let Knowledge { keys, tags, fields, .. } = &mut *self.known;
+        let TopicKeys { keys, tags, fields, .. } = &mut *self.known;
         found.key_bytes += keys.flattened_len(node);
         let plan = keys.plan(node).filter(|_| found.key_bytes <= KEY_BYTES_MAX)?;
         let (mut prefix, tag) = (&b""[..], self.values.tags.len());

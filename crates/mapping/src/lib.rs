@@ -37,7 +37,7 @@
 mod compression;
 mod decimal;
 pub mod decode;
-mod distinct;
+mod distinct_times;
 mod drop_reason;
 mod each_element;
 mod element;

@@ -2,7 +2,7 @@
 
 use super::drop_reason::{DropReason, Drops};
 use super::element::Element;
-use super::element_parser::Knowledge;
+use super::element_parser::TopicKeys;
 use super::interned_keys::{InternedKeys, KeyId};
 use super::outside_values::OutsideValues;
 use super::padded_bytes::PaddedBuffer;
@@ -83,7 +83,7 @@ enum TagSource {
 /// Input of a line beside its values.
 #[derive(Debug)]
 pub struct LineContext<'s> {
-    pub known: &'s Knowledge,
+    pub known: &'s TopicKeys,
     pub topic_parts: &'s TopicParts,
     pub outside: &'s OutsideValues,
     pub record: &'s Record<'s>,
@@ -346,7 +346,7 @@ impl LineLayout {
         record_tags: impl Iterator<Item = KeyId>,
         outside_tags: impl DoubleEndedIterator<Item = (KeyId, usize)>,
         record_fields: impl Iterator<Item = KeyId>,
-        known: &mut Knowledge,
+        known: &mut TopicKeys,
         topic_parts: &TopicParts,
     ) {
         known.tags.rank();
@@ -384,13 +384,13 @@ impl LineLayout {
         };
     }
 
-    fn push_tag(&mut self, key: KeyId, source: TagSource, known: &Knowledge) {
+    fn push_tag(&mut self, key: KeyId, source: TagSource, known: &TopicKeys) {
         let order = u64::from(known.tags.get(key).rank) << 32 | self.tags.len() as u64;
         self.tags.push(Tag { order, key, source });
     }
 
     /// Joins neighbouring tags that are equal in all lines of the topic, so that each line copies their text at once.
-    pub fn join_fixed_tags(&mut self, known: &Knowledge, topic_parts: &TopicParts) {
+    pub fn join_fixed_tags(&mut self, known: &TopicKeys, topic_parts: &TopicParts) {
         let mut joined: Vec<Tag> = Vec::with_capacity(self.tags.len());
         for tag in self.tags.drain(..) {
             // A tag is only written where one with the same key before it has no value.
@@ -479,7 +479,7 @@ impl LineLayout {
 
 impl TagSource {
     /// The tag as it is written in all lines of the topic, if it has the same value in all of them.
-    fn fixed(self, key: KeyId, known: &Knowledge, topic_parts: &TopicParts) -> Option<Vec<u8>> {
+    fn fixed(self, key: KeyId, known: &TopicKeys, topic_parts: &TopicParts) -> Option<Vec<u8>> {
         match self {
             Self::Kafka(place) => match topic_parts.from_kafka.get(place)? {
                 (_, KafkaTag::Topic(topic)) if !topic.is_empty() => {

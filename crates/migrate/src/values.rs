@@ -43,7 +43,7 @@ pub fn duration(seconds: f64) -> Option<String> {
 
 /// The part of a topic name that a tool's regular expression must match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
+pub enum MatchedPart {
     /// Any part (Ruby).
     Anywhere,
     /// The beginning (librdkafka).
@@ -53,22 +53,22 @@ pub enum Extent {
 }
 
 /// Turns a tool's regular expression of topics into an entry of `topics`, which begins with "^".
-pub fn topic_pattern(regex: &str, extent: Extent) -> Result<String, String> {
+pub fn topic_pattern(regex: &str, extent: MatchedPart) -> Result<String, String> {
     let body = regex.strip_prefix("\\A").unwrap_or(regex);
     let is_anchored = body.len() < regex.len() || regex.starts_with('^');
     let body = body.strip_prefix('^').unwrap_or(body);
     let body = body.strip_suffix("\\Z").map_or_else(|| body.to_owned(), |body| format!("{body}$"));
     let has_choice = body.contains('|');
     let pattern = match extent {
-        Extent::Whole if has_choice => format!("^(?:{body})$"),
-        Extent::Whole if body.ends_with('$') => format!("^{body}"),
-        Extent::Whole => format!("^{body}$"),
+        MatchedPart::Whole if has_choice => format!("^(?:{body})$"),
+        MatchedPart::Whole if body.ends_with('$') => format!("^{body}"),
+        MatchedPart::Whole => format!("^{body}$"),
         _ if is_anchored => format!("^{body}"),
-        Extent::Beginning if has_choice => format!("^(?:{body})"),
-        Extent::Beginning => format!("^{body}"),
-        Extent::Anywhere if has_choice => format!("^.*(?:{body})"),
-        Extent::Anywhere if body.starts_with(".*") => format!("^{body}"),
-        Extent::Anywhere => format!("^.*{body}"),
+        MatchedPart::Beginning if has_choice => format!("^(?:{body})"),
+        MatchedPart::Beginning => format!("^{body}"),
+        MatchedPart::Anywhere if has_choice => format!("^.*(?:{body})"),
+        MatchedPart::Anywhere if body.starts_with(".*") => format!("^{body}"),
+        MatchedPart::Anywhere => format!("^.*{body}"),
     };
     match regex::Regex::new(&pattern) {
         Ok(_) => Ok(literal(&pattern)),
@@ -106,18 +106,18 @@ mod tests {
     fn patterns_keep_what_they_match() {
         let f =
             |regex: &str, extent, want: &str| assert_eq!(topic_pattern(regex, extent).as_deref(), Ok(want));
-        f("^metrics\\..*", Extent::Anywhere, "^metrics\\..*");
-        f("metrics", Extent::Anywhere, "^.*metrics");
-        f(".*", Extent::Anywhere, "^.*");
-        f("a|b", Extent::Anywhere, "^.*(?:a|b)");
-        f("metrics", Extent::Beginning, "^metrics");
-        f("a|b", Extent::Beginning, "^(?:a|b)");
-        f("metrics\\..*", Extent::Whole, "^metrics\\..*$");
-        f("a|b$", Extent::Whole, "^(?:a|b$)$");
-        f("^a$", Extent::Whole, "^a$");
-        f("\\Aa\\Z", Extent::Anywhere, "^a$");
-        f("\\Aa\\z", Extent::Anywhere, "^a\\z");
-        assert!(topic_pattern("(?!x)a", Extent::Whole).is_err());
+        f("^metrics\\..*", MatchedPart::Anywhere, "^metrics\\..*");
+        f("metrics", MatchedPart::Anywhere, "^.*metrics");
+        f(".*", MatchedPart::Anywhere, "^.*");
+        f("a|b", MatchedPart::Anywhere, "^.*(?:a|b)");
+        f("metrics", MatchedPart::Beginning, "^metrics");
+        f("a|b", MatchedPart::Beginning, "^(?:a|b)");
+        f("metrics\\..*", MatchedPart::Whole, "^metrics\\..*$");
+        f("a|b$", MatchedPart::Whole, "^(?:a|b$)$");
+        f("^a$", MatchedPart::Whole, "^a$");
+        f("\\Aa\\Z", MatchedPart::Anywhere, "^a$");
+        f("\\Aa\\z", MatchedPart::Anywhere, "^a\\z");
+        assert!(topic_pattern("(?!x)a", MatchedPart::Whole).is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::clock;
 use super::offsets::OldestUnread;
 use super::report::{Line, some_of};
-use crate::command::seen_keys::SeenKeys;
+use crate::command::sampled_keys::SampledKeys;
 use crate::routing;
 use base::Destination;
 use base::record::{OwnedHeaders, Record, RecordTime, borrowed};
@@ -32,7 +32,7 @@ pub struct Sampled<'c> {
     routing: Routing,
     topics: BTreeMap<String, TopicSample>,
     /// Indexed by mapping.
-    keys: Vec<SeenKeys>,
+    keys: Vec<SampledKeys>,
     times: BTreeMap<Destination, Times>,
     lines: BTreeMap<Destination, Lines>,
     /// Schema ids of framed records, each with a topic that has it.
@@ -84,7 +84,7 @@ struct Results {
 
 impl<'c> Sampled<'c> {
     pub fn new(config: &'c Config) -> Self {
-        let keys = config.mappings.iter().map(|_| SeenKeys::default()).collect();
+        let keys = config.mappings.iter().map(|_| SampledKeys::default()).collect();
         // A registry without a client is reported with the registry.
         let routing = routing::waiting_for_schemas(config).unwrap_or_else(|_| config.routing());
         let (topics, schemas) = (BTreeMap::new(), BTreeMap::new());
@@ -268,7 +268,7 @@ impl Lines {
             let record = self.places.partition_point(|(first, _)| *first <= line);
             origins.push(assignment, record as i64, line, 1);
         }
-        let found = count_collisions(&self.buffer, &origins);
+        let found = count_collisions(&self.buffer, &origins, 0);
         let example = found.example?;
         let at = self.places.partition_point(|(first, _)| *first <= example).checked_sub(1)?;
         let (_, place) = self.places.get(at)?;

@@ -1,7 +1,7 @@
 //! Maps records, and reports rejections and warnings.
 
 use super::field_types::FieldTypes;
-use crate::command::seen_keys::SeenKeys;
+use crate::command::sampled_keys::SampledKeys;
 use crate::records::Records;
 use crate::routing;
 use crate::terminal::report;
@@ -68,7 +68,7 @@ pub(super) struct DryRun {
     /// Elements that `where` left out.
     left_out: usize,
     records: u64,
-    keys: SeenKeys,
+    keys: SampledKeys,
     types: FieldTypes,
     units: TimeUnitCheck,
     /// The time with which the times of records without Kafka's timestamp are compared.
@@ -99,7 +99,7 @@ impl DryRun {
             without_selection: 0,
             left_out: 0,
             records: 0,
-            keys: SeenKeys::default(),
+            keys: SampledKeys::default(),
             types: FieldTypes::default(),
             units: TimeUnitCheck::beside(timestamp.map_or("the present time", |_| "--timestamp")),
             now: RecordTime::At(now_ns()),

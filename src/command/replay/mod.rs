@@ -17,7 +17,7 @@ use engine::consumer::THREADS_REMEDY;
 use engine::dead_letter::{
     FoundLetter, LetterEntry, LetterReader, NextLetter, ReadingError, Store, with_full_files,
 };
-use influx::{ClientError, Delivered, LaneWriter, LogObserver};
+use influx::{BatchLines, ClientError, Delivered, LaneWriter, LogObserver};
 use schema_registry::RegistryError;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -212,6 +212,7 @@ impl Replay {
                 continue;
             };
             let Closed { destination, lines, letters } = batch;
+            let lines = BatchLines::Plain(lines);
             let delivered = self.runtime.block_on(async {
                 tokio::select! {
                     delivered = lane.deliver(&destination, &lines) => Some(delivered),
@@ -238,6 +239,7 @@ impl Replay {
             bytes_sent: _,
             answer_time: _,
             request_bytes_max: _,
+            is_grouped: _,
         } = delivered;
         self.tally.written(letters, lines_stored);
         let mut refused_letters = BTreeSet::new();

@@ -3,7 +3,7 @@
 use super::super::key::Key;
 use super::super::observe::Observation;
 use super::super::proposal::NewTag;
-use super::super::{Shape, names, sources};
+use super::super::{Shape, names, source_names};
 use super::{Candidate, Proposal, Sample, Trial};
 use base::text::grouped;
 
@@ -225,7 +225,7 @@ fn likely(candidate: &Candidate<'_>, lists: &Lists<'_>) -> Option<Likely> {
     }
     let values = lists.of(key);
     let identifies = values.as_ref().is_some_and(InLists::identifies);
-    if sources::is_part(name) && (identifies || key.takes_turns()) {
+    if source_names::is_part(name) && (identifies || key.takes_turns()) {
         Some(Likely::ByKind)
     } else {
         values.is_some_and(|values| values.numbers_items()).then_some(Likely::ByValues)

@@ -1,7 +1,7 @@
 //! Decides which numbers tell sources apart and become tags, and warns of names and numbers of sources that stay out.
 
 use super::super::key::Key;
-use super::super::{names, sources};
+use super::super::{names, source_names};
 use super::{Candidate, Proposer};
 
 /// With more objects, the numbers of sources repeat.
@@ -25,7 +25,7 @@ impl Candidate<'_> {
         let is_constant = distinct == 1 || distinct.saturating_mul(2) <= key.numbers();
         let is_named = names::identifies(name) || (names::may_identify(name) && is_constant);
         let is_proven = is_named && self.is_repeated(distinct) && !counts_up(key);
-        self.is_outside() && self.is_whole_number() && (is_proven || sources::is_source_number(name))
+        self.is_outside() && self.is_whole_number() && (is_proven || source_names::is_source_number(name))
     }
 
     /// Whether a number of the objects identifies their source: by its name alone, or by its name and its values.
@@ -36,10 +36,10 @@ impl Candidate<'_> {
         // The numbers of records hardly repeat, and have more digits than those of parts.
         let changes = distinct > 1 && distinct.saturating_mul(3) <= key.numbers().saturating_mul(2);
         let is_often = distinct == 1 || distinct.saturating_mul(2) <= key.numbers();
-        let is_source = sources::is_source_number(name)
-            || (sources::ends_as_number(name) && changes && is_proven && key.rounded == 0)
-            || (sources::is_thing_or_place(name) && is_often && is_proven)
-            || (sources::is_part(name) && key.takes_turns());
+        let is_source = source_names::is_source_number(name)
+            || (source_names::ends_as_number(name) && changes && is_proven && key.rounded == 0)
+            || (source_names::is_thing_or_place(name) && is_often && is_proven)
+            || (source_names::is_part(name) && key.takes_turns());
         !self.is_outside() && !key.is_indexed() && self.is_whole_number() && is_source
     }
 }
@@ -56,7 +56,7 @@ impl<'p> Proposer<'p> {
             .into_iter()
             .filter(|candidate| {
                 // The name under which an object stands identifies it already.
-                let is_needed = self.names.is_empty() || sources::is_source_number(candidate.key.name());
+                let is_needed = self.names.is_empty() || source_names::is_source_number(candidate.key.name());
                 let is_within =
                     || is_needed && candidate.is_number_within() && self.has_measured_beside(candidate.key);
                 (candidate.is_number_beside() || is_within())
@@ -77,7 +77,7 @@ impl<'p> Proposer<'p> {
             let is_number = candidate.is_whole_number() && self.has_measured_beside(key);
             (candidate.is_outside() || !key.is_indexed())
                 && (is_text || is_number)
-                && sources::is_source(key.name())
+                && source_names::is_source(key.name())
                 && !names::is_state(key.name())
                 && !is_among(key, taken)
                 && !tags.iter().any(|tag| std::ptr::eq(tag.key, key))

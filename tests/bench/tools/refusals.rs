@@ -3,7 +3,9 @@
 
 use base::Destination;
 use clap::Args;
-use influx::{Client, ConnectionSettings, Delays, LaneWriter, Lines, LogObserver, Writer, WriterOptions};
+use influx::{
+    BatchLines, Client, ConnectionSettings, Delays, LaneWriter, LogObserver, Writer, WriterOptions,
+};
 use line_protocol::LineBuffer;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -93,7 +95,7 @@ async fn measure(options: &Options) {
 
 /// Returns the number of requests.
 async fn deliver(lane: &mut LaneWriter, destination: &Destination, lines: &[String], bad: usize) -> u32 {
-    let delivered = lane.deliver(destination, &Lines::from(LineBuffer::from_iter(lines))).await;
+    let delivered = lane.deliver(destination, &BatchLines::from(LineBuffer::from_iter(lines))).await;
     assert_eq!((delivered.lines_stored, delivered.refused.len()), (lines.len() - bad, bad));
     delivered.requests.total()
 }

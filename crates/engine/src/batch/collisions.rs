@@ -31,10 +31,20 @@ pub struct Collisions {
     pub example: Option<usize>,
 }
 
-/// Counts lines with the series and time of an earlier line.
-pub fn count(lines: &LineBuffer, origins: &LineOrigins) -> Collisions {
-    let record = |line| origins.origin(line).map(|origin| (origin.assignment, origin.offset));
-    count_lines(lines, |earlier, later| record(earlier) == record(later))
+impl Collisions {
+    /// Adds those among the next lines of the batch.
+    pub fn add(&mut self, next: Self) {
+        self.count += next.count;
+        self.within_records += next.within_records;
+        self.example = self.example.or(next.example);
+    }
+}
+
+/// Counts lines with the series and time of an earlier one of these lines. `first`: index of the first one in its batch.
+pub fn count(lines: &LineBuffer, origins: &LineOrigins, first: usize) -> Collisions {
+    let record = |line| origins.origin(first + line).map(|origin| (origin.assignment, origin.offset));
+    let found = count_lines(lines, |earlier, later| record(earlier) == record(later));
+    Collisions { example: found.example.map(|line| first + line), ..found }
 }
 
 fn count_lines(lines: &LineBuffer, is_same_record: impl Fn(usize, usize) -> bool) -> Collisions {
@@ -263,7 +273,7 @@ mod tests {
             buffer.end_line();
             origins.push(AssignmentId::for_test(1), *offset, number, 1);
         }
-        count(&buffer, &origins)
+        count(&buffer, &origins, 0)
     }
 
     #[test]
@@ -295,7 +305,7 @@ mod tests {
             buffer.end_line();
         }
         origins.push(AssignmentId::for_test(1), 7, 0, lines.len());
-        count(&buffer, &origins)
+        count(&buffer, &origins, 0)
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{BatchSize, Budget, Collisions, LineOrigins, Reserved, SizeRange, col
 use crate::dead_letter::Letter;
 use crate::offset_tracker::{AssignmentId, BatchId};
 use base::TopicPartition;
-use influx::KeptOutLine;
+use influx::{BatchLines, KeptOutLine, PackedLines};
 use line_protocol::{LineBuffer, Mark};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,13 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Batch {
     pub batch_id: BatchId,
+    /// Lines behind those of `packed`.
     pub lines: LineBuffer,
+    /// The first lines of a large batch, compressed.
+    packed: Vec<Arc<PackedLines>>,
+    packed_totals: PackedTotals,
+    /// Whether lines of one series stand together in each packed part.
+    is_grouped: bool,
     pub origins: LineOrigins,
     /// Assignments whose records settle with the batch, each once.
     pub assignments: Vec<AssignmentId>,
@@ -29,6 +35,17 @@ pub struct Batch {
     record_max: BatchSize,
     opened: Option<Instant>,
     reserved: Reserved,
+}
+
+/// The packed lines of a batch.
+#[derive(Clone, Copy, Debug, Default)]
+struct PackedTotals {
+    lines: usize,
+    /// Bytes of the plain text.
+    bytes: usize,
+    /// Allocated bytes.
+    memory: usize,
+    collisions: Collisions,
 }
 
 /// The record that a line of a batch came from.
@@ -47,8 +64,12 @@ pub struct RecordSource<'a> {
 pub struct BatchLimits {
     /// Sizes of which each lane chooses one by the answers that it gets.
     pub sizes: SizeRange,
-    /// Bytes of the open batch and the batch in flight of one lane together, so that no lane takes the memory of the others.
+    /// Memory of the open batch and the batch in flight of one lane together, so that no lane takes the memory of the others.
     pub lane_bytes_max: usize,
+    /// Memory at which an open batch is closed.
+    pub batch_memory_max: usize,
+    /// Bytes of lines that are packed, if the batch grows further.
+    pub packed_from: usize,
     pub age_max: Duration,
 }
 
@@ -57,6 +78,9 @@ impl Batch {
         Self {
             batch_id,
             lines: LineBuffer::default(),
+            packed: Vec::new(),
+            packed_totals: PackedTotals::default(),
+            is_grouped: false,
             origins: LineOrigins::default(),
             assignments: Vec::new(),
             partitions: Vec::new(),
@@ -78,11 +102,60 @@ impl Batch {
         let bytes = self.lines.bytes() - begin.map_or(0, |&end| end as usize);
         let BatchSize { lines: lines_max, bytes: bytes_max } = self.record_max;
         self.record_max = BatchSize { lines: lines.max(lines_max), bytes: bytes.max(bytes_max) };
-        self.origins.push(assignment, offset, first, lines);
+        self.origins.push(assignment, offset, self.packed_totals.lines + first, lines);
         self.carry(assignment, now);
     }
 
-    /// The number of the first of the last `count` lines, such as those of the record mapped last.
+    /// Packs the lines that are not packed yet. Call it between two records. `is_grouped`: lines of one series stand together in each
+    /// part.
+    pub fn pack(&mut self, is_grouped: bool) {
+        if self.lines.is_empty() {
+            return;
+        }
+        let collisions = collisions::count(&self.lines, &self.origins, self.packed_totals.lines);
+        let (part, lines) = PackedLines::pack(std::mem::take(&mut self.lines), is_grouped);
+        (self.lines, self.is_grouped) = (lines, is_grouped);
+        let totals = &mut self.packed_totals;
+        totals.lines += part.len();
+        totals.bytes += part.bytes();
+        totals.memory += part.capacity();
+        totals.collisions.add(collisions);
+        self.packed.push(Arc::new(part));
+    }
+
+    /// Packs the rest of a batch that has packed lines, because it is closed. Returns the emptied buffer.
+    pub fn pack_rest(&mut self) -> Option<LineBuffer> {
+        if self.packed.is_empty() {
+            return None;
+        }
+        self.pack(self.is_grouped);
+        Some(std::mem::take(&mut self.lines))
+    }
+
+    /// The lines of a closed batch.
+    pub fn take_lines(&mut self) -> BatchLines {
+        if self.packed.is_empty() {
+            return std::mem::take(&mut self.lines).into();
+        }
+        assert!(self.lines.is_empty(), "a closed batch has no line behind its packed ones");
+        BatchLines::Packed(std::mem::take(&mut self.packed))
+    }
+
+    /// Takes the lines of an abandoned batch back.
+    pub fn put_back(&mut self, lines: BatchLines) {
+        match lines {
+            // A copy, because the client may still own the text.
+            BatchLines::Plain(lines) => self.lines = lines.copy(),
+            BatchLines::Packed(parts) => self.packed = parts,
+        }
+    }
+
+    /// Number of lines.
+    pub fn line_count(&self) -> usize {
+        self.packed_totals.lines + self.lines.lines()
+    }
+
+    /// The index within `lines` of the first of the last `count` lines, such as those of the record mapped last.
     pub fn first_of_last(&self, count: usize) -> usize {
         self.lines.lines() - count
     }
@@ -100,11 +173,24 @@ impl Batch {
             return;
         }
         let (lines, origins) = (std::mem::take(&mut self.lines), std::mem::take(&mut self.origins));
-        for (assignment, offset, of_record) in origins.records().filter(|(of, ..)| !is_removed(*of)) {
-            let (first, count) = (self.lines.lines(), of_record.len());
-            of_record.filter_map(|line| lines.line(line)).for_each(|line| self.lines.push_line(line));
-            self.origins.push(assignment, offset, first, count);
+        let packed = std::mem::take(&mut self.packed);
+        self.packed_totals = PackedTotals::default();
+        let mut records = origins.records().filter(|(of, ..)| !is_removed(*of)).peekable();
+        let mut first = 0;
+        let mut keep = |batch: &mut Self, lines: &LineBuffer| {
+            let end = first + lines.lines();
+            while let Some((assignment, offset, of_record)) = records.next_if(|record| record.2.start < end) {
+                batch.origins.push(assignment, offset, batch.line_count(), of_record.len());
+                let of_record = of_record.filter_map(|line| lines.line(line - first));
+                of_record.for_each(|line| batch.lines.push_line(line));
+            }
+            first = end;
+        };
+        for part in packed {
+            keep(self, &part.unpack());
+            self.pack(self.is_grouped);
         }
+        keep(self, &lines);
         // An open batch has no partitions yet.
         let mut are_removed = self.assignments.iter().map(|assignment| is_removed(*assignment));
         self.partitions.retain(|_| are_removed.next() == Some(false));
@@ -132,25 +218,32 @@ impl Batch {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty() && self.letters.is_empty()
+        self.line_count() == 0 && self.letters.is_empty()
     }
 
-    /// Points that overwrite earlier points of this batch.
+    /// Points that overwrite earlier points of this batch, or of the same part of a large one.
     pub fn collisions(&self) -> Collisions {
-        collisions::count(&self.lines, &self.origins)
+        let mut found = self.packed_totals.collisions;
+        found.add(collisions::count(&self.lines, &self.origins, self.packed_totals.lines));
+        found
     }
 
     /// Whether another record might exceed the size, if it is like the largest one so far. A batch above the size would take two
     /// requests, and a server that acknowledges once a second would need two seconds for it.
     pub fn is_full(&self, size: BatchSize) -> bool {
         let record = self.record_max;
-        self.lines.lines() + self.letters.len() + record.lines.max(1) > size.lines
+        self.line_count() + self.letters.len() + record.lines.max(1) > size.lines
             || self.bytes() + record.bytes.max(1) > size.bytes
     }
 
-    /// Bytes of lines and letters.
+    /// Bytes of the lines, as if none were packed, and of letters.
     pub fn bytes(&self) -> usize {
-        self.lines.bytes() + self.letter_bytes
+        self.packed_totals.bytes + self.lines.bytes() + self.letter_bytes
+    }
+
+    /// Bytes in memory of lines and letters.
+    pub fn memory(&self) -> usize {
+        self.packed_totals.memory + self.lines.bytes() + self.letter_bytes
     }
 
     /// The record that a line of a closed batch came from. A line without a record would be lost silently, so that is a panic.
@@ -194,7 +287,8 @@ impl Batch {
 
     /// Updates the memory that is reserved for the batch.
     pub fn account(&mut self) {
-        let bytes = self.lines.capacity()
+        let bytes = self.packed_totals.memory
+            + self.lines.capacity()
             + self.origins.capacity_bytes()
             + self.assignments.capacity() * size_of::<AssignmentId>()
             + self.letter_bytes;
@@ -208,6 +302,8 @@ impl Batch {
             self.lines = LineBuffer::default();
         }
         self.lines.clear();
+        self.packed.clear();
+        self.packed_totals = PackedTotals::default();
         self.origins.clear();
         self.assignments.clear();
         self.partitions.clear();
@@ -322,5 +418,84 @@ mod tests {
         assert_eq!((batch.lines.text(), batch.lines.lines()), (&b"a v=1\n"[..], 1));
         batch.remove_last_lines(1);
         assert_eq!((batch.lines.text(), batch.lines.lines()), (&b""[..], 0));
+    }
+
+    /// A batch with these assignments in turn, whose lines before each of `packed` are packed.
+    fn partly_packed(count: usize, packed: &[usize], now: Instant) -> Batch {
+        let mut batch = Batch::new(BatchId::first(), &Budget::new(1_000_000));
+        for n in 0..count {
+            if packed.contains(&n) {
+                batch.pack(true);
+            }
+            // Records of one or two lines; each tenth has the series and time of the line before.
+            for part in 0..=n % 2 {
+                batch
+                    .lines
+                    .push_line(format!("m,h=h{part} v={n} {}", n - usize::from(n % 10 == 2)).as_bytes());
+            }
+            batch.push(AssignmentId::for_test(n as u64 % 3), n as i64, 1 + n % 2, now);
+        }
+        batch.partitions = vec![None; batch.assignments.len()];
+        batch
+    }
+
+    fn texts(batch: &mut Batch) -> Vec<Vec<u8>> {
+        let lines = batch.take_lines();
+        let mut reader = lines.reader();
+        let texts = (0..lines.len()).map(|line| reader.line(line).to_vec()).collect();
+        batch.put_back(lines);
+        texts
+    }
+
+    #[test]
+    fn a_packed_batch_has_the_same_lines_sources_and_sizes() {
+        let now = Instant::now();
+        let mut plain = partly_packed(100, &[], now);
+        let mut packed = partly_packed(100, &[20, 50, 51], now);
+        assert_eq!((packed.line_count(), packed.bytes()), (plain.line_count(), plain.bytes()));
+        let size = |lines| BatchSize { lines, bytes: 1_000_000 };
+        assert!(!packed.is_full(size(152)) && packed.is_full(size(151)));
+        // The collisions lie within one part.
+        assert_eq!((plain.collisions(), plain.collisions().count), (packed.collisions(), 10));
+        assert!(packed.pack_rest().is_some_and(|emptied| emptied.is_empty() && emptied.capacity() > 0));
+        assert_eq!(plain.pack_rest().map(|_| ()), None);
+        assert_eq!((plain.collisions(), plain.memory()), (packed.collisions(), plain.bytes()));
+        let (want, got) = (texts(&mut plain), texts(&mut packed));
+        assert_eq!(want, got);
+        for line in 0..want.len() {
+            let (one, other) = (plain.source(line), packed.source(line));
+            assert_eq!((one.assignment, one.offset, one.line), (other.assignment, other.offset, other.line));
+        }
+        packed.reset(BatchId::first(), 0);
+        assert!(packed.is_empty() && packed.bytes() == 0 && packed.memory() == 0);
+    }
+
+    #[test]
+    fn removes_the_records_of_an_assignment_from_packed_lines() {
+        let now = Instant::now();
+        let removed = |assignment| assignment == AssignmentId::for_test(1);
+        for is_closed in [false, true] {
+            let mut plain = partly_packed(100, &[], now);
+            let mut packed = partly_packed(100, &[1, 2, 20, 50], now);
+            if is_closed {
+                packed.pack_rest();
+            }
+            plain.remove(removed);
+            packed.remove(removed);
+            assert_eq!((packed.line_count(), packed.bytes()), (plain.line_count(), plain.bytes()));
+            assert!(packed.pack_rest().is_some());
+            assert_eq!(texts(&mut plain), texts(&mut packed));
+            for line in 0..plain.line_count() {
+                let (one, other) = (plain.source(line), packed.source(line));
+                assert_eq!(
+                    (one.assignment, one.offset, one.line),
+                    (other.assignment, other.offset, other.line)
+                );
+            }
+            for number in [0, 2] {
+                packed.remove(|of| of == AssignmentId::for_test(number));
+            }
+            assert!(packed.is_empty() && packed.assignments.is_empty() && packed.memory() == 0);
+        }
     }
 }

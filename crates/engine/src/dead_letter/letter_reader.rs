@@ -1,7 +1,7 @@
 //! Reads letters back one after another: from files, or from a topic up to its current end.
 
 use super::letter::FoundLetter;
-use super::original_reader::{Extent, OriginalReader, Wait, original};
+use super::original_reader::{OriginalReader, PartitionOffsets, Wait, original};
 use super::{DeadLetterError, Original, headers, json};
 use kafka::Settings;
 use rdkafka::message::Message;
@@ -163,7 +163,7 @@ impl TopicReading {
         let reader = OriginalReader::new(kafka).map_err(failed)?;
         let mut partitions = BTreeMap::new();
         for partition in reader.partitions(topic).map_err(failed)? {
-            if let Extent::Offsets(first, end) = reader.extent(topic, partition).map_err(failed)? {
+            if let PartitionOffsets::Offsets(first, end) = reader.extent(topic, partition).map_err(failed)? {
                 partitions.insert(partition, Partition { first, next: first, end });
             }
         }

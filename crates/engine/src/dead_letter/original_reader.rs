@@ -75,7 +75,7 @@ impl Wait {
 }
 
 /// The offsets of a partition.
-pub(super) enum Extent {
+pub(super) enum PartitionOffsets {
     /// The first offset and the end offset.
     Offsets(i64, i64),
     /// The topic or partition does not exist.
@@ -127,10 +127,11 @@ impl OriginalReader {
         mut places: Places,
         found: &mut Found<'_>,
     ) -> Result<Option<usize>, DeadLetterError> {
-        let is_behind = |extent: &Result<Extent, _>| extent.as_ref().is_ok_and(|it| it.ends_before(&places));
+        let is_behind =
+            |extent: &Result<PartitionOffsets, _>| extent.as_ref().is_ok_and(|it| it.ends_before(&places));
         let again = Instant::now() + AGAIN_AFTER;
         let extent = retry(again, AGAIN_AFTER, is_behind, || self.extent(topic, partition))?;
-        let Extent::Offsets(first, end) = extent else { return Ok(None) };
+        let PartitionOffsets::Offsets(first, end) = extent else { return Ok(None) };
         places.retain(|offset, _| (first..end).contains(offset));
         while let Some((&offset, _)) = places.first_key_value() {
             self.assign(topic, [(partition, offset)])?;
@@ -230,12 +231,14 @@ impl OriginalReader {
         }
     }
 
-    pub(super) fn extent(&self, topic: &str, partition: i32) -> Result<Extent, DeadLetterError> {
+    pub(super) fn extent(&self, topic: &str, partition: i32) -> Result<PartitionOffsets, DeadLetterError> {
         if !self.partitions(topic)?.contains(&partition) {
-            return Ok(Extent::Missing);
+            return Ok(PartitionOffsets::Missing);
         }
         let watermarks = self.consumer.fetch_watermarks(topic, partition, REQUEST_MAX);
-        watermarks.map(|(first, end)| Extent::Offsets(first, end)).map_err(|error| self.failed(&error))
+        watermarks
+            .map(|(first, end)| PartitionOffsets::Offsets(first, end))
+            .map_err(|error| self.failed(&error))
     }
 
     /// The error of a failed request. A timeout gets the cause that the client has reported before.
@@ -264,7 +267,7 @@ impl fmt::Debug for OriginalReader {
     }
 }
 
-impl Extent {
+impl PartitionOffsets {
     /// Whether a wanted record is beyond the end.
     fn ends_before(&self, places: &Places) -> bool {
         match self {

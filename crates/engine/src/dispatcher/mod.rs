@@ -287,6 +287,7 @@ impl<Q: LaneQueue, O: BatchWriter> Dispatcher<Q, O> {
         // Topic handles are comparable only within one fetch.
         self.handler.routes.forget_last();
         while lane.may_read(limits, budget) {
+            lane.pack_if_large(limits);
             let (open, handler) = (&mut lane.open, &mut self.handler);
             if !lane.queue.next(headers, |delivery| handler.handle(delivery, open, now)) {
                 break;
@@ -305,7 +306,7 @@ impl<Q: LaneQueue, O: BatchWriter> Dispatcher<Q, O> {
         if !lane.can_flush() {
             return;
         }
-        let why = if lane.open.is_full(lane.size()) {
+        let why = if lane.is_full(limits) {
             Some(CloseReason::Full)
         } else if lane.due(limits).is_some_and(|due| due <= now) {
             Some(CloseReason::Age)

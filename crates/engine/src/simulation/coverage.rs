@@ -66,6 +66,8 @@ counts! {
         corrected: usize,
         /// Batches that slow answers enlarged.
         grown: usize,
+        /// Batches that were packed while they were filled.
+        packed: usize,
         recreated: Recreated,
         abandoned: Abandoned,
     }

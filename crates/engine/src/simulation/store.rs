@@ -7,7 +7,7 @@ use crate::offset_tracker::BatchId;
 use crate::ports::BatchWriter;
 use base::Destination;
 use base::TopicPartition;
-use influx::{Cause, Delivered, KeptOutLine, Lines, RefusedLine};
+use influx::{BatchLines, Cause, Delivered, KeptOutLine, RefusedLine};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -36,6 +36,8 @@ pub struct Store {
     pub kept_out: usize,
     /// Number of batches larger than the smallest size, which slow answers lead to.
     pub grown: usize,
+    /// Number of batches that were packed while they were filled.
+    pub packed: usize,
 }
 
 impl Store {
@@ -140,13 +142,16 @@ impl OpenLane {
     /// Stores some lines of the batch in flight without a response, like a lost connection.
     pub fn half_write(&mut self, store: &mut Store, rng: &mut fastrand::Rng) {
         self.take();
-        let Some(batch) = &self.in_flight else { return };
-        for line in 0..batch.lines.lines() {
-            let text = batch.lines.line(line).unwrap();
+        let Some(batch) = &mut self.in_flight else { return };
+        let lines = batch.take_lines();
+        let mut reader = lines.reader();
+        for line in 0..lines.len() {
+            let text = reader.line(line).trim_ascii_end();
             if rng.bool() && !is_refused(text) && !(store.is_full && is_limited(text)) {
                 store.store(&self.destination, text_of(text));
             }
         }
+        batch.put_back(lines);
     }
 
     /// Completes the batch in flight: stores its good lines and writes its letters. Returns whether there was one.
@@ -154,15 +159,17 @@ impl OpenLane {
         self.take();
         let Some(mut batch) = self.in_flight.take() else { return false };
         let collisions = batch.collisions();
-        let lines = Lines::from(std::mem::take(&mut batch.lines));
-        let has_overwritten = (0..lines.len()).any(|line| is_overwritten(text_of(lines.line(line))));
+        let lines = batch.take_lines();
+        let mut reader = lines.reader();
+        let has_overwritten = (0..lines.len()).any(|line| is_overwritten(text_of(reader.line(line))));
         assert!(collisions.count == 0 || has_overwritten, "distinct times keep records apart");
         // A record of two lines may exceed the size by one.
         store.grown += usize::from(lines.len() > settings::SMALLEST.lines + 1);
+        store.packed += usize::from(matches!(lines, BatchLines::Packed(_)));
         let mut delivered = Delivered { answer_time: Duration::from_secs(1), ..Delivered::default() };
         delivered.requests.stored = 1;
         for line in 0..lines.len() {
-            let text = lines.line(line).trim_ascii_end();
+            let text = reader.line(line).trim_ascii_end();
             if store.is_full && is_limited(text) {
                 let (why, remedy) = ("max-series-per-database".into(), "raise it");
                 delivered.kept_out.push(KeptOutLine { line, cause: Cause::ServerLimit, why, remedy });

@@ -11,7 +11,7 @@ use crate::failed_attempt::FailedAttempt;
 use crate::outcome::{Outcome, decide};
 use crate::parsed_answer::{AnswerSubject, BodyForm, ParsedAnswer, RefusalCause};
 use crate::request_text::RequestText;
-use crate::salvage::{NextRequest, RefusedAt};
+use crate::salvage::RefusedAt;
 use crate::slow::{SLOW_AFTER, SlowWriteLog};
 use crate::writer::Writer;
 use base::{Api, Destination};
@@ -29,6 +29,17 @@ const UNANSWERED_MAX: u32 = 3;
 
 /// Another address, or a cause that was removed: no delay.
 const AT_ONCE: Next = ControlFlow::Continue(Duration::ZERO);
+
+/// A request with lines.
+pub(super) struct LinesRequest {
+    pub text: RequestText,
+    /// Number of lines.
+    pub lines: usize,
+    /// Each attempt opens a connection.
+    pub opens_connection: bool,
+    /// An answer about lines does not end the alarm of the batch.
+    pub is_blocked: bool,
+}
 
 /// An answer about the lines of a request.
 pub(super) enum LinesVerdict {
@@ -55,24 +66,22 @@ pub(super) enum LinesVerdict {
 }
 
 impl LaneWriter {
-    /// Sends a request until an answer is about its lines: retries failures that may pass, waits while blocked. `is_blocked`: an answer
-    /// about lines does not end the alarm of the batch.
+    /// Sends a request until an answer is about its lines: retries failures that may pass, waits while blocked.
     pub(super) async fn send_until_verdict(
         &mut self,
         destination: &Destination,
-        batch: &mut BatchDelivery<'_>,
-        next: &NextRequest,
-        is_blocked: bool,
+        batch: &mut BatchDelivery,
+        request: LinesRequest,
     ) -> LinesVerdict {
-        let request = &next.request;
+        let LinesRequest { text, lines, opens_connection, is_blocked } = request;
         let mut pending = PendingRequest {
-            body: RequestBody { plain: request.body(batch.lines), packed: None, is_line: request.len() == 1 },
-            lines: request.len(),
-            opens_connection: next.opens_connection,
+            body: RequestBody { plain: text, packed: None, is_line: lines == 1 },
+            lines,
+            opens_connection,
             is_blocked,
             unanswered: 0,
             backoff: Backoff::new(self.writer.options.delays),
-            tried: TriedAtOnce::default(),
+            tried: AttemptsSinceWait::default(),
         };
         loop {
             match self.try_once(destination, batch, &mut pending).await {
@@ -86,7 +95,7 @@ impl LaneWriter {
     async fn try_once(
         &mut self,
         destination: &Destination,
-        batch: &mut BatchDelivery<'_>,
+        batch: &mut BatchDelivery,
         pending: &mut PendingRequest,
     ) -> Next {
         let writer = Arc::clone(&self.writer);
@@ -114,7 +123,7 @@ impl LaneWriter {
         &mut self,
         target: &Target<'_>,
         attempt: Attempt,
-        batch: &mut BatchDelivery<'_>,
+        batch: &mut BatchDelivery,
         pending: &mut PendingRequest,
     ) -> Next {
         let Target { writer, address, destination, .. } = *target;
@@ -142,7 +151,7 @@ impl LaneWriter {
                     pause(delay).await;
                     return ControlFlow::Break(LinesVerdict::TimedOut { why, at: target.refused_at() });
                 }
-                pending.tried = TriedAtOnce::default();
+                pending.tried = AttemptsSinceWait::default();
                 ControlFlow::Continue(delay)
             }
             Outcome::Blocked { cause, why, .. } => {
@@ -157,7 +166,7 @@ impl LaneWriter {
         &mut self,
         target: &Target<'_>,
         mut failed: FailedAttempt,
-        batch: &mut BatchDelivery<'_>,
+        batch: &mut BatchDelivery,
         pending: &mut PendingRequest,
     ) -> Next {
         let Target { writer, address, destination, .. } = *target;
@@ -171,7 +180,7 @@ impl LaneWriter {
             return AT_ONCE;
         }
         writer.raise_alarm(&mut batch.alarm, blocks, (address, destination), (cause, &why));
-        pending.tried = TriedAtOnce::default();
+        pending.tried = AttemptsSinceWait::default();
         ControlFlow::Continue(pending.backoff.blocked(&mut self.rng))
     }
 
@@ -180,7 +189,7 @@ impl LaneWriter {
         &mut self,
         target: &Target<'_>,
         pending: &mut PendingRequest,
-        batch: &mut BatchDelivery<'_>,
+        batch: &mut BatchDelivery,
     ) -> Attempt {
         let Target { writer, address, destination, .. } = *target;
         let PendingRequest { body, tried, opens_connection, .. } = pending;
@@ -203,7 +212,7 @@ impl LaneWriter {
         let _in_flight = counters.requests_in_flight.begin();
         let connection = if *opens_connection { ConnectionUse::New } else { ConnectionUse::Pooled };
         let request = writer.client.post(address, destination, text.into_body(), gzipped, connection);
-        let slow = SlowWriteLog { address, destination, lines: batch.lines.len() };
+        let slow = SlowWriteLog { address, destination, lines: batch.lines };
         let attempt = match slow.log_if_slow(SLOW_AFTER, request).await {
             Ok(answer) => {
                 batch.delivered.answer_time = now().saturating_duration_since(start);
@@ -245,7 +254,7 @@ fn try_elsewhere(pending: &mut PendingRequest, addresses: &Addresses, verdict: L
         tried.uncompressed = None;
         return AT_ONCE;
     }
-    pending.tried = TriedAtOnce::default();
+    pending.tried = AttemptsSinceWait::default();
     ControlFlow::Break(*first)
 }
 
@@ -259,7 +268,7 @@ struct Target<'a> {
 
 impl Target<'_> {
     /// Records whether the address answers. Addresses that failed are not picked again before the next wait.
-    async fn record_state(&self, outcome: &Outcome, tried: &mut TriedAtOnce) {
+    async fn record_state(&self, outcome: &Outcome, tried: &mut AttemptsSinceWait) {
         let Self { writer, address, destination, .. } = *self;
         match outcome {
             Outcome::Retry { cause, why, .. } | Outcome::Blocked { cause, why, .. }
@@ -392,7 +401,7 @@ struct PendingRequest {
     /// Attempts without an answer in a row, once every address was tried.
     unanswered: u32,
     backoff: Backoff,
-    tried: TriedAtOnce,
+    tried: AttemptsSinceWait,
 }
 
 impl PendingRequest {
@@ -411,7 +420,7 @@ impl PendingRequest {
 
 /// Attempts since the last wait.
 #[derive(Default)]
-struct TriedAtOnce {
+struct AttemptsSinceWait {
     /// Addresses that failed.
     addresses: BTreeSet<usize>,
     /// The first refusal in the words of another program, while other addresses are tried.
@@ -438,7 +447,7 @@ impl RequestBody {
             return (self.plain.clone(), false);
         }
         if self.packed.is_none() {
-            self.packed = self.plain.compress(gzip).map(RequestText::Whole);
+            self.packed = self.plain.compress(gzip);
         }
         match &self.packed {
             Some(packed) => (packed.clone(), true),

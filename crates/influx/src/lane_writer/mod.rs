@@ -6,13 +6,15 @@ use crate::backoff::{Backoff, now, pause};
 use crate::cause::Cause;
 use crate::counters::count;
 use crate::failed_attempt::CONTRADICTED;
-use crate::lines::Lines;
+use crate::lines::{Lines, RequestSize};
+use crate::packed_lines::{BatchLines, PackedLines};
+use crate::request_text::RequestText;
 use crate::salvage::{
     AddressHistory, BlockedReason, LimitedLine, NextRequest, RefusedLine, RefusedRequest, SalvagePlan,
 };
 use crate::slow::{SearchProgress, SlowSearchLog};
 use crate::writer::Writer;
-use attempts::LinesVerdict;
+use attempts::{LinesRequest, LinesVerdict};
 use base::Destination;
 use base::alarm::AlarmGuard;
 use line_protocol::Gzip;
@@ -40,8 +42,17 @@ pub struct Delivered {
     pub bytes_sent: u64,
     /// Time from sending the last answered request to its answer.
     pub answer_time: Duration,
-    /// The largest request that the destination takes, if a 413 has shown one.
+    /// The largest request that should be sent to the destination: its kind of server has a limit, or a 413 has shown one. None: not known.
     pub request_bytes_max: Option<usize>,
+    /// Whether lines of one series should stand together in a large request.
+    pub is_grouped: bool,
+}
+
+impl Delivered {
+    /// Number of lines that are stored, refused or kept out.
+    pub fn lines_settled(&self) -> usize {
+        self.lines_stored + self.refused.len() + self.kept_out.len()
+    }
 }
 
 /// A line that waits until a limit of the server is raised.
@@ -90,37 +101,91 @@ impl Writer {
 impl LaneWriter {
     /// Returns when every line is stored, refused or kept out by a limit, however long that takes. A future that is dropped before leaves
     /// at most one request unanswered; sending the lines again gives the same points.
-    pub async fn deliver(&mut self, destination: &Destination, lines: &Lines) -> Delivered {
+    pub async fn deliver(&mut self, destination: &Destination, lines: &BatchLines) -> Delivered {
         let writer = Arc::clone(&self.writer);
-        let lines = &if writer.groups_lines(destination) { lines.for_writing() } else { lines.clone() };
         let mut batch = BatchDelivery {
-            lines,
+            lines: lines.len(),
             delivered: Delivered::default(),
             alarm: writer.alarm_registry().guard(),
             sends_alone_plain: false,
             bytes_max: usize::MAX,
             search: SlowSearchLog::default(),
         };
-        let mut plan = SalvagePlan::new(lines, writer.options.accepts_unproven, self.rng.u64(..));
         let counters = writer.counters();
         let _in_flight = counters.batches_in_flight.begin();
         if !lines.is_empty() {
             counters.batch_lines.add(lines.len());
-            counters.batch_bytes.add(lines.text().len());
+            counters.batch_bytes.add(lines.bytes());
             writer.wait_for_rate(lines.len()).await;
         }
+        match lines {
+            BatchLines::Plain(lines) => self.deliver_lines(destination, lines, &mut batch).await,
+            BatchLines::Packed(parts) => {
+                if !self.store_at_once(destination, parts, lines.bytes(), &mut batch).await {
+                    for part in parts {
+                        self.deliver_lines(destination, &part.unpack().into(), &mut batch).await;
+                    }
+                }
+            }
+        }
+        let request_bytes_max = Some(writer.request_bytes_max(destination));
+        let is_grouped = writer.groups_lines(destination);
+        Delivered { request_bytes_max, is_grouped, ..batch.delivered }
+    }
+
+    /// Sends all lines of a large batch in one request, if the destination takes one of this size. Returns whether all are stored.
+    async fn store_at_once(
+        &mut self,
+        destination: &Destination,
+        parts: &[Arc<PackedLines>],
+        bytes: usize,
+        batch: &mut BatchDelivery,
+    ) -> bool {
+        let (writer, lines) = (Arc::clone(&self.writer), batch.lines);
+        let RequestSize { lines_max, bytes_max } = writer.size(destination);
+        if lines > lines_max || bytes > bytes_max {
+            return false;
+        }
+        let text = RequestText::Packed { parts: parts.to_vec(), bytes };
+        let request = LinesRequest { text, lines, opens_connection: false, is_blocked: false };
+        let verdict = self.send_until_verdict(destination, batch, request).await;
+        match verdict {
+            LinesVerdict::Stored { .. } => {
+                batch.delivered.lines_stored = lines;
+                count(&writer.counters().lines_stored, lines);
+                return true;
+            }
+            LinesVerdict::TooLarge { why, .. } => writer.lower_size(destination, bytes, why),
+            LinesVerdict::TimedOut { .. } => batch.limit_size_after_timeout(bytes),
+            LinesVerdict::Refused { why, .. } => batch.limit_size_after_refusal(destination, (0, 0), &why),
+        }
+        false
+    }
+
+    /// Delivers the lines of a batch, or those of the next part of a large one.
+    async fn deliver_lines(&mut self, destination: &Destination, lines: &Lines, batch: &mut BatchDelivery) {
+        let writer = Arc::clone(&self.writer);
+        let lines = &if writer.groups_lines(destination) { lines.for_writing() } else { lines.clone() };
+        let mut plan = SalvagePlan::new(lines, writer.options.accepts_unproven, self.rng.u64(..));
+        let counters = writer.counters();
         let (mut counted_stored, mut counted_refused) = (0, 0);
         let mut backoff = Backoff::new(writer.options.delays);
         let history = DestinationHistory { writer: &writer, destination };
         while let Some(next) = plan.next(lines, writer.size(destination).within(batch.bytes_max), &history) {
             if let Some(reason) = &next.blocked {
-                self.wait_blocked(destination, &mut batch, reason, &mut backoff).await;
+                self.wait_blocked(destination, batch, reason, &mut backoff).await;
             }
-            let verdict = self.send_until_verdict(destination, &mut batch, &next, plan.is_blocked()).await;
+            let request = LinesRequest {
+                text: next.request.body(lines),
+                lines: next.request.len(),
+                opens_connection: next.opens_connection,
+                is_blocked: plan.is_blocked(),
+            };
+            let verdict = self.send_until_verdict(destination, batch, request).await;
             if matches!(verdict, LinesVerdict::Stored { .. }) {
                 backoff = Backoff::new(writer.options.delays);
             }
-            batch.apply(verdict, &next, &mut plan, &history);
+            batch.apply(lines, verdict, &next, &mut plan, &history);
             while let Some(address) = plan.take_contradicted() {
                 writer.record_contradiction(address);
             }
@@ -128,14 +193,14 @@ impl LaneWriter {
             count(&counters.lines_refused, plan.lines_refused().saturating_sub(counted_refused));
             (counted_stored, counted_refused) = (plan.lines_stored(), plan.lines_refused());
         }
-        batch.finish(plan, writer.learned_size(destination))
+        batch.add(lines, plan);
     }
 
     /// Waits with an alarm, because the server refuses lines without a cause in a line, and stores nothing.
     async fn wait_blocked(
         &mut self,
         destination: &Destination,
-        batch: &mut BatchDelivery<'_>,
+        batch: &mut BatchDelivery,
         reason: &BlockedReason,
         backoff: &mut Backoff,
     ) {
@@ -170,8 +235,10 @@ impl AddressHistory for DestinationHistory<'_> {
 }
 
 /// The batch in flight.
-struct BatchDelivery<'a> {
-    lines: &'a Lines,
+struct BatchDelivery {
+    /// Number of lines.
+    lines: usize,
+    /// The results so far.
     delivered: Delivered,
     /// Dropped with the future, so an abandoned batch leaves no alarm behind.
     alarm: AlarmGuard,
@@ -182,16 +249,17 @@ struct BatchDelivery<'a> {
     search: SlowSearchLog,
 }
 
-impl BatchDelivery<'_> {
+impl BatchDelivery {
     /// Hands the verdict on a request to the plan, and bounds the size of the batch's further requests.
     fn apply(
         &mut self,
+        lines: &Lines,
         verdict: LinesVerdict,
         NextRequest { request, .. }: &NextRequest,
         plan: &mut SalvagePlan,
         history: &DestinationHistory<'_>,
     ) {
-        let (lines, DestinationHistory { writer, destination }) = (self.lines, *history);
+        let DestinationHistory { writer, destination } = *history;
         match verdict {
             LinesVerdict::Stored { address, is_compression_refused } => {
                 if is_compression_refused {
@@ -206,40 +274,61 @@ impl BatchDelivery<'_> {
                 plan.too_large(lines, &why, at);
             }
             LinesVerdict::TimedOut { why, at } => {
-                let sent = request.bytes(lines);
-                let half = (sent / 2).max(CARRIED_BYTES);
-                let bytes_max = if sent > RESENT_BYTES_MAX { RESENT_BYTES_MAX } else { half };
-                self.bytes_max = self.bytes_max.min(bytes_max);
+                self.limit_size_after_timeout(request.bytes(lines));
                 plan.too_large(lines, &why, at);
             }
             LinesVerdict::Refused { why, answer, parsed, at } => {
-                self.bytes_max = self.bytes_max.min(RESENT_BYTES_MAX);
-                let (stored, refused) = (plan.lines_stored(), plan.lines_refused());
-                let progress = SearchProgress { lines: lines.len(), stored, refused };
-                self.search.refused(now(), destination, progress, &why);
+                let found = (plan.lines_stored(), plan.lines_refused());
+                self.limit_size_after_refusal(destination, found, &why);
                 let refusal = RefusedRequest { answer: &answer, parsed: &parsed, why: &why, at };
                 plan.refused(lines, refusal);
             }
         }
     }
 
-    /// The result, with the lines by their places in the batch.
-    fn finish(self, plan: SalvagePlan, request_bytes_max: Option<usize>) -> Delivered {
-        let lines_stored = plan.lines_stored();
+    fn limit_size_after_timeout(&mut self, sent: usize) {
+        let half = (sent / 2).max(CARRIED_BYTES);
+        let bytes_max = if sent > RESENT_BYTES_MAX { RESENT_BYTES_MAX } else { half };
+        self.bytes_max = self.bytes_max.min(bytes_max);
+    }
+
+    /// `stored`, `refused`: lines of the part that is being delivered.
+    fn limit_size_after_refusal(
+        &mut self,
+        destination: &Destination,
+        (stored, refused): (usize, usize),
+        why: &str,
+    ) {
+        self.bytes_max = self.bytes_max.min(RESENT_BYTES_MAX);
+        let Delivered { lines_stored, refused: before, .. } = &self.delivered;
+        let progress = SearchProgress {
+            lines: self.lines,
+            stored: lines_stored + stored,
+            refused: before.len() + refused,
+        };
+        self.search.refused(now(), destination, progress, why);
+    }
+
+    /// Adds the results of the next lines, by their places in the batch.
+    fn add(&mut self, lines: &Lines, plan: SalvagePlan) {
+        let delivered = &mut self.delivered;
+        let first = delivered.lines_settled();
+        delivered.lines_stored += plan.lines_stored();
         let (mut refused, kept_out) = plan.into_lists();
         for refused in &mut refused {
-            refused.line = self.lines.place(refused.line);
+            refused.line = first + lines.place(refused.line);
         }
         refused.sort_by_key(|refused| refused.line);
+        delivered.refused.append(&mut refused);
         let with_remedy = |kept_out: LimitedLine| KeptOutLine {
-            line: self.lines.place(kept_out.line),
+            line: first + lines.place(kept_out.line),
             cause: Cause::ServerLimit,
             why: kept_out.why,
             remedy: kept_out.limit.remedy,
         };
         let mut kept_out: Vec<KeptOutLine> = kept_out.into_iter().map(with_remedy).collect();
         kept_out.sort_by_key(|kept_out| kept_out.line);
-        Delivered { lines_stored, refused, kept_out, request_bytes_max, ..self.delivered }
+        delivered.kept_out.append(&mut kept_out);
     }
 }
 

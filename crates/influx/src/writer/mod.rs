@@ -271,10 +271,10 @@ impl Writer {
         RequestSize { lines_max, bytes_max }.within(learned)
     }
 
-    /// The largest request that the destination takes, if a 413 has shown one.
-    pub(crate) fn learned_size(&self, destination: &Destination) -> Option<usize> {
-        let learned = lock(&self.learned).bytes_max(destination, now());
-        (learned != usize::MAX).then_some(learned)
+    /// The largest request that should be sent to the destination, whatever the configuration allows.
+    pub(crate) fn request_bytes_max(&self, destination: &Destination) -> usize {
+        let of_server = self.client.addresses().current().request_bytes_max(destination);
+        of_server.min(lock(&self.learned).bytes_max(destination, now()))
     }
 
     /// Halves the size of requests after a 413 for this many bytes, unless another lane learned a smaller size.

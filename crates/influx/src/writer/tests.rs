@@ -1,7 +1,7 @@
 //! A writer to servers that answer probes, pings and cut answers in unusual ways.
 
 use super::*;
-use crate::lines::Lines;
+use crate::packed_lines::BatchLines;
 use crate::settings::Compression;
 use crate::test_support::{Events, connection};
 use line_protocol::LineBuffer;
@@ -26,7 +26,7 @@ fn bucket() -> Destination {
     Destination::Bucket { org: "o".into(), bucket: "b".into() }
 }
 
-fn lines(count: usize) -> Lines {
+fn lines(count: usize) -> BatchLines {
     (0..count).map(|i| format!("m v={i} {i}")).collect::<LineBuffer>().into()
 }
 

@@ -2,7 +2,7 @@
 
 use super::{LIST_TOPICS_EVERY, LIST_TOPICS_MAX, Member};
 use crate::offset_requests;
-use crate::offset_resets::ResetPartition;
+use crate::out_of_range_offsets::OutOfRangePartition;
 use crate::partition_lists::{check_partitions, list_of, offsets_of, summary};
 use crate::start_offsets::FoundStarts;
 use base::NextOffset;
@@ -23,19 +23,21 @@ const SEEK_MAX: Duration = Duration::from_secs(2);
 
 impl Member {
     /// Partitions that resumed at their beginning, because Kafka no longer has the offset to read from.
-    pub fn take_resumed(&self) -> Vec<ResetPartition> {
+    pub fn take_resumed(&self) -> Vec<OutOfRangePartition> {
         let context = self.consumer.context();
         let resumed = context.take_resumed(&self.consumer);
         let (backward, forward): (Vec<_>, Vec<_>) = resumed.iter().partition(|one| one.went_back());
         // Otherwise a restart could skip unsettled records, once reading has passed the deleted offset again.
-        context.restart_from_beginning(backward.into_iter().filter_map(ResetPartition::beginning).collect());
+        context.restart_from_beginning(
+            backward.into_iter().filter_map(OutOfRangePartition::beginning).collect(),
+        );
         // Otherwise a partition without new records would report the same gap at each start.
         context.explicit_commits.request(self.committed_up_to(&forward));
         resumed
     }
 
     /// The new start of the partitions whose offsets are committed up to the gap.
-    fn committed_up_to(&self, gaps: &[&ResetPartition]) -> Vec<(TopicPartition, NextOffset)> {
+    fn committed_up_to(&self, gaps: &[&OutOfRangePartition]) -> Vec<(TopicPartition, NextOffset)> {
         if gaps.is_empty() {
             return Vec::new();
         }
@@ -45,7 +47,7 @@ impl Member {
         }
         // Without a response no partition counts as committed, and no offset is committed here.
         let committed = self.consumer.committed_offsets(wanted, COMMITTED_MAX).unwrap_or_default();
-        let is_there = |gap: &&&ResetPartition| {
+        let is_there = |gap: &&&OutOfRangePartition| {
             let element = committed.find_partition(&gap.at.topic, gap.at.partition);
             element.is_some_and(|element| element.offset() == Offset::Offset(gap.from))
         };

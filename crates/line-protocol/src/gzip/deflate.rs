@@ -156,6 +156,14 @@ impl Deflate {
     }
 }
 
+/// Largest output of [`align`], and of an end.
+pub(super) const BOUNDARY_BYTES_MAX: usize = 16;
+
+/// Ends a part of a body at a whole byte with an empty stored block (RFC 1951, 3.2.4), so that any part may follow.
+pub(super) fn align(bits: &mut Bits<'_>) {
+    store(&[], bits);
+}
+
 /// Ends the body with an empty block of fixed codes, because no earlier block is marked as the last.
 pub(super) fn end(bits: &mut Bits<'_>) {
     bits.add(0b011, 3);

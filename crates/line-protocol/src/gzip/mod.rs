@@ -21,6 +21,9 @@ mod codes;
 mod deflate;
 mod huffman;
 mod matches;
+mod packed;
+
+pub use packed::{GzipFrame, PackedText, Packer};
 
 use bits::Bits;
 use bytes::{Bytes, BytesMut};

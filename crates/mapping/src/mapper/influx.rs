@@ -4,7 +4,7 @@ use super::pass::{MapCall, Pass};
 use super::{Mapper, end_line};
 use crate::TimeError;
 use crate::decode::{is_utf8, push_lossy};
-use crate::distinct;
+use crate::distinct_times;
 use crate::drop_reason::DropReason;
 use crate::element::{Place, Positioned};
 use crate::formats::without_bom;
@@ -524,7 +524,7 @@ impl crate::Rules {
             time,
             why,
         })?;
-        Ok(Some(distinct::record_time(
+        Ok(Some(distinct_times::record_time(
             ns,
             || unit,
             self.distinct_times,
@@ -600,9 +600,9 @@ mod tests {
         let text = "# comment\nm v=1\n\nm v=2 5\nm v=3\n";
         // offset * 1009, the topic's digits 655,985, and the number of the line among the points.
         let digits = |element: i64| {
-            let (topic, record) = (distinct::TopicDigits::of("t"), record(b""));
-            let origin = distinct::Origin { topic, record: &record, element: element as usize };
-            distinct::kafka_time(KAFKA_NS, DistinctTimes::Kafka, base::TimePrecision::default(), origin)
+            let (topic, record) = (distinct_times::TopicDigits::of("t"), record(b""));
+            let origin = distinct_times::Origin { topic, record: &record, element: element as usize };
+            distinct_times::kafka_time(KAFKA_NS, DistinctTimes::Kafka, base::TimePrecision::default(), origin)
         };
         let want = [format!("m v=1 {}", digits(0)), "m v=2 5".to_owned(), format!("m v=3 {}", digits(2))];
         assert_ne!(digits(0), digits(2));

@@ -6,13 +6,7 @@
 #[cfg(test)]
 mod binary_objects;
 mod elements;
-#[cfg(test)]
-mod equal_keys;
-#[cfg(test)]
-mod hostile;
 mod influx;
-#[cfg(test)]
-mod not_utf8;
 mod object;
 mod pass;
 mod point_time;
@@ -24,7 +18,7 @@ mod value;
 use super::compression::Unpacked;
 use super::drop_reason::Drops;
 use super::element::Element;
-use super::element_parser::Knowledge;
+use super::element_parser::TopicKeys;
 use super::first_drops::{FirstDrop, FirstDrops};
 use super::formats::{FormatReader, Frame, KEPT_BYTES_MAX, SchemaId};
 use super::interned_keys::{InternedKeys, KeyId};
@@ -37,7 +31,7 @@ use super::reshape::{CountedValues, ElementText, ParsedJson, ReshapeDrops, Resha
 use super::schemas::{SchemaCache, Schemas};
 use super::seen_keys::SeenKeys;
 use super::topic_parts::{Sources, TopicParts};
-use super::{Compression, Format, KeySelector, Rules, distinct};
+use super::{Compression, Format, KeySelector, Rules, distinct_times};
 use crate::decode::Query;
 use base::record::Record;
 use influx::InfluxWork;
@@ -57,10 +51,10 @@ const SMALL_BYTES: usize = 2 << 10;
 pub struct Mapper {
     rules: Arc<Rules>,
     topic: String,
-    topic_digits: distinct::TopicDigits,
+    topic_digits: distinct_times::TopicDigits,
     limits: RecordLimits,
     topic_parts: TopicParts,
-    known: Knowledge,
+    known: TopicKeys,
     element: Element,
     outside: OutsideValues,
     /// The selectors whose values stand outside of elements.
@@ -133,7 +127,7 @@ impl Mapper {
         let copied = rules.copied_selectors();
         assert!(copied.len() <= Rules::COPIED_MAX, "the configuration refuses more selectors of the element");
         let outside_selectors = rules.outside_selectors();
-        let mut known = Knowledge {
+        let mut known = TopicKeys {
             keys: SeenKeys::new(),
             tags: InternedKeys::default(),
             fields: InternedKeys::default(),
@@ -164,7 +158,7 @@ impl Mapper {
         known.has_root_selectors = rules.query == Query::Whole
             && !rules.reshape.renames_keys()
             && outside_selectors.iter().any(is_root);
-        let (topic, topic_digits) = (topic.to_owned(), distinct::TopicDigits::of(topic));
+        let (topic, topic_digits) = (topic.to_owned(), distinct_times::TopicDigits::of(topic));
         Self {
             rules,
             topic,
@@ -303,7 +297,7 @@ impl Mapper {
         self.work.influx.forget();
         self.known.tags = InternedKeys::default();
         self.known.fields = InternedKeys::default();
-        let Knowledge { tags, fields, copied, .. } = &mut self.known;
+        let TopicKeys { tags, fields, copied, .. } = &mut self.known;
         let sources = Sources { copied, outside: &self.outside_selectors };
         self.topic_parts = TopicParts::new(&self.rules, &self.topic, &sources, tags, fields);
     }

@@ -4,7 +4,7 @@ use super::pass::{MapCall, Pass};
 use super::{Mapper, Work};
 use crate::decode::{Scanner, SyntaxError};
 use crate::drop_reason::DropReason;
-use crate::element_parser::{ElementParser, Knowledge};
+use crate::element_parser::{ElementParser, TopicKeys};
 use crate::formats::{BinaryObject, FormatReader};
 use crate::interned_keys::KeyId;
 use crate::known_keys::KnownKeysReader;
@@ -225,7 +225,7 @@ impl Mapper {
     /// Drops the fields of the element whose keys are tags of the element.
     fn drop_fields_of_tags(&mut self) {
         let generation = self.element.generation;
-        let Knowledge { tags, fields, drops, first_drops, .. } = &mut self.known;
+        let TopicKeys { tags, fields, drops, first_drops, .. } = &mut self.known;
         let is_tag = |key| {
             let tag = tags.find(fields.get(key).prefix.bytes());
             tag.is_some_and(|tag| tags.is_used_by(tag, generation))
@@ -239,7 +239,7 @@ impl Mapper {
 
     /// Whether a field has the key of a tag of the element.
     fn is_tag_of_element(&self, field: KeyId) -> bool {
-        let Knowledge { tags, fields, .. } = &self.known;
+        let TopicKeys { tags, fields, .. } = &self.known;
         let tag = || tags.find(fields.get(field).prefix.bytes());
         fields.shares_keys() && tag().is_some_and(|tag| tags.is_used_by(tag, self.element.generation))
     }
@@ -281,7 +281,7 @@ impl Mapper {
     /// Chooses the tags from outside of the element that its line has: the element's own tag comes first, then the last one of those with
     /// one key. The others are counted as duplicates.
     fn choose_outside_tags(&mut self) {
-        let Knowledge { tags, drops, first_drops, .. } = &mut self.known;
+        let TopicKeys { tags, drops, first_drops, .. } = &mut self.known;
         let chosen = &mut self.work.outside_tags;
         chosen.clear();
         for &(key, place) in self.topic_parts.outside_tags.iter().rev() {

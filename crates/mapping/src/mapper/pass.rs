@@ -2,7 +2,7 @@
 
 use crate::Format;
 use crate::decode::Source;
-use crate::distinct::{Origin, TopicDigits};
+use crate::distinct_times::{Origin, TopicDigits};
 use crate::formats::{JsonText, TimeMark};
 use crate::mapped::{Mapped, REJECTED_ELEMENTS_MAX};
 use crate::rejection::Rejection;

@@ -6,7 +6,7 @@ use crate::line::{LineContext, LineValues};
 use crate::rejection::Rejection;
 use crate::scalar::Scalar;
 use crate::topic_parts::{AddedInput, TimeText};
-use crate::{Rules, TimeError, TimeFormat, TimeRule, distinct, time};
+use crate::{Rules, TimeError, TimeFormat, TimeRule, distinct_times, time};
 use base::record::RecordTime;
 
 /// Description of the expected time where the mapping has no `time_format`.
@@ -22,7 +22,7 @@ impl Rules {
             RecordTime::At(ns) => {
                 self.times.check(ns).map_err(Rejection::KafkaTime)?;
                 let origin = pass.origin(index);
-                Ok(Some(distinct::kafka_time(ns, self.distinct_times, self.time_precision, origin)))
+                Ok(Some(distinct_times::kafka_time(ns, self.distinct_times, self.time_precision, origin)))
             }
         }
     }
@@ -58,7 +58,7 @@ impl Rules {
             None => rule.format.room_ns(ns),
         };
         let origin = pass.origin(index);
-        Ok(Some(distinct::record_time(ns, room, self.distinct_times, self.time_precision, origin)))
+        Ok(Some(distinct_times::record_time(ns, room, self.distinct_times, self.time_precision, origin)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Mapper;
 use crate::drop_reason::DropReason;
-use crate::element_parser::Knowledge;
+use crate::element_parser::TopicKeys;
 use crate::first_drops::FirstDrops;
 use crate::formats::JsonText;
 use crate::interned_keys::{InternedKeys, KeyId};
@@ -79,7 +79,7 @@ impl Mapper {
 
     /// Reports once that a field is dropped.
     pub(super) fn report_field(&mut self, key: KeyId, drop: DropReason) {
-        let Knowledge { fields, first_drops, .. } = &mut self.known;
+        let TopicKeys { fields, first_drops, .. } = &mut self.known;
         self.reported.field(key, drop, fields, first_drops);
     }
 

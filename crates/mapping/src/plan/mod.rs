@@ -336,6 +336,4 @@ fn numeric(number: Number<'_>, scalar: Scalar, integers: Integers) -> Result<Sca
 }
 
 #[cfg(test)]
-mod tag_and_field;
-#[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use super::shape::{RecordShape, Slot};
 use crate::Rules;
 use crate::decode::{DEPTH_MAX, Scanner};
 use crate::element::{Element, SCALARS_MAX};
-use crate::element_parser::Knowledge;
+use crate::element_parser::TopicKeys;
 use crate::interned_keys::KeyId;
 use crate::line::LineLayout;
 use crate::padded_bytes::{ExactGap, Gap, Prefix};
@@ -27,7 +27,7 @@ pub struct ParsedObject<'o> {
 /// shape, and where a key is changed, which the parser counts.
 pub fn record_shape(
     ParsedObject { object, end, element, binary_gaps }: ParsedObject<'_>,
-    known: &mut Knowledge,
+    known: &mut TopicKeys,
     rules: &Rules,
     topic_parts: &TopicParts,
 ) -> Option<RecordShape> {

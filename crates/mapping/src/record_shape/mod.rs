@@ -12,7 +12,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-use super::element_parser::Knowledge;
+use super::element_parser::TopicKeys;
 use super::line::{LineLayout, LineValues};
 use super::rules::Rules;
 use super::seen_keys::SeenKeys;
@@ -205,7 +205,7 @@ impl RecordShapes {
     pub fn learn(
         &mut self,
         parsed: ParsedObject<'_>,
-        known: &mut Knowledge,
+        known: &mut TopicKeys,
         rules: &Rules,
         topic_parts: &TopicParts,
     ) {

@@ -5,7 +5,7 @@ use super::text::Text;
 use super::time;
 use crate::draft_tables::{DraftTables, set_once};
 use crate::plugin::{Options, Setting};
-use crate::values::{Extent, topic_pattern};
+use crate::values::{MatchedPart, topic_pattern};
 use crate::{Note, Notes};
 use configuration::draft::Table;
 
@@ -61,7 +61,7 @@ impl<'a> Source<'a> {
     fn topic(&self, entry: &str) -> Result<Topic, String> {
         let regex = entry.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
         let is_rdkafka = self.section.plugin() == "rdkafka_group";
-        let extent = if is_rdkafka { Extent::Beginning } else { Extent::Anywhere };
+        let extent = if is_rdkafka { MatchedPart::Beginning } else { MatchedPart::Anywhere };
         let (entry, like) = match regex {
             Some(regex) => (topic_pattern(&regex.replace("$$", "$"), extent)?, like(regex)),
             None => (entry.to_owned(), entry.to_owned()),

@@ -4,7 +4,7 @@ use super::syntax::{Plugin, Value};
 use crate::Notes;
 use crate::draft_tables::DraftTables;
 use crate::plugin::{Options, Setting, SourceLine};
-use crate::values::{Extent, topic_pattern};
+use crate::values::{MatchedPart, topic_pattern};
 
 /// The options of an input that concern its records.
 pub struct Records {
@@ -75,7 +75,8 @@ fn topics(options: &mut Options<'_, Value>, draft: &mut DraftTables, notes: &mut
     let named = options.take("topics");
     if let Some(setting) = options.take("topics_pattern") {
         // A list gives the empty text, which is refused as a pattern.
-        match topic_pattern(&setting.value.text().unwrap_or_default().replace("$$", "$"), Extent::Whole) {
+        match topic_pattern(&setting.value.text().unwrap_or_default().replace("$$", "$"), MatchedPart::Whole)
+        {
             Ok(pattern) => {
                 draft.kafka.set("topics", vec![pattern]);
                 return;

@@ -26,8 +26,6 @@ mod metricpass;
 mod msgpack;
 mod names;
 mod output;
-#[cfg(test)]
-mod parity;
 mod pivot;
 mod processors;
 mod report;
@@ -36,8 +34,6 @@ mod rules;
 mod tests;
 mod text_change;
 mod texts;
-#[cfg(test)]
-mod unknown_options;
 mod value;
 mod variables;
 mod xpath;

@@ -10,7 +10,7 @@ use base::locks::lock;
 use line_protocol::reader::Point;
 use std::sync::Mutex;
 
-pub(super) struct Imitations {
+pub(super) struct ImitationState {
     /// The schema of InfluxDB 3.
     pub schema: Mutex<Schema>,
     /// The error of InfluxDB 3's write-ahead log, while it has one.
@@ -23,7 +23,7 @@ pub(super) struct Imitations {
     pub statement_error: Mutex<Option<String>>,
 }
 
-impl Imitations {
+impl ImitationState {
     pub fn new(options: &Options) -> Self {
         let databases = options.destinations.iter().flatten().filter_map(|destination| match destination {
             Destination::Database3 { database } => Some(database.clone()),

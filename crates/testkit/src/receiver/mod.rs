@@ -35,7 +35,7 @@ pub use store::StoredPoint;
 use base::locks::lock;
 use base::{Credential, Destination};
 #[cfg(feature = "faults")]
-use imitations::Imitations;
+use imitations::ImitationState;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -140,7 +140,7 @@ struct Shared {
     feed: broadcast::Sender<Line>,
     counts: Counts,
     #[cfg(feature = "faults")]
-    imitations: Imitations,
+    imitations: ImitationState,
 }
 
 impl Receiver {
@@ -158,7 +158,7 @@ impl Receiver {
             feed: broadcast::channel(FEED_LINES_MAX).0,
             counts: Counts::default(),
             #[cfg(feature = "faults")]
-            imitations: Imitations::new(&options),
+            imitations: ImitationState::new(&options),
             options,
         });
         let server = tokio::spawn(server::serve(listener, Arc::clone(&shared)));

@@ -107,6 +107,7 @@ impl World {
         self.coverage.letters = self.store.letters.len();
         self.coverage.kept_out = self.store.kept_out;
         self.coverage.grown = self.store.grown;
+        self.coverage.packed = self.store.packed;
         self.coverage
     }
 

@@ -38,7 +38,7 @@ async fn a_large_batch_is_sent_grouped_by_series_and_the_later_point_wins() {
         other.deliver(&bucket(), &want).await;
         assert_eq!(setup.receiver.points(&bucket()), other.receiver.points(&bucket()));
         // The text and the ends of the lines are free again.
-        let place = batch.text().as_ptr();
+        let place = text_of(&batch);
         let mut buffer = batch.into_buffer();
         buffer.push_line(b"m v=1 1");
         assert_eq!(buffer.text().as_ptr(), place);

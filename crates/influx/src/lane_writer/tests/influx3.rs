@@ -30,7 +30,7 @@ async fn setup(version: &str) -> Setup {
 }
 
 /// Lines of which `bad`, evenly spread, conflict with the type of a column.
-fn batch(count: usize, bad: usize) -> (Lines, Vec<usize>) {
+fn batch(count: usize, bad: usize) -> (BatchLines, Vec<usize>) {
     let step = count / bad;
     let is_bad = |i: usize| i % step == step / 2 && i / step < bad;
     let text =
@@ -108,7 +108,7 @@ async fn bad_lines_with_causes_of_their_own_do_not_resend_the_whole_batch_for_ea
         assert_eq!(refused_lines(&delivered), (0..800).filter(|i| i % 2 == 1).collect::<Vec<_>>());
         assert_eq!(delivered.requests.refused, 400);
         assert!(delivered.requests.stored <= 32, "{:?}", delivered.requests);
-        let bytes = batch.bytes(&(0..800)) as u64;
+        let bytes = batch.bytes() as u64;
         assert!(delivered.bytes_sent < 170 * bytes, "{} of {bytes}", delivered.bytes_sent);
     }
 }

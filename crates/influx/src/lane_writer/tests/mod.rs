@@ -17,6 +17,7 @@ mod grouped;
 mod hostile;
 mod influx3;
 mod messages;
+mod packed;
 mod questdb;
 mod statuses;
 
@@ -49,11 +50,17 @@ fn database() -> Destination {
     Destination::Database { database: "d".into(), retention_policy: None }
 }
 
-fn lines<T: AsRef<[u8]>>(lines: impl IntoIterator<Item = T>) -> Lines {
+fn lines<T: AsRef<[u8]>>(lines: impl IntoIterator<Item = T>) -> BatchLines {
     LineBuffer::from_iter(lines).into()
 }
 
-fn good(count: usize) -> Lines {
+/// The place in memory of the lines' text.
+fn text_of(lines: &BatchLines) -> *const u8 {
+    let BatchLines::Plain(lines) = lines else { panic!("packed") };
+    lines.text().as_ptr()
+}
+
+fn good(count: usize) -> BatchLines {
     lines((0..count).map(|i| format!("m v={i} {i}")))
 }
 
@@ -85,12 +92,11 @@ impl Setup {
         Self::new(Options { faults: Some(Box::new(faults)), ..Options::default() }).await
     }
 
-    async fn deliver(&self, destination: &Destination, lines: &Lines) -> Delivered {
+    async fn deliver(&self, destination: &Destination, lines: &BatchLines) -> Delivered {
         let mut lane = self.writer.lane(7);
         let delivery = tokio::time::timeout(PATIENCE, lane.deliver(destination, lines));
         let delivered = delivery.await.expect("the delivery ends");
-        let settled = delivered.lines_stored + delivered.refused.len() + delivered.kept_out.len();
-        assert_eq!(settled, lines.len());
+        assert_eq!(delivered.lines_settled(), lines.len());
         delivered
     }
 }
@@ -126,11 +132,11 @@ fn is_repaired(events: &[Event]) -> bool {
 async fn stores_a_batch_in_one_request_without_copying_it() {
     let setup = Setup::new(Options::default()).await;
     let lines = good(1000);
-    let place = lines.text().as_ptr();
+    let place = text_of(&lines);
     let delivered = setup.deliver(&bucket(), &lines).await;
     assert_eq!(delivered.requests, RequestCounts { stored: 1, ..RequestCounts::default() });
-    assert_eq!(delivered.bytes_sent, lines.text().len() as u64);
-    assert_eq!(delivered.request_bytes_max, None);
+    assert_eq!(delivered.bytes_sent, lines.bytes() as u64);
+    assert_eq!(delivered.request_bytes_max, Some(32_000_000), "InfluxDB 2");
     assert_eq!(setup.receiver.points(&bucket()).len(), 1000);
     assert!(matches!(setup.events.take()[..], [Event::FirstStored { lines: 1000, .. }]));
 
@@ -145,7 +151,8 @@ async fn stores_a_batch_in_one_request_without_copying_it() {
 #[tokio::test]
 async fn sends_nothing_for_no_lines() {
     let setup = Setup::new(Options::default()).await;
-    assert_eq!(setup.deliver(&bucket(), &good(0)).await, Delivered::default());
+    let delivered = setup.deliver(&bucket(), &good(0)).await;
+    assert_eq!((delivered.requests.total(), delivered.bytes_sent), (0, 0));
 }
 
 #[tokio::test]
@@ -160,10 +167,10 @@ async fn compresses_once_for_all_attempts() {
     let delivered = setup.deliver(&bucket(), &lines).await;
     assert_eq!(setup.receiver.point_count(), 2000);
     assert_eq!(delivered.requests.retried, 2);
-    assert!(delivered.bytes_sent < lines.text().len() as u64 * 3 / 2);
+    assert!(delivered.bytes_sent < lines.bytes() as u64 * 3 / 2);
     let counters = setup.writer.counters();
     assert_eq!(counters.bytes_sent.load(Relaxed), delivered.bytes_sent);
-    assert_eq!(counters.bytes_plain.load(Relaxed), 3 * lines.text().len() as u64);
+    assert_eq!(counters.bytes_plain.load(Relaxed), 3 * lines.bytes() as u64);
     assert_eq!(counters.lines_stored.load(Relaxed), 2000);
     assert_eq!(counters.latency.count.load(Relaxed), 3);
 }
@@ -270,7 +277,7 @@ async fn halves_requests_after_a_413_and_remembers_the_size() {
     let delivered = setup.deliver(&bucket(), &lines).await;
     assert!(delivered.refused.is_empty());
     assert_eq!(setup.receiver.point_count(), 2000);
-    let halvings = (lines.text().len() / 3000).ilog2() + 1;
+    let halvings = (lines.bytes() / 3000).ilog2() + 1;
     assert_eq!(delivered.requests.split, halvings);
     assert!(matches!(setup.events.take()[0], Event::SizeLowered { .. }));
 
@@ -329,7 +336,7 @@ async fn cuts_after(reply: Reply, cause: &str) {
     assert!(sizes[0] > 6_000_000 && sizes[1..].iter().all(|bytes| *bytes <= RESENT_BYTES_MAX), "{sizes:?}");
     assert_eq!(causes(&setup.events.take())[0], cause);
     // Such a request may have been stored: the next batch is not smaller for it.
-    assert_eq!(delivered.request_bytes_max, None);
+    assert_eq!(delivered.request_bytes_max, Some(32_000_000));
 }
 
 /// The lines that are left after a refusal are copied, which takes memory.

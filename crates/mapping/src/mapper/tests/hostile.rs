@@ -1,6 +1,6 @@
 //! Records that are made to take much time: a value that every element needs, long texts around many elements, queries whose parts overlap.
 
-use super::Mapper;
+use crate::Mapper;
 use crate::decode::{Filter, Query};
 use crate::test_support::record;
 use crate::{

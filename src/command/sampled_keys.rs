@@ -19,7 +19,7 @@ pub struct UnseenKey {
 
 /// Keys, paths and headers in the sampled records of one mapping.
 #[derive(Debug, Default)]
-pub struct SeenKeys {
+pub struct SampledKeys {
     records: usize,
     /// Flattened keys of the selected objects.
     keys: BTreeSet<String>,
@@ -28,7 +28,7 @@ pub struct SeenKeys {
     headers: BTreeSet<String>,
 }
 
-impl SeenKeys {
+impl SampledKeys {
     /// Looks through a record. One that is no JSON is the mapper's to tell of.
     pub fn add(
         &mut self,
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn warns_of_keys_that_no_record_has() {
         let f = |mapping: &str, record: &str, want: &[&str]| {
-            let (rules, mut seen) = (rules(mapping), SeenKeys::default());
+            let (rules, mut seen) = (rules(mapping), SampledKeys::default());
             seen.add(&rules, None, record.as_bytes(), &[("Trace-Id", b"1")]);
             let headers = seen.unseen_headers(&rules, "sampled record");
             let unseen = seen.unseen(&rules, "sampled record").into_iter().chain(headers);

@@ -1,7 +1,7 @@
 //! Tests of values of one record under one key, and of keys that only look alike: the last of equal keys wins, and each value that is not
 //! written counts once, whichever way the record is read.
 
-use super::Mapper;
+use crate::Mapper;
 use crate::test_support::{map, mapper, record};
 use crate::{DropReason, Format, Globs, KeySelector, Rules};
 

@@ -1,7 +1,7 @@
 //! Random pipelines of Telegraf: the migrated configuration gives Telegraf's own points, or a note says that it does not.
 
-use super::csv::CELLS;
 use crate::golden::of_text;
+use crate::telegraf::csv::CELLS;
 use crate::{DryRun, MigrateError, seed};
 use fastrand::Rng;
 use line_protocol::reader::{Point, read_v2_line};

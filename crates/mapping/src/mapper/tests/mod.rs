@@ -1,3 +1,7 @@
+mod equal_keys;
+mod hostile;
+mod not_utf8;
+
 use super::Mapper;
 use crate::formats::KEPT_BYTES_MAX;
 use crate::rejection::Rejection;

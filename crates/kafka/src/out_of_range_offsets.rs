@@ -18,14 +18,14 @@ const WATERMARKS_MAX: Duration = Duration::from_secs(30);
 
 /// Resets that are not logged yet.
 #[derive(Debug, Default)]
-pub struct OffsetResets {
-    open: Vec<Reset>,
-    /// Partitions that were reset since the last call of [`OffsetResets::take_new`].
+pub struct OutOfRangeOffsets {
+    open: Vec<OutOfRangeOffset>,
+    /// Partitions that were reset since the last call of [`OutOfRangeOffsets::take_new`].
     new: Vec<TopicPartition>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Reset {
+struct OutOfRangeOffset {
     at: TopicPartition,
     /// The missing offset.
     from: i64,
@@ -34,7 +34,7 @@ struct Reset {
 
 /// A partition that is read from its beginning, because Kafka no longer has the offset to read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ResetPartition {
+pub struct OutOfRangePartition {
     pub at: TopicPartition,
     /// The missing offset.
     pub from: i64,
@@ -42,7 +42,7 @@ pub struct ResetPartition {
     earliest: Option<i64>,
 }
 
-impl ResetPartition {
+impl OutOfRangePartition {
     /// Number of skipped offsets.
     pub fn skipped(&self) -> u64 {
         self.earliest.map_or(0, |earliest| u64::try_from(earliest - self.from).unwrap_or(0))
@@ -85,13 +85,13 @@ impl ResetPartition {
     }
 }
 
-impl OffsetResets {
+impl OutOfRangeOffsets {
     /// Records a line of librdkafka's log, if it reports a reset.
     pub fn record(&mut self, facility: &str, text: &str, now: Instant) {
         let Some((at, from)) = parse(facility, text) else { return };
         self.new.push(at.clone());
         if !self.open.iter().any(|known| known.at == at && known.from == from) {
-            self.open.push(Reset { at, from, seen: now });
+            self.open.push(OutOfRangeOffset { at, from, seen: now });
         }
     }
 
@@ -105,12 +105,12 @@ impl OffsetResets {
         &self,
         earliest: impl Fn(&TopicPartition) -> Option<i64>,
     ) -> Vec<(TopicPartition, NextOffset)> {
-        let resets = self.open.iter().map(|Reset { at, from, .. }| ResetPartition {
+        let resets = self.open.iter().map(|OutOfRangeOffset { at, from, .. }| OutOfRangePartition {
             at: at.clone(),
             from: *from,
             earliest: earliest(at),
         });
-        resets.filter(ResetPartition::went_back).filter_map(|reset| reset.beginning()).collect()
+        resets.filter(OutOfRangePartition::went_back).filter_map(|reset| reset.beginning()).collect()
     }
 
     /// Removes revoked partitions, whose next owner logs their resets.
@@ -124,7 +124,7 @@ impl OffsetResets {
         &mut self,
         now: Instant,
         earliest: impl Fn(&TopicPartition) -> Option<i64>,
-    ) -> Vec<ResetPartition> {
+    ) -> Vec<OutOfRangePartition> {
         if !self.open.iter().any(|reset| now.duration_since(reset.seen) >= GATHER) {
             return Vec::new();
         }
@@ -134,7 +134,7 @@ impl OffsetResets {
             if earliest.is_none() && now.duration_since(reset.seen) < WATERMARKS_MAX {
                 return true;
             }
-            fetched.push(ResetPartition { at: reset.at.clone(), from: reset.from, earliest });
+            fetched.push(OutOfRangePartition { at: reset.at.clone(), from: reset.from, earliest });
             false
         });
         fetched
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn resets_that_come_together_are_returned_once_and_together() {
-        let (mut resets, begin) = (OffsetResets::default(), Instant::now());
+        let (mut resets, begin) = (OutOfRangeOffsets::default(), Instant::now());
         let text = |partition: i32| {
             format!("t [{partition}]: offset reset (at offset 10 (leader epoch 0), broker 1) to")
         };
@@ -211,12 +211,12 @@ mod tests {
         assert_eq!(resets.take(begin, earliest), []);
         assert_eq!(resets.went_back(earliest), [(at("t", 1), NextOffset::at(4))]);
         let resumed = resets.take(begin + GATHER, earliest);
-        let skipped: Vec<u64> = resumed.iter().map(ResetPartition::skipped).collect();
-        let went_back: Vec<bool> = resumed.iter().map(ResetPartition::went_back).collect();
+        let skipped: Vec<u64> = resumed.iter().map(OutOfRangePartition::skipped).collect();
+        let went_back: Vec<bool> = resumed.iter().map(OutOfRangePartition::went_back).collect();
         assert_eq!((skipped, went_back), (vec![5, 0], vec![false, true]));
         assert_eq!(resets.take(begin + GATHER, earliest), []);
         let resumed = resets.take(begin + WATERMARKS_MAX, earliest);
-        assert_eq!(resumed, [ResetPartition { at: at("t", 2), from: 10, earliest: None }]);
+        assert_eq!(resumed, [OutOfRangePartition { at: at("t", 2), from: 10, earliest: None }]);
         assert_eq!((resumed[0].skipped(), resumed[0].went_back()), (0, false));
     }
 }

@@ -1,5 +1,7 @@
 //! Tests of what values become by `types` and `values`, for objects of unknown and of known shape.
 
+mod tag_and_field;
+
 use crate::test_support::{map, mapper, record};
 use crate::{
     AddedTime, DropReason, FieldType, Format, Globs, KeySelector, KeyTable, Precision, Replacement,

@@ -1,3 +1,6 @@
+mod parity;
+mod unknown_options;
+
 use crate::golden;
 
 #[test]
