@@ -37,10 +37,10 @@ fn learned() -> Mapper {
 }
 
 /// Whether a record is mapped by its shape, without JSON text of its keys.
-fn is_known(mapper: &mut Mapper, value: &[u8]) -> bool {
+fn finds_shape(mapper: &mut Mapper, value: &[u8]) -> bool {
     let (mut reader, mut lines) = (FormatReader::default(), LineBuffer::default());
-    let (record, mut mapped) = (record(value), Mapped::default());
-    let mut call = MapCall { record: &record, lines: &mut lines, mapped: &mut mapped };
+    let (record, mut outcome) = (record(value), Mapped::default());
+    let mut call = MapCall { record: &record, lines: &mut lines, mapped: &mut outcome };
     let result = mapper.map_binary_object(value, &mut reader, &mut call);
     assert_eq!(lines.lines(), usize::from(result.is_some()), "{}", value.escape_ascii());
     result.is_some()
@@ -50,7 +50,7 @@ fn is_known(mapper: &mut Mapper, value: &[u8]) -> bool {
 fn check(value: &[u8], is_by_shape: bool) {
     let record = Record { time: RecordTime::At(7), ..record(value) };
     let (mut learned, mut fresh) = (learned(), mapper(rules()));
-    assert_eq!(is_known(&mut learned, value), is_by_shape, "{}", value.escape_ascii());
+    assert_eq!(finds_shape(&mut learned, value), is_by_shape, "{}", value.escape_ascii());
     learned.take_drops();
     assert_eq!(map(&mut learned, &record), map(&mut fresh, &record), "{}", value.escape_ascii());
     assert_eq!(learned.take_drops(), fresh.take_drops(), "{}", value.escape_ascii());
@@ -117,7 +117,7 @@ fn a_shape_learned_from_an_element_of_a_record_is_not_that_of_a_record() {
     for other in [[b"\x91", &value[..]].concat(), [&value[..], &value].concat()] {
         let mut mapper = mapper(rules());
         map(&mut mapper, &record(&other));
-        assert!(!is_known(&mut mapper, &value));
-        assert!(!is_known(&mut mapper, &other));
+        assert!(!finds_shape(&mut mapper, &value));
+        assert!(!finds_shape(&mut mapper, &other));
     }
 }

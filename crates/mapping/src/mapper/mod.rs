@@ -63,8 +63,6 @@ pub struct Mapper {
     maps_whole_objects: bool,
     /// Whether a record that begins with a brace is such an object, and nothing unpacks or changes its text.
     maps_plain_objects: bool,
-    /// Whether a record in a binary format may be such an object.
-    maps_binary_objects: bool,
     /// Whether a record that begins with a letter is line protocol: no compressed value and no frame begins so.
     maps_plain_lines: bool,
     shapes: RecordShapes,
@@ -149,7 +147,6 @@ impl Mapper {
         let keeps_text = rules.parse_json.is_empty() && rules.values.is_empty();
         let is_plain = matches!(rules.compression, Compression::None | Compression::Auto);
         let maps_plain_objects = maps_whole_objects && rules.format == Format::Json && keeps_text && is_plain;
-        let maps_binary_objects = maps_whole_objects && rules.format.is_self_describing() && keeps_text;
         let maps_plain_lines = rules.format == Format::Influx && is_plain;
         let roots = outside.roots();
         let may_find_roots = maps_whole_records && known.copied.len() + roots.len() <= Rules::COPIED_MAX;
@@ -171,7 +168,6 @@ impl Mapper {
             outside_selectors,
             maps_whole_objects,
             maps_plain_objects,
-            maps_binary_objects,
             maps_plain_lines,
             shapes,
             known_keys: KnownKeys::default(),

@@ -70,6 +70,12 @@ impl Mapper {
         result
     }
 
+    /// Whether a record may be one object in a binary format, with all that its point needs, and nothing changes its text.
+    fn maps_binary_objects(&self) -> bool {
+        let keeps_text = self.rules.parse_json.is_empty() && self.rules.values.is_empty();
+        self.maps_whole_objects && self.rules.format.is_self_describing() && keeps_text
+    }
+
     /// Maps a value whose JSON text `reader` makes.
     fn map_with(
         &mut self,
@@ -78,7 +84,7 @@ impl Mapper {
         mut call: MapCall<'_, '_>,
     ) -> Result<(), Rejection> {
         let format = self.rules.format;
-        if self.maps_binary_objects {
+        if self.maps_binary_objects() {
             if let Some(result) = self.map_binary_object(value, reader, &mut call) {
                 return result;
             }
