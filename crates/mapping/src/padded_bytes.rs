@@ -3,7 +3,6 @@
 #![expect(clippy::inline_always, reason = "called for each number; a call would cost more than the work")]
 
 use crate::decode::is_whitespace;
-use crate::formats::NumberBuffer;
 use line_protocol::runs;
 
 /// Longest string that fits into a window; longer ones are compared and copied the usual way.
@@ -230,6 +229,21 @@ impl PaddedBuffer {
     #[inline(always)]
     fn next<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
         self.buffer.get_mut(self.length..)?.first_chunk_mut()
+    }
+}
+
+/// A buffer of text, to which numbers are appended.
+pub trait NumberBuffer {
+    /// Appends the first `length` bytes of a word, of which the lowest one is the first.
+    fn push_word(&mut self, word: u64, length: usize);
+}
+
+impl NumberBuffer for Vec<u8> {
+    #[inline]
+    fn push_word(&mut self, word: u64, length: usize) {
+        let end = self.len() + length;
+        self.extend_from_slice(&word.to_le_bytes());
+        self.truncate(end);
     }
 }
 

@@ -1,6 +1,6 @@
 //! JSON text that a format makes of a record's value.
 
-use super::binary_object::ScalarGaps;
+use super::scalar_gaps::ScalarGaps;
 use crate::FIRST_DROPS_MAX;
 use crate::decode::{DEPTH_MAX, Syntax, SyntaxError};
 use crate::drop_reason::{DropReason, Drops};

@@ -17,6 +17,7 @@ mod msgpack;
 mod number_text;
 mod protobuf;
 mod reader;
+mod scalar_gaps;
 mod schema;
 mod schema_reference;
 
@@ -26,7 +27,6 @@ pub use cell::is_single_value;
 pub use frame::{Beginning, Frame, SchemaId};
 pub(crate) use json_text::JsonText;
 pub use json_text::{RecordText, TimeMark};
-pub(crate) use number_text::NumberBuffer;
 pub use protobuf::{ProtobufSchema, ProtobufSchemaError, ReadFile, messages_of_file};
 pub(crate) use reader::{FormatReader, KEPT_BYTES_MAX, first_value};
 pub(crate) use schema::SchemaUse;

@@ -10,8 +10,9 @@
 use super::input::Input;
 use super::json_text::{JsonText, PathSegment, ValuePath, check_depth};
 use super::key_texts::KeyTexts;
-use super::number_text::{NumberBuffer, push_short_float, push_signed};
+use super::number_text::{push_short_float, push_signed};
 use crate::drop_reason::DropReason;
+use crate::padded_bytes::NumberBuffer;
 use crate::rejection::Rejection;
 
 /// Appends the JSON text of the next value.

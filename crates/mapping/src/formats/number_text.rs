@@ -3,27 +3,13 @@
 
 use super::json_text::{JsonText, ValuePath};
 use crate::drop_reason::DropReason;
+use crate::padded_bytes::NumberBuffer;
 
 /// The least integer of more than eight digits.
 const NINE_DIGITS: u64 = 100_000_000;
 /// Eight times the character 0.
 const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
 const MINUS: u64 = b'-' as u64;
-
-/// A buffer of text, to which numbers are appended.
-pub(crate) trait NumberBuffer {
-    /// Appends the first `length` bytes of a word, of which the lowest one is the first.
-    fn push_word(&mut self, word: u64, length: usize);
-}
-
-impl NumberBuffer for Vec<u8> {
-    #[inline]
-    fn push_word(&mut self, word: u64, length: usize) {
-        let end = self.len() + length;
-        self.extend_from_slice(&word.to_le_bytes());
-        self.truncate(end);
-    }
-}
 
 impl JsonText {
     #[inline]
