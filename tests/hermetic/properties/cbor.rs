@@ -4,7 +4,7 @@ use super::json::{Json, Text};
 use fastrand::Rng;
 
 pub fn push(json: &Json, rng: &mut Rng, out: &mut Vec<u8>) {
-    // What is drawn for keys and containers does not depend on the scalars, so that records of one shape have them alike.
+    // The widths of keys and containers do not depend on the scalars, so that records of one shape have them alike.
     let rng = if matches!(json, Json::Array(_) | Json::Object(_)) { rng } else { &mut rng.fork() };
     // Self-described CBOR, a tag without effect.
     if rng.u8(0..16) == 0 {

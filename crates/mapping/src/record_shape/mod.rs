@@ -1,8 +1,8 @@
 //! Shortcut for objects of a known shape: the bytes between their scalars are compared, not parsed. White space between tokens may
 //! differ, which costs more than equal bytes.
 //!
-//! Of a record in a binary format that is one such object, the format's own bytes between the scalars are compared. Only the scalars become JSON
-//! text, and usual numbers not even that.
+//! A record in a binary format may be one such object. Then the format's own bytes between the scalars are compared, and only the scalars
+//! become JSON text. Usual numbers go straight into the line.
 //!
 //! A record shape gives exactly the line that the parser would give, or none. Then the parser reads the object.
 
