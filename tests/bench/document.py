@@ -283,7 +283,7 @@ def acknowledgement(rows):
     return f"""## Slow answers
 
 {rows[0]["records"]:,} `ec2` records, default configuration, one consumer, two lanes. The receiver answers each connection once per flush, as InfluxDB 3 does,
-or after a fixed delay. Batches grow from 5,000 lines to 9.5 MB.
+or after a fixed delay. Batches grow from 5,000 to 100,000 lines.
 
 {chr(10).join(lines)}
 """

@@ -49,9 +49,14 @@ impl KnownKeys {
         self.tags.capacity() * size_of::<KeyId>() + self.layout.bytes()
     }
 
-    /// Reads an object after its opening bracket, and returns the layout of its line. Returns none, and the scanner stays, where the object
+    /// The layout of the line of the object that was found last.
+    pub fn layout(&self) -> &LineLayout {
+        &self.layout
+    }
+
+    /// Reads an object after its opening bracket, and arranges the layout of its line. Returns none, and the scanner stays, where the object
     /// needs a decision of the parser: because of a new key, two values with one final key, or a drop that was not reported yet.
-    pub fn find(&mut self, mut reader: KnownKeysReader<'_, '_>, depth: usize) -> Option<&LineLayout> {
+    pub fn find(&mut self, mut reader: KnownKeysReader<'_, '_>, depth: usize) -> Option<()> {
         // Where a tag and a field of an element may have one key, or a key is changed, the parser decides and counts.
         let needs_parser = reader.known.fields.shares_keys() || reader.known.has_trimmed_keys;
         if needs_parser || !reader.scanner.is_utf8() || !self.attempts.tries_next() {
@@ -70,7 +75,7 @@ impl KnownKeys {
         let KnownKeysReader { known, topic_parts, .. } = reader;
         let (tags, outside_tags) = (self.tags.iter().copied(), topic_parts.outside_tags.iter().copied());
         self.layout.arrange(tags, outside_tags, longest_field.into_iter(), known, topic_parts);
-        Some(&self.layout)
+        Some(())
     }
 }
 

@@ -11,13 +11,19 @@ const WINDOW: usize = 32;
 const NUMBER: usize = 16;
 
 /// The bytes that must stand between two scalars.
-#[derive(Debug)]
-pub struct Gap {
+#[derive(Clone, Debug)]
+pub struct ExactGap {
     all: Box<[u8]>,
     /// The first bytes, padded with zeros.
     start: [u8; WINDOW],
     /// Mask of the bits of `start` that count.
     mask: [u8; WINDOW],
+}
+
+/// The bytes that must stand between two scalars of JSON text, with any white space between tokens.
+#[derive(Debug)]
+pub struct Gap {
+    exact: ExactGap,
     /// The bytes without the white space between tokens, and zeros to compare beyond.
     tokens: Vec<u8>,
     /// A bit for each of the first bytes of `tokens`: whether white space may stand before the byte. Where a longer gap has other white
@@ -41,6 +47,39 @@ pub struct PaddedBuffer {
     length: usize,
 }
 
+impl ExactGap {
+    pub fn new(bytes: &[u8]) -> Self {
+        let (start, mask) = (window(bytes), window(bytes.iter().map(|_| &u8::MAX)));
+        Self { all: bytes.into(), start, mask }
+    }
+
+    /// Allocated memory in bytes.
+    pub fn bytes(&self) -> usize {
+        self.all.len()
+    }
+
+    pub fn length(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether the bytes begin with the gap.
+    #[inline(always)]
+    pub fn begins(&self, bytes: &[u8]) -> bool {
+        let Some(found) = bytes.first_chunk::<WINDOW>().filter(|_| self.all.len() <= WINDOW) else {
+            return self.begins_rest(bytes);
+        };
+        let (mut found, mask) = (*found, &self.mask);
+        found.iter_mut().zip(mask).for_each(|(byte, mask)| *byte &= mask);
+        found == self.start
+    }
+
+    /// Slow path of [`ExactGap::begins`], for long gaps and near the record's end.
+    #[inline(never)]
+    fn begins_rest(&self, bytes: &[u8]) -> bool {
+        bytes.starts_with(&self.all)
+    }
+}
+
 impl Gap {
     pub fn new(bytes: &[u8]) -> Self {
         let (mut in_text, mut is_escaped) = (false, false);
@@ -55,37 +94,23 @@ impl Gap {
             is_escaped = byte == b'\\' && !is_escaped;
         }
         tokens.extend([0; runs::READ_BEYOND]);
-        let (start, mask) = (window(bytes), window(bytes.iter().map(|_| &u8::MAX)));
-        Self { all: bytes.into(), start, mask, tokens, may_be_spaced }
+        Self { exact: ExactGap::new(bytes), tokens, may_be_spaced }
     }
 
     /// Allocated memory in bytes.
     pub fn bytes(&self) -> usize {
-        self.all.len() + self.tokens.capacity()
+        self.exact.bytes() + self.tokens.capacity()
     }
 
     /// The end of the gap, if its bytes stand at `at`. `ANY_SPACE`: the end of the gap and of the white space behind it, if its tokens stand
     /// at `at` with any white space between them.
     #[inline(always)]
     pub fn end_in<const ANY_SPACE: bool>(&self, bytes: &[u8], at: usize) -> Option<usize> {
-        if ANY_SPACE { self.end_of_tokens_in(bytes, at) } else { self.end_of_bytes_in(bytes, at) }
-    }
-
-    #[inline(always)]
-    fn end_of_bytes_in(&self, bytes: &[u8], at: usize) -> Option<usize> {
-        let rest = bytes.get(at..)?;
-        let Some(found) = rest.first_chunk::<WINDOW>().filter(|_| self.all.len() <= WINDOW) else {
-            return self.end_in_rest(rest, at);
-        };
-        let (mut found, mask) = (*found, &self.mask);
-        found.iter_mut().zip(mask).for_each(|(byte, mask)| *byte &= mask);
-        (found == self.start).then_some(at + self.all.len())
-    }
-
-    /// Slow path of [`Gap::end_of_bytes_in`], for long gaps and near the record's end.
-    #[inline(never)]
-    fn end_in_rest(&self, rest: &[u8], at: usize) -> Option<usize> {
-        rest.starts_with(&self.all).then_some(at + self.all.len())
+        if ANY_SPACE {
+            self.end_of_tokens_in(bytes, at)
+        } else {
+            bytes.get(at..).filter(|rest| self.exact.begins(rest)).map(|_| at + self.exact.length())
+        }
     }
 
     fn end_of_tokens_in(&self, bytes: &[u8], mut at: usize) -> Option<usize> {
@@ -125,6 +150,18 @@ impl Prefix {
         Some(at + length)
     }
 
+    /// Appends the prefix alone.
+    #[inline(always)]
+    pub fn push(&self, out: &mut PaddedBuffer) {
+        match out.next() {
+            Some(to) if self.all.len() <= WINDOW => {
+                *to = self.start;
+                out.length += self.all.len();
+            }
+            _ => out.push(&self.all),
+        }
+    }
+
     /// Appends the prefix and the first `length` of `bytes`.
     #[inline(always)]
     pub fn push_with(&self, bytes: &[u8], length: usize, out: &mut PaddedBuffer) {
@@ -162,6 +199,11 @@ impl PaddedBuffer {
         self.length
     }
 
+    /// Removes the bytes behind the first `length` ones.
+    pub fn truncate(&mut self, length: usize) {
+        self.length = self.length.min(length);
+    }
+
     /// Allocated memory in bytes.
     pub fn bytes(&self) -> usize {
         self.buffer.capacity()
@@ -187,6 +229,34 @@ impl PaddedBuffer {
     #[inline(always)]
     fn next<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
         self.buffer.get_mut(self.length..)?.first_chunk_mut()
+    }
+}
+
+/// A buffer of text, to which numbers are appended.
+pub trait NumberBuffer {
+    /// Appends the first `length` bytes of a word, of which the lowest one is the first.
+    fn push_word(&mut self, word: u64, length: usize);
+}
+
+impl NumberBuffer for Vec<u8> {
+    #[inline]
+    fn push_word(&mut self, word: u64, length: usize) {
+        let end = self.len() + length;
+        self.extend_from_slice(&word.to_le_bytes());
+        self.truncate(end);
+    }
+}
+
+impl NumberBuffer for PaddedBuffer {
+    #[inline(always)]
+    fn push_word(&mut self, word: u64, length: usize) {
+        match self.next() {
+            Some(to) => {
+                *to = word.to_le_bytes();
+                self.length += length;
+            }
+            None => self.push(word.to_le_bytes().get(..length).unwrap_or_default()),
+        }
     }
 }
 

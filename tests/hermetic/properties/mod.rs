@@ -263,6 +263,33 @@ fn check_shape(
     Ok(())
 }
 
+/// Checks that records of one shape in a binary format give the points of the same JSON, in a row and alone.
+fn check_binary(
+    format: Format,
+    record: &Json,
+    others: &[Vec<Option<Json>>],
+    options: Options,
+    origin: &Origin,
+    seed: u64,
+) -> Result<(), TestCaseError> {
+    let rules = Rules { format, ..options.rules() };
+    let mut learned = mapper(rules.clone(), &origin.topic);
+    for scalars in others {
+        let record = record.with_scalars(&mut scalars.iter().cloned());
+        let bytes =
+            if format == Format::Cbor { cbor_bytes(&record, seed) } else { msgpack_bytes(&record, seed) };
+        let mut fresh = mapper(rules.clone(), &origin.topic);
+        let (became, lines) = map(&mut fresh, &origin.record(&bytes));
+        let json = msgpack::storable(&record).bytes();
+        let (_, wanted) = map(&mut mapper(options.rules(), &origin.topic), &origin.record(&json));
+        prop_assert_eq!(read_back(&lines), read_back(&wanted), "{}", json.escape_ascii());
+        let in_a_row = map(&mut learned, &origin.record(&bytes));
+        prop_assert_eq!(in_a_row, (became, lines), "{}", json.escape_ascii());
+        prop_assert_eq!(learned.take_drops(), fresh.take_drops(), "{}", json.escape_ascii());
+    }
+    Ok(())
+}
+
 /// Adds the scalars of a JSON text, also of JSON in strings: strings as they are, numbers as floats.
 fn scalars(json: &[u8], depth: usize, found: &mut HashSet<String>) {
     let mut scanner = Scanner::new(json);
@@ -385,28 +412,18 @@ proptest! {
 
     #[test]
     fn cbor_gives_the_points_of_the_same_json(
-        record in json::record(), options in options::options(), origin in options::origin(), seed in any::<u64>(),
+        record in json::record(), others in vec(vec(option::weighted(0.3, json::scalar()), 0..24), 1..6),
+        options in options::options(), origin in options::origin(), seed in any::<u64>(),
     ) {
-        let options = options.without_spelling();
-        let rules = Rules { format: Format::Cbor, ..options.rules() };
-        let cbor = cbor_bytes(&record, seed);
-        let (_, lines) = map(&mut mapper(rules, &origin.topic), &origin.record(&cbor));
-        let json = msgpack::storable(&record).bytes();
-        let (_, wanted) = map(&mut mapper(options.rules(), &origin.topic), &origin.record(&json));
-        prop_assert_eq!(read_back(&lines), read_back(&wanted), "{}", json.escape_ascii());
+        check_binary(Format::Cbor, &record, &others, options.without_spelling(), &origin, seed)?;
     }
 
     #[test]
     fn messagepack_gives_the_points_of_the_same_json(
-        record in json::record(), options in options::options(), origin in options::origin(), seed in any::<u64>(),
+        record in json::record(), others in vec(vec(option::weighted(0.3, json::scalar()), 0..24), 1..6),
+        options in options::options(), origin in options::origin(), seed in any::<u64>(),
     ) {
-        let options = options.without_spelling();
-        let rules = Rules { format: Format::Msgpack, ..options.rules() };
-        let msgpack = msgpack_bytes(&record, seed);
-        let (_, lines) = map(&mut mapper(rules, &origin.topic), &origin.record(&msgpack));
-        let json = msgpack::storable(&record).bytes();
-        let (_, wanted) = map(&mut mapper(options.rules(), &origin.topic), &origin.record(&json));
-        prop_assert_eq!(read_back(&lines), read_back(&wanted), "{}", json.escape_ascii());
+        check_binary(Format::Msgpack, &record, &others, options.without_spelling(), &origin, seed)?;
     }
 
     /// Every value of a line stands in its record, as it is written there.

@@ -25,6 +25,8 @@ fn integer(text: &str) -> Option<i128> {
 }
 
 pub fn push(json: &Json, rng: &mut Rng, out: &mut Vec<u8>) {
+    // The widths of keys and containers do not depend on the scalars, so that records of one shape have them alike.
+    let rng = if matches!(json, Json::Array(_) | Json::Object(_)) { rng } else { &mut rng.fork() };
     match json {
         Json::Null => out.push(0xC0),
         Json::Bool(value) => out.push(if *value { 0xC3 } else { 0xC2 }),

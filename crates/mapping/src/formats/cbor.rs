@@ -11,7 +11,9 @@
 use super::input::Input;
 use super::json_text::{JsonText, PathSegment, ValuePath, check_depth};
 use super::key_texts::KeyTexts;
+use super::number_text::{push_short_float, push_signed};
 use crate::drop_reason::DropReason;
+use crate::padded_bytes::NumberBuffer;
 use crate::rejection::Rejection;
 use crate::time::TimeFormat;
 use jiff::tz::TimeZone;
@@ -24,6 +26,39 @@ pub(super) fn transcode(
 ) -> Result<(), Rejection> {
     keys.begin();
     Decoder { input, text, keys }.value(None, 0)
+}
+
+/// Appends the next value, if it is an integer of 64 bits with a sign, or a float with few digits. Returns none, and reads nothing, where the
+/// next value is another one.
+#[inline]
+pub(super) fn push_number(input: &mut Input<'_>, out: &mut impl NumberBuffer) -> Option<()> {
+    let (&first, behind) = input.rest().split_first()?;
+    let float = match first {
+        0xFA => Some((f32::from_be_bytes(*behind.first_chunk()?).into(), 5)),
+        0xFB => Some((f64::from_be_bytes(*behind.first_chunk()?), 9)),
+        _ => None,
+    };
+    if let Some((float, bytes)) = float {
+        push_short_float(float, out)?;
+        input.advance(bytes);
+        return Some(());
+    }
+    let (size, bytes) = match first & 0x1F {
+        short @ 0..=23 => (short.into(), 1),
+        24 => ((*behind.first()?).into(), 2),
+        25 => (u16::from_be_bytes(*behind.first_chunk()?).into(), 3),
+        26 => (u32::from_be_bytes(*behind.first_chunk()?).into(), 5),
+        27 => (u64::from_be_bytes(*behind.first_chunk()?), 9),
+        _ => return None,
+    };
+    let size = i64::try_from(size).ok()?;
+    match first >> 5 {
+        UNSIGNED => push_signed(size, out),
+        NEGATIVE => push_signed(-1 - size, out),
+        _ => return None,
+    }
+    input.advance(bytes);
+    Some(())
 }
 
 /// Appends the next key with its quotes.
@@ -89,25 +124,32 @@ impl Head {
 impl Decoder<'_, '_, '_> {
     fn value(&mut self, path: Option<&ValuePath<'_>>, depth: usize) -> Result<(), Rejection> {
         let mut head = self.head()?;
+        let start = head.start;
         while head.major == TAG {
             match head.number() {
-                Some(0) => return self.time_of_text(head.start),
-                Some(1) => return self.time_of_number(path, head.start),
-                Some(tag) if DROPPED_TAGS.contains(&tag) => return self.drop_tagged(path, depth),
-                _ => head = self.head()?,
+                Some(0) => self.time_of_text(head.start)?,
+                Some(1) => self.time_of_number(path, head.start)?,
+                Some(tag) if DROPPED_TAGS.contains(&tag) => self.drop_tagged(path, depth)?,
+                _ => {
+                    head = self.head()?;
+                    continue;
+                }
             }
+            self.text.gaps.note_scalar(self.input, start);
+            return Ok(());
         }
         match head.major {
+            ARRAY => return self.array(head, path, depth),
+            MAP => return self.map(head, path, depth),
             UNSIGNED | NEGATIVE => self.text.push_integer(head.integer().unwrap_or_default()),
             BYTES => {
                 self.chunks(head, |_, _| {})?;
                 self.text.drop(DropReason::Binary, path);
             }
             TEXT => self.string(head)?,
-            ARRAY => self.array(head, path, depth)?,
-            MAP => self.map(head, path, depth)?,
             _ => self.simple(head, path)?,
         }
+        self.text.gaps.note_scalar(self.input, start);
         Ok(())
     }
 

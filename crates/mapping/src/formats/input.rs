@@ -38,7 +38,7 @@ impl<'a> Input<'a> {
 
     /// The bytes that were read from a position on.
     pub fn since(&self, position: usize) -> &'a [u8] {
-        self.bytes.get(position..self.at).unwrap_or_default()
+        self.between(position, self.at)
     }
 
     /// Reads the first `length` bytes of `start`, if they are the next ones. Returns whether they are. At least [`runs::READ_BEYOND`] bytes
@@ -50,6 +50,28 @@ impl<'a> Input<'a> {
             self.at += length;
         }
         is_next
+    }
+
+    /// All bytes of the record.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The bytes between two positions.
+    pub fn between(&self, start: usize, end: usize) -> &'a [u8] {
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// All bytes that are unread.
+    #[inline]
+    pub fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    /// Reads over bytes of [`Input::rest`].
+    #[inline]
+    pub fn advance(&mut self, bytes: usize) {
+        self.at += bytes;
     }
 
     /// The next byte, which stays unread.

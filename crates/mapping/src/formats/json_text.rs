@@ -1,5 +1,6 @@
 //! JSON text that a format makes of a record's value.
 
+use super::scalar_gaps::ScalarGaps;
 use crate::FIRST_DROPS_MAX;
 use crate::decode::{DEPTH_MAX, Syntax, SyntaxError};
 use crate::drop_reason::{DropReason, Drops};
@@ -29,6 +30,8 @@ pub(crate) struct JsonText {
     pub bad_rows: Vec<BadRow>,
     /// Number of the header's columns, which bad rows do not have.
     pub columns: usize,
+    /// The bytes between the scalars, as the record's own format has them.
+    pub gaps: ScalarGaps,
 }
 
 /// JSON text of a record's value, for reading it without a mapper.
@@ -125,6 +128,7 @@ impl JsonText {
         self.dropped.clear();
         self.dropped_keys.clear();
         self.bad_rows.clear();
+        self.gaps.clear();
     }
 
     /// The rejection of the row whose line begins at a position, if the row is bad.

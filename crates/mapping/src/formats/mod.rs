@@ -5,6 +5,7 @@
 
 mod avro;
 mod avro_schema;
+mod binary_object;
 mod cbor;
 mod cell;
 mod csv;
@@ -16,10 +17,12 @@ mod msgpack;
 mod number_text;
 mod protobuf;
 mod reader;
+mod scalar_gaps;
 mod schema;
 mod schema_reference;
 
 pub use avro_schema::{AvroSchema, AvroSchemaError};
+pub(crate) use binary_object::BinaryObject;
 pub use cell::is_single_value;
 pub use frame::{Beginning, Frame, SchemaId};
 pub(crate) use json_text::JsonText;

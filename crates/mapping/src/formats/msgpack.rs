@@ -10,7 +10,9 @@
 use super::input::Input;
 use super::json_text::{JsonText, PathSegment, ValuePath, check_depth};
 use super::key_texts::KeyTexts;
+use super::number_text::{push_short_float, push_signed};
 use crate::drop_reason::DropReason;
+use crate::padded_bytes::NumberBuffer;
 use crate::rejection::Rejection;
 
 /// Appends the JSON text of the next value.
@@ -21,6 +23,34 @@ pub(super) fn transcode(
 ) -> Result<(), Rejection> {
     keys.begin();
     Decoder { input, text, keys }.value(None, 0)
+}
+
+/// Appends the next value, if it is an integer of 64 bits with a sign, or a float with few digits. Returns none, and reads nothing, where the
+/// next value is another one.
+#[inline]
+pub(super) fn push_number(input: &mut Input<'_>, out: &mut impl NumberBuffer) -> Option<()> {
+    let (&first, behind) = input.rest().split_first()?;
+    let (number, bytes) = match first {
+        0..=0x7F => (first.into(), 1),
+        0xCB => {
+            push_short_float(f64::from_be_bytes(*behind.first_chunk()?), out)?;
+            input.advance(9);
+            return Some(());
+        }
+        0xCC => ((*behind.first()?).into(), 2),
+        0xCD => (u16::from_be_bytes(*behind.first_chunk()?).into(), 3),
+        0xCE => (u32::from_be_bytes(*behind.first_chunk()?).into(), 5),
+        0xCF => (i64::try_from(u64::from_be_bytes(*behind.first_chunk()?)).ok()?, 9),
+        0xD0 => (i8::from_be_bytes(*behind.first_chunk()?).into(), 2),
+        0xD1 => (i16::from_be_bytes(*behind.first_chunk()?).into(), 3),
+        0xD2 => (i32::from_be_bytes(*behind.first_chunk()?).into(), 5),
+        0xD3 => (i64::from_be_bytes(*behind.first_chunk()?), 9),
+        0xE0..=0xFF => (first.cast_signed().into(), 1),
+        _ => return None,
+    };
+    push_signed(number, out);
+    input.advance(bytes);
+    Some(())
 }
 
 /// Appends the next key with its quotes.
@@ -38,12 +68,30 @@ impl Decoder<'_, '_, '_> {
     fn value(&mut self, path: Option<&ValuePath<'_>>, depth: usize) -> Result<(), Rejection> {
         let start = self.input.position();
         match self.input.byte()? {
+            size @ 0x80..=0x8F => self.map(u32::from(size & 0x0F), path, depth, start),
+            size @ 0x90..=0x9F => self.array(u32::from(size & 0x0F), path, depth, start),
+            width @ 0xDC..=0xDD => {
+                let size = self.size(width - 0xDC + 1)?;
+                self.array(size, path, depth, start)
+            }
+            width @ 0xDE..=0xDF => {
+                let size = self.size(width - 0xDE + 1)?;
+                self.map(size, path, depth, start)
+            }
+            first => {
+                self.scalar(first, path, start)?;
+                self.text.gaps.note_scalar(self.input, start);
+                Ok(())
+            }
+        }
+    }
+
+    /// Appends the scalar whose first byte was just read from `start`.
+    fn scalar(&mut self, first: u8, path: Option<&ValuePath<'_>>, start: usize) -> Result<(), Rejection> {
+        match first {
             positive @ 0..=0x7F => self.text.push_integer(positive),
-            size @ 0x80..=0x8F => return self.map(u32::from(size & 0x0F), path, depth, start),
-            size @ 0x90..=0x9F => return self.array(u32::from(size & 0x0F), path, depth, start),
             size @ 0xA0..=0xBF => return self.string(u32::from(size & 0x1F)),
             0xC0 => self.text.push(b"null"),
-            0xC1 => return Err(self.input.unreadable("the byte 0xc1, which begins no value,", start)),
             0xC2 => self.text.push(b"false"),
             0xC3 => self.text.push(b"true"),
             width @ 0xC4..=0xC6 => {
@@ -70,15 +118,9 @@ impl Decoder<'_, '_, '_> {
                 let size = self.size(width - 0xD9)?;
                 return self.string(size);
             }
-            width @ 0xDC..=0xDD => {
-                let size = self.size(width - 0xDC + 1)?;
-                return self.array(size, path, depth, start);
-            }
-            width @ 0xDE..=0xDF => {
-                let size = self.size(width - 0xDE + 1)?;
-                return self.map(size, path, depth, start);
-            }
             negative @ 0xE0..=0xFF => self.text.push_integer(negative.cast_signed()),
+            // The other bytes begin objects and arrays.
+            _ => return Err(self.input.unreadable("the byte 0xc1, which begins no value,", start)),
         }
         Ok(())
     }
@@ -122,16 +164,15 @@ impl Decoder<'_, '_, '_> {
     /// Appends the next key with its quotes.
     fn key(&mut self) -> Result<(), Rejection> {
         let start = self.input.position();
-        match self.input.peek().unwrap_or_default() {
-            0xA0..=0xBF | 0xD9..=0xDB => self.value(None, 0),
+        match self.input.byte()? {
+            text @ (0xA0..=0xBF | 0xD9..=0xDB) => self.scalar(text, None, start),
             width @ 0xC4..=0xC6 => {
-                self.input.byte()?;
                 let size = self.size(width - 0xC4)?;
                 self.string(size)
             }
-            0..=0x7F | 0xCC..=0xD3 | 0xE0..=0xFF => {
+            number @ (0..=0x7F | 0xCC..=0xD3 | 0xE0..=0xFF) => {
                 self.text.push(b"\"");
-                self.value(None, 0)?;
+                self.scalar(number, None, start)?;
                 self.text.push(b"\"");
                 Ok(())
             }

@@ -3,18 +3,20 @@
 
 use super::json_text::{JsonText, ValuePath};
 use crate::drop_reason::DropReason;
+use crate::padded_bytes::NumberBuffer;
 
 /// The least integer of more than eight digits.
 const NINE_DIGITS: u64 = 100_000_000;
 /// Eight times the character 0.
 const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
+const MINUS: u64 = b'-' as u64;
 
 impl JsonText {
     #[inline]
     pub fn push_integer(&mut self, number: impl Into<i128>) {
         let number = number.into();
         match u64::try_from(number.unsigned_abs()) {
-            Ok(size) => self.push_digits(size, number < 0),
+            Ok(size) => push_digits(size, number < 0, &mut self.bytes),
             Err(_) => self.push_large(number),
         }
     }
@@ -23,9 +25,8 @@ impl JsonText {
     /// dropped.
     #[inline(never)]
     pub(super) fn push_float(&mut self, value: f64, path: Option<&ValuePath<'_>>) {
-        match thousandths(value) {
-            Some(number) => self.push_thousandths(number, value.is_sign_negative()),
-            None => self.push_shortest(value, path),
+        if push_short_float(value, &mut self.bytes).is_none() {
+            self.push_shortest(value, path);
         }
     }
 
@@ -47,61 +48,66 @@ impl JsonText {
     fn push_large(&mut self, number: i128) {
         self.push(itoa::Buffer::new().format(number).as_bytes());
     }
+}
 
-    #[inline(never)]
-    fn push_digits(&mut self, size: u64, is_negative: bool) {
-        if is_negative {
-            self.bytes.push(b'-');
-        }
-        if size < NINE_DIGITS {
-            self.push_first_digits(size);
-            return;
-        }
-        let (before, last) = (size / NINE_DIGITS, size % NINE_DIGITS);
-        if before < NINE_DIGITS {
-            self.push_first_digits(before);
-        } else {
-            self.push_first_digits(before / NINE_DIGITS);
-            self.push_word(eight_digits(before % NINE_DIGITS) | ZEROS, 8);
-        }
-        self.push_word(eight_digits(last) | ZEROS, 8);
-    }
+/// Appends a signed integer.
+#[inline]
+pub(super) fn push_signed(number: i64, out: &mut impl NumberBuffer) {
+    push_digits(number.unsigned_abs(), number < 0, out);
+}
 
-    /// Appends a number of at most eight digits, without leading zeros.
-    #[inline]
-    fn push_first_digits(&mut self, number: u64) {
-        let digits = eight_digits(number);
-        // The last digit stays, also if it is 0.
-        let zeros = (digits | 1 << 56).trailing_zeros() / 8;
-        self.push_word((digits | ZEROS) >> (8 * zeros), 8 - zeros as usize);
+/// Appends an integer by its size and sign.
+#[inline(never)]
+pub(super) fn push_digits(size: u64, is_negative: bool, out: &mut impl NumberBuffer) {
+    if is_negative {
+        out.push_word(MINUS, 1);
     }
+    if size < NINE_DIGITS {
+        push_first_digits(size, out);
+        return;
+    }
+    let (before, last) = (size / NINE_DIGITS, size % NINE_DIGITS);
+    if before < NINE_DIGITS {
+        push_first_digits(before, out);
+    } else {
+        push_first_digits(before / NINE_DIGITS, out);
+        out.push_word(eight_digits(before % NINE_DIGITS) | ZEROS, 8);
+    }
+    out.push_word(eight_digits(last) | ZEROS, 8);
+}
 
-    /// Appends a number of thousandths with a point and one to three digits behind it.
-    #[inline]
-    fn push_thousandths(&mut self, number: u32, is_negative: bool) {
-        const POINT: u32 = u32::from_le_bytes([b'.', b'0', b'0', b'0']);
-        if is_negative {
-            self.bytes.push(b'-');
-        }
-        let digits = eight_digits(number.into());
-        // Five digits stand before the point, and at least the last one of them stays.
-        let zeros = (digits | 1 << 32).trailing_zeros() / 8;
-        self.push_word((digits | ZEROS) >> (8 * zeros), 5 - zeros as usize);
-        // The point replaces the fifth digit, and at least the first digit behind it stays.
-        let behind = (digits >> 32) as u32 & !0xFF;
-        let zeros = (behind | 1 << 8).leading_zeros() / 8;
-        let end = self.bytes.len() + 4 - zeros as usize;
-        self.bytes.extend_from_slice(&(behind | POINT).to_le_bytes());
-        self.bytes.truncate(end);
-    }
+/// Appends the shortest text that reads back as the same number, if the number has at most five digits before the point and three behind it.
+/// Returns none, and appends nothing, for other numbers.
+#[inline]
+pub(super) fn push_short_float(number: f64, out: &mut impl NumberBuffer) -> Option<()> {
+    push_thousandths(thousandths(number)?, number.is_sign_negative(), out);
+    Some(())
+}
 
-    /// Appends the first `length` bytes of a word, of which the lowest one is the first.
-    #[inline]
-    fn push_word(&mut self, word: u64, length: usize) {
-        let end = self.bytes.len() + length;
-        self.bytes.extend_from_slice(&word.to_le_bytes());
-        self.bytes.truncate(end);
+/// Appends a number of at most eight digits, without leading zeros.
+#[inline]
+fn push_first_digits(number: u64, out: &mut impl NumberBuffer) {
+    let digits = eight_digits(number);
+    // The last digit stays, also if it is 0.
+    let zeros = (digits | 1 << 56).trailing_zeros() / 8;
+    out.push_word((digits | ZEROS) >> (8 * zeros), 8 - zeros as usize);
+}
+
+/// Appends a number of thousandths with a point and one to three digits behind it.
+#[inline]
+fn push_thousandths(number: u32, is_negative: bool, out: &mut impl NumberBuffer) {
+    const POINT: u32 = u32::from_le_bytes([b'.', b'0', b'0', b'0']);
+    if is_negative {
+        out.push_word(MINUS, 1);
     }
+    let digits = eight_digits(number.into());
+    // Five digits stand before the point, and at least the last one of them stays.
+    let zeros = (digits | 1 << 32).trailing_zeros() / 8;
+    out.push_word((digits | ZEROS) >> (8 * zeros), 5 - zeros as usize);
+    // The point replaces the fifth digit, and at least the first digit behind it stays.
+    let behind = (digits >> 32) as u32 & !0xFF;
+    let zeros = (behind | 1 << 8).leading_zeros() / 8;
+    out.push_word(u64::from(behind | POINT), 4 - zeros as usize);
 }
 
 /// The number without its sign in thousandths, if these have at most eight digits and their text is the shortest one that reads back as the

@@ -17,13 +17,16 @@ use std::borrow::Cow;
 pub(crate) const KEPT_BYTES_MAX: usize = 256 << 10;
 
 /// Appends the JSON text of the next value, on a single line.
-type Transcode = fn(input: &mut Input<'_>, text: &mut JsonText, keys: &mut KeyTexts) -> Result<(), Rejection>;
+pub(super) type Transcode =
+    fn(input: &mut Input<'_>, text: &mut JsonText, keys: &mut KeyTexts) -> Result<(), Rejection>;
 
 /// Writes values in the format of the rules as JSON text. A mapper reuses its memory from record to record.
 #[derive(Debug, Default)]
 pub(crate) struct FormatReader {
     /// The last value's JSON text; empty for JSON and line protocol, which need no other text.
     pub json: JsonText,
+    /// Whether the bytes between the scalars of a binary format are noted, from which a shape is learned.
+    pub notes_gaps: bool,
     pub(super) keys: KeyTexts,
     table: Table,
     messages: protobuf::Work,
@@ -41,6 +44,9 @@ impl FormatReader {
     ) -> Result<(), Rejection> {
         let json = &mut self.json;
         json.clear();
+        if self.notes_gaps {
+            json.gaps.begin();
+        }
         if !(rules.format.has_schema() || rules.format.is_json())
             && let Some(Frame { schema, .. }) = Frame::of(value)
         {
@@ -79,6 +85,7 @@ impl FormatReader {
             *self = Self::default();
         }
         self.json.clear();
+        self.notes_gaps = false;
     }
 }
 
@@ -98,6 +105,7 @@ fn read_values(
         assert!(input.position() > start, "a value has at least one byte");
         json.bytes.push(b'\n');
     }
+    json.gaps.finish(&input);
     Ok(())
 }
 
@@ -137,8 +145,13 @@ pub(crate) fn first_value(bytes: &[u8], SchemaUse { schema, .. }: SchemaUse<'_>)
 }
 
 impl Format {
+    /// Whether the bytes of a value alone show its types and its end, in a binary format.
+    pub(crate) const fn is_self_describing(self) -> bool {
+        self.transcode().is_some()
+    }
+
     /// The function that reads a value whose bytes alone show its types and its end.
-    const fn transcode(self) -> Option<Transcode> {
+    pub(super) const fn transcode(self) -> Option<Transcode> {
         match self {
             Self::Msgpack => Some(msgpack::transcode),
             Self::Cbor => Some(cbor::transcode),

@@ -3,6 +3,8 @@
 //! The files of the way, in this order: `value.rs` unpacks a value and makes JSON text of it, `elements.rs` finds the elements of that text,
 //! `object.rs` writes the line of one object. Line protocol needs no JSON text: `influx.rs`.
 
+#[cfg(test)]
+mod binary_objects;
 mod elements;
 mod influx;
 mod object;

@@ -1,14 +1,15 @@
 //! Writes the line of one object: by its known shape, by its known keys, or by what the parser reads.
 
-use super::pass::Pass;
+use super::pass::{MapCall, Pass};
 use super::{Mapper, Work};
 use crate::decode::{Scanner, SyntaxError};
 use crate::drop_reason::DropReason;
 use crate::element_parser::{ElementParser, TopicKeys};
+use crate::formats::{BinaryObject, FormatReader};
 use crate::interned_keys::KeyId;
 use crate::known_keys::KnownKeysReader;
 use crate::line::{CopiedFieldError, LineContext};
-use crate::record_shape::Facts;
+use crate::record_shape::{Facts, ParsedObject};
 use crate::rejection::Rejection;
 use crate::reshape::Piece;
 use crate::scalar::Texts;
@@ -51,16 +52,41 @@ impl Mapper {
             if self.has_other_plans(depth) {
                 return self.line_is_written(index, pass);
             }
-            self.shapes.learn(
-                &object,
-                scanner.position(),
-                &self.element,
-                &mut self.known,
-                &self.rules,
-                &self.topic_parts,
-            );
+            // The object is the only value of the record's JSON text, which ends with a line break.
+            let is_alone = object.position() == 1 && scanner.position() + 1 == pass.texts.record.len();
+            let parsed = ParsedObject {
+                object: &object,
+                end: scanner.position(),
+                element: &self.element,
+                binary_gaps: pass.json.filter(|_| is_alone).map_or(&[], |json| json.gaps.gaps()),
+            };
+            self.shapes.learn(parsed, &mut self.known, &self.rules, &self.topic_parts);
         }
         self.line_is_written(index, pass)
+    }
+
+    /// Maps a record that is one object of known shape in a binary format, without JSON text of its keys. Returns none, and leaves no
+    /// line, where the record needs its JSON text.
+    pub(super) fn map_binary_object(
+        &mut self,
+        value: &[u8],
+        reader: &mut FormatReader,
+        call: &mut MapCall<'_, '_>,
+    ) -> Option<Result<(), Rejection>> {
+        let mut object = BinaryObject::new(self.rules.format, value, reader)?;
+        if !self.shapes.find_binary(&mut object, &self.known.keys, &self.rules, &mut self.work.values) {
+            return None;
+        }
+        let MapCall { record, lines, mapped } = call;
+        let (mark, call) = (lines.mark(), MapCall { record, lines, mapped });
+        let texts = Texts { record: &reader.json.bytes, element: b"", values: b"", outside: b"" };
+        let mut pass = self.pass(call, texts, Some(&reader.json), None);
+        pass.repeat(pass.kafka_bytes, self.limits.lines_bytes_max).ok()?;
+        if self.write_known(Found::Shape, 0, &mut pass).is_none() {
+            pass.lines.truncate(mark);
+            return None;
+        }
+        Some(self.line_is_written(0, &pass))
     }
 
     /// Whether an object at this depth, an item of a list, has other plans than the record's root, for which shapes are learned.
@@ -101,8 +127,8 @@ impl Mapper {
         let Work { values, scratch, .. } = &mut self.work;
         let texts = Texts { outside: self.outside.text(), ..pass.texts };
         let facts = Facts { keys: &self.known.keys, rules: &self.rules, texts };
-        let layout = if let Some(layout) = self.shapes.find(scanner, &facts, values) {
-            layout
+        let found = if self.shapes.find(scanner, &facts, values) {
+            Found::Shape
         } else {
             if self.shapes.learns_next() {
                 // The parser lists what a shape is learned from.
@@ -111,14 +137,25 @@ impl Mapper {
             let (rules, topic_parts, known) = (&self.rules, &self.topic_parts, &mut self.known);
             let generation = self.element.next_generation();
             let reader = KnownKeysReader { scanner, rules, topic_parts, texts, known, values, generation };
-            let layout = self.known_keys.find(reader, depth)?;
+            self.known_keys.find(reader, depth)?;
             self.shapes.pass_over();
-            layout
+            Found::Keys
         };
         if has_roots {
             self.outside.take_roots(values.copies.get(self.known.copied.len()..)?);
             self.outside.replace(&self.rules.values, &pass.texts, scratch);
         }
+        self.write_known(found, index, pass)
+    }
+
+    /// Writes the line of the object whose values were just found. Returns none, and counts nothing, where the parser has to read the object;
+    /// the buffer may then end in part of a line.
+    fn write_known(&mut self, found: Found, index: usize, pass: &mut Pass<'_, '_>) -> Option<()> {
+        let Work { values, scratch, .. } = &mut self.work;
+        let layout = match found {
+            Found::Shape => self.shapes.layout()?,
+            Found::Keys => self.known_keys.layout(),
+        };
         let texts = Texts { outside: self.outside.text(), ..pass.texts };
         let (known, topic_parts, outside) = (&self.known, &self.topic_parts, &self.outside);
         let context = LineContext { known, topic_parts, outside, record: pass.record, texts };
@@ -263,6 +300,13 @@ impl Mapper {
             }
         }
     }
+}
+
+/// How the values of an object were found.
+#[derive(Clone, Copy)]
+enum Found {
+    Shape,
+    Keys,
 }
 
 /// Ends a line, after its time if it has one.

@@ -3,7 +3,7 @@
 use super::Mapper;
 use super::pass::{MapCall, Pass};
 use crate::decode::{Scanner, Source};
-use crate::formats::{Frame, JsonText, without_bom};
+use crate::formats::{FormatReader, Frame, JsonText, without_bom};
 use crate::rejection::Rejection;
 use crate::reshape::{ParsedJson, TextRef};
 use crate::scalar::Texts;
@@ -63,19 +63,39 @@ impl Mapper {
         }
         // Moved out of `self`, which is borrowed mutably while the text is read.
         let mut reader = self.work.reader.take().unwrap_or_default();
-        let read = self
-            .schemas
-            .of_value(&self.rules, value)
-            .and_then(|(schema, value)| reader.read(&self.rules, value, schema, self.limits.lines_bytes_max))
-            .map_err(|rejection| rejection.with_excerpt(value, format));
-        let result = read.and_then(|()| {
-            self.report_dropped(&reader.json);
-            self.map_json(&reader.json.bytes, Some(&reader.json), call)
-        });
+        let result = self.map_with(&mut reader, value, call);
         // The memory is freed now, because the topic may have no further record.
         reader.clear();
         self.work.reader = Some(reader);
         result
+    }
+
+    /// Whether a record may be one object in a binary format, with all that its point needs, and nothing changes its text.
+    fn maps_binary_objects(&self) -> bool {
+        let keeps_text = self.rules.parse_json.is_empty() && self.rules.values.is_empty();
+        self.maps_whole_objects && self.rules.format.is_self_describing() && keeps_text
+    }
+
+    /// Maps a value whose JSON text `reader` makes.
+    fn map_with(
+        &mut self,
+        reader: &mut FormatReader,
+        value: &[u8],
+        mut call: MapCall<'_, '_>,
+    ) -> Result<(), Rejection> {
+        let format = self.rules.format;
+        if self.maps_binary_objects() {
+            if let Some(result) = self.map_binary_object(value, reader, &mut call) {
+                return result;
+            }
+            reader.notes_gaps = self.shapes.learns_next();
+        }
+        self.schemas
+            .of_value(&self.rules, value)
+            .and_then(|(schema, value)| reader.read(&self.rules, value, schema, self.limits.lines_bytes_max))
+            .map_err(|rejection| rejection.with_excerpt(value, format))?;
+        self.report_dropped(&reader.json);
+        self.map_json(&reader.json.bytes, Some(&reader.json), call)
     }
 
     /// Maps JSON text. `json` is the text with its marks, where a format made it.

@@ -7,17 +7,26 @@ use crate::element::{Element, SCALARS_MAX};
 use crate::element_parser::TopicKeys;
 use crate::interned_keys::KeyId;
 use crate::line::LineLayout;
-use crate::padded_bytes::{Gap, Prefix};
+use crate::padded_bytes::{ExactGap, Gap, Prefix};
 use crate::plan::Role;
 use crate::topic_parts::TopicParts;
 use std::collections::HashSet;
 
-/// The shape of the object whose members stand between `object` and `end`. None where several values have one final key, because the value
-/// that is written then depends on more than the shape, and where a key is changed, which the parser counts.
+/// An object that the parser has just read.
+#[derive(Clone, Copy, Debug)]
+pub struct ParsedObject<'o> {
+    /// The text from the first member on, and where the object ends in it.
+    pub object: &'o Scanner<'o>,
+    pub end: usize,
+    pub element: &'o Element,
+    /// The bytes between the scalars of a record in a binary format, if the record is this object alone. Otherwise empty.
+    pub binary_gaps: &'o [ExactGap],
+}
+
+/// The shape of an object. None where several values have one final key, because the value that is written then depends on more than the
+/// shape, and where a key is changed, which the parser counts.
 pub fn record_shape(
-    object: &Scanner<'_>,
-    end: usize,
-    element: &Element,
+    ParsedObject { object, end, element, binary_gaps }: ParsedObject<'_>,
     known: &mut TopicKeys,
     rules: &Rules,
     topic_parts: &TopicParts,
@@ -70,7 +79,9 @@ pub fn record_shape(
     let outside_tags = topic_parts.outside_tags.iter().copied();
     layout.arrange(tags.into_iter(), outside_tags, fields.into_iter(), known, topic_parts);
     layout.join_fixed_tags(known, topic_parts);
-    Some(RecordShape { slots: slots.into(), end, tags: number_of_tags, copies: known.copies(), layout })
+    let binary_gaps = if binary_gaps.len() == slots.len() + 1 { binary_gaps.into() } else { Box::default() };
+    let (slots, copies) = (slots.into(), known.copies());
+    Some(RecordShape { slots, end, binary_gaps, tags: number_of_tags, copies, layout })
 }
 
 fn are_distinct(mut keys: impl Iterator<Item = KeyId>) -> bool {

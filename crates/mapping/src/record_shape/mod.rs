@@ -1,6 +1,9 @@
 //! Shortcut for objects of a known shape: the bytes between their scalars are compared, not parsed. White space between tokens may
 //! differ, which costs more than equal bytes.
 //!
+//! A record in a binary format may be one such object. Then the format's own bytes between the scalars are compared, and only the scalars
+//! become JSON text. Usual numbers go straight into the line.
+//!
 //! A record shape gives exactly the line that the parser would give, or none. Then the parser reads the object.
 
 mod attempts;
@@ -9,13 +12,15 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-use super::element::Element;
 use super::element_parser::TopicKeys;
 use super::line::{LineLayout, LineValues};
 use super::rules::Rules;
+use super::seen_keys::SeenKeys;
 use super::topic_parts::TopicParts;
 use crate::decode::Scanner;
+use crate::formats::BinaryObject;
 pub use attempts::Attempts;
+pub use learn::ParsedObject;
 use shape::RecordShape;
 pub use shape::{Facts, PlannedScalar};
 
@@ -38,6 +43,8 @@ pub struct RecordShapes {
     /// Index of the shape that matched last.
     last: usize,
     attempts: Attempts,
+    /// Those to find objects in a binary format.
+    binary_attempts: Attempts,
     /// Objects for which the expected shape is still tried with any white space first.
     spaced_first: u32,
     learn_in: u32,
@@ -55,8 +62,15 @@ struct LearnedShape {
 
 impl Default for RecordShapes {
     fn default() -> Self {
-        let (known, attempts) = (Vec::new(), Attempts::default());
-        Self { known, last: 0, attempts, spaced_first: 0, learn_in: 1, learn_every: 1 }
+        Self {
+            known: Vec::new(),
+            last: 0,
+            attempts: Attempts::default(),
+            binary_attempts: Attempts::default(),
+            spaced_first: 0,
+            learn_in: 1,
+            learn_every: 1,
+        }
     }
 }
 
@@ -72,16 +86,16 @@ impl RecordShapes {
         self.known.clear();
     }
 
-    /// Finds the values of the object whose opening bracket was just read, if its shape is known, and returns the layout of its line.
+    /// The layout of the line of the object that was found last.
+    pub fn layout(&self) -> Option<&LineLayout> {
+        Some(&self.known.get(self.last)?.record_shape.layout)
+    }
+
+    /// Finds the values of the object whose opening bracket was just read, if its shape is known, and returns whether it is.
     /// On a match, `scanner` moves behind the object; otherwise it stays.
-    pub fn find(
-        &mut self,
-        scanner: &mut Scanner<'_>,
-        facts: &Facts<'_>,
-        values: &mut LineValues,
-    ) -> Option<&LineLayout> {
+    pub fn find(&mut self, scanner: &mut Scanner<'_>, facts: &Facts<'_>, values: &mut LineValues) -> bool {
         if self.known.is_empty() || !scanner.is_utf8() || !self.attempts.tries_next() {
-            return None;
+            return false;
         }
         // An object whose shape is learned next is left to the parser, so that white space that repeats is learned, too.
         let (count, may_be_spaced) = (self.known.len(), !self.learns_next());
@@ -101,13 +115,36 @@ impl RecordShapes {
         }
         let Some(place) = found else {
             self.attempts.failed(count as u32);
-            return None;
+            return false;
         };
         if spaced.is_some() {
             self.pass_over();
         }
+        self.attempts.succeeded(CREDIT_OF_HIT);
         self.record_hit(place);
-        Some(&self.known.get(self.last)?.record_shape.layout)
+        true
+    }
+
+    /// Finds the values of a record that is one object in a binary format, if its shape is known, and returns whether it is.
+    pub fn find_binary(
+        &mut self,
+        object: &mut BinaryObject<'_, '_>,
+        keys: &SeenKeys,
+        rules: &Rules,
+        values: &mut LineValues,
+    ) -> bool {
+        if self.known.is_empty() || !self.binary_attempts.tries_next() {
+            return false;
+        }
+        let count = self.known.len();
+        let found = self.place(count, |record_shape| record_shape.find_binary(object, keys, rules, values));
+        let Some(place) = found else {
+            self.binary_attempts.failed(count as u32);
+            return false;
+        };
+        self.binary_attempts.succeeded(CREDIT_OF_HIT);
+        self.record_hit(place);
+        true
     }
 
     /// The index of the first shape that fits, among so many of which the expected one comes first.
@@ -122,7 +159,6 @@ impl RecordShapes {
     }
 
     fn record_hit(&mut self, place: usize) {
-        self.attempts.succeeded(CREDIT_OF_HIT);
         if let Some(last) = self.known.get_mut(self.last) {
             last.next = place;
         }
@@ -165,13 +201,10 @@ impl RecordShapes {
         self.learn_in = self.learn_in.saturating_sub(1).max(1);
     }
 
-    /// Learns the shape of an object, unless shapes hardly repeat. The parser has read the members from `object` to `end` as `element`,
-    /// and a line was written.
+    /// Learns the shape of an object for which a line was written, unless shapes hardly repeat.
     pub fn learn(
         &mut self,
-        object: &Scanner<'_>,
-        end: usize,
-        element: &Element,
+        parsed: ParsedObject<'_>,
         known: &mut TopicKeys,
         rules: &Rules,
         topic_parts: &TopicParts,
@@ -185,9 +218,12 @@ impl RecordShapes {
         // Halved when the shape is proven.
         self.learn_every = (self.learn_every * 2).min(LEARN_EVERY_MAX);
         self.learn_in = self.learn_every;
-        if let Some(record_shape) = learn::record_shape(object, end, element, known, rules, topic_parts)
-            && record_shape.bytes() <= BYTES_MAX
-        {
+        let Some(mut record_shape) = learn::record_shape(parsed, known, rules, topic_parts) else { return };
+        if record_shape.bytes() > BYTES_MAX {
+            // The JSON text of such a record is still compared.
+            record_shape.binary_gaps = Box::default();
+        }
+        if record_shape.bytes() <= BYTES_MAX {
             self.known.push(LearnedShape { record_shape, hits: 0, next: 0 });
         }
     }

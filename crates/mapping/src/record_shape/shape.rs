@@ -2,8 +2,9 @@
 
 use crate::decode::{Scanner, Token, is_whitespace};
 use crate::drop_reason::DropReason;
+use crate::formats::BinaryObject;
 use crate::line::{LineLayout, LineValues};
-use crate::padded_bytes::{Gap, Prefix};
+use crate::padded_bytes::{ExactGap, Gap, Prefix};
 use crate::plan::{PlainText, Plan, ScalarUse};
 use crate::replacements::Replaced;
 use crate::rules::Rules;
@@ -17,6 +18,8 @@ pub struct RecordShape {
     pub slots: Box<[Slot]>,
     /// The bytes from the last scalar to the object's end.
     pub end: Gap,
+    /// Where the record is one object in a binary format: the bytes before each scalar there, and those behind the last one. Otherwise empty.
+    pub binary_gaps: Box<[ExactGap]>,
     /// Number of scalars that are tags.
     pub tags: usize,
     /// Number of the values that are copied.
@@ -60,7 +63,9 @@ impl RecordShape {
     pub fn bytes(&self) -> usize {
         let slots =
             self.slots.iter().map(|slot| size_of::<Slot>() + slot.gap.bytes() + slot.prefix.bytes().len());
-        size_of::<Self>() + slots.sum::<usize>() + self.end.bytes() + self.layout.bytes()
+        let binary_gaps = self.binary_gaps.iter().map(|gap| size_of::<ExactGap>() + gap.bytes());
+        let gaps = self.end.bytes() + binary_gaps.sum::<usize>();
+        size_of::<Self>() + slots.sum::<usize>() + gaps + self.layout.bytes()
     }
 
     /// Reads an object after its opening bracket. Returns whether the object has this shape and needs no decision of the parser;
@@ -97,9 +102,58 @@ impl RecordShape {
         *scanner = scanner.at(end);
         true
     }
+
+    /// Reads a record that is one object in a binary format. Returns whether the object has this shape and needs no decision of the parser. Its
+    /// line is that of its JSON text: fixed bytes before each scalar make a fixed text before the scalar's own.
+    pub fn find_binary(
+        &self,
+        object: &mut BinaryObject<'_, '_>,
+        keys: &SeenKeys,
+        rules: &Rules,
+        values: &mut LineValues,
+    ) -> bool {
+        let Some((end, gaps)) = self.binary_gaps.split_last() else { return false };
+        values.clear(self.tags, self.copies);
+        object.restart();
+        let fits = self.slots.iter().zip(gaps).all(|(slot, gap)| {
+            object.skip(gap)
+                && (slot.push_number(object, values) || slot.find_in(object, keys, rules, values))
+        });
+        // An object without fields is not a point.
+        fits && object.skip(end) && object.is_at_end() && values.has_fields()
+    }
 }
 
 impl Slot {
+    /// Appends the field of a number that stays as it is. Returns false, and appends nothing, where another value follows, or a rule changes it.
+    #[inline]
+    fn push_number(&self, object: &mut BinaryObject<'_, '_>, values: &mut LineValues) -> bool {
+        if !self.plan.copies_numbers {
+            return false;
+        }
+        let before = values.fields.len();
+        self.prefix.push(&mut values.fields);
+        let is_number = object.push_number(&mut values.fields).is_some();
+        if !is_number {
+            values.fields.truncate(before);
+        }
+        is_number
+    }
+
+    /// Treats the next scalar of an object in a binary format like the parser.
+    #[inline(never)]
+    fn find_in(
+        &self,
+        object: &mut BinaryObject<'_, '_>,
+        keys: &SeenKeys,
+        rules: &Rules,
+        values: &mut LineValues,
+    ) -> bool {
+        let Some(scanner) = object.scalar() else { return false };
+        let texts = Texts { record: scanner.bytes(), element: b"", values: b"", outside: b"" };
+        self.scalar().find(scanner, &Facts { keys, rules, texts }, values).is_some()
+    }
+
     fn scalar(&self) -> PlannedScalar<'_> {
         PlannedScalar { node: self.node, plan: &self.plan, prefix: self.prefix.bytes(), tag: self.tag }
     }

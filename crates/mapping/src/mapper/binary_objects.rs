@@ -1,0 +1,123 @@
+//! Records that are one object of known shape in a binary format.
+
+use super::Mapper;
+use super::pass::MapCall;
+use crate::formats::FormatReader;
+use crate::test_support::{map, mapper, record};
+use crate::{Format, Globs, KeySelector, Mapped, Rules, TimeFormat, TimeRule};
+use base::record::{Record, RecordTime};
+use jiff::tz::TimeZone;
+use line_protocol::LineBuffer;
+
+fn rules() -> Rules {
+    let key = KeySelector::Flattened("z".to_owned());
+    Rules {
+        format: Format::Msgpack,
+        tag_keys: Globs::compile(&["t"]).unwrap(),
+        string_fields: Globs::compile(&["s"]).unwrap(),
+        time: Some(TimeRule::new(key, TimeFormat::Timestamp, TimeZone::UTC)),
+        ..Rules::default()
+    }
+}
+
+/// Two seconds after 1970.
+const TIME: &[u8] = b"\xD6\xFF\0\0\0\x02";
+
+/// An object with an inner object, a list and an empty list: a tag, a string, two numbers and a time.
+fn object([tag, text, first, second, time]: [&[u8]; 5]) -> Vec<u8> {
+    let parts = [b"\x86\xA1t", tag, b"\xA1s", text, b"\xA1o\x81\xA1a", first, b"\xA1b\x91", second];
+    [&parts.concat(), &b"\xA1z"[..], time, b"\xA1e\x90"].concat()
+}
+
+/// A mapper that knows the shape of [`object`].
+fn learned() -> Mapper {
+    let mut mapper = mapper(rules());
+    map(&mut mapper, &record(&object([b"\xA1x", b"\xA1y", b"\x01", b"\x02", TIME])));
+    mapper
+}
+
+/// Whether a record is mapped by its shape, without JSON text of its keys.
+fn finds_shape(mapper: &mut Mapper, value: &[u8]) -> bool {
+    let (mut reader, mut lines) = (FormatReader::default(), LineBuffer::default());
+    let (record, mut outcome) = (record(value), Mapped::default());
+    let mut call = MapCall { record: &record, lines: &mut lines, mapped: &mut outcome };
+    let result = mapper.map_binary_object(value, &mut reader, &mut call);
+    assert_eq!(lines.lines(), usize::from(result.is_some()), "{}", value.escape_ascii());
+    result.is_some()
+}
+
+/// Checks that a mapper which knows the shape of [`object`] gives what a new one gives, and whether it maps the record by its shape.
+fn check(value: &[u8], is_by_shape: bool) {
+    let record = Record { time: RecordTime::At(7), ..record(value) };
+    let (mut learned, mut fresh) = (learned(), mapper(rules()));
+    assert_eq!(finds_shape(&mut learned, value), is_by_shape, "{}", value.escape_ascii());
+    learned.take_drops();
+    assert_eq!(map(&mut learned, &record), map(&mut fresh, &record), "{}", value.escape_ascii());
+    assert_eq!(learned.take_drops(), fresh.take_drops(), "{}", value.escape_ascii());
+}
+
+#[test]
+fn any_scalars_stand_in_an_object_of_known_shape() {
+    let integers = [&b"\x7F"[..], b"\xE0", b"\xCC\xFF", b"\xCD\xFF\xFF", b"\xCE\xFF\xFF\xFF\xFF"];
+    let wide = [b"\xCF\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF", b"\xCF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"];
+    let signed = [&b"\xD0\x80"[..], b"\xD1\x80\0", b"\xD2\x80\0\0\0", b"\xD3\x80\0\0\0\0\0\0\0"];
+    let floats = [0.5, -21.25, 1e300, -0.0, 123_456.789, 1e16].map(|number: f64| number.to_be_bytes());
+    let floats = floats.map(|bytes| [&b"\xCB"[..], &bytes].concat());
+    let others = [&b"\xC0"[..], b"\xC2", b"\xC3", b"\xCA\x3D\xCC\xCC\xCD", b"\xD9\x02no"];
+    let numbers = integers.into_iter().chain(wide.map(|number| &number[..])).chain(signed);
+    for scalar in numbers.chain(floats.iter().map(Vec::as_slice)) {
+        check(&object([b"\xA1x", b"\xA1y", scalar, scalar, TIME]), true);
+        check(&object([scalar, b"\xA1y", scalar, b"\xC0", TIME]), true);
+    }
+    // A text that is not written is counted once it was reported.
+    for (scalar, is_by_shape) in others.into_iter().zip([true, false, false, true, false]) {
+        check(&object([b"\xA1x", b"\xA1y", scalar, b"\x02", TIME]), is_by_shape);
+    }
+    for text in [&b"\xA0"[..], b"\xA3\"\\\n", b"\xA2,=", b"\xD9\x05a\xC3\xA9 b", b"\xC0"] {
+        check(&object([text, text, b"\x01", b"\x02", TIME]), true);
+    }
+}
+
+#[test]
+fn other_records_are_read_by_their_json_text() {
+    let [x, one] = [&b"\xA1x"[..], &b"\x01"[..]];
+    let usual = object([x, x, one, one, TIME]);
+    let float = |number: f64| [&b"\xCB"[..], &number.to_be_bytes()].concat();
+    for value in [
+        // Another key, an inner object, an inner list, and a longer form of a length.
+        [&usual[..usual.len() - 2], b"f\x90"].concat(),
+        object([x, x, b"\x81\xA1a\x01", one, TIME]),
+        object([x, x, one, b"\x91\x01", TIME]),
+        [b"\xDE\0\x06", &usual[1..]].concat(),
+        // Bytes behind the object, two objects, and a list with the object.
+        [&usual, &b"\xC0"[..]].concat(),
+        [&usual[..], &usual].concat(),
+        [b"\x91", &usual[..]].concat(),
+        // Values that JSON does not have, and text that is not UTF-8.
+        object([x, x, &float(f64::NAN), one, TIME]),
+        object([x, x, b"\xC4\x01\x01", one, TIME]),
+        object([x, x, b"\xD4\x07\x07", one, TIME]),
+        object([b"\xA1\xFF", x, one, one, TIME]),
+        object([x, b"\xA1\xFF", one, one, TIME]),
+        // No fields, no time, and a time that is none.
+        object([x, b"\xC0", b"\xC0", b"\xC0", TIME]),
+        object([x, x, one, one, b"\xC0"]),
+        object([x, x, one, one, one]),
+    ] {
+        check(&value, false);
+    }
+    for end in 0..usual.len() {
+        check(&usual[..end], false);
+    }
+}
+
+#[test]
+fn a_shape_learned_from_an_element_of_a_record_is_not_that_of_a_record() {
+    let value = object([b"\xA1x", b"\xA1y", b"\x01", b"\x02", TIME]);
+    for other in [[b"\x91", &value[..]].concat(), [&value[..], &value].concat()] {
+        let mut mapper = mapper(rules());
+        map(&mut mapper, &record(&other));
+        assert!(!finds_shape(&mut mapper, &value));
+        assert!(!finds_shape(&mut mapper, &other));
+    }
+}
