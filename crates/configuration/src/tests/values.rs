@@ -532,7 +532,7 @@ fn names_what_is_chosen_without_keys_of_batch() {
         assert!(found.iter().zip(want).all(|(found, want)| found.contains(want)), "{batch}: {summaries:?}");
     };
     let memory = "28MB for all batches (no `memory_max`)";
-    f("", &["5,000 lines a write, up to 100,000", "4MB a write, up to 9.5MB", memory]);
+    f("", &["5,000 lines a write, up to 100,000", "4MB a write, up to 32MB", memory]);
     f("lines_max = 5000\nbytes_max = '4MB'\nmemory_max = '16MB'", &[]);
     for memory_max in ["16MB", "28MB"] {
         f(&format!("memory_max = '{memory_max}'"), &["no `lines_max`", "no `bytes_max`"]);
