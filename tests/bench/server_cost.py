@@ -4,7 +4,7 @@ import influx
 import programs
 
 # By kind of record: fields, number of records and how their topic is made. All have 2,000 series.
-KINDS = {"wide": (42, 150_000, {"kind": "wide"}), "shaped": (6, 600_000, {"kind": "shaped", "series": 2_000})}
+KINDS = {"wide": (42, 300_000, {"kind": "wide"}), "shaped": (6, 600_000, {"kind": "shaped", "series": 2_000})}
 SERIES = 2_000
 # Explicit sizes of requests for the plot, with the memory that they need.
 LINES = (1_000, 5_000, 10_000, 20_000, 40_000)

@@ -57,6 +57,8 @@ pub struct SizeController {
     reference: Reference,
     /// Bound of the bytes that the server takes.
     request_bytes_max: usize,
+    /// How the time to an answer grew with the size in the last comparison: 0 if it stayed, 1 if it was proportional.
+    growth: f64,
     until_larger: u32,
     until_smaller: u32,
     /// Answers between two trials of a larger size. Doubled by each trial that fails.
@@ -87,6 +89,12 @@ const SLOW_STEP_AFTER: f64 = 0.5;
 /// A larger size whose answers take longer than this is kept only if it stores clearly more per second, and is compared with a smaller one
 /// often. A revocation waits 5 s for the batches of its partitions, and a topic without a backlog waits for the request in its lane.
 const ENLARGED_ANSWER_MAX: f64 = 4.0;
+/// The time to the answer to a larger request that is aimed at, where the time is proportional to the size.
+const ENLARGED_ANSWER_LIKELY: f64 = 0.9 * ENLARGED_ANSWER_MAX;
+/// Batches of up to this size are tried without regard to the time that they would take.
+const CHECKED_FROM_BYTES: f64 = 9_500_000.0;
+/// Growth of the time to an answer from which the time counts as proportional to the size.
+const PROPORTIONAL_FROM: f64 = 0.5;
 /// Factor up to which answers take equally long per byte, because single answers vary by a third on a busy machine.
 const EQUAL: f64 = 1.3;
 /// Smallest factor between two sizes whose answers are compared: smaller differences drown in noise.
@@ -143,6 +151,7 @@ impl SizeController {
             trial: None,
             reference: Reference::default(),
             request_bytes_max: usize::MAX,
+            growth: 1.0,
             until_larger: 0,
             until_smaller: RECHECK_FIRST,
             pause: 1,
@@ -224,6 +233,7 @@ impl SizeController {
             return;
         }
         let (small, large) = pair(shortest, answer.1);
+        self.growth = (large / small).ln() / factor.ln();
         // The middle between a time that does not change with the size and a proportional one, logarithmically.
         let is_clearly_better = large / small <= factor.sqrt();
         let (small_mean, large_mean) = pair(self.reference.mean(), answer.1);
@@ -277,6 +287,14 @@ impl SizeController {
         (self.until_smaller == 0 && smaller != self.size).then_some(smaller)
     }
 
+    /// The largest factor after which the answer is likely not too late.
+    fn factor_max(&self, seconds: f64) -> f64 {
+        if self.growth < PROPORTIONAL_FROM {
+            return f64::INFINITY;
+        }
+        ENLARGED_ANSWER_LIKELY / seconds
+    }
+
     fn smaller(&self) -> BatchSize {
         self.size.scaled(1.0 / STEP).clamp(self.range.min, self.range.max)
     }
@@ -284,6 +302,8 @@ impl SizeController {
     /// The next larger size, if the time to the answer, the memory and the bounds leave room for it.
     fn larger(&self, batch: AnsweredBatch, seconds: f64) -> Option<BatchSize> {
         let wanted = if seconds < SLOW_STEP_AFTER { STEP } else { 2.0 * STEP };
+        let wanted =
+            wanted.min(self.factor_max(seconds).max(CHECKED_FROM_BYTES / self.reference.bytes.max(1.0)));
         // After a trial that failed, the time may be proportional to the size: this factor leads to an answer that is not too late.
         let likely = ENLARGED_ANSWER_MAX / 2.0 / seconds;
         let wanted = if self.pause > 1 && likely >= STEP_MIN { wanted.min(likely) } else { wanted };

@@ -267,6 +267,24 @@ fn returns_to_the_smallest_size() {
     assert!(lines.iter().filter(|lines| **lines <= 6_250).count() >= 46, "{lines:?}");
 }
 
+/// InfluxDB 2 with lines of 42 fields: a request of 40,000 lines would take longer than a revocation waits.
+#[test]
+fn large_batches_aim_at_an_answer_that_is_not_too_late() {
+    for (ms_a_line, most) in [(0.08, 41_200), (0.18, 16_400), (0.4, 13_000)] {
+        let range = SizeRange { max: BatchSize::AUTOMATIC_MAX, ..RANGE };
+        let mut lane = Lane::new(range, 777);
+        let mut longest: f64 = 0.0;
+        let server = |_: f64, lines: usize| {
+            longest = longest.max(lines as f64 * ms_a_line);
+            200.0 + lines as f64 * ms_a_line
+        };
+        let lines = lane.write_for(60, server).to_vec();
+        assert!(longest <= 5_000.0, "{ms_a_line} ms a line: {longest} ms, {lines:?}");
+        let largest = *lines.iter().max().unwrap();
+        assert!(largest <= most && largest >= most * 3 / 4, "{ms_a_line} ms a line: {lines:?}");
+    }
+}
+
 #[test]
 fn respects_the_size_that_a_413_has_shown() {
     let mut lane = Lane::new(RANGE, 130);
