@@ -178,15 +178,8 @@ impl<Q> Lane<Q> {
         self.is_grouped = finished.delivered.is_grouped;
         self.keep_for_reuse(finished.into_batch(), limits, budget);
         if size.lines > 0 {
-            let memory_left = budget.bytes_max().saturating_sub(budget.used());
             let has_backlog = self.has_waited;
-            self.sizes.answered(AnsweredBatch {
-                size,
-                answer_time,
-                has_backlog,
-                memory_left,
-                request_bytes_max,
-            });
+            self.sizes.answered(AnsweredBatch { size, answer_time, has_backlog, request_bytes_max });
         }
         if let Some(answer_time) = answer_time.filter(|_| self.has_waited) {
             self.fill_until = Some(now + (answer_time / FILL_SHARE).min(FILL_MAX));

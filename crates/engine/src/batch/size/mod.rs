@@ -39,8 +39,6 @@ pub struct AnsweredBatch {
     pub answer_time: Option<Duration>,
     /// Whether the lane stopped reading records to wait for this answer.
     pub has_backlog: bool,
-    /// Bytes that further batches may take.
-    pub memory_left: usize,
     /// The largest request that should be sent to the server, as far as it is known.
     pub request_bytes_max: usize,
 }
@@ -99,8 +97,6 @@ const PROPORTIONAL_FROM: f64 = 0.5;
 const EQUAL: f64 = 1.3;
 /// Smallest factor between two sizes whose answers are compared: smaller differences drown in noise.
 const STEP_MIN: f64 = 1.25;
-/// Plain bytes of lines that take a byte of memory in a large batch, which keeps them compressed. Most take a third to a fifth.
-const PACKED_RATIO: f64 = 3.0;
 /// A size this close to the largest one is enlarged to it at once.
 const LAST_STEP: f64 = 1.5;
 /// Answers until a smaller size is tried, after a smaller size was better.
@@ -299,7 +295,7 @@ impl SizeController {
         self.size.scaled(1.0 / STEP).clamp(self.range.min, self.range.max)
     }
 
-    /// The next larger size, if the time to the answer, the memory and the bounds leave room for it.
+    /// The next larger size, if the time to the answer and the bounds leave room for it. Memory closes a batch earlier.
     fn larger(&self, batch: AnsweredBatch, seconds: f64) -> Option<BatchSize> {
         let wanted = if seconds < SLOW_STEP_AFTER { STEP } else { 2.0 * STEP };
         let wanted =
@@ -315,9 +311,7 @@ impl SizeController {
         let is_last_step = factor >= wanted && bytes * factor * LAST_STEP >= bytes_of(max);
         let larger = if is_last_step { max } else { self.size.scaled(factor).clamp(self.range.min, max) };
         let is_worthwhile = bytes_of(larger) >= bytes * STEP_MIN;
-        // Where lines take more, the batch is closed when it has its share of the memory.
-        let has_memory = (bytes_of(larger) - bytes) / PACKED_RATIO <= batch.memory_left as f64;
-        (is_worthwhile && has_memory).then_some(larger)
+        is_worthwhile.then_some(larger)
     }
 }
 

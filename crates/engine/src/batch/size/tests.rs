@@ -37,7 +37,6 @@ struct Lane {
     /// Lines that the lane maps per millisecond.
     lines_a_ms: f64,
     now_ms: f64,
-    memory_left: usize,
     request_bytes_max: usize,
     /// Lines of each batch.
     lines: Vec<usize>,
@@ -50,7 +49,6 @@ impl Lane {
             bytes_a_line,
             lines_a_ms: 500.0,
             now_ms: 0.0,
-            memory_left: usize::MAX,
             request_bytes_max: usize::MAX,
             lines: Vec::new(),
         }
@@ -66,7 +64,6 @@ impl Lane {
             size: BatchSize { lines, bytes: lines * self.bytes_a_line },
             answer_time: Some(ms(answer_ms)).filter(|_| answer_ms < TIMEOUT_MS),
             has_backlog: answer_ms > filled_in_ms,
-            memory_left: self.memory_left,
             request_bytes_max: self.request_bytes_max,
         });
         self.now_ms += answer_ms.max(filled_in_ms);
@@ -246,7 +243,6 @@ fn returns_to_the_smallest_size() {
         size: lane.controller.size(),
         answer_time: Some(ms(1_000.0)),
         has_backlog: true,
-        memory_left: usize::MAX,
         request_bytes_max: usize::MAX,
     };
     let f = |what: &str, change: fn(AnsweredBatch) -> AnsweredBatch| {
@@ -298,16 +294,6 @@ fn respects_the_size_that_a_413_has_shown() {
 }
 
 #[test]
-fn grows_within_the_memory_that_is_left() {
-    let mut lane = Lane::new(RANGE, 130);
-    // 35,000 more lines take a third of their bytes.
-    lane.memory_left = 1_516_000;
-    assert!(lane.write_for(10, |_, _| 1_000.0).iter().all(|lines| *lines == 5_000));
-    lane.memory_left = 1_517_000;
-    assert_eq!(lane.write_for(2, |_, _| 1_000.0), [5_000, 40_000]);
-}
-
-#[test]
 fn no_answer_may_come_close_to_the_timeout() {
     let mut lane = Lane::new(RANGE, 130);
     let mut longest: f64 = 0.0;
@@ -327,7 +313,7 @@ proptest! {
         min in (1_usize..10_000, 1_usize..4_000_000),
         more in (0_usize..100_000, 0_usize..9_000_000),
         answers in prop::collection::vec(
-            (1_usize..100_000, 1_usize..10_000_000, prop::option::of(0_u64..40_000), any::<bool>(), 0_usize..20_000_000, 1_usize..20_000_000),
+            (1_usize..100_000, 1_usize..10_000_000, prop::option::of(0_u64..40_000), any::<bool>(), 1_usize..20_000_000),
             0..60,
         ),
     ) {
@@ -335,13 +321,12 @@ proptest! {
         let max = BatchSize { lines: min.lines + more.0, bytes: min.bytes + more.1 };
         let mut controller = SizeController::new(SizeRange { min, max, answer_max: Duration::from_secs(15) });
         prop_assert_eq!(controller.size(), min);
-        for (lines, bytes, answer_ms, has_backlog, memory_left, request_bytes_max) in answers {
+        for (lines, bytes, answer_ms, has_backlog, request_bytes_max) in answers {
             let before = controller.size();
             controller.answered(AnsweredBatch {
                 size: BatchSize { lines, bytes },
                 answer_time: answer_ms.map(Duration::from_millis),
                 has_backlog,
-                memory_left,
                 request_bytes_max,
             });
             let BatchSize { lines, bytes } = controller.size();
@@ -361,8 +346,8 @@ proptest! {
         let mut controller = SizeController::new(SizeRange::fixed(size));
         for (answer_ms, has_backlog) in answers {
             let answer_time = Some(Duration::from_millis(answer_ms));
-            let (memory_left, request_bytes_max) = (usize::MAX, usize::MAX);
-            controller.answered(AnsweredBatch { size, answer_time, has_backlog, memory_left, request_bytes_max });
+            let request_bytes_max = usize::MAX;
+            controller.answered(AnsweredBatch { size, answer_time, has_backlog, request_bytes_max });
             prop_assert_eq!(controller.size(), size);
         }
     }
