@@ -26,7 +26,7 @@ use tokio::net::TcpStream;
 
 const OPTIONS: WriterOptions = WriterOptions {
     lines_max: 100,
-    bytes_max: 1_000_000,
+    bytes_max: Some(1_000_000),
     points_per_second_max: None,
     delays: DELAYS,
     accepts_unproven: false,

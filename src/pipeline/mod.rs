@@ -43,9 +43,6 @@ const WRITER_THREADS: usize = 2;
 /// The longest retry delay is at least this times the number of lanes: all lanes together make some 30 attempts per second.
 const RETRY_DELAY_OF_LANE: Duration = Duration::from_millis(60);
 
-/// Largest request without `batch.bytes_max`: InfluxDB 3 takes 10 MiB.
-const REQUEST_BYTES_MAX: usize = 10_000_000;
-
 /// The part of `shutdown_max` that a stop reserves for committing and leaving the group.
 const LEAVE_MAX: Duration = Duration::from_secs(2);
 
@@ -338,7 +335,7 @@ fn writer_options(config: &Config, delays: Delays) -> WriterOptions {
     let batch = config.batch;
     WriterOptions {
         lines_max: batch.lines_max.unwrap_or(BatchSize::AUTOMATIC_MAX.lines),
-        bytes_max: batch.bytes_max.unwrap_or(REQUEST_BYTES_MAX),
+        bytes_max: batch.bytes_max,
         points_per_second_max: batch.points_per_second_max,
         delays,
         accepts_unproven: config.reject.rate_max >= 1.0,

@@ -63,7 +63,7 @@ fn connection(influx: &Influx, credential: Credential) -> ConnectionSettings {
 fn lane(connection: &ConnectionSettings) -> LaneWriter {
     let options = WriterOptions {
         lines_max: 1_000_000,
-        bytes_max: 100_000_000,
+        bytes_max: Some(100_000_000),
         points_per_second_max: None,
         delays: Delays::default(),
         accepts_unproven: false,

@@ -208,7 +208,7 @@ mod tests {
         let delays = Delays::default();
         let options = WriterOptions {
             lines_max: 10,
-            bytes_max: 1_000,
+            bytes_max: Some(1_000),
             points_per_second_max: None,
             delays,
             accepts_unproven: false,

@@ -154,7 +154,7 @@ mod tests {
         let delays = Delays::default();
         let options = WriterOptions {
             lines_max: 1,
-            bytes_max: 1,
+            bytes_max: Some(1),
             points_per_second_max,
             delays,
             accepts_unproven: false,

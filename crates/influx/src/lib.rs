@@ -26,7 +26,7 @@
 //! let connection = ConnectionSettings::new(server.url().parse().unwrap());
 //! let options = WriterOptions {
 //!     lines_max: 5_000,
-//!     bytes_max: 4_000_000,
+//!     bytes_max: Some(4_000_000),
 //!     points_per_second_max: None,
 //!     delays: Delays::default(),
 //!     accepts_unproven: false,

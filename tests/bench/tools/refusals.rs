@@ -73,7 +73,7 @@ async fn measure(options: &Options) {
     };
     let writer_options = WriterOptions {
         lines_max: options.lines,
-        bytes_max: 4_000_000,
+        bytes_max: Some(4_000_000),
         points_per_second_max: None,
         delays: Delays::default(),
         accepts_unproven: false,

@@ -268,7 +268,7 @@ fn check_binary(
     format: Format,
     record: &Json,
     others: &[Vec<Option<Json>>],
-    options: Options,
+    options: &Options,
     origin: &Origin,
     seed: u64,
 ) -> Result<(), TestCaseError> {
@@ -415,7 +415,7 @@ proptest! {
         record in json::record(), others in vec(vec(option::weighted(0.3, json::scalar()), 0..24), 1..6),
         options in options::options(), origin in options::origin(), seed in any::<u64>(),
     ) {
-        check_binary(Format::Cbor, &record, &others, options.without_spelling(), &origin, seed)?;
+        check_binary(Format::Cbor, &record, &others, &options.without_spelling(), &origin, seed)?;
     }
 
     #[test]
@@ -423,7 +423,7 @@ proptest! {
         record in json::record(), others in vec(vec(option::weighted(0.3, json::scalar()), 0..24), 1..6),
         options in options::options(), origin in options::origin(), seed in any::<u64>(),
     ) {
-        check_binary(Format::Msgpack, &record, &others, options.without_spelling(), &origin, seed)?;
+        check_binary(Format::Msgpack, &record, &others, &options.without_spelling(), &origin, seed)?;
     }
 
     /// Every value of a line stands in its record, as it is written there.

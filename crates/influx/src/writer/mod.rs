@@ -24,13 +24,16 @@ use std::time::Duration;
 /// Longest time between two probes of a destination.
 const PROBE_DELAY_MAX: Duration = Duration::from_secs(5);
 
+/// The last record of a batch may exceed the bound of its size by about this much: the batch is one request nevertheless.
+const RECORD_BYTES: usize = 500_000;
+
 /// Limits of requests, and delays between attempts.
 #[derive(Clone, Copy, Debug)]
 pub struct WriterOptions {
     /// Lines of one request.
     pub lines_max: usize,
-    /// Bytes of one request before compression; a single line may be larger.
-    pub bytes_max: usize,
+    /// Bytes of one request before compression; a single line may be larger. None: a bound for the kind of server.
+    pub bytes_max: Option<usize>,
     /// Rate of all lanes together; retries are not counted.
     pub points_per_second_max: Option<u64>,
     pub delays: Delays,
@@ -268,7 +271,8 @@ impl Writer {
     pub(crate) fn size(&self, destination: &Destination) -> RequestSize {
         let WriterOptions { lines_max, bytes_max, .. } = self.options;
         let learned = lock(&self.learned).bytes_max(destination, now());
-        RequestSize { lines_max, bytes_max }.within(learned)
+        let of_server = || self.client.addresses().current().request_bytes_max(destination) + RECORD_BYTES;
+        RequestSize { lines_max, bytes_max: bytes_max.unwrap_or_else(of_server) }.within(learned)
     }
 
     /// The largest request that should be sent to the destination, whatever the configuration allows.

@@ -49,7 +49,7 @@ fn writer_with(urls: Vec<Url>, adjust: impl FnOnce(&mut ConnectionSettings)) -> 
     let events = Arc::new(Events::default());
     let options = WriterOptions {
         lines_max: 5000,
-        bytes_max: 4_000_000,
+        bytes_max: Some(4_000_000),
         points_per_second_max: None,
         delays: DELAYS,
         accepts_unproven: false,

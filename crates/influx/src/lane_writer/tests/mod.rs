@@ -33,7 +33,7 @@ const DELAYS: Delays = Delays {
 };
 const OPTIONS: WriterOptions = WriterOptions {
     lines_max: 5000,
-    bytes_max: 4_000_000,
+    bytes_max: Some(4_000_000),
     points_per_second_max: None,
     delays: DELAYS,
     accepts_unproven: false,
@@ -184,7 +184,7 @@ async fn cuts_batches_that_are_larger_than_a_request() {
         None
     });
     let options = Options { faults: Some(faults), ..Options::default() };
-    let limits = WriterOptions { lines_max: 10, bytes_max: 100, ..OPTIONS };
+    let limits = WriterOptions { lines_max: 10, bytes_max: Some(100), ..OPTIONS };
     let setup = Setup::with(options, limits, |_| ()).await;
     let long = format!("m v=1,s=\"{}\" 500", "x".repeat(300));
     let mixed = lines((0..25).map(|i| if i == 12 { long.clone() } else { format!("m v={i} {i}") }));
@@ -325,7 +325,7 @@ async fn cuts_after(reply: Reply, cause: &str) {
         (request.text.len() > 5_000_000).then(|| reply.clone())
     });
     let options = Options { faults: Some(faults), ..Options::default() };
-    let writer = WriterOptions { bytes_max: 10_000_000, ..OPTIONS };
+    let writer = WriterOptions { bytes_max: Some(10_000_000), ..OPTIONS };
     let setup = Setup::with(options, writer, |connection| connection.timeout = Duration::from_secs(3)).await;
     let text = "x".repeat(60_000);
     let lines = lines((0..110).map(|i| format!("m s=\"{text}\" {i}")));
@@ -349,7 +349,7 @@ async fn sends_the_rest_of_a_large_batch_in_requests_of_bounded_size() {
         None
     });
     let options = Options { faults: Some(faults), ..Options::default() };
-    let setup = Setup::with(options, WriterOptions { bytes_max: 10_000_000, ..OPTIONS }, |_| ()).await;
+    let setup = Setup::with(options, WriterOptions { bytes_max: Some(10_000_000), ..OPTIONS }, |_| ()).await;
     let text = "x".repeat(60_000);
     let line = |i| if i == 50 { "m s=bad 50".to_owned() } else { format!("m s=\"{text}\" {i}") };
     let delivered = setup.deliver(&bucket(), &lines((0..110).map(line))).await;
@@ -611,7 +611,8 @@ async fn settles_every_line_despite_random_faults() {
             Some(reply)
         });
         let options = Options { faults: Some(faults), ..Options::default() };
-        let limits = WriterOptions { lines_max: rng.usize(1..200), bytes_max: rng.usize(1..5000), ..OPTIONS };
+        let limits =
+            WriterOptions { lines_max: rng.usize(1..200), bytes_max: Some(rng.usize(1..5000)), ..OPTIONS };
         let setup = Setup::with(options, limits, |_| ()).await;
         for round in 0..3_i64 {
             let count = rng.usize(1..100);

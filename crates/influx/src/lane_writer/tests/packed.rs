@@ -8,7 +8,7 @@ const PARTS: usize = 3;
 const PART_LINES: usize = 6_000;
 const LINES: usize = PARTS * PART_LINES;
 /// A writer whose configuration allows requests of all lines.
-const LARGE: WriterOptions = WriterOptions { lines_max: 100_000, bytes_max: 10_000_000, ..OPTIONS };
+const LARGE: WriterOptions = WriterOptions { lines_max: 100_000, bytes_max: None, ..OPTIONS };
 
 /// Lines of 500 series in turn. Each series and time comes in each part, and the last value has to win.
 fn text(i: usize) -> String {
@@ -140,7 +140,7 @@ async fn parts_are_sent_after_a_timeout() {
 async fn the_configured_bounds_hold_for_large_batches() {
     let batch = packed(text);
     let of_lines = WriterOptions { lines_max: LINES - 1, ..LARGE };
-    let of_bytes = WriterOptions { bytes_max: batch.bytes() - 1, ..LARGE };
+    let of_bytes = WriterOptions { bytes_max: Some(batch.bytes() - 1), ..LARGE };
     for options in [of_lines, of_bytes] {
         let setup = Setup::with(Options::default(), options, |_| ()).await;
         let delivered = setup.deliver(&bucket(), &batch).await;
