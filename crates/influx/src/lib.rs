@@ -12,11 +12,14 @@
 //!          +---- stored, retry, split, refused, blocked <- decide (outcome) <- ParsedAnswer: the server's own words
 //! ```
 //!
+//! A large batch comes packed ([`PackedLines`]): `deliver` first sends all of it as one request, and passes its parts to the plan only where
+//! that is not stored.
+//!
 //! `dialects/` has one file for each server family: its URLs, its phrases, its remedies.
 //!
 //! ```
 //! use base::{Credential, Destination};
-//! use influx::{Client, ConnectionSettings, Delays, Lines, LogObserver, Writer, WriterOptions};
+//! use influx::{BatchLines, Client, ConnectionSettings, Delays, LogObserver, Writer, WriterOptions};
 //! use line_protocol::LineBuffer;
 //! use std::sync::Arc;
 //! use testkit::receiver::{Options, Receiver};
