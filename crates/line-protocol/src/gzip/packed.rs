@@ -107,8 +107,7 @@ impl PackedText {
 
     /// The place of a chunk in the plain text.
     pub fn chunk_range(&self, chunk: usize) -> Range<usize> {
-        let Range { start, end } = self.range_by(chunk, |chunk| chunk.plain_end);
-        start..end
+        self.range_by(chunk, |chunk| chunk.plain_end)
     }
 
     /// The plain text of a chunk. Panics beyond the last one.
@@ -140,7 +139,7 @@ impl PackedText {
     }
 }
 
-/// What stands around the chunks of one gzip body (RFC 1952, 2.3): [`GzipFrame::HEADER`], all chunks of all texts, and the trailer.
+/// Trailer and length of a gzip body (RFC 1952, 2.3), which consists of [`GzipFrame::HEADER`], all chunks of all texts, and the trailer.
 #[derive(Clone, Debug)]
 pub struct GzipFrame {
     pub trailer: [u8; END.len() + TRAILER],

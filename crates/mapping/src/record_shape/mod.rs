@@ -43,7 +43,7 @@ pub struct RecordShapes {
     /// Index of the shape that matched last.
     last: usize,
     attempts: Attempts,
-    /// Those to find objects in a binary format.
+    /// Attempts to find the shape of an object in a binary format.
     binary_attempts: Attempts,
     /// Objects for which the expected shape is still tried with any white space first.
     spaced_first: u32,
