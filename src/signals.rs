@@ -16,14 +16,14 @@ pub struct Signals {
     pub stop: Arc<AtomicBool>,
     pub again: Arc<AtomicBool>,
     notify: Arc<Notify>,
-    /// The runtime of the thread that handles the signals. None: they are handled on a runtime of the caller.
-    _apart: Option<Runtime>,
+    /// Runs the thread that handles the signals. None: a runtime of the caller handles them.
+    _runtime: Option<Runtime>,
 }
 
 impl Signals {
     /// Handles signals from now on, in a thread of its own: also those that come before there is another runtime. A SIGHUP that comes
     /// before the service listens for it has no effect, instead of ending the process.
-    pub fn listen_apart() -> io::Result<Self> {
+    pub fn listen_on_own_thread() -> io::Result<Self> {
         let runtime =
             Builder::new_multi_thread().worker_threads(1).thread_name("signals").enable_io().build()?;
         let signals = Self::listen(&runtime)?;
@@ -32,13 +32,13 @@ impl Signals {
             // The handler stays when the stream is dropped.
             drop(signal(SignalKind::hangup())?);
         }
-        Ok(Self { _apart: Some(runtime), ..signals })
+        Ok(Self { _runtime: Some(runtime), ..signals })
     }
 
     /// Handles signals from now on, in a task of `runtime`.
     pub fn listen(runtime: &Runtime) -> io::Result<Self> {
         let signals =
-            Self { stop: Arc::default(), again: Arc::default(), notify: Arc::default(), _apart: None };
+            Self { stop: Arc::default(), again: Arc::default(), notify: Arc::default(), _runtime: None };
         let _runtime = runtime.enter();
         let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let (stop, again) = (Arc::clone(&signals.stop), Arc::clone(&signals.again));

@@ -38,7 +38,7 @@ pub fn run(named: Option<&Path>, until_end: bool) -> ExitCode {
     }
     end_process_on_panic();
     // Before the first message, to which someone may react with a signal.
-    let signals = match Signals::listen_apart() {
+    let signals = match Signals::listen_on_own_thread() {
         Ok(signals) => signals,
         Err(error) => {
             report!("signals can't be handled: {error}; {THREADS_REMEDY}");

@@ -4,10 +4,10 @@ use super::kafka::KafkaRead;
 use super::keys;
 use super::section::Section;
 use super::topics::{self, TopicList};
-use engine::dead_letter::Store;
+use engine::dead_letter::DeadLetterStore;
 use std::path::PathBuf;
 
-pub fn read(top: Section<'_>, kafka: Option<&KafkaRead>) -> Option<Store> {
+pub fn read(top: Section<'_>, kafka: Option<&KafkaRead>) -> Option<DeadLetterStore> {
     let section = top.table("dead_letter", &keys::DEAD_LETTER)?;
     let topic = topic(section, kafka.map(|kafka| &kafka.topics));
     let file = section.text("file").map(|text| PathBuf::from(text.value));
@@ -25,7 +25,7 @@ pub fn read(top: Section<'_>, kafka: Option<&KafkaRead>) -> Option<Store> {
     if !section.has("topic") && !section.has("file") {
         section.missing("topic", "name a `topic` or a `file`, or remove the table");
     }
-    topic.map(Store::Topic).or_else(|| file.map(|path| Store::File { path, bytes_max }))
+    topic.map(DeadLetterStore::Topic).or_else(|| file.map(|path| DeadLetterStore::File { path, bytes_max }))
 }
 
 /// Refuses a dead-letter topic that the bridge reads: each dead letter would come back as a record and be rejected again.

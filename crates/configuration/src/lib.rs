@@ -92,7 +92,7 @@ use ::kafka::Settings;
 use ::mapping::RecordLimits;
 use engine::Mapping;
 use engine::Routing;
-use engine::dead_letter::Store;
+use engine::dead_letter::DeadLetterStore;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -110,7 +110,7 @@ pub struct Config {
     pub batch: Batch,
     pub reject: Reject,
     /// None: rejected and refused records are counted, logged and skipped.
-    pub dead_letter: Option<Store>,
+    pub dead_letter: Option<DeadLetterStore>,
     pub admin: Admin,
     pub log: Log,
     /// How long a stop may take to settle open batches.

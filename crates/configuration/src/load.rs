@@ -10,7 +10,7 @@ use super::{
     Config, admin, batch, dead_letter, influx, kafka, keys, log, mapping, mask, reject, schema_registry,
     summary, syntax,
 };
-use engine::dead_letter::Store;
+use engine::dead_letter::DeadLetterStore;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 use toml::de::DeTable;
@@ -201,7 +201,7 @@ fn read_content(context: &Context<'_>, table: &DeTable<'_>) -> Option<(Config, V
     let (batch, batch_summary, has_memory_max) = batch::read(top);
     let reject = reject::read(top);
     let dead_letter = dead_letter::read(top, kafka.as_ref());
-    if let (Some(read), Some(Store::Topic(topic))) = (&mut kafka, &dead_letter) {
+    if let (Some(read), Some(DeadLetterStore::Topic(topic))) = (&mut kafka, &dead_letter) {
         read.kafka.topics.excluded = Some(topic.clone());
     }
     let admin = admin::read(top);

@@ -2,7 +2,7 @@
 
 use super::Config;
 use engine::Mapping;
-use engine::dead_letter::Store;
+use engine::dead_letter::DeadLetterStore;
 use kafka::oauth_token::Oauth;
 use schema_registry::Settings;
 
@@ -31,8 +31,8 @@ pub fn schema_registry_differs(old: &Config, new: &Config) -> bool {
 pub fn file_size_differs(old: &Config, new: &Config) -> bool {
     match (&old.dead_letter, &new.dead_letter) {
         (
-            Some(Store::File { path, bytes_max }),
-            Some(Store::File { path: new_path, bytes_max: new_bytes_max }),
+            Some(DeadLetterStore::File { path, bytes_max }),
+            Some(DeadLetterStore::File { path: new_path, bytes_max: new_bytes_max }),
         ) => path == new_path && bytes_max != new_bytes_max,
         _ => false,
     }

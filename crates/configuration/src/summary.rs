@@ -5,7 +5,7 @@ use super::section::Section;
 use base::Destination;
 use base::text::grouped;
 use engine::batch::BatchSize;
-use engine::dead_letter::Store;
+use engine::dead_letter::DeadLetterStore;
 use engine::{Mapping, MappingDestination};
 use mapping::{
     AddedTime, Compression, DistinctTimes, Format, Globs, Integers, KeySelector, Rules, Schema,
@@ -23,7 +23,7 @@ pub fn of_default(mapping: &Mapping) -> String {
 }
 
 /// Summarizes what happens to rejected and refused records.
-pub fn of_dead_letter(dead_letter: Option<&Store>) -> String {
+pub fn of_dead_letter(dead_letter: Option<&DeadLetterStore>) -> String {
     match dead_letter {
         Some(dead_letter) => format!("rejected and refused records -> {dead_letter}"),
         None => "rejected and refused records are counted, logged and skipped: there is no [dead_letter]"

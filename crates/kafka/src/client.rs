@@ -9,7 +9,7 @@ use crate::Settings;
 use crate::context::{GroupConsumer, GroupContext};
 use crate::diagnosis::{Diagnosis, ReportedError, ReportedErrors, Security};
 use crate::ffi::Client;
-use crate::http_port::{answers_http, with_port};
+use crate::http_probe::{answers_http, with_port};
 use crate::properties::{ClientKind, properties};
 use base::text::printable;
 use rdkafka::ClientConfig;

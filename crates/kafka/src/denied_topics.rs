@@ -13,7 +13,7 @@ const REQUEST_MAX: Duration = Duration::from_secs(1);
 const TOPICS_MAX: usize = 20;
 
 /// The denied topics among `known` and among the subscribed topics that a listing leaves out. None: the brokers do not answer.
-pub fn among(
+pub fn denied_among(
     consumer: &GroupConsumer,
     subscribed: &BTreeSet<String>,
     known: &[String],

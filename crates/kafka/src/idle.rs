@@ -46,7 +46,7 @@ pub fn why(
         subscribed.iter().map(String::as_str).filter(|name| partitions_of(&metadata, name) == 0).collect();
     if !missing.is_empty() {
         // Without a response no topic counts as denied, and the text below names the missing ones.
-        let denied = denied_topics::among(consumer, subscribed, &[]).unwrap_or_default();
+        let denied = denied_topics::denied_among(consumer, subscribed, &[]).unwrap_or_default();
         if !denied.is_empty() {
             let topics = denied.join(", ");
             return Some(format!("{topics}: {}", Fault::TopicDenied));

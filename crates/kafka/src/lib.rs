@@ -37,7 +37,6 @@ mod error_log;
 mod explicit_commits;
 mod ffi;
 mod group_refusal;
-mod http_port;
 mod http_probe;
 mod idle;
 mod member;
@@ -77,7 +76,7 @@ pub use ffi::{
     Client, Delivery, FetchedRecords, GroupDescription, GroupMember, PartitionRef, RecordQueue,
     describe_group, headers_of,
 };
-pub use http_port::{answers_http, with_port};
+pub use http_probe::{answers_http, with_port};
 pub use idle::PendingWork;
 pub use member::Member;
 pub use out_of_range_offsets::OutOfRangePartition;

@@ -1,19 +1,19 @@
-//! Repeats a call until it passes or its time is over.
+//! Repeats a call while its result is transient, until a deadline.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Calls `attempt` until `is_passing` is false for its result or `until` is over, with a pause between attempts. Returns the
+/// Calls `attempt` until `is_transient` is false for its result or `until` is over, with a `pause` between attempts. Returns the
 /// last result.
 pub fn retry<T>(
     until: Instant,
     pause: Duration,
-    is_passing: impl Fn(&T) -> bool,
+    is_transient: impl Fn(&T) -> bool,
     mut attempt: impl FnMut() -> T,
 ) -> T {
     loop {
         let result = attempt();
-        if !is_passing(&result) || Instant::now() >= until {
+        if !is_transient(&result) || Instant::now() >= until {
             return result;
         }
         thread::sleep(pause);
@@ -25,14 +25,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn retries_passing_results_until_the_deadline() {
-        let count = |until: Instant, passing_below: u32| {
+    fn retries_transient_results_until_the_deadline() {
+        let count = |until: Instant, transient_below: u32| {
             let mut attempts = 0;
             let attempt = || {
                 attempts += 1;
                 attempts
             };
-            retry(until, Duration::from_millis(1), |attempts| *attempts < passing_below, attempt)
+            retry(until, Duration::from_millis(1), |attempts| *attempts < transient_below, attempt)
         };
         let far = Instant::now() + Duration::from_mins(1);
         assert_eq!(count(far, 1), 1, "a lasting result ends the loop");

@@ -7,7 +7,7 @@ use super::sampled::Sampled;
 use super::topics::{self, Cluster, Topic};
 use super::{brokers, group};
 use configuration::Config;
-use engine::dead_letter::Store;
+use engine::dead_letter::DeadLetterStore;
 use kafka::{AdminClient, ClientKind, ClientLog, OffsetReset, Settings, StandaloneConsumer, TopicSampler};
 use kafka::{describe_group, properties, request_retentions};
 use rdkafka::admin::{AdminOptions, ResourceSpecifier};
@@ -48,7 +48,7 @@ pub fn check(
     };
     let query_topic = |name: &str| error_of(&consumer, name);
     report.add_all(topics::judge(&config.kafka.topics, &cluster, query_topic))?;
-    if let Some(Store::Topic(topic)) = &config.dead_letter {
+    if let Some(DeadLetterStore::Topic(topic)) = &config.dead_letter {
         report.add(&topics::dead_letters(topic, &cluster, || brokers_create_topics(config, &cluster)))?;
     }
     let read = limited(topics::read(&config.kafka.topics, &cluster), report)?;

@@ -20,7 +20,7 @@ mod topics;
 
 use crate::terminal::Style;
 use configuration::Config;
-use engine::dead_letter::Store;
+use engine::dead_letter::DeadLetterStore;
 use engine::dead_letter::check_writable;
 pub use report::Tally;
 use report::{Line, Report};
@@ -36,7 +36,7 @@ pub fn connect(config: &Config, out: &mut impl Write, style: Style) -> io::Resul
     let mut report = Report::new(out, style);
     let mut sampled = Sampled::new(config);
     kafka::check(config, &mut sampled, &mut report)?;
-    if let Some(Store::File { path, .. }) = &config.dead_letter {
+    if let Some(DeadLetterStore::File { path, .. }) = &config.dead_letter {
         report.add(&match check_writable(path) {
             Ok(()) => Line::passed(format!("dead-letter file {}: may be written", path.display())),
             Err(error) => Line::failed("dead-letter file", error.to_string()),

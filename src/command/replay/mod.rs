@@ -15,7 +15,7 @@ use batches::{Batches, Closed, Letters};
 use configuration::Config;
 use engine::consumer::THREADS_REMEDY;
 use engine::dead_letter::{
-    FoundLetter, LetterEntry, LetterReader, NextLetter, ReadingError, Store, with_full_files,
+    DeadLetterStore, FoundLetter, LetterEntry, LetterReader, NextLetter, ReadingError, with_full_files,
 };
 use influx::{BatchLines, ClientError, Delivered, LaneWriter, LogObserver};
 use schema_registry::RegistryError;
@@ -127,9 +127,9 @@ fn open(options: &ReplayOptions, config: &Config) -> Result<(LetterReader, Strin
     };
     let topic = match (options.topic.as_deref(), &config.dead_letter) {
         (None, _) if !is_default => return files(&options.files),
-        (None, Some(Store::File { path, .. })) => return files(&with_full_files(path)),
+        (None, Some(DeadLetterStore::File { path, .. })) => return files(&with_full_files(path)),
         (None, None) => return Err(ReplayError::NoStore),
-        (None | Some(""), Some(Store::Topic(topic))) => topic,
+        (None | Some(""), Some(DeadLetterStore::Topic(topic))) => topic,
         (Some(""), _) => return Err(ReplayError::NoTopic),
         (Some(topic), _) => topic,
     };

@@ -33,7 +33,7 @@ impl Drop for Member {
 }
 
 /// The queue is full, or the partition is so new that the producer has no metadata of it.
-fn is_passing(code: RDKafkaErrorCode) -> bool {
+fn is_transient(code: RDKafkaErrorCode) -> bool {
     matches!(code, RDKafkaErrorCode::QueueFull | RDKafkaErrorCode::UnknownPartition)
 }
 
@@ -217,7 +217,7 @@ impl Kafka {
         loop {
             match self.producer.send(record) {
                 Ok(()) => break,
-                Err((KafkaError::MessageProduction(code), back)) if is_passing(code) => {
+                Err((KafkaError::MessageProduction(code), back)) if is_transient(code) => {
                     assert!(begin.elapsed() < PATIENCE, "cannot produce: {code}");
                     record = back;
                     self.producer.poll(Duration::from_millis(10));

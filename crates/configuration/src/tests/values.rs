@@ -10,7 +10,7 @@ use ::mapping::{
     Replacements, Template, TimeFormat, TimeRange, TimeSource,
 };
 use base::{Api, Credential, Destination, TimePrecision};
-use engine::dead_letter::Store;
+use engine::dead_letter::DeadLetterStore;
 
 fn bucket(name: &str) -> Destination {
     Destination::Bucket { org: "test".to_owned(), bucket: name.to_owned() }
@@ -430,15 +430,15 @@ fn a_secret_remembers_its_file() {
 
 #[test]
 fn reads_where_dead_letters_go() {
-    let f = |lines: &str, want: Option<Store>, summary: &str| {
+    let f = |lines: &str, want: Option<DeadLetterStore>, summary: &str| {
         let loaded = run(&format!("{SMALL}\n{lines}")).unwrap();
         assert_eq!((loaded.config.dead_letter, loaded.summaries[1].as_str()), (want, summary), "{lines}");
     };
-    let file = |path: &str, bytes_max| Some(Store::File { path: path.into(), bytes_max });
+    let file = |path: &str, bytes_max| Some(DeadLetterStore::File { path: path.into(), bytes_max });
     f("", None, "rejected and refused records are counted, logged and skipped: there is no [dead_letter]");
     f(
         "[dead_letter]\ntopic = 'metrics-dead'",
-        Some(Store::Topic("metrics-dead".to_owned())),
+        Some(DeadLetterStore::Topic("metrics-dead".to_owned())),
         "rejected and refused records -> topic metrics-dead",
     );
     f(

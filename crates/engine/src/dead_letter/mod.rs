@@ -14,7 +14,7 @@ mod letter_file;
 mod letter_reader;
 mod original_reader;
 mod originals;
-mod settings;
+mod store;
 mod topic;
 
 pub use error::DeadLetterError;
@@ -22,7 +22,7 @@ pub use letter::{FailedStage, FoundLetter, Letter, REFUSED, RejectedElements};
 pub use letter_reader::{LetterEntry, LetterReader, NextLetter, Progress, ReadingError};
 pub use original_reader::{Original, RecordPlace};
 pub use originals::Originals;
-pub use settings::Store;
+pub use store::DeadLetterStore;
 
 pub use letter_file::{check_writable, with_full_files};
 
@@ -33,7 +33,7 @@ use topic::TopicWriter;
 /// The store of dead letters, shared by all lanes of all consumers.
 #[derive(Debug)]
 pub struct DeadLetters {
-    store: Store,
+    store: DeadLetterStore,
     writer: LetterWriter,
 }
 
@@ -45,11 +45,14 @@ enum LetterWriter {
 
 impl DeadLetters {
     /// Opens the store. None: dead letters are not configured. The first letter shows whether a topic can be written.
-    pub fn open(store: Option<Store>, kafka: &kafka::Settings) -> Result<Option<Self>, DeadLetterError> {
+    pub fn open(
+        store: Option<DeadLetterStore>,
+        kafka: &kafka::Settings,
+    ) -> Result<Option<Self>, DeadLetterError> {
         let Some(store) = store else { return Ok(None) };
         let writer = match &store {
-            Store::Topic(topic) => LetterWriter::Topic(Box::new(TopicWriter::new(kafka, topic)?)),
-            Store::File { path, bytes_max } => {
+            DeadLetterStore::Topic(topic) => LetterWriter::Topic(Box::new(TopicWriter::new(kafka, topic)?)),
+            DeadLetterStore::File { path, bytes_max } => {
                 LetterWriter::File(FileWriter::open(path, *bytes_max, file_writer::WRITE_MAX)?)
             }
         };

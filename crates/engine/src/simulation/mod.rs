@@ -6,10 +6,10 @@
 
 mod coverage;
 mod kafka;
-mod reloading;
 mod resuming;
 mod settings;
 mod store;
+mod stored_before_reload;
 mod undecided;
 mod world;
 

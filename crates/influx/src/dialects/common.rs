@@ -1,19 +1,19 @@
 //! Phrases that belong to no family: errors of operating systems, of Go's HTTP server and of nginx, and limits without a name.
 
-use super::phrase::{LimitScope, Phrase, Phrases, Quoting, ServerLimit, phrase};
+use super::phrase::{LimitScope, Phrase, Phrases, QuotedText, ServerLimit, phrase};
 use crate::cause::Cause;
 
 /// Compared before the phrases of any family.
-pub const FIRST: Phrases = Phrases {
+pub const FIRST_PHRASES: Phrases = Phrases {
     failures: FAILURES,
     mistakes: MISTAKES,
     // Names. 1.6.7 writes them unescaped, 2.7.12 as Go quotes them.
-    quotings: &[Quoting { begin: "\"", end: "\"", is_open: false }],
+    quoted_texts: &[QuotedText { begin: "\"", end: "\"", is_open: false }],
     ..Phrases::NONE
 };
 
 /// Compared after the phrases of all families: limits of which nothing else is known.
-pub const LAST: Phrases = Phrases { limits: UNNAMED_LIMITS, ..Phrases::NONE };
+pub const LAST_PHRASES: Phrases = Phrases { limits: UNNAMED_LIMITS, ..Phrases::NONE };
 
 const FAILURES: &[Phrase<Cause>] = &[
     // 1.6.7 (400 and 500), 2.7.12 (500), 3.10 (400 and 500)

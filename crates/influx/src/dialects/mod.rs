@@ -4,8 +4,9 @@
 //! - [`Phrases`]: what a family writes into its answers. Every answer is compared with the phrases of all families, because servers also
 //!   answer each other's API: InfluxDB 3 and `QuestDB` take writes at the endpoints of 1.x and 2.x.
 //!
-//! A new family is a file here, an entry in [`FAMILIES`], an arm in [`dialect`] and, if it has its own kind of destination, a variant of
-//! [`Destination`].
+//! A new family is a file here, an entry in [`FAMILIES`], an arm in [`dialect`], a variant of [`Server`], and its largest request in
+//! `Address::request_bytes_max`. A family with an endpoint of its own also needs a variant of [`Api`] and of [`Destination`], and its word in
+//! `APIS` of the crate `configuration`.
 
 mod common;
 mod dialect;
@@ -18,7 +19,7 @@ mod v2;
 mod v3;
 
 pub use dialect::{DatabaseList, Dialect, Probe, Target};
-pub use phrase::{LimitScope, LineCause, Phrase, Phrases, Quoting, ServerLimit, Trace, find};
+pub use phrase::{LimitScope, LineCause, LineEvidence, Phrase, Phrases, QuotedText, ServerLimit, find};
 pub use server::{Server, ServerInfo, Version};
 pub use v3::PARTIAL_WRITE;
 
@@ -28,8 +29,14 @@ use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 
 /// All phrases, in the order in which they are compared. Errors of the operating system come first, because they never concern lines.
-pub const FAMILIES: [&Phrases; 6] =
-    [&common::FIRST, &v3::PHRASES, &questdb::PHRASES, &v1::PHRASES, &v2::PHRASES, &common::LAST];
+pub const FAMILIES: [&Phrases; 6] = [
+    &common::FIRST_PHRASES,
+    &v3::PHRASES,
+    &questdb::PHRASES,
+    &v1::PHRASES,
+    &v2::PHRASES,
+    &common::LAST_PHRASES,
+];
 
 /// The dialect of a destination at a server. Requests use the endpoint that the configuration names; everything else follows the server.
 pub fn dialect(destination: &Destination, server: Server, no_sync: bool) -> Box<dyn Dialect + '_> {

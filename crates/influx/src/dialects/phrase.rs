@@ -32,7 +32,7 @@ pub struct Phrases {
     pub encoding: &'static [&'static str],
     /// Beginnings of messages about the request itself.
     pub mistakes: &'static [Phrase<Cause>],
-    pub quotings: &'static [Quoting],
+    pub quoted_texts: &'static [QuotedText],
     /// Texts before and behind the name of a column. The last one behind counts.
     pub column_marks: &'static [(&'static str, &'static str)],
 }
@@ -46,7 +46,7 @@ impl Phrases {
         empty_write: &[],
         encoding: &[],
         mistakes: &[],
-        quotings: &[],
+        quoted_texts: &[],
         column_marks: &[],
     };
 }
@@ -56,17 +56,17 @@ impl Phrases {
 pub struct LineCause {
     pub text: &'static str,
     pub name: &'static str,
-    pub trace: Trace,
+    pub evidence: LineEvidence,
 }
 
-pub const fn line_cause(text: &'static str, name: &'static str, trace: Trace) -> LineCause {
-    LineCause { text, name, trace }
+pub const fn line_cause(text: &'static str, name: &'static str, evidence: LineEvidence) -> LineCause {
+    LineCause { text, name, evidence }
 }
 
 /// The text that a line contains if it has a cause. An answer proves nothing about a line without it, whether it names the line by number or
 /// the line was sent alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trace {
+pub enum LineEvidence {
     /// A measurement, tag or field of the name between these texts.
     Name { before: &'static str, behind: &'static str },
     /// The strict reader of line protocol cannot read the line.
@@ -85,7 +85,7 @@ pub enum Trace {
 /// How a server begins and ends a quote. The last end in the message counts: a quoted text may contain any number of them, and
 /// removing too much can only make a message unknown.
 #[derive(Debug)]
-pub struct Quoting {
+pub struct QuotedText {
     pub begin: &'static str,
     pub end: &'static str,
     /// Whether the quote reaches to the end of the message if no end follows. Otherwise its first mark is an ordinary character.

@@ -2,7 +2,7 @@
 //! of its measurement. Times are stored as microseconds.
 
 use super::dialect::{Dialect, Target};
-use super::phrase::{LimitScope, Phrases, Quoting, ServerLimit, Trace, line_cause};
+use super::phrase::{LimitScope, LineEvidence, Phrases, QuotedText, ServerLimit, line_cause};
 use crate::cause::Cause;
 use base::Credential;
 
@@ -42,29 +42,37 @@ pub const PHRASES: Phrases = Phrases {
         line_cause(
             "; cast error from protocol type",
             "field type conflict",
-            Trace::ColumnType { before: "protocol type: ", types: TYPES, is_of_table: false },
+            LineEvidence::ColumnType { before: "protocol type: ", types: TYPES, is_of_table: false },
         ),
-        line_cause("could not parse timestamp", "timestamp", Trace::Timestamp { before: "timestamp: " }),
-        line_cause("; designated timestamp before", "timestamp", Trace::Timestamp { before: "timestamp: " }),
-        line_cause("could not parse entire line", "unparsable", Trace::Unreadable),
+        line_cause(
+            "could not parse timestamp",
+            "timestamp",
+            LineEvidence::Timestamp { before: "timestamp: " },
+        ),
+        line_cause(
+            "; designated timestamp before",
+            "timestamp",
+            LineEvidence::Timestamp { before: "timestamp: " },
+        ),
+        line_cause("could not parse entire line", "unparsable", LineEvidence::Unreadable),
         line_cause(
             "; invalid table name",
             "invalid name",
-            Trace::Name { before: "table: ", behind: "; invalid" },
+            LineEvidence::Name { before: "table: ", behind: "; invalid" },
         ),
         line_cause(
             "; invalid column name",
             "invalid name",
-            Trace::Name { before: "column: ", behind: "; invalid" },
+            LineEvidence::Name { before: "column: ", behind: "; invalid" },
         ),
     ],
     // error in line 2: table: cpu, column: v; cast error from protocol type: STRING to column type: DOUBLE
     // error in line 1: Could not parse entire line, field value is invalid. Field: v; value: 1e400
-    quotings: &[
-        Quoting { begin: "table: ", end: "; ", is_open: true },
-        Quoting { begin: " field: ", end: NO_END, is_open: true },
-        Quoting { begin: "field value is missing: ", end: NO_END, is_open: true },
-        Quoting { begin: "could not parse timestamp: ", end: NO_END, is_open: true },
+    quoted_texts: &[
+        QuotedText { begin: "table: ", end: "; ", is_open: true },
+        QuotedText { begin: " field: ", end: NO_END, is_open: true },
+        QuotedText { begin: "field value is missing: ", end: NO_END, is_open: true },
+        QuotedText { begin: "could not parse timestamp: ", end: NO_END, is_open: true },
     ],
     column_marks: &[(", column: ", "; cast error")],
     ..Phrases::NONE

@@ -1,7 +1,7 @@
 //! InfluxDB 1.x and Enterprise, and the 1.x API of InfluxDB 2.x and of compatible servers.
 
 use super::dialect::{Dialect, Target, shell_word as word};
-use super::phrase::{LimitScope, Phrase, Phrases, Quoting, ServerLimit, Trace, line_cause, phrase};
+use super::phrase::{LimitScope, LineEvidence, Phrase, Phrases, QuotedText, ServerLimit, line_cause, phrase};
 use crate::answer::Answer;
 use crate::cause::Cause;
 use base::Credential;
@@ -138,8 +138,8 @@ fn go_duration(text: &str) -> Option<Duration> {
     Some(all)
 }
 
-const fn reserved(before: &'static str) -> Trace {
-    Trace::Name { before, behind: "\" on measurement" }
+const fn reserved(before: &'static str) -> LineEvidence {
+    LineEvidence::Name { before, behind: "\" on measurement" }
 }
 
 pub const PHRASES: Phrases = Phrases {
@@ -154,7 +154,7 @@ pub const PHRASES: Phrases = Phrases {
     encoding: &["gzip: invalid"],
     mistakes: MISTAKES,
     // 1.6.7 and 2.7.12, once for each line: unable to parse 'm f=': missing field value
-    quotings: &[Quoting { begin: "unable to parse '", end: "': ", is_open: true }],
+    quoted_texts: &[QuotedText { begin: "unable to parse '", end: "': ", is_open: true }],
     ..Phrases::NONE
 };
 

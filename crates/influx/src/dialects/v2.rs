@@ -1,7 +1,7 @@
 //! InfluxDB 2.x and InfluxDB Cloud.
 
 use super::dialect::{Dialect, Target, shell_word as word};
-use super::phrase::{LimitScope, Phrase, Phrases, Quoting, ServerLimit, phrase};
+use super::phrase::{LimitScope, Phrase, Phrases, QuotedText, ServerLimit, phrase};
 use crate::cause::Cause;
 use base::Credential;
 use serde_json::Value;
@@ -69,9 +69,13 @@ pub const PHRASES: Phrases = Phrases {
     // the table does not take writes.
     line_marks: &["failed to parse line protocol"],
     mistakes: MISTAKES,
-    quotings: &[
+    quoted_texts: &[
         // 2.7.12: - oldest point m,t=a at 1970-01-01T00:00:00Z dropped because it violates a Retention Policy Lower Bound
-        Quoting { begin: " - oldest point ", end: " dropped because it violates a retention", is_open: true },
+        QuotedText {
+            begin: " - oldest point ",
+            end: " dropped because it violates a retention",
+            is_open: true,
+        },
     ],
     ..Phrases::NONE
 };

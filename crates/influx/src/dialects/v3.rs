@@ -1,7 +1,9 @@
 //! InfluxDB 3. It takes writes at an endpoint of its own, and at those of 1.x and 2.x.
 
 use super::dialect::{DatabaseList, Dialect, Probe, Target, shell_word as word};
-use super::phrase::{LimitScope, LineCause, Phrases, Quoting, ServerLimit, Trace, line_cause, phrase};
+use super::phrase::{
+    LimitScope, LineCause, LineEvidence, Phrases, QuotedText, ServerLimit, line_cause, phrase,
+};
 use super::server::Version;
 use super::{v1, v2};
 use crate::cause::Cause;
@@ -117,11 +119,11 @@ pub const PHRASES: Phrases = Phrases {
     empty_write: &["incoming write was empty"],
     // 3.10
     encoding: &["error decoding gzip", "unacceptable content-encoding", "invalid utf-8", "valid utf-8"],
-    quotings: &[
+    quoted_texts: &[
         // 3.10: invalid column type for column 'v'
-        Quoting { begin: "'", end: "'", is_open: false },
+        QuotedText { begin: "'", end: "'", is_open: false },
         // 3.10: Unable to parse timestamp value `1`
-        Quoting { begin: "`", end: "`", is_open: false },
+        QuotedText { begin: "`", end: "`", is_open: false },
     ],
     column_marks: &[("for column '", "'"), ("instances of '", "'")],
     ..Phrases::NONE
@@ -157,23 +159,23 @@ const TYPES: &[(&str, &str)] = &[
 
 const LINE_CAUSES: &[LineCause] = &[
     // 3.10
-    line_cause("no fields were provided", "no fields", Trace::Unreadable),
+    line_cause("no fields were provided", "no fields", LineEvidence::Unreadable),
     line_cause(
         "invalid column type for column ",
         "field type conflict",
-        Trace::ColumnType { before: "got iox::column_type::", types: TYPES, is_of_table: true },
+        LineEvidence::ColumnType { before: "got iox::column_type::", types: TYPES, is_of_table: true },
     ),
     line_cause(
         "unable to parse timestamp value",
         "timestamp",
-        Trace::Timestamp { before: "timestamp value " },
+        LineEvidence::Timestamp { before: "timestamp value " },
     ),
-    line_cause("multiple instances of ", "duplicate field", Trace::Duplicate),
-    line_cause("string is greater than 1mb", "string too long", Trace::LongString(1_000_000)),
+    line_cause("multiple instances of ", "duplicate field", LineEvidence::Duplicate),
+    line_cause("string is greater than 1mb", "string too long", LineEvidence::LongString(1_000_000)),
     // InfluxDB Cloud Serverless and Dedicated, and the parser of 3.x (source)
-    line_cause("invalid measurement was provided", "unparsable", Trace::Unreadable),
-    line_cause("may not end with a backslash", "unparsable", Trace::Unreadable),
-    line_cause("expected at least one space character", "unparsable", Trace::Unreadable),
+    line_cause("invalid measurement was provided", "unparsable", LineEvidence::Unreadable),
+    line_cause("may not end with a backslash", "unparsable", LineEvidence::Unreadable),
+    line_cause("expected at least one space character", "unparsable", LineEvidence::Unreadable),
 ];
 
 /// The begin, in lower case, of an answer that names every refused line.

@@ -1,22 +1,22 @@
 //! Removes from a message what the server quotes of records and names.
 
-use crate::dialects::{FAMILIES, Quoting};
+use crate::dialects::{FAMILIES, QuotedText};
 
 /// The message without its quotes, in lower case. `is_cut`: the message continued beyond what was read, so a quote may have no end.
 pub fn unquoted(message: &str, is_cut: bool) -> String {
     let lower = message.to_ascii_lowercase();
     let (mut own, mut rest) = (String::new(), lower.as_str());
-    while let Some((at, quoting)) = first_quoting(rest) {
-        let (before, after) = rest.split_at(at + quoting.begin.len());
+    while let Some((at, quoted)) = first_quoted_text(rest) {
+        let (before, after) = rest.split_at(at + quoted.begin.len());
         own.push_str(before);
-        rest = match after.rfind(quoting.end) {
+        rest = match after.rfind(quoted.end) {
             // `rfind` found the end within the text.
             Some(end) => after.get(end..).unwrap_or_default(),
-            None if quoting.is_open || is_cut => return own,
+            None if quoted.is_open || is_cut => return own,
             None => after,
         };
         // The end may be the beginning of another quote.
-        let (end, beyond) = rest.split_at(if rest.starts_with(quoting.end) { quoting.end.len() } else { 0 });
+        let (end, beyond) = rest.split_at(if rest.starts_with(quoted.end) { quoted.end.len() } else { 0 });
         own.push_str(end);
         rest = beyond;
     }
@@ -25,7 +25,7 @@ pub fn unquoted(message: &str, is_cut: bool) -> String {
 }
 
 /// The quote that begins first. No two begins start at the same place.
-fn first_quoting(text: &str) -> Option<(usize, &'static Quoting)> {
-    let quotings = FAMILIES.iter().flat_map(|family| family.quotings);
-    quotings.filter_map(|quoting| Some((text.find(quoting.begin)?, quoting))).min_by_key(|(at, _)| *at)
+fn first_quoted_text(text: &str) -> Option<(usize, &'static QuotedText)> {
+    let quoted_texts = FAMILIES.iter().flat_map(|family| family.quoted_texts);
+    quoted_texts.filter_map(|quoted| Some((text.find(quoted.begin)?, quoted))).min_by_key(|(at, _)| *at)
 }

@@ -5,7 +5,7 @@
 //! If it is refused, all lines of its table with this column and type are.
 
 use super::proof::{column, named_type};
-use crate::dialects::Trace;
+use crate::dialects::LineEvidence;
 use crate::lines::Lines;
 use crate::parsed_answer::{Field, ParsedAnswer, RefusalCause, line_subject};
 use line_protocol::reader::read_v2_line;
@@ -64,7 +64,7 @@ struct NamedColumn<'a> {
 impl<'a> NamedColumn<'a> {
     fn read(message: &'a str) -> Option<Self> {
         let (_, cause) = line_subject(message);
-        let Trace::ColumnType { before, types, .. } = cause?.trace else { return None };
+        let LineEvidence::ColumnType { before, types, .. } = cause?.evidence else { return None };
         // No field has the type of a tag.
         Some(Self { name: column(message)?, kind: named_type(message, before, types)? })
     }

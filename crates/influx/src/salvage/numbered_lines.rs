@@ -16,7 +16,7 @@ use super::proof::shows;
 use super::refusal::RefusedRequest;
 use super::suspects::{Suspect, that_fit};
 use super::trial::SuspectTrial;
-use crate::dialects::{LimitScope, Trace};
+use crate::dialects::{LimitScope, LineEvidence};
 use crate::lines::Lines;
 use crate::parsed_answer::{AnswerSubject, RefusalCause, line_subject};
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,7 +59,7 @@ pub fn trial(
                 let why = reason(evidence);
                 if parsed.numbered.len() == 1
                     && !parsed.is_list
-                    && matches!(cause.trace, Trace::ColumnType { is_of_table: true, .. })
+                    && matches!(cause.evidence, LineEvidence::ColumnType { is_of_table: true, .. })
                 {
                     refuse_like(lines, &open, index, message, &why, evidence);
                 }

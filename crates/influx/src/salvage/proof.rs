@@ -1,7 +1,7 @@
 //! Decides what the answer to a request of one line proves about this line.
 
 use super::suspects::fits_line;
-use crate::dialects::{FAMILIES, LineCause, ServerLimit, Trace};
+use crate::dialects::{FAMILIES, LineCause, LineEvidence, ServerLimit};
 use crate::parsed_answer::{AnswerSubject, ParsedAnswer, RefusalCause, line_subject, quotes};
 use line_protocol::reader::{Point, Value, read_line, read_v2_line};
 
@@ -52,23 +52,23 @@ fn reasons(parsed: &ParsedAnswer) -> impl Iterator<Item = (usize, &str)> {
 /// Whether the text of the line shows this cause, for which an answer gives the reason `why`.
 pub fn shows(line: &[u8], cause: &LineCause, why: &str) -> bool {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
-    match cause.trace {
-        Trace::Name { before, behind } => {
+    match cause.evidence {
+        LineEvidence::Name { before, behind } => {
             let name = why.split_once(before).and_then(|(_, rest)| rest.split_once(behind));
             name.is_some_and(|(name, _)| has_name(line, name))
         }
-        Trace::Unreadable => read_line(line).is_err(),
-        Trace::Duplicate => column(why).is_some_and(|name| has_field_twice(line, name)),
-        Trace::ColumnType { before, types, .. } => {
+        LineEvidence::Unreadable => read_line(line).is_err(),
+        LineEvidence::Duplicate => column(why).is_some_and(|name| has_field_twice(line, name)),
+        LineEvidence::ColumnType { before, types, .. } => {
             let kind = named_type(why, before, types);
             kind.zip(column(why)).is_some_and(|(kind, name)| has_column(line, name, kind))
         }
-        Trace::Timestamp { before } => why.rsplit_once(before).is_some_and(|(_, behind)| {
+        LineEvidence::Timestamp { before } => why.rsplit_once(before).is_some_and(|(_, behind)| {
             let time = behind.split(';').next().unwrap_or_default().trim_matches(['`', '\'']);
             let last = line.trim_ascii().rsplit(|byte| *byte == b' ').next();
             !time.is_empty() && last == Some(time.as_bytes())
         }),
-        Trace::LongString(bytes) => has_long_string(line, bytes),
+        LineEvidence::LongString(bytes) => has_long_string(line, bytes),
     }
 }
 

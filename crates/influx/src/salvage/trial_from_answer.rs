@@ -7,7 +7,7 @@ use super::proof::shows;
 use super::refusal::RefusedRequest;
 use super::suspects::{self, Suspect};
 use super::trial::SuspectTrial;
-use crate::dialects::Trace;
+use crate::dialects::LineEvidence;
 use crate::lines::Lines;
 use crate::parsed_answer::{RefusalCause, line_subject, may_forge_quotes, quotes};
 
@@ -36,7 +36,7 @@ pub fn trial(
         RefusalCause::Named(_) => {
             let (_, named) = line_subject(&refusal.parsed.message);
             // A line of a conflict that is stored alone, before lines that stand before it, would fix the type of a new column.
-            let named = named.filter(|named| !matches!(named.trace, Trace::ColumnType { .. }));
+            let named = named.filter(|named| !matches!(named.evidence, LineEvidence::ColumnType { .. }));
             let shown = piece.open(evidence).filter(|&index| {
                 named.is_some_and(|named| shows(lines.line(index), named, &refusal.parsed.message))
             });

@@ -183,7 +183,7 @@ impl Member {
             alarms.topics_to_check(Instant::now())
         };
         if let Some(known) = due {
-            let hidden = denied_topics::among(&self.consumer, &self.subscribed, &known);
+            let hidden = denied_topics::denied_among(&self.consumer, &self.subscribed, &known);
             context.alarms().topics_checked(hidden.as_deref(), Instant::now());
         }
     }

@@ -31,7 +31,8 @@ impl Member {
             let mut missing: Vec<String> = names.cloned().collect();
             if !missing.is_empty() {
                 // A denied topic is invisible, too, and has an alarm. Without a response no topic counts as denied.
-                let denied = denied_topics::among(&self.consumer, &self.subscribed, &[]).unwrap_or_default();
+                let denied =
+                    denied_topics::denied_among(&self.consumer, &self.subscribed, &[]).unwrap_or_default();
                 missing.retain(|name| !denied.contains(name));
             }
             (missing, there)

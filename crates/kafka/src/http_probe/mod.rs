@@ -1,7 +1,10 @@
 //! Checks in the background whether an HTTP server answers at the addresses of `kafka.brokers`. Such a server accepts connections and
 //! stays silent, so librdkafka reports only that nothing answers.
 
-use crate::http_port::{answers_http, with_port};
+mod request;
+
+pub use request::{answers_http, with_port};
+
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
