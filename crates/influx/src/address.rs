@@ -16,7 +16,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// Largest request for a server of any other kind than InfluxDB 1 or 2: InfluxDB 3 refuses more than 10 MiB, as sent or unpacked.
+/// Largest request for InfluxDB 3, `QuestDB`, and servers that have not answered `/ping` as InfluxDB does: InfluxDB 3 refuses more than
+/// 10 MiB, as sent or unpacked.
 const REQUEST_BYTES_MAX: usize = 9_500_000;
 /// Largest request at the endpoint of InfluxDB 1, whose `max-body-size` is 25 MB by default.
 const INFLUX1_REQUEST_BYTES_MAX: usize = 24_000_000;
@@ -26,7 +27,7 @@ const INFLUX2_REQUEST_BYTES_MAX: usize = 32_000_000;
 /// Facts about the server behind an address.
 #[derive(Clone, Copy, Debug, Default)]
 struct KnownServer {
-    /// `None`: not asked, or it named itself to nobody.
+    /// `None`: not asked, or it does not name itself without a login.
     server: Option<Server>,
     /// It has to be asked again. Until then it counts as the same server, of which no feature of a later version is used.
     is_stale: bool,
