@@ -2,9 +2,10 @@
 
 use super::section::Section;
 use super::{Batch, keys, sizes, summary};
+use base::Api;
 
-/// `[batch]`, and what keys that it leaves out mean.
-pub fn read(top: Section<'_>) -> (Batch, Option<String>, bool) {
+/// `[batch]`, and what keys that it leaves out mean with this `influx.api`. None: its value was refused.
+pub fn read(top: Section<'_>, api: Option<Api>) -> (Batch, Option<String>, bool) {
     let section = top.table_or_empty("batch", &keys::BATCH);
     let batch = Batch {
         lines_max: section.number("lines_max").map(|lines| lines as usize),
@@ -24,5 +25,6 @@ pub fn read(top: Section<'_>) -> (Batch, Option<String>, bool) {
             ),
         );
     }
-    (batch, summary::of_batch(section, batch), section.has("memory_max"))
+    let summary = api.and_then(|api| summary::of_batch(section, batch, api));
+    (batch, summary, section.has("memory_max"))
 }

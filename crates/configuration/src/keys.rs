@@ -669,13 +669,13 @@ pub static BATCH: Table = Table {
                 "a write has at least a line, and one refused line makes the rest of its batch be written again",
             )),
             Example("50000"),
-            "Most lines of one write; a refused line makes larger writes costlier. Without the key: 5000, and up to 100000 while InfluxDB answers slowly.",
+            "Most lines of one write; a refused line makes larger writes costlier. Without the key: 5000, and with a backlog up to 100000.",
         ),
         Key::new(
             "bytes_max",
             Size(BATCH_BYTES),
             Example("\"8MB\""),
-            "Most bytes of one write, uncompressed. Lower it if a proxy refuses large bodies. Without the key: 4MB, and up to 32MB while InfluxDB answers slowly (9.5MB for InfluxDB 3).",
+            "Most bytes of one write, uncompressed. Lower it if a proxy refuses large bodies. Without the key: 4MB, and with a backlog up to 32MB (api v2), 24MB (v1) or 9.5MB (v3 and QuestDB); less with more than three lanes.",
         ),
         Key::new(
             "age_max",

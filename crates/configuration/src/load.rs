@@ -198,7 +198,8 @@ fn read_content(context: &Context<'_>, table: &DeTable<'_>) -> Option<(Config, V
     let influx = influx::read(top);
     let schema_registry = schema_registry::read(top);
     let mappings = mapping::read_all(top, influx.as_ref(), kafka.as_ref());
-    let (batch, batch_summary, has_memory_max) = batch::read(top);
+    let api = influx.as_ref().and_then(|influx| influx.defaults.api);
+    let (batch, batch_summary, has_memory_max) = batch::read(top, api);
     let reject = reject::read(top);
     let dead_letter = dead_letter::read(top, kafka.as_ref());
     if let (Some(read), Some(DeadLetterStore::Topic(topic))) = (&mut kafka, &dead_letter) {

@@ -2,11 +2,12 @@
 
 use super::Batch;
 use super::section::Section;
-use base::Destination;
 use base::text::grouped;
+use base::{Api, Destination};
 use engine::batch::BatchSize;
 use engine::dead_letter::DeadLetterStore;
 use engine::{Mapping, MappingDestination};
+use influx::{REQUEST_BYTES_MAX, influx_request_bytes_max};
 use mapping::{
     AddedTime, Compression, DistinctTimes, Format, Globs, Integers, KeySelector, Rules, Schema,
     decode::Query, flattened_of_dots,
@@ -31,18 +32,25 @@ pub fn of_dead_letter(dead_letter: Option<&DeadLetterStore>) -> String {
     }
 }
 
-/// Describes what keys of `[batch]` that the file leaves out mean. None: the file has them all. `section`: `[batch]` in the file.
-pub fn of_batch(section: Section<'_>, batch: Batch) -> Option<String> {
+/// Describes what keys of `[batch]` that the file leaves out mean. None: the file has them all. `section`: `[batch]` in the file. `api`:
+/// `influx.api`.
+pub fn of_batch(section: Section<'_>, batch: Batch, api: Api) -> Option<String> {
     let (min, max) = (BatchSize::AUTOMATIC_MIN, BatchSize::AUTOMATIC_MAX);
     let megabytes = |bytes: usize| format!("{}MB", bytes as f64 / 1e6);
     let automatic = |key: &str, min: String, max: String| {
-        format!("{min} a write, up to {max} while InfluxDB answers slowly (no `{key}`)")
+        format!("{min} a write, with a backlog up to {max} (no `{key}`)")
     };
     let lines = || {
         let (min, max) = (grouped(min.lines as u64), grouped(max.lines as u64));
         automatic("lines_max", format!("{min} lines"), max)
     };
-    let bytes = || automatic("bytes_max", megabytes(min.bytes), megabytes(max.bytes));
+    let bytes = || {
+        let (of_api, of_others) = (max.bytes.min(influx_request_bytes_max(api)), REQUEST_BYTES_MAX);
+        let at_others =
+            (of_api > of_others).then(|| format!(", or {} at InfluxDB 3 and QuestDB", megabytes(of_others)));
+        let max = megabytes(of_api) + &at_others.unwrap_or_default();
+        automatic("bytes_max", megabytes(min.bytes), max)
+    };
     let memory = || format!("{} for all batches (no `memory_max`)", megabytes(batch.memory_max));
     let parts = [
         batch.lines_max.is_none().then(lines),

@@ -18,11 +18,20 @@ use std::time::{Duration, Instant};
 
 /// Largest request for InfluxDB 3, `QuestDB`, and servers that have not answered `/ping` as InfluxDB does: InfluxDB 3 refuses more than
 /// 10 MiB, as sent or unpacked.
-const REQUEST_BYTES_MAX: usize = 9_500_000;
+pub const REQUEST_BYTES_MAX: usize = 9_500_000;
 /// Largest request at the endpoint of InfluxDB 1, whose `max-body-size` is 25 MB by default.
 const INFLUX1_REQUEST_BYTES_MAX: usize = 24_000_000;
 /// Largest request for InfluxDB 2, which has no limit, and needs less CPU time for a point the larger requests are.
 const INFLUX2_REQUEST_BYTES_MAX: usize = 32_000_000;
+
+/// Largest request at the endpoint of an API, if the server answers `/ping` as InfluxDB 1 or 2 does.
+pub const fn influx_request_bytes_max(api: Api) -> usize {
+    match api {
+        Api::V1 => INFLUX1_REQUEST_BYTES_MAX,
+        Api::V2 => INFLUX2_REQUEST_BYTES_MAX,
+        Api::V3 => REQUEST_BYTES_MAX,
+    }
+}
 
 /// Facts about the server behind an address.
 #[derive(Clone, Copy, Debug, Default)]
@@ -146,11 +155,8 @@ impl Address {
 
     /// The largest request that should be sent, whatever the configuration allows.
     pub(crate) fn request_bytes_max(&self, destination: &Destination) -> usize {
-        match destination.api() {
-            Api::V1 if self.is_influx_1_or_2() => INFLUX1_REQUEST_BYTES_MAX,
-            Api::V2 if self.is_influx_1_or_2() => INFLUX2_REQUEST_BYTES_MAX,
-            _ => REQUEST_BYTES_MAX,
-        }
+        let of_api = influx_request_bytes_max(destination.api());
+        if self.is_influx_1_or_2() { of_api } else { REQUEST_BYTES_MAX }
     }
 
     /// Records the server that answered; `None`: it does not name itself without a login. If it was asked again only because connections

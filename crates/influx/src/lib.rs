@@ -73,7 +73,7 @@ mod slow;
 pub(crate) mod test_support;
 mod writer;
 
-pub use address::{Address, Addresses};
+pub use address::{Address, Addresses, REQUEST_BYTES_MAX, influx_request_bytes_max};
 pub use answer::Answer;
 pub use backoff::{Backoff, Delays};
 pub use cause::Cause;

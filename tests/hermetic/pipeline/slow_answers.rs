@@ -1,4 +1,4 @@
-//! Batches grow while InfluxDB answers slowly.
+//! Batches grow with a backlog while InfluxDB answers slowly.
 
 use crate::support::{Cluster, Setup, Sink, wait_until};
 use std::collections::BTreeMap;

@@ -532,12 +532,28 @@ fn names_what_is_chosen_without_keys_of_batch() {
         assert!(found.iter().zip(want).all(|(found, want)| found.contains(want)), "{batch}: {summaries:?}");
     };
     let memory = "28MB for all batches (no `memory_max`)";
-    f("", &["5,000 lines a write, up to 100,000", "4MB a write, up to 32MB", memory]);
+    let lines = "5,000 lines a write, with a backlog up to 100,000 (no `lines_max`)";
+    f("", &[lines, "4MB a write, with a backlog up to 32MB, or 9.5MB at InfluxDB 3 and QuestDB (no", memory]);
     f("lines_max = 5000\nbytes_max = '4MB'\nmemory_max = '16MB'", &[]);
     for memory_max in ["16MB", "28MB"] {
         f(&format!("memory_max = '{memory_max}'"), &["no `lines_max`", "no `bytes_max`"]);
     }
     f("lines_max = 5000\nbytes_max = '4MB'", &[memory]);
+}
+
+/// InfluxDB 1 refuses more than 25 MB by default, and InfluxDB 3 more than 10 MiB.
+#[test]
+fn names_the_largest_batch_of_the_api() {
+    for (api, want) in [
+        ("v1", "with a backlog up to 24MB, or 9.5MB at InfluxDB 3 and QuestDB (no `bytes_max`)"),
+        ("v3", "with a backlog up to 9.5MB (no `bytes_max`)"),
+    ] {
+        let text = format!(
+            "kafka = {{ brokers = 'b:1', topics = 't' }}\n[influx]\nurl = 'http://h'\napi = '{api}'\ndatabase = 'd'\n"
+        );
+        let summaries = run(&text).unwrap().summaries;
+        assert!(summaries.iter().any(|line| line.contains(want)), "{api}: {summaries:?}");
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use configuration::draft::Table;
 const KAFKA_IS_THE_BUFFER: &str =
     "it is not needed: Kafka is the buffer, and batch.memory_max bounds the memory";
 const RETRIES: &str = "it is not needed: the bridge retries forever and loses nothing";
-const LINES: &str = "a write has up to 5,000 lines and 4 MB, and more while InfluxDB answers slowly; lines_max and bytes_max of [batch] bound it";
+const LINES: &str = "a write has up to 5,000 lines and 4 MB, and more with a backlog; lines_max and bytes_max of [batch] bound it";
 const THREADS: &str = "it is not needed: one write at a time per destination is faster than an InfluxDB";
 
 pub fn add(options: &mut Options<'_, Text>, output: &Section, draft: &mut DraftTables, notes: &mut Notes) {

@@ -79,7 +79,7 @@ fn lines_max(options: &Options, batch: &mut Table, report: &mut Report) {
     match text.parse::<i64>() {
         Ok(_) if text == COMMON_BATCH => {
             batch.comment(format!(
-                "metric_batch_size ({}) is Telegraf's default; the bridge writes 5,000 lines, and more while InfluxDB answers slowly.",
+                "metric_batch_size ({}) is Telegraf's default; the bridge writes 5,000 lines, and more with a backlog.",
                 options.place("metric_batch_size")
             ));
         }
