@@ -29,8 +29,10 @@ impl Signals {
         let signals = Self::listen(&runtime)?;
         {
             let _runtime = runtime.enter();
-            // The handler stays when the stream is dropped.
+            // The handlers stay when the streams are dropped.
             drop(signal(SignalKind::hangup())?);
+            // A write beyond the process's file size limit fails then, instead of ending the process.
+            drop(signal(SignalKind::from_raw(libc::SIGXFSZ))?);
         }
         Ok(Self { _runtime: Some(runtime), ..signals })
     }
@@ -68,5 +70,19 @@ impl Signals {
     /// Returns with the next signal; at once if one came before.
     pub async fn stopped(&self) {
         self.notify.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// By default SIGXFSZ ends the process.
+    #[test]
+    fn a_write_beyond_the_file_size_limit_does_not_end_the_process() {
+        let _signals = Signals::listen_on_own_thread().unwrap();
+        let kill = format!("kill -XFSZ {}", std::process::id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 }

@@ -24,6 +24,8 @@ pub enum DeadLetterError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileCause {
     DiskFull,
+    /// The largest file of this process or of the file system.
+    SizeLimit,
     Forbidden,
     NoFolder,
     NoFile,
@@ -36,6 +38,9 @@ impl FileCause {
             Self::DiskFull => {
                 "free space on its disk: full files (file.1, file.2, ...) may be deleted once they are replayed"
             }
+            Self::SizeLimit => {
+                "raise the process's file size limit (`LimitFSIZE` of systemd, `ulimit -f`), or set dead_letter.file_bytes_max below it, and restart"
+            }
             Self::Forbidden => "let the bridge's user write there, or set another `file` in [dead_letter]",
             Self::NoFolder => "create its folder, or set another `file` in [dead_letter]",
             Self::NoFile => "set `file` in [dead_letter] to a file, not a folder",
@@ -47,9 +52,8 @@ impl FileCause {
 impl DeadLetterError {
     pub(super) fn file(path: &Path, error: &io::Error) -> Self {
         let cause = match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-                FileCause::DiskFull
-            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FileCause::DiskFull,
+            io::ErrorKind::FileTooLarge => FileCause::SizeLimit,
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => FileCause::Forbidden,
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileCause::NoFolder,
             io::ErrorKind::IsADirectory => FileCause::NoFile,
@@ -68,6 +72,7 @@ impl DeadLetterError {
             Self::Unreachable { .. } => "dead_letter_topic_unreachable",
             Self::FileLocked { .. } => "dead_letter_file_locked",
             Self::File { cause: FileCause::DiskFull, .. } => "dead_letter_disk_full",
+            Self::File { cause: FileCause::SizeLimit, .. } => "dead_letter_file_size_limit",
             Self::File { .. } => "dead_letter_file_unwritable",
             Self::FileSlow { .. } => "dead_letter_file_slow",
             Self::Unreadable { .. } => "originals_unreadable",
@@ -147,6 +152,7 @@ mod tests {
         let of_file = |cause| DeadLetterError::File { path: path.clone(), cause, why: why.clone() };
         let causes = [
             FileCause::DiskFull,
+            FileCause::SizeLimit,
             FileCause::Forbidden,
             FileCause::NoFolder,
             FileCause::NoFile,
@@ -165,6 +171,17 @@ mod tests {
             DeadLetterError::Unreadable { why, remedy },
         ]);
         all
+    }
+
+    #[test]
+    fn a_size_limit_is_no_full_disk() {
+        let of_kind = |kind| DeadLetterError::file(Path::new("dead.jsonl"), &io::Error::from(kind));
+        let limit = of_kind(io::ErrorKind::FileTooLarge);
+        assert_eq!(limit.cause_name(), "dead_letter_file_size_limit");
+        assert!(limit.remedy().contains("`ulimit -f`") && !limit.remedy().contains("free space"));
+        for full in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded] {
+            assert_eq!(of_kind(full).cause_name(), "dead_letter_disk_full");
+        }
     }
 
     #[test]
