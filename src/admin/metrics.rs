@@ -200,7 +200,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         "collisions_total",
         &[],
-        "Points that overwrite an earlier point of the same batch, because series and time are equal.",
+        "Points that overwrite an earlier point of the same batch, or of the same part of 4 MB of a larger batch, because series and time are equal.",
         |from, to| to.count(&from.counters.collisions),
     )
     .in_status("/not_stored/collisions"),
