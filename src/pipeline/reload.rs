@@ -29,7 +29,8 @@ pub enum ReloadError {
     #[error("another reload is under way: request it again when that one is done")]
     UnderWay,
     #[error(
-        "{wanted} destinations need more memory than was reserved at the start, which is enough for {max}: restart the bridge to apply it"
+        "the buckets or databases of [[mapping]] and [influx] are {wanted} destinations, and the bridge reserved memory for {max} at its start: \
+         the old configuration stays; restart the bridge to apply the new one"
     )]
     Destinations { wanted: usize, max: usize },
     #[error(transparent)]

@@ -228,7 +228,7 @@ fn a_revocation_while_influxdb_hangs_drains_for_5_s_and_commits_only_stored_reco
     let two = Bridge::start(&config, &[]);
     let took = two.wait_until_assigned(&topic);
     measured("a second member, started to its share, InfluxDB hanging", format!("{took:?}"));
-    let (_, _) = one.wait_for_log(&["revoked before everything was stored"], PATIENCE);
+    let (_, _) = one.wait_for_log(&["revoked before all their records were stored"], PATIENCE);
     let committed = kafka.group(&topic).committed(&topic, PARTITIONS);
     signal(live.server_pid("influx1"), "CONT");
     assert_eq!(committed, [100; PARTITIONS as usize], "more was committed than stored");

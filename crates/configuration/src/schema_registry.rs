@@ -21,7 +21,7 @@ pub fn read(top: Section<'_>) -> Option<Settings> {
     }
     let sends_secret = credential != Credential::None;
     if sends_secret && urls.iter().any(|url| url.scheme() == "http" && !base::http::is_loopback(url)) {
-        let message = "without https:// anybody on the way can read the login";
+        let message = "the login is sent unencrypted, because `url` begins with http://: use https://";
         section.context.warning(&section.header_span(), message);
     }
     let settings = Settings::new(urls.first()?.clone());

@@ -55,7 +55,7 @@ pub fn endpoint(section: Section<'_>, text: &Text) -> Option<Url> {
         if url.scheme() == "http" && !base::http::is_loopback(&url) {
             section
                 .context
-                .warning(&text.span, "without https:// anybody on the way can read `client_secret`");
+                .warning(&text.span, "`client_secret` is sent unencrypted, because `token_endpoint` begins with http://: use https://");
         }
         return Some(url);
     }

@@ -47,7 +47,7 @@ pub fn advice(cause: Cause, why: &str, context: RemedyContext<'_>) -> String {
             "the server uses TLS: write https:// into influx.url".to_owned()
         }
         Cause::Busy if has(&["limit", "plan", "quota", "Limit", "Plan"]) => {
-            "the limit of InfluxDB's plan is reached: raise the plan, or lower batch.points_per_second_max"
+            "the limit of InfluxDB's plan is reached: raise the plan, or set (or lower) batch.points_per_second_max"
                 .to_owned()
         }
         Cause::RequestRefused if has_status(why, &["402"]) => {
@@ -139,7 +139,7 @@ fn may_be_proxied(address: &str) -> bool {
 fn remedy(cause: Cause, context: RemedyContext<'_>) -> String {
     let address = context.address;
     match cause {
-        Cause::Unauthorized => credential(context.credential).to_owned(),
+        Cause::Unauthorized => credential(context.credential),
         Cause::Forbidden => context.dialect().permission_remedy(context.credential),
         Cause::ProxyLogin => "put the proxy's login into HTTP_PROXY or HTTPS_PROXY, or the address into NO_PROXY".to_owned(),
         Cause::OrgMissing | Cause::BucketMissing | Cause::DatabaseMissing | Cause::MappingMissing => {
@@ -178,7 +178,7 @@ fn remedy(cause: Cause, context: RemedyContext<'_>) -> String {
                 .to_owned()
         }
         Cause::CacheFull => {
-            "InfluxDB's write cache is full: give it more memory or disk speed, or raise storage-cache-max-memory-size"
+            "InfluxDB writes to its disk more slowly than points arrive: raise `cache-max-memory-size` (InfluxDB 1) or `storage-cache-max-memory-size` (InfluxDB 2), or use a faster disk"
                 .to_owned()
         }
         Cause::DiskFull => "the disk of InfluxDB is full: make room, and restart InfluxDB if it still reports this".to_owned(),
@@ -187,14 +187,20 @@ fn remedy(cause: Cause, context: RemedyContext<'_>) -> String {
     }
 }
 
-fn credential(credential: &Credential) -> &'static str {
-    match credential {
+fn credential(credential: &Credential) -> String {
+    let keys = match credential {
         Credential::None => {
-            "InfluxDB requires a login: set influx.token, or influx.username and influx.password"
+            return "InfluxDB requires a login: set influx.token, or influx.username and influx.password, and reload (SIGHUP)"
+                .to_owned();
         }
-        Credential::Token(_) => "check influx.token",
-        Credential::Basic { .. } => "check influx.username and influx.password",
-    }
+        Credential::Token(_) => "influx.token",
+        Credential::Basic { .. } => "influx.username and influx.password",
+    };
+    // A running process keeps the environment of its start.
+    format!(
+        "check {keys}, and correct what InfluxDB does not accept: the bridge reads a file (`${{file:PATH}}`) again by itself; \
+         a value in bridge.toml needs a reload (SIGHUP), and an environment variable a restart"
+    )
 }
 
 #[cfg(test)]
@@ -224,7 +230,9 @@ mod tests {
             assert!(!remedy_text.contains("hidden"));
         };
         f(Cause::Unauthorized, bucket(), &token, "influx.token");
+        f(Cause::Unauthorized, bucket(), &token, "an environment variable a restart");
         f(Cause::Unauthorized, database(None), &basic, "influx.password");
+        f(Cause::CacheFull, database(None), &basic, "`cache-max-memory-size` (InfluxDB 1)");
         f(Cause::Unauthorized, bucket(), &Credential::None, "set influx.token");
         f(Cause::Forbidden, bucket(), &token, "influx auth create --org test");
         f(Cause::Forbidden, database(None), &basic, r#"'GRANT WRITE ON "my db" TO "tower"'"#);

@@ -70,7 +70,7 @@ impl SlowSearchLog {
             stored,
             refused,
             why,
-            "InfluxDB refuses requests, and the bridge searches for the lines to blame with smaller ones: the records of this batch are \
+            "InfluxDB refuses requests, and the bridge searches for the refused lines with smaller ones: the records of this batch are \
              not committed until it ends"
         );
     }

@@ -18,7 +18,8 @@ fn each_mistake_names_its_key() {
     let token = |token: &str| format!("[kafka.sasl]\nmechanism = 'OAUTHBEARER'\ntoken = '{token}'\n");
     // Signed by an unknown key.
     let forged = secure.token(Duration::from_mins(5)).rsplit_once('.').unwrap().0.to_owned() + ".c2ln";
-    let login_refused = ["ERROR", "cause=\"kafka_login\"", "kafka refuses the login", "username, password"];
+    let login_refused =
+        ["ERROR", "cause=\"kafka_login\"", "kafka refuses the login", "`password` of [kafka.sasl]"];
     let untrusted = ["ERROR", "cause=\"kafka_tls\"", "certificate is not trusted", "kafka.tls.ca_file"];
     let no_certificate =
         ["ERROR", "cause=\"kafka_tls\"", "requires a certificate of this client", "kafka.tls.cert_file"];

@@ -128,7 +128,8 @@ impl<Q: LaneQueue, O: BatchWriter> Dispatcher<Q, O> {
         if abandoned > 0 {
             warn!(
                 partitions = abandoned,
-                "revoked before everything was stored: the next owner writes the rest again"
+                "partitions were revoked before all their records were stored: no record is lost, the next owner reads the rest again; \
+                 if this repeats, look for an alarm of InfluxDB"
             );
         }
         let settled = pending.partitions.into_iter().filter_map(|(at, assignment)| {

@@ -15,7 +15,7 @@ const NO_DESTINATION: &str = "no_destination";
 
 const STAY_IN_KAFKA: &str = "From the committed offset on the topic's records stay in Kafka, where its retention still deletes them; other topics flow";
 const CORRECT: &str = "correct its [[mapping]] (`map --live 10` shows what records become) or the producer";
-const LET_PASS: &str = "let such records be skipped or dead-lettered with rate_max = 1.0 under [reject]";
+const SKIP: &str = "skip or dead-letter such records with rate_max = 1.0 under [reject]";
 const TRIED_AGAIN: &str =
     "A few records are tried again, at least once a minute, and the topic resumes once they are stored";
 
@@ -59,7 +59,7 @@ impl Block {
             at: "kafka".to_owned(),
             why: format!("{what}{BEFORE_RECORD_TEXT}{last}"),
             remedy: format!(
-                "{STAY_IN_KAFKA}: {CORRECT}, or {LET_PASS}, then reload (SIGHUP) or restart the bridge"
+                "{STAY_IN_KAFKA}: {CORRECT}, or {SKIP}, then reload (SIGHUP) or restart the bridge"
             ),
             alarm: None,
         }
@@ -72,7 +72,7 @@ impl Block {
             at: "influxdb".to_owned(),
             why: format!("{what}{BEFORE_RECORD_TEXT}{last}"),
             remedy: format!(
-                "{STAY_IN_KAFKA}. {TRIED_AGAIN}: mend what InfluxDB refuses, or {CORRECT}, or {LET_PASS}, and reload (SIGHUP)"
+                "{STAY_IN_KAFKA}. {TRIED_AGAIN}: correct the cause that InfluxDB names, or {CORRECT}, or {SKIP}, and reload (SIGHUP)"
             ),
             alarm: None,
         }

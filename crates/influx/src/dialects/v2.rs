@@ -85,12 +85,12 @@ const LIMITS: &[ServerLimit] = &[
     ServerLimit {
         text: "service limit",
         scope: LimitScope::Destination,
-        remedy: "InfluxDB's plan or service limit is reached: raise the plan, or lower batch.points_per_second_max",
+        remedy: "InfluxDB's plan or service limit is reached: raise the plan, or set (or lower) batch.points_per_second_max",
     },
     ServerLimit {
         text: "plan limit",
         scope: LimitScope::Destination,
-        remedy: "the limit of InfluxDB's plan is reached: raise the plan, or lower batch.points_per_second_max",
+        remedy: "the limit of InfluxDB's plan is reached: raise the plan, or set (or lower) batch.points_per_second_max",
     },
     ServerLimit {
         text: "cardinality limit",

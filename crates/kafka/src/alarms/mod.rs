@@ -408,7 +408,11 @@ fn fail(
     let (at, why) = place;
     // Only faults with a cause get here.
     let cause = fault.cause().unwrap_or(Cause::Unreachable).name();
-    let remedy = || fault.to_string();
+    let needs_restart = matches!(fault.cause(), Some(Cause::Login | Cause::Tls));
+    let remedy = || {
+        let restart = if needs_restart { ". Changes of [kafka] need a restart of the bridge" } else { "" };
+        format!("{fault}{restart}")
+    };
     let failure = alarm::FailureReport { cause, blocks: true, scope, at, why, remedy: &remedy };
     watch.failed_since(failure, since, now);
 }

@@ -115,7 +115,9 @@ impl Fault {
                 client("`kafka.tls.key_file` can't be used: is it PEM, and `kafka.tls.key_password` right?")
             }
             Self::KeyMismatch => client("`kafka.tls.key_file` is not the key of `kafka.tls.cert_file`"),
-            Self::NoClient => client("look at [kafka] in bridge.toml"),
+            Self::NoClient => client(
+                "correct what the message names in [kafka], [kafka.tls], [kafka.sasl] or [kafka.librdkafka]",
+            ),
             Self::TopicDenied => (
                 Some(Cause::TopicDenied),
                 "this user may not read the topic",
@@ -139,14 +141,18 @@ impl Fault {
                 "this listener takes no login",
                 "take [kafka.sasl] out, or name the port of the listener that wants it in `kafka.brokers`",
             ),
-            Self::NoToken => login("there is no token for the login", "look at `kafka.sasl`"),
+            Self::NoToken => login(
+                "there is no token for the login",
+                "set `token` of [kafka.sasl], or `token_endpoint` with `client_id` and `client_secret`",
+            ),
             Self::TokenRefused => login(
                 "kafka refuses the token",
-                "look at `kafka.sasl` (issuer, audience and end of the token)",
+                "correct [kafka.sasl], so that the token has not expired, and the broker accepts its issuer and audience",
             ),
-            Self::LoginRefused => {
-                login("kafka refuses the login", "look at `kafka.sasl` (mechanism, username, password)")
-            }
+            Self::LoginRefused => login(
+                "kafka refuses the login",
+                "correct `mechanism`, `username` and `password` of [kafka.sasl]",
+            ),
             Self::LoginWanted => {
                 login("the broker closes the connection: it seems to want a login", "add [kafka.sasl]")
             }
@@ -190,7 +196,10 @@ impl Fault {
                 "the broker closes the connection: it seems to want a certificate of this client",
                 ADD_CLIENT_CERTIFICATE,
             ),
-            Self::Tls => tls("no TLS connection to a broker", "look at `kafka.tls` (ca_file, verify)"),
+            Self::Tls => tls(
+                "no TLS connection to a broker",
+                "set `kafka.tls.ca_file` to the authority that signed the broker's certificate",
+            ),
             Self::Http => unreachable(
                 "something that speaks HTTP answers",
                 "check `kafka.brokers`: this is not Kafka's port",

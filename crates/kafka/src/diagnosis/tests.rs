@@ -18,7 +18,7 @@ fn advice_for_a_running_bridge_names_the_key() {
     f(Code::SSL, "something else", "kafka.tls");
     f(Code::BrokerTransportFailure, "Disconnected: connecting to a PLAINTEXT broker listener?", "no TLS");
     f(Code::BrokerTransportFailure, "Connection refused", "kafka.brokers");
-    f(Code::Authentication, "SASL SCRAM-SHA-512 authentication error: no", "username, password");
+    f(Code::Authentication, "SASL SCRAM-SHA-512 authentication error: no", "`password` of [kafka.sasl]");
     f(Code::Authentication, r#"SASL authentication error: {"status":"invalid_token"}"#, "refuses the token");
     f(Code::Authentication, "Failed to acquire SASL OAUTHBEARER token: no", "no token");
     f(Code::UnknownTopicOrPartition, "", "`kafka.topics`");
@@ -307,7 +307,10 @@ fn the_error_of_a_client_that_is_not_created_shows_no_value() {
     let found = Diagnosis::of(&[ReportedError::no_client(&error)], &Security::default());
     assert!(found.is_of_client());
     assert_eq!(found.what(), "the Kafka client can't be made: sasl.password: No such value");
-    assert_eq!(why_no_client(&error), "sasl.password: No such value: look at [kafka] in bridge.toml");
+    assert_eq!(
+        why_no_client(&error),
+        "sasl.password: No such value: correct what the message names in [kafka], [kafka.tls], [kafka.sasl] or [kafka.librdkafka]"
+    );
     let words = why_no_client(&KafkaError::ClientCreation("ssl.key.location failed: bad decrypt".to_owned()));
     assert!(words.contains("key_password"), "{words}");
 }
