@@ -272,7 +272,9 @@ impl SchemaWait {
         let remedy = match &wait.why {
             MissingSchema::NoRegistry => return,
             MissingSchema::Awaited if now.saturating_duration_since(wait.since) < SILENT_MAX => return,
-            MissingSchema::Awaited => format!("{STAYS}: see whether the schema registry answers slowly"),
+            MissingSchema::Awaited => format!(
+                "{STAYS}: check that the schema registry is neither stopped nor overloaded, and that no proxy or firewall delays its answers"
+            ),
             MissingSchema::Failed(failure) => format!("{STAYS}: {}", failure.remedy),
             MissingSchema::Unknown => format!(
                 "{STAYS}: register the schema under its id, or correct `url` of [schema_registry]. After `unknown_id_max` \

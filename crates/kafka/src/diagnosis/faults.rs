@@ -111,9 +111,9 @@ impl Fault {
             Self::CertFile => client(
                 "`kafka.tls.cert_file` holds no certificate that can be read: it is a PEM file, not DER or PKCS#12",
             ),
-            Self::KeyFile => {
-                client("`kafka.tls.key_file` can't be used: is it PEM, and `kafka.tls.key_password` right?")
-            }
+            Self::KeyFile => client(
+                "`kafka.tls.key_file` can't be used: name a PEM file, and correct `kafka.tls.key_password`",
+            ),
             Self::KeyMismatch => client("`kafka.tls.key_file` is not the key of `kafka.tls.cert_file`"),
             Self::NoClient => client(
                 "correct what the message names in [kafka], [kafka.tls], [kafka.sasl] or [kafka.librdkafka]",
@@ -229,7 +229,7 @@ impl Fault {
             Self::TopicMissing => (
                 None,
                 "a topic does not exist",
-                "it is read once it is created; is its name in `kafka.topics` right?",
+                "create the topic, or correct its name in `kafka.topics`; it is read once it is created",
             ),
             Self::PollExceeded => (
                 None,
