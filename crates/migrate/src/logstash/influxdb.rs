@@ -298,10 +298,7 @@ const WITHOUT_COUNTERPART: &[(&str, &str)] = &[
     ("enable_metric", ""),
     ("codec", ""),
     ("workers", "it is not needed: one write at a time per destination is faster than an InfluxDB"),
-    (
-        "flush_size",
-        "a write has up to 5,000 lines, and more with a backlog; lines_max of [batch] bounds it",
-    ),
+    ("flush_size", "a write has up to 5,000 lines, and more with a backlog; lines_max of [batch] bounds it"),
     ("initial_delay", RETRIES),
     ("max_retries", RETRIES),
 ];
