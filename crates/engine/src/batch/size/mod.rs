@@ -225,7 +225,14 @@ impl SizeController {
         let (small_bytes, large_bytes) = pair(self.reference.bytes, answer.0);
         let factor = large_bytes / small_bytes.max(1.0);
         if factor < STEP_MIN {
-            // The batch was closed early.
+            // Memory closes both batches, so their sizes are the same, and the smaller one is as good.
+            self.reference.add(answer);
+            if is_larger {
+                self.pause_longer();
+            } else {
+                self.size = trial;
+                self.recheck_after(RECHECK_SOON);
+            }
             return;
         }
         let (small, large) = pair(shortest, answer.1);
@@ -295,7 +302,8 @@ impl SizeController {
         self.size.scaled(1.0 / STEP).clamp(self.range.min, self.range.max)
     }
 
-    /// The next larger size, if the time to the answer and the bounds leave room for it. Memory closes a batch earlier.
+    /// The next larger size, if the time to the answer and the bounds leave room for it. Memory closes a batch earlier: one that did not
+    /// reach its size is not enlarged.
     fn larger(&self, batch: AnsweredBatch, seconds: f64) -> Option<BatchSize> {
         let wanted = if seconds < SLOW_STEP_AFTER { STEP } else { 2.0 * STEP };
         let wanted =
@@ -310,8 +318,9 @@ impl SizeController {
         let (bytes, max) = (self.reference.bytes, self.max());
         let is_last_step = factor >= wanted && bytes * factor * LAST_STEP >= bytes_of(max);
         let larger = if is_last_step { max } else { self.size.scaled(factor).clamp(self.range.min, max) };
+        let is_reached = bytes * STEP_MIN >= bytes_of(self.size);
         let is_worthwhile = bytes_of(larger) >= bytes * STEP_MIN;
-        is_worthwhile.then_some(larger)
+        (is_reached && is_worthwhile).then_some(larger)
     }
 }
 

@@ -38,6 +38,8 @@ struct Lane {
     lines_a_ms: f64,
     now_ms: f64,
     request_bytes_max: usize,
+    /// Memory closes batches of this size.
+    memory_max: usize,
     /// Lines of each batch.
     lines: Vec<usize>,
 }
@@ -50,13 +52,14 @@ impl Lane {
             lines_a_ms: 500.0,
             now_ms: 0.0,
             request_bytes_max: usize::MAX,
+            memory_max: usize::MAX,
             lines: Vec::new(),
         }
     }
 
     fn write(&mut self, mut server: impl FnMut(f64, usize) -> f64) {
         let size = self.controller.size();
-        let lines = size.lines.min(size.bytes / self.bytes_a_line);
+        let lines = size.lines.min(size.bytes.min(self.memory_max) / self.bytes_a_line);
         let filled_in_ms = lines as f64 / self.lines_a_ms;
         let answer_ms = server(self.now_ms, lines);
         self.lines.push(lines);
@@ -97,8 +100,12 @@ fn a_size_that_times_out_is_tried_less_and_less_often() {
 
 #[test]
 fn returns_to_a_smaller_size_when_answers_become_slow() {
-    for warm_up in [100, 1_000] {
-        let mut lane = Lane::new(RANGE, 130);
+    let range = SizeRange { max: BatchSize::AUTOMATIC_MAX, ..RANGE };
+    for (warm_up, memory_max) in
+        [(100, usize::MAX), (1_000, usize::MAX), (100, 8_000_000), (1_000, 8_000_000)]
+    {
+        let range = if memory_max == usize::MAX { RANGE } else { range };
+        let mut lane = Lane { memory_max, ..Lane::new(range, 130) };
         lane.write_for(warm_up, |_, _| 1_000.0);
         let lines = lane.write_for(40, |_, lines| lines as f64 * 0.25).to_vec();
         let is_slow = |lines: &&usize| **lines as f64 * 0.25 > 4_000.0;
