@@ -228,10 +228,17 @@ impl RecordLog {
     ) {
         let (topic, partition, offset) =
             source.partition.map_or(("", -1, -1), |at| (at.topic.as_str(), at.partition, source.offset));
+        let (is_kept, logged) = (last.admits(now), self.refused.pass(LOG_EVERY, now));
+        if !is_kept && logged.is_none() {
+            // There may be 100,000 lines, and this is the data thread: a line of a large batch has to be unpacked.
+            return;
+        }
         let text = lines.line(refused.line).trim_ascii_end();
         let (element, reason, why) = (None, REFUSED, &refused.why);
-        last.record(RejectedRecord { topic, partition, offset, element, reason, why, text }, now);
-        let Some(more) = self.refused.pass(LOG_EVERY, now) else { return };
+        if is_kept {
+            last.keep(RejectedRecord { topic, partition, offset, element, reason, why, text });
+        }
+        let Some(more) = logged else { return };
         let line = printable_bytes(text, SHOWN_MAX);
         warn!(topic, partition, offset, %destination, more, line, why = %refused.why, "line refused by influxdb");
     }

@@ -65,9 +65,13 @@ impl NewestRejections {
 
     /// Keeps the record, unless too many came at once.
     pub fn record(&self, rejected: RejectedRecord<'_>, now: Instant) {
-        if !self.admit(now) {
-            return;
+        if self.admits(now) {
+            self.keep(rejected);
         }
+    }
+
+    /// Keeps a record that [`NewestRejections::admits`] has admitted.
+    pub fn keep(&self, rejected: RejectedRecord<'_>) {
         let entry = ShownRejection {
             time_ms: since_1970_ms(SystemTime::now()),
             topic: printable(rejected.topic, TOPIC_SHOWN_MAX),
@@ -91,8 +95,8 @@ impl NewestRejections {
         last.iter().rev().cloned().collect()
     }
 
-    /// Whether the rate limiter admits a record. A refusal costs one atomic load.
-    fn admit(&self, now: Instant) -> bool {
+    /// Whether the rate limiter admits a record, which is to be kept then. A refusal costs one atomic load.
+    pub fn admits(&self, now: Instant) -> bool {
         let now_ms = millis(now.saturating_duration_since(self.start)) + BURST_MS;
         let arrival = self.arrival_ms.load(Relaxed);
         let next = arrival.max(now_ms - BURST_MS) + STEP_MS;
