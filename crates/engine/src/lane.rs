@@ -133,7 +133,7 @@ impl<Q> Lane<Q> {
     }
 
     /// Closes the open batch and hands it over, unless it is empty or a batch is in flight. The next batch gets `batch_id`.
-    pub fn flush(&mut self, batch_id: BatchId) {
+    pub fn flush(&mut self, batch_id: BatchId, limits: &BatchLimits) {
         if self.open.is_empty() {
             return;
         }
@@ -141,7 +141,10 @@ impl<Q> Lane<Q> {
         next.batch_id = batch_id;
         let mut batch = std::mem::replace(&mut self.open, next);
         if let Some(emptied) = batch.pack_rest() {
-            self.open.lines = emptied;
+            // One that a single record enlarged is freed. A buffer grows to twice its size.
+            if emptied.capacity() <= 2 * limits.packed_from {
+                self.open.lines = emptied;
+            }
             batch.account();
             self.open.account();
         }
@@ -174,7 +177,7 @@ impl<Q> Lane<Q> {
     ) {
         let size = finished.size();
         let (answer_time, request_bytes_max) =
-            (finished.answer_time(), finished.delivered.request_bytes_max.unwrap_or(usize::MAX));
+            (finished.delivered.time_at_once(), finished.delivered.request_bytes_max.unwrap_or(usize::MAX));
         self.is_grouped = finished.delivered.is_grouped;
         self.keep_for_reuse(finished.into_batch(), limits, budget);
         if size.lines > 0 {
@@ -238,12 +241,6 @@ impl<Q> Lane<Q> {
 impl FinishedBatch {
     fn size(&self) -> BatchSize {
         BatchSize { lines: self.lines.len(), bytes: self.lines.bytes() }
-    }
-
-    /// The time to the answer, if one request stored all lines.
-    fn answer_time(&self) -> Option<Duration> {
-        let requests = self.delivered.requests;
-        (requests.stored == 1 && requests.total() == 1).then_some(self.delivered.answer_time)
     }
 
     /// Returns the buffers of the lines to the batch.
@@ -333,7 +330,7 @@ mod tests {
             let lines = fill(&mut lane, &budget, now);
             sent.push(lines);
             assert!(lane.open.is_full(lane.size()));
-            lane.flush(BatchId::first());
+            lane.flush(BatchId::first(), &LIMITS);
             let begun = fill(&mut lane, &budget, now);
             assert!(lines * 100 + begun * 100 <= LIMITS.lane_bytes_max, "{lines} lines and {begun}");
             answer(&mut lane, &mut batches, second, &budget, now + second);
@@ -365,7 +362,7 @@ mod tests {
                 lane.open.push(AssignmentId::for_test(0), lane.open.line_count() as i64, 1, now);
                 memory_max = memory_max.max(lane.open.memory() + lane.in_flight_memory);
             }
-            lane.flush(BatchId::first());
+            lane.flush(BatchId::first(), &limits);
             let batch = batches.try_recv().unwrap();
             sent.push((batch.line_count(), batch.bytes()));
             // The batch in flight has no buffer: the open batch uses it.
@@ -391,8 +388,25 @@ mod tests {
             lane.open.push(AssignmentId::for_test(0), lane.open.line_count() as i64, 1, now);
         }
         assert!(lane.is_full(&limits) && (20_000..24_000).contains(&lane.open.memory()));
-        lane.flush(BatchId::first());
+        lane.flush(BatchId::first(), &limits);
         assert!(batches.try_recv().unwrap().bytes() < 30_000);
+    }
+
+    #[test]
+    fn a_buffer_that_a_single_record_enlarged_is_not_kept() {
+        let (budget, now) = (Budget::new(1_000_000), Instant::now());
+        let sizes = SizeRange::fixed(BatchSize { lines: 10_000, bytes: 300_000 });
+        let limits = BatchLimits { sizes, packed_from: 2_000, batch_memory_max: 100_000, ..LIMITS };
+        for (line, is_kept) in [(99, true), (50_000, false)] {
+            let (mut lane, _batches) = lane_of(sizes, &budget);
+            for _ in 0..30 {
+                lane.pack_if_large(&limits);
+                lane.open.lines.push_line("x".repeat(line).as_bytes());
+                lane.open.push(AssignmentId::for_test(0), lane.open.line_count() as i64, 1, now);
+            }
+            lane.flush(BatchId::first(), &limits);
+            assert_eq!(lane.open.lines.capacity() > 0, is_kept, "{line}");
+        }
     }
 
     #[test]
@@ -401,7 +415,7 @@ mod tests {
         let (mut lane, mut batches) = lane(&budget);
         for _ in 0..5 {
             assert_eq!(fill(&mut lane, &budget, now), 10);
-            lane.flush(BatchId::first());
+            lane.flush(BatchId::first(), &LIMITS);
             // The answer comes before the next batch is full.
             answer(&mut lane, &mut batches, Duration::from_secs(1), &budget, now);
             lane.open.push(AssignmentId::for_test(0), 0, 0, now);
@@ -423,6 +437,6 @@ mod tests {
         lane.open.lines.end_line();
         lane.open.push(AssignmentId::for_test(0), 0, 1, Instant::now());
         drop(batches);
-        lane.flush(batch_id.next());
+        lane.flush(batch_id.next(), &LIMITS);
     }
 }

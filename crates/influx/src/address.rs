@@ -147,10 +147,18 @@ impl Address {
         lock(&self.server).unnamed_at = None;
     }
 
-    /// Whether the server is surely InfluxDB 1 or 2, or one that behaves like these.
-    pub(crate) fn is_influx_1_or_2(&self) -> bool {
+    /// Whether the server is InfluxDB 1 or 2, or one that behaves like these. New connections alone, as every few minutes, do not make that
+    /// doubtful.
+    fn is_influx_1_or_2(&self) -> bool {
         let known = lock(&self.server);
-        known.is_influx && !known.is_stale && known.server == Some(Server::Unknown)
+        let is_doubtful = known.is_stale && known.is_replaceable;
+        known.is_influx && !is_doubtful && known.server == Some(Server::Unknown)
+    }
+
+    /// Whether large batches are grouped by series. In InfluxDB 3 and `QuestDB` a column has the type of its first value, which would then
+    /// depend on the order of the series; in InfluxDB 1 and 2 a point needs less CPU time.
+    pub(crate) fn groups_lines(&self, destination: &Destination) -> bool {
+        destination.api() != Api::V3 && self.is_influx_1_or_2()
     }
 
     /// The largest request that should be sent, whatever the configuration allows.
@@ -391,6 +399,31 @@ mod tests {
         address.expect_another_server();
         address.set_server(server(12, 0), true);
         assert!(accepts_partial());
+    }
+
+    /// A lane that replaces the connections must not make the batches of all lanes smaller.
+    #[test]
+    fn new_connections_do_not_lower_the_bound_of_requests() {
+        let connect_options =
+            ConnectOptions { age_max: std::time::Duration::ZERO, ..ConnectOptions::default() };
+        let addresses = Addresses::new(&connection("http://h:1"), connect_options).unwrap();
+        let address = addresses.current();
+        let destination = Destination::Bucket { org: "o".into(), bucket: "b".into() };
+        let f = |want: usize, groups: bool| {
+            assert_eq!(address.request_bytes_max(&destination), want);
+            assert_eq!(address.groups_lines(&destination), groups);
+        };
+        f(REQUEST_BYTES_MAX, false);
+        address.set_server(Some(Server::Unknown), true);
+        f(INFLUX2_REQUEST_BYTES_MAX, true);
+        address.http();
+        assert!(address.is_to_be_asked());
+        f(INFLUX2_REQUEST_BYTES_MAX, true);
+        // The address failed, maybe for an upgrade.
+        address.expect_another_server();
+        f(REQUEST_BYTES_MAX, false);
+        address.set_server(Some(Server::Influx3(Version(3, 11, 2))), true);
+        f(REQUEST_BYTES_MAX, false);
     }
 
     /// A gateway may answer 401 to `/ping` for ever, while it forwards writes.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// Batches of more lines are grouped by series: InfluxDB 2 then needs a tenth less CPU time for a point. Smaller ones have few lines of a
 /// series, or come from a lane without a backlog, whose data should not wait.
-pub(crate) const GROUPED_FROM: usize = 5_001;
+const GROUPED_FROM: usize = 5_001;
 
 /// Lines of one closed batch, in the order of the batch or grouped by series. Requests share its text, so nothing is copied unless it is
 /// compressed.
@@ -61,8 +61,14 @@ impl Lines {
 
     /// The same lines, grouped by series.
     pub(crate) fn grouped(&self) -> Self {
-        let order = series::group((0..self.len()).map(|index| self.line(index)));
-        Self { order: Some(Arc::new(order)), ..self.clone() }
+        self.grouped_in_ranges(0).0
+    }
+
+    /// The same lines in ranges of series, and the end of each range.
+    pub(crate) fn grouped_in_ranges(&self, ranges_log2: u32) -> (Self, Vec<u32>) {
+        let lines = (0..self.len()).map(|index| self.line(index));
+        let (order, ends) = series::group(lines, ranges_log2);
+        (Self { order: Some(Arc::new(order)), ..self.clone() }, ends)
     }
 
     /// The place of a line in the batch.

@@ -24,16 +24,22 @@ pub(crate) enum RequestText {
         run: Range<usize>,
         bytes: usize,
     },
-    /// All lines of a large batch. They are unpacked while they are sent.
-    Packed {
-        parts: Vec<Arc<PackedLines>>,
-        bytes: usize,
-    },
+    /// Lines of a large batch. They are unpacked while they are sent.
+    Packed(PackedRanges),
     /// The same as a gzip body: its chunks are compressed already.
     Gzipped {
-        parts: Vec<Arc<PackedLines>>,
+        packed: PackedRanges,
         frame: GzipFrame,
     },
+}
+
+/// Ranges of series of all parts of a large batch.
+#[derive(Clone, Debug)]
+pub(crate) struct PackedRanges {
+    pub parts: Vec<Arc<PackedLines>>,
+    pub ranges: Range<usize>,
+    /// Bytes of the plain text.
+    pub bytes: usize,
 }
 
 impl From<Bytes> for RequestText {
@@ -54,9 +60,14 @@ impl RequestText {
     pub fn len(&self) -> usize {
         match self {
             Self::Whole(text) => text.len(),
-            Self::Scattered { bytes, .. } | Self::Packed { bytes, .. } => *bytes,
+            Self::Scattered { bytes, .. } | Self::Packed(PackedRanges { bytes, .. }) => *bytes,
             Self::Gzipped { frame, .. } => frame.bytes,
         }
+    }
+
+    /// Whether lines of packed parts stand in another order than that of their batch.
+    pub fn is_packed_grouped(&self) -> bool {
+        matches!(self, Self::Packed(packed) if packed.parts.iter().any(|part| part.is_grouped()))
     }
 
     /// The text as a gzip body. None where it should be sent uncompressed.
@@ -66,9 +77,11 @@ impl RequestText {
             Self::Scattered { lines, run, .. } => {
                 gzip.compress_parts(Parts { lines: lines.clone(), run: run.clone() }).map(Self::Whole)
             }
-            Self::Packed { parts, .. } => {
-                let frame = GzipFrame::of(parts.iter().map(|part| part.text()));
-                Some(Self::Gzipped { parts: parts.clone(), frame })
+            Self::Packed(packed) => {
+                let of_part = |part: &'_ Arc<PackedLines>| part.chunks_of(&packed.ranges);
+                let chunks =
+                    packed.parts.iter().flat_map(|part| of_part(part).map(|chunk| (part.text(), chunk)));
+                Some(Self::Gzipped { frame: GzipFrame::of(chunks), packed: packed.clone() })
             }
             Self::Gzipped { .. } => Some(self.clone()),
         }
@@ -79,10 +92,13 @@ impl RequestText {
         match self {
             Self::Whole(text) => text.into(),
             Self::Scattered { lines, run, bytes } => PartsBody::wrap(Parts { lines, run }, bytes),
-            Self::Packed { parts, bytes } => PartsBody::wrap(unpacked(parts), bytes),
-            Self::Gzipped { parts, frame } => {
+            Self::Packed(packed) => {
+                let bytes = packed.bytes;
+                PartsBody::wrap(unpacked(packed), bytes)
+            }
+            Self::Gzipped { packed, frame } => {
                 let bytes = frame.bytes;
-                PartsBody::wrap(gzipped(parts, &frame), bytes)
+                PartsBody::wrap(gzipped(packed, &frame), bytes)
             }
         }
     }
@@ -98,25 +114,28 @@ impl RequestText {
                 }
                 text.freeze()
             }
-            Self::Packed { parts, .. } => unpacked(parts.clone()).collect::<Vec<_>>().concat().into(),
-            Self::Gzipped { parts, frame } => {
-                gzipped(parts.clone(), frame).collect::<Vec<_>>().concat().into()
+            Self::Packed(packed) => unpacked(packed.clone()).collect::<Vec<_>>().concat().into(),
+            Self::Gzipped { packed, frame } => {
+                gzipped(packed.clone(), frame).collect::<Vec<_>>().concat().into()
             }
         }
     }
 }
 
 /// The chunks of packed lines: part and number.
-fn chunks(parts: Vec<Arc<PackedLines>>) -> impl Iterator<Item = (Arc<PackedLines>, usize)> {
-    parts.into_iter().flat_map(|part| (0..part.text().chunks()).map(move |chunk| (Arc::clone(&part), chunk)))
+fn chunks(packed: PackedRanges) -> impl Iterator<Item = (Arc<PackedLines>, usize)> {
+    let PackedRanges { parts, ranges, .. } = packed;
+    parts
+        .into_iter()
+        .flat_map(move |part| part.chunks_of(&ranges).map(move |chunk| (Arc::clone(&part), chunk)))
 }
 
-fn unpacked(parts: Vec<Arc<PackedLines>>) -> impl Iterator<Item = Bytes> {
-    chunks(parts).map(|(part, chunk)| part.text().unpack_chunk(chunk).into())
+fn unpacked(packed: PackedRanges) -> impl Iterator<Item = Bytes> {
+    chunks(packed).map(|(part, chunk)| part.text().unpack_chunk(chunk).into())
 }
 
-fn gzipped(parts: Vec<Arc<PackedLines>>, frame: &GzipFrame) -> impl Iterator<Item = Bytes> + use<> {
-    let chunks = chunks(parts).map(|(part, chunk)| Bytes::copy_from_slice(part.text().gzip_chunk(chunk)));
+fn gzipped(packed: PackedRanges, frame: &GzipFrame) -> impl Iterator<Item = Bytes> + use<> {
+    let chunks = chunks(packed).map(|(part, chunk)| Bytes::copy_from_slice(part.text().gzip_chunk(chunk)));
     let trailer = Bytes::copy_from_slice(&frame.trailer);
     std::iter::once(Bytes::from_static(&GzipFrame::HEADER)).chain(chunks).chain(std::iter::once(trailer))
 }

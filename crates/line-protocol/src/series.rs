@@ -14,32 +14,39 @@ pub fn of(line: &[u8]) -> &[u8] {
     end.and_then(|end| line.get(..end)).unwrap_or_default()
 }
 
-/// Indexes of the lines, grouped by series. Series have the order of their first lines: the first value of a column mostly fixes its type.
-/// Lines of one series keep their order, whatever the order of their tags is.
+/// Indexes of the lines, grouped by series in `1 << ranges_log2` ranges of series, one after another, and the end of each range. Series of a
+/// range have the order of their first lines: the first value of a column mostly fixes its type. Lines of one series keep their order,
+/// whatever the order of their tags is. The range of a series follows from its text alone, so it is the same in all batches.
 #[expect(
     clippy::indexing_slicing,
     reason = "a group is below `GROUPS`, and all groups together have as many places as there are lines"
 )]
-pub fn group<'l>(lines: impl Iterator<Item = &'l [u8]>) -> Vec<u32> {
+pub fn group<'l>(lines: impl Iterator<Item = &'l [u8]>, ranges_log2: u32) -> (Vec<u32>, Vec<u32>) {
     // The highest bits of a hash depend on all of the series.
     let groups: Vec<u16> =
         lines.map(|line| (hash_of(of(line)) >> (u64::BITS - GROUPS_LOG2)) as u16).collect();
-    let mut places = vec![GroupPlace::default(); GROUPS];
+    let range_of = |group: u16| usize::from(group) >> (GROUPS_LOG2 - ranges_log2);
+    let (mut places, mut counts) = (vec![GroupPlace::default(); GROUPS], vec![0_u32; 1 << ranges_log2]);
     for &group in &groups {
         places[usize::from(group)].lines += 1;
+        counts[range_of(group)] += 1;
     }
-    let (mut order, mut end) = (vec![0; groups.len()], 0);
+    // The end of what has a place in each range so far.
+    let mut ends: Vec<u32> =
+        counts.into_iter().scan(0, |sum, lines| Some(std::mem::replace(sum, *sum + lines))).collect();
+    let mut order = vec![0; groups.len()];
     for (index, &group) in groups.iter().enumerate() {
         let place = &mut places[usize::from(group)];
         if place.ordered == 0 {
-            place.start = end;
-            end += place.lines;
+            let end = &mut ends[range_of(group)];
+            place.start = *end;
+            *end += place.lines;
         }
         // A batch has far fewer than 2^32 lines.
         order[(place.start + place.ordered) as usize] = index as u32;
         place.ordered += 1;
     }
-    order
+    (order, ends)
 }
 
 /// A group while lines are ordered.
@@ -85,7 +92,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn grouped<'l>(lines: &[&'l str]) -> Vec<&'l str> {
-        group(lines.iter().map(|line| line.as_bytes()))
+        group(lines.iter().map(|line| line.as_bytes()), 0)
+            .0
             .into_iter()
             .map(|index| lines[index as usize])
             .collect()
@@ -114,6 +122,24 @@ mod tests {
     }
 
     #[test]
+    fn each_series_has_one_range() {
+        let lines: Vec<String> = (0..5_000).map(|n| format!("m,host=h{} v={n} {n}", n % 300)).collect();
+        let (order, ends) = group(lines.iter().map(|line| line.as_bytes()), 3);
+        assert_eq!((ends.len(), ends[7]), (8, 5_000));
+        let mut starts = vec![0];
+        starts.extend(&ends);
+        let ranges = starts.windows(2).map(|at| {
+            let range = order.get(at[0] as usize..at[1] as usize).unwrap();
+            range.iter().map(|&index| of(lines[index as usize].as_bytes())).collect::<BTreeSet<_>>()
+        });
+        let ranges: Vec<_> = ranges.collect();
+        assert!(ranges.iter().all(|series| (10..70).contains(&series.len())), "{ranges:?}");
+        let series: BTreeSet<_> = lines.iter().map(|line| of(line.as_bytes())).collect();
+        assert_eq!(ranges.iter().map(BTreeSet::len).sum::<usize>(), series.len());
+        assert_eq!(order.iter().copied().collect::<BTreeSet<u32>>().len(), 5_000);
+    }
+
+    #[test]
     fn the_order_of_tags_makes_no_difference() {
         let f = |a: &str, b: &str, want: bool| {
             assert_eq!(hash_of(a.as_bytes()) == hash_of(b.as_bytes()), want, "{a} {b}");
@@ -129,7 +155,7 @@ mod tests {
         #[test]
         fn every_line_stands_once_and_behind_earlier_ones_of_its_series(series in prop::collection::vec(0_u32..200, 0..500)) {
             let lines: Vec<String> = series.iter().enumerate().map(|(n, series)| format!("m,host=h{series} v={n} 1")).collect();
-            let order = group(lines.iter().map(String::as_bytes));
+            let (order, _) = group(lines.iter().map(String::as_bytes), 2);
             prop_assert_eq!(order.iter().copied().collect::<BTreeSet<_>>().len(), lines.len());
             let mut last = std::collections::BTreeMap::new();
             for index in order {

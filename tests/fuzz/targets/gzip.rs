@@ -25,7 +25,7 @@ fuzz_target!(|program: &[u8]| {
         [first, second].map(|text| packer.pack(text.chunks(1_000)))
     });
     assert!(texts.iter().flat_map(PackedText::unpack).eq(plain.iter().copied()), "another text was unpacked");
-    let frame = GzipFrame::of(texts.iter());
+    let frame = GzipFrame::of(texts.iter().flat_map(|text| (0..text.chunks()).map(move |chunk| (text, chunk))));
     let chunks = texts.iter().flat_map(|text| (0..text.chunks()).flat_map(|chunk| text.gzip_chunk(chunk)));
     let body: Vec<u8> = GzipFrame::HEADER.iter().chain(chunks).chain(&frame.trailer).copied().collect();
     assert_eq!(body.len(), frame.bytes);

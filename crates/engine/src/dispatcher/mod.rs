@@ -320,7 +320,7 @@ impl<Q: LaneQueue, O: BatchWriter> Dispatcher<Q, O> {
             let partition_of =
                 |assignment: &AssignmentId| self.handler.routes.partition_of(*assignment).map(Arc::clone);
             lane.open.partitions = lane.open.assignments.iter().map(partition_of).collect();
-            lane.flush(self.next_batch_id);
+            lane.flush(self.next_batch_id, limits);
             self.next_batch_id = self.next_batch_id.next();
         }
     }

@@ -24,8 +24,9 @@ use std::time::Duration;
 /// Ends the attempts with a verdict, or continues them after a delay.
 type Next = ControlFlow<LinesVerdict, Duration>;
 
-/// Attempts without an answer before a request is halved: some proxies reset every large upload, and some links are too slow for one.
-const UNANSWERED_MAX: u32 = 3;
+/// Failures in a row after which smaller requests are sent: some proxies reset every large upload or answer 502 to it, some links are too
+/// slow for one, and a request may be larger than the whole cache of InfluxDB.
+const FAILURES_MAX: u32 = 3;
 
 /// Another address, or a cause that was removed: no delay.
 const AT_ONCE: Next = ControlFlow::Continue(Duration::ZERO);
@@ -47,9 +48,9 @@ pub(super) enum LinesVerdict {
         address: usize,
         is_compression_refused: bool,
     },
-    /// No answer within the bridge's timeout, or the server's own, to a request larger than [`RESENT_BYTES_MAX`]; or again and again no
-    /// answer to a request larger than [`CARRIED_BYTES`].
-    TimedOut {
+    /// The size of the request may be why it fails: a request larger than [`RESENT_BYTES_MAX`] had no answer within the bridge's timeout or
+    /// the server's own, or failed again and again; or a request larger than [`CARRIED_BYTES`] had no answer again and again.
+    MaybeTooLarge {
         why: String,
         at: RefusedAt,
     },
@@ -79,6 +80,7 @@ impl LaneWriter {
             lines,
             opens_connection,
             is_blocked,
+            failed: 0,
             unanswered: 0,
             backoff: Backoff::new(self.writer.options.delays),
             tried: AttemptsSinceWait::default(),
@@ -102,6 +104,11 @@ impl LaneWriter {
         let addresses = writer.client.addresses();
         let address = addresses.pick(&pending.tried.addresses).unwrap_or_else(|| addresses.current());
         let target = Target { writer: &writer, address, destination, sent: writer.next_moment() };
+        if pending.body.plain.is_packed_grouped() && !target.groups_lines().await {
+            // The lines are sent in the order of the batch instead.
+            let why = "another server answers".to_owned();
+            return ControlFlow::Break(LinesVerdict::MaybeTooLarge { why, at: target.refused_at() });
+        }
         let attempt = self.attempt(&target, pending, batch).await;
         let outcome = &attempt.outcome;
         let is_about_lines = matches!(outcome, Outcome::TooLarge { .. } | Outcome::Refused { .. });
@@ -149,14 +156,23 @@ impl LaneWriter {
                 let delay = pending.backoff.retry(after, &mut self.rng);
                 if pending.is_resent_smaller_after(cause, answer.status) {
                     pause(delay).await;
-                    return ControlFlow::Break(LinesVerdict::TimedOut { why, at: target.refused_at() });
+                    return ControlFlow::Break(LinesVerdict::MaybeTooLarge { why, at: target.refused_at() });
                 }
                 pending.tried = AttemptsSinceWait::default();
                 ControlFlow::Continue(delay)
             }
-            Outcome::Blocked { cause, why, .. } => {
-                let failed = FailedAttempt::new(cause, true, why);
-                self.repair_or_wait(target, failed, batch, pending).await
+            Outcome::Blocked { cause, why, is_foreign } => {
+                // A proxy or a firewall may refuse large bodies with a status of its own.
+                let is_resent_smaller = is_foreign && pending.is_resent_smaller_after(cause, answer.status);
+                let failed = FailedAttempt::new(cause, true, why.clone());
+                let next = self.repair_or_wait(target, failed, batch, pending).await;
+                match next {
+                    ControlFlow::Continue(delay) if is_resent_smaller => {
+                        pause(delay).await;
+                        ControlFlow::Break(LinesVerdict::MaybeTooLarge { why, at: target.refused_at() })
+                    }
+                    next => next,
+                }
             }
         }
     }
@@ -267,6 +283,17 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
+    /// Whether the server takes lines that are grouped by series. It is asked who it is if the address has failed. A server that does not
+    /// answer to that counts as the same.
+    async fn groups_lines(&self) -> bool {
+        let Self { writer, address, destination, .. } = *self;
+        if !address.groups_lines(destination) && address.known_server().is_none() {
+            // Rare, so its future is not a part of every delivery.
+            Box::pin(writer.client.identify(address)).await;
+        }
+        address.groups_lines(destination) || address.known_server().is_none()
+    }
+
     /// Records whether the address answers. Addresses that failed are not picked again before the next wait.
     async fn record_state(&self, outcome: &Outcome, tried: &mut AttemptsSinceWait) {
         let Self { writer, address, destination, .. } = *self;
@@ -398,6 +425,8 @@ struct PendingRequest {
     opens_connection: bool,
     /// An answer about lines does not end the alarm of the batch.
     is_blocked: bool,
+    /// Failures in a row that the size may have caused, once every address was tried.
+    failed: u32,
     /// Attempts without an answer in a row, once every address was tried.
     unanswered: u32,
     backoff: Backoff,
@@ -405,16 +434,20 @@ struct PendingRequest {
 }
 
 impl PendingRequest {
-    /// Records a failure that may pass. Returns whether its reason may be the size of the request. InfluxDB 2 has a timeout of its own, by
-    /// default 10 s, and answers 500 after it. Proxies have theirs.
+    /// Records a failure. Returns whether its reason may be the size of the request. InfluxDB 2 has a timeout of its own, by default 10 s,
+    /// and answers 500 after it. Proxies have theirs.
     fn is_resent_smaller_after(&mut self, cause: Cause, status: u16) -> bool {
         let is_unanswered = matches!(cause, Cause::TimedOut | Cause::Disconnected);
         self.unanswered = if is_unanswered { self.unanswered.saturating_add(1) } else { 0 };
+        // No part of the body was sent, or its size does not matter.
+        let may_be_size = !matches!(cause, Cause::Unreachable | Cause::TlsFailed | Cause::DiskFull);
+        self.failed = if may_be_size { self.failed.saturating_add(1) } else { 0 };
         let is_timeout =
             matches!(cause, Cause::TimedOut | Cause::Unavailable) || matches!(status, 408 | 499 | 504 | 524);
         let bytes = self.body.plain.len();
-        let may_be_size = is_timeout && bytes > RESENT_BYTES_MAX;
-        self.lines > 1 && (may_be_size || (self.unanswered >= UNANSWERED_MAX && bytes > CARRIED_BYTES))
+        let is_large_and_fails = bytes > RESENT_BYTES_MAX && (is_timeout || self.failed >= FAILURES_MAX);
+        let is_never_answered = bytes > CARRIED_BYTES && self.unanswered >= FAILURES_MAX;
+        self.lines > 1 && (is_large_and_fails || is_never_answered)
     }
 }
 

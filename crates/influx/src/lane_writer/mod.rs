@@ -1,29 +1,33 @@
 //! Delivers one batch of lines: returns when every line is stored, refused, or kept out by a limit of the server.
 
 mod attempts;
+mod range_requests;
 
 use crate::backoff::{Backoff, now, pause};
 use crate::cause::Cause;
 use crate::counters::count;
 use crate::failed_attempt::CONTRADICTED;
 use crate::lines::{Lines, RequestSize};
-use crate::packed_lines::{BatchLines, PackedLines};
-use crate::request_text::RequestText;
+use crate::packed_lines::{BatchLines, PackedLines, RANGES};
+use crate::request_text::{PackedRanges, RequestText};
 use crate::salvage::{
     AddressHistory, BlockedReason, LimitedLine, NextRequest, RefusedLine, RefusedRequest, SalvagePlan,
 };
 use crate::slow::{SearchProgress, SlowSearchLog};
-use crate::writer::Writer;
+use crate::writer::{RECORD_BYTES, Writer};
 use attempts::{LinesRequest, LinesVerdict};
 use base::Destination;
 use base::alarm::AlarmGuard;
 use line_protocol::Gzip;
+use range_requests::RangeRequests;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Lines that are sent again go into requests up to this size. After a timeout, because the size may be its reason. After a refusal, because
-/// the lines that are left are copied: the copies of all lanes take memory beside `batch.memory_max`.
-const RESENT_BYTES_MAX: usize = 4_000_000;
+/// Lines that are sent again go into requests up to this size: one part of a large batch, which ends with the record that passes 4 MB. After
+/// a failure, because the size may be its reason. After a refusal, because the lines that are left are copied: the copies of all lanes take
+/// memory beside `batch.memory_max`.
+const RESENT_BYTES_MAX: usize = 4_000_000 + RECORD_BYTES;
 
 /// Requests of this size are not halved for want of an answer: every proxy carries them, so their size is not the reason.
 const CARRIED_BYTES: usize = 64_000;
@@ -40,8 +44,10 @@ pub struct Delivered {
     pub requests: RequestCounts,
     /// Bytes of request bodies as sent.
     pub bytes_sent: u64,
-    /// Time from sending the last answered request to its answer.
+    /// Time from sending the last answered request to its answer. For a batch in several requests because of its size: the sum.
     pub answer_time: Duration,
+    /// Number of requests beyond one that the batch takes because of its size.
+    pub further_requests: u32,
     /// The largest request that should be sent to the destination: its kind of server has a limit, or a 413 has shown one. None: not known.
     pub request_bytes_max: Option<usize>,
     /// Whether lines of one series should stand together in a large request.
@@ -52,6 +58,12 @@ impl Delivered {
     /// Number of lines that are stored, refused or kept out.
     pub fn lines_settled(&self) -> usize {
         self.lines_stored + self.refused.len() + self.kept_out.len()
+    }
+
+    /// The time to the answers, if each request was stored at once.
+    pub fn time_at_once(&self) -> Option<Duration> {
+        let (planned, requests) = (1 + self.further_requests, self.requests);
+        (requests.stored == planned && requests.total() == planned).then_some(self.answer_time)
     }
 }
 
@@ -89,12 +101,14 @@ pub struct LaneWriter {
     writer: Arc<Writer>,
     gzip: Gzip,
     rng: fastrand::Rng,
+    range_requests: RangeRequests,
 }
 
 impl Writer {
     /// Creates the writer of one lane. `seed` is for the jitter of its delays.
     pub fn lane(self: &Arc<Self>, seed: u64) -> LaneWriter {
-        LaneWriter { writer: Arc::clone(self), gzip: Gzip::new(), rng: fastrand::Rng::with_seed(seed) }
+        let (writer, rng) = (Arc::clone(self), fastrand::Rng::with_seed(seed));
+        LaneWriter { writer, gzip: Gzip::new(), rng, range_requests: RangeRequests::default() }
     }
 }
 
@@ -119,13 +133,14 @@ impl LaneWriter {
             writer.wait_for_rate(lines.len()).await;
         }
         match lines {
-            BatchLines::Plain(lines) => self.deliver_lines(destination, lines, &mut batch).await,
-            BatchLines::Packed(parts) => {
-                if !self.store_at_once(destination, parts, lines.bytes(), &mut batch).await {
-                    for part in parts {
-                        self.deliver_lines(destination, &part.unpack().into(), &mut batch).await;
-                    }
+            BatchLines::Plain(lines) => {
+                self.deliver_lines(destination, lines, Places::From(0), &mut batch).await;
+                if let Some(answer_time) = batch.delivered.time_at_once() {
+                    self.range_requests.small_answered(answer_time.as_secs_f64());
                 }
+            }
+            BatchLines::Packed(parts) => {
+                self.deliver_packed(destination, parts, lines.bytes(), &mut batch).await;
             }
         }
         let request_bytes_max = Some(writer.request_bytes_max(destination));
@@ -133,37 +148,94 @@ impl LaneWriter {
         Delivered { request_bytes_max, is_grouped, ..batch.delivered }
     }
 
-    /// Sends all lines of a large batch in one request, if the destination takes one of this size. Returns whether all are stored.
-    async fn store_at_once(
+    /// Delivers a large batch in one request, or in one for each range of series. The lines of a request that is not stored at once are
+    /// delivered part by part.
+    async fn deliver_packed(
         &mut self,
         destination: &Destination,
         parts: &[Arc<PackedLines>],
         bytes: usize,
         batch: &mut BatchDelivery,
+    ) {
+        let are_grouped = parts.iter().all(|part| part.is_grouped()) && self.writer.groups_lines(destination);
+        let requests = if are_grouped { self.range_requests.number(bytes) } else { 1 };
+        batch.delivered.further_requests = requests as u32 - 1;
+        let mut seconds = Duration::ZERO;
+        let mut request = 0;
+        while request < requests {
+            let first = request * RANGES / requests;
+            let mut ranges = first..(request + 1) * RANGES / requests;
+            request += 1;
+            if !self.store_at_once(destination, parts, &ranges, batch).await {
+                if requests > 1 && !self.writer.groups_lines(destination) {
+                    // Another server has taken over, for which the lines keep their order.
+                    (ranges, request) = (first..RANGES, requests);
+                }
+                let mut before = 0;
+                for part in parts {
+                    let (lines, indexes) = part.unpack_ranges(&ranges);
+                    let places = Places::Listed { before, indexes };
+                    before += part.len();
+                    if !lines.is_empty() {
+                        self.deliver_lines(destination, &lines.into(), places, batch).await;
+                    }
+                }
+            }
+            seconds += batch.delivered.answer_time;
+        }
+        batch.delivered.answer_time = seconds;
+        batch.delivered.refused.sort_by_key(|refused| refused.line);
+        batch.delivered.kept_out.sort_by_key(|kept_out| kept_out.line);
+        if batch.delivered.time_at_once().is_some() {
+            self.range_requests.answered(requests, bytes, seconds.as_secs_f64());
+        }
+    }
+
+    /// Sends lines of a large batch in one request, if the destination takes one of this size. Returns whether all are stored.
+    async fn store_at_once(
+        &mut self,
+        destination: &Destination,
+        parts: &[Arc<PackedLines>],
+        ranges: &Range<usize>,
+        batch: &mut BatchDelivery,
     ) -> bool {
-        let (writer, lines) = (Arc::clone(&self.writer), batch.lines);
-        let RequestSize { lines_max, bytes_max } = writer.size(destination);
+        let writer = Arc::clone(&self.writer);
+        let sizes = parts.iter().map(|part| part.size_of(ranges));
+        let (lines, bytes) = sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
+        let RequestSize { lines_max, bytes_max } = writer.size(destination).within(batch.bytes_max);
         if lines > lines_max || bytes > bytes_max {
             return false;
         }
-        let text = RequestText::Packed { parts: parts.to_vec(), bytes };
+        if lines == 0 {
+            // No series of the batch is in these ranges.
+            batch.delivered.further_requests = batch.delivered.further_requests.saturating_sub(1);
+            batch.delivered.answer_time = Duration::ZERO;
+            return true;
+        }
+        let text = RequestText::Packed(PackedRanges { parts: parts.to_vec(), ranges: ranges.clone(), bytes });
         let request = LinesRequest { text, lines, opens_connection: false, is_blocked: false };
         let verdict = self.send_until_verdict(destination, batch, request).await;
         match verdict {
             LinesVerdict::Stored { .. } => {
-                batch.delivered.lines_stored = lines;
+                batch.delivered.lines_stored += lines;
                 count(&writer.counters().lines_stored, lines);
                 return true;
             }
             LinesVerdict::TooLarge { why, .. } => writer.lower_size(destination, bytes, why),
-            LinesVerdict::TimedOut { .. } => batch.limit_size_after_timeout(bytes),
+            LinesVerdict::MaybeTooLarge { .. } => batch.limit_size_after_failure(bytes),
             LinesVerdict::Refused { why, .. } => batch.limit_size_after_refusal(destination, (0, 0), &why),
         }
         false
     }
 
-    /// Delivers the lines of a batch, or those of the next part of a large one.
-    async fn deliver_lines(&mut self, destination: &Destination, lines: &Lines, batch: &mut BatchDelivery) {
+    /// Delivers the lines of a batch, or those of a part of a large one.
+    async fn deliver_lines(
+        &mut self,
+        destination: &Destination,
+        lines: &Lines,
+        places: Places,
+        batch: &mut BatchDelivery,
+    ) {
         let writer = Arc::clone(&self.writer);
         let lines = &if writer.groups_lines(destination) { lines.for_writing() } else { lines.clone() };
         let mut plan = SalvagePlan::new(lines, writer.options.accepts_unproven, self.rng.u64(..));
@@ -193,7 +265,7 @@ impl LaneWriter {
             count(&counters.lines_refused, plan.lines_refused().saturating_sub(counted_refused));
             (counted_stored, counted_refused) = (plan.lines_stored(), plan.lines_refused());
         }
-        batch.add(lines, plan);
+        batch.add(lines, &places, plan);
     }
 
     /// Waits with an alarm, because the server refuses lines without a cause in a line, and stores nothing.
@@ -231,6 +303,27 @@ impl AddressHistory for DestinationHistory<'_> {
 
     fn contradicts_itself(&self, address: usize) -> bool {
         self.writer.contradicts_itself(address)
+    }
+}
+
+/// The places in the batch of lines that are delivered.
+enum Places {
+    /// The first line has this place, and the others follow.
+    From(usize),
+    /// Indexes in a part of the batch. `before`: the lines before the part.
+    Listed { before: usize, indexes: Vec<u32> },
+}
+
+impl Places {
+    fn of(&self, line: usize) -> usize {
+        match self {
+            Self::From(first) => first + line,
+            Self::Listed { before, indexes } => {
+                let index = indexes.get(line);
+                assert!(index.is_some(), "line {line} of {} has no place in the batch", indexes.len());
+                before + index.map_or(0, |&index| index as usize)
+            }
+        }
     }
 }
 
@@ -273,8 +366,8 @@ impl BatchDelivery {
                 }
                 plan.too_large(lines, &why, at);
             }
-            LinesVerdict::TimedOut { why, at } => {
-                self.limit_size_after_timeout(request.bytes(lines));
+            LinesVerdict::MaybeTooLarge { why, at } => {
+                self.limit_size_after_failure(request.bytes(lines));
                 plan.too_large(lines, &why, at);
             }
             LinesVerdict::Refused { why, answer, parsed, at } => {
@@ -286,7 +379,7 @@ impl BatchDelivery {
         }
     }
 
-    fn limit_size_after_timeout(&mut self, sent: usize) {
+    fn limit_size_after_failure(&mut self, sent: usize) {
         let half = (sent / 2).max(CARRIED_BYTES);
         let bytes_max = if sent > RESENT_BYTES_MAX { RESENT_BYTES_MAX } else { half };
         self.bytes_max = self.bytes_max.min(bytes_max);
@@ -309,19 +402,18 @@ impl BatchDelivery {
         self.search.refused(now(), destination, progress, why);
     }
 
-    /// Adds the results of the next lines, by their places in the batch.
-    fn add(&mut self, lines: &Lines, plan: SalvagePlan) {
+    /// Adds the results of these lines, by their places in the batch.
+    fn add(&mut self, lines: &Lines, places: &Places, plan: SalvagePlan) {
         let delivered = &mut self.delivered;
-        let first = delivered.lines_settled();
         delivered.lines_stored += plan.lines_stored();
         let (mut refused, kept_out) = plan.into_lists();
         for refused in &mut refused {
-            refused.line = first + lines.place(refused.line);
+            refused.line = places.of(lines.place(refused.line));
         }
         refused.sort_by_key(|refused| refused.line);
         delivered.refused.append(&mut refused);
         let with_remedy = |kept_out: LimitedLine| KeptOutLine {
-            line: first + lines.place(kept_out.line),
+            line: places.of(lines.place(kept_out.line)),
             cause: Cause::ServerLimit,
             why: kept_out.why,
             remedy: kept_out.limit.remedy,

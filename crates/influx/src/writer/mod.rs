@@ -16,7 +16,7 @@ use crate::remedy::{RemedyContext, advice, is_page};
 use crate::settings::ConnectionSettings;
 use base::alarm::{Alarm, AlarmGuard, AlarmRegistry, FailureReport, Scope};
 use base::locks::{self, lock};
-use base::{Api, Destination, TimePrecision};
+use base::{Destination, TimePrecision};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, RwLock, Weak};
 use std::time::Duration;
@@ -25,7 +25,7 @@ use std::time::Duration;
 const PROBE_DELAY_MAX: Duration = Duration::from_secs(5);
 
 /// The last record of a batch may exceed the bound of its size by about this much: the batch is one request nevertheless.
-const RECORD_BYTES: usize = 500_000;
+pub(crate) const RECORD_BYTES: usize = 500_000;
 
 /// Limits of requests, and delays between attempts.
 #[derive(Clone, Copy, Debug)]
@@ -208,10 +208,9 @@ impl Writer {
         self.shared.observer.observe(event);
     }
 
-    /// Whether large batches are grouped by series. In InfluxDB 3 and `QuestDB` a column has the type of its first value, which would then
-    /// depend on the order of the series; in InfluxDB 1 and 2 a point needs less CPU time.
+    /// Whether large batches are grouped by series.
     pub(crate) fn groups_lines(&self, destination: &Destination) -> bool {
-        destination.api() != Api::V3 && self.client.addresses().current().is_influx_1_or_2()
+        self.client.addresses().current().groups_lines(destination)
     }
 
     /// Raises an alarm for a failed attempt.

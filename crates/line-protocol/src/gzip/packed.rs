@@ -27,14 +27,15 @@ pub struct Packer {
 pub struct PackedText {
     deflated: Vec<u8>,
     chunks: Vec<Chunk>,
-    crc: Hasher,
 }
 
 /// A chunk, by its end in the compressed and in the plain text.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Chunk {
     deflated_end: u32,
     plain_end: u32,
+    /// Checksum of its plain text.
+    crc: Hasher,
 }
 
 impl Packer {
@@ -44,16 +45,26 @@ impl Packer {
 
     /// Compresses a text of less than 4 GB that is given in lines.
     pub fn pack<'l>(&mut self, lines: impl Iterator<Item = &'l [u8]>) -> PackedText {
+        self.pack_sections(std::iter::once(lines))
+    }
+
+    /// The same for a text in sections, each of which begins with a chunk of its own.
+    pub fn pack_sections<'l>(
+        &mut self,
+        sections: impl Iterator<Item = impl Iterator<Item = &'l [u8]>>,
+    ) -> PackedText {
         let mut packed = PackedText::default();
         self.chunk.clear();
-        for line in lines {
-            self.chunk.extend_from_slice(line);
-            if self.chunk.len() >= CHUNK_BYTES_MIN {
+        for lines in sections {
+            for line in lines {
+                self.chunk.extend_from_slice(line);
+                if self.chunk.len() >= CHUNK_BYTES_MIN {
+                    self.end_chunk(&mut packed);
+                }
+            }
+            if !self.chunk.is_empty() {
                 self.end_chunk(&mut packed);
             }
-        }
-        if !self.chunk.is_empty() {
-            self.end_chunk(&mut packed);
         }
         packed.deflated.shrink_to_fit();
         packed
@@ -72,9 +83,11 @@ impl Packer {
         let written = bits.written().and_then(|written| self.output.get(..written));
         assert!(written.is_some(), "the output has room for an incompressible chunk");
         packed.deflated.extend_from_slice(written.unwrap_or_default());
-        packed.crc.update(&self.chunk);
-        let plain_end = packed.bytes() + self.chunk.len();
-        packed.chunks.push(Chunk { deflated_end: packed.deflated.len() as u32, plain_end: plain_end as u32 });
+        let mut crc = Hasher::new();
+        crc.update(&self.chunk);
+        let (deflated_end, plain_end) = (packed.deflated.len(), packed.bytes() + self.chunk.len());
+        let (deflated_end, plain_end) = (deflated_end as u32, plain_end as u32);
+        packed.chunks.push(Chunk { deflated_end, plain_end, crc });
         self.chunk.clear();
     }
 }
@@ -110,11 +123,14 @@ impl PackedText {
         self.range_by(chunk, |chunk| chunk.plain_end)
     }
 
+    fn deflated(&self, chunk: usize) -> &[u8] {
+        self.deflated.get(self.range_by(chunk, |chunk| chunk.deflated_end)).unwrap_or_default()
+    }
+
     /// The plain text of a chunk. Panics beyond the last one.
     pub fn unpack_chunk(&self, chunk: usize) -> Vec<u8> {
         let mut plain = vec![0; self.chunk_range(chunk).len()];
-        let packed = self.deflated.get(self.range_by(chunk, |chunk| chunk.deflated_end)).unwrap_or_default();
-        let length = Decompressor::new().deflate_decompress(packed, &mut plain);
+        let length = Decompressor::new().deflate_decompress(self.deflated(chunk), &mut plain);
         assert_eq!(length, Ok(plain.len()), "a packed chunk unpacks to its length");
         plain
     }
@@ -128,8 +144,7 @@ impl PackedText {
 
     /// A chunk within a gzip body, see [`GzipFrame`].
     pub fn gzip_chunk(&self, chunk: usize) -> &[u8] {
-        let packed = self.deflated.get(self.range_by(chunk, |chunk| chunk.deflated_end));
-        packed.and_then(|packed| packed.strip_suffix(&END)).unwrap_or_default()
+        self.deflated(chunk).strip_suffix(&END).unwrap_or_default()
     }
 
     fn range_by(&self, chunk: usize, end_of: impl Fn(&Chunk) -> u32) -> Range<usize> {
@@ -139,7 +154,7 @@ impl PackedText {
     }
 }
 
-/// Trailer and length of a gzip body (RFC 1952, 2.3), which consists of [`GzipFrame::HEADER`], all chunks of all texts, and the trailer.
+/// Trailer and length of a gzip body (RFC 1952, 2.3), which consists of [`GzipFrame::HEADER`], chunks of texts, and the trailer.
 #[derive(Clone, Debug)]
 pub struct GzipFrame {
     pub trailer: [u8; END.len() + TRAILER],
@@ -150,13 +165,15 @@ pub struct GzipFrame {
 impl GzipFrame {
     pub const HEADER: [u8; 10] = HEADER;
 
-    /// The frame of a body with these texts, in this order.
-    pub fn of<'t>(texts: impl Iterator<Item = &'t PackedText>) -> Self {
+    /// The frame of a body with these chunks, in this order. Panics beyond the last chunk of a text.
+    pub fn of<'t>(chosen: impl Iterator<Item = (&'t PackedText, usize)>) -> Self {
         let (mut crc, mut plain, mut chunks) = (Hasher::new(), 0_usize, 0);
-        for text in texts {
-            crc.combine(&text.crc);
-            plain += text.bytes();
-            chunks += text.deflated.len() - text.chunks() * END.len();
+        for (text, chunk) in chosen {
+            if let Some(chunk) = text.chunks.get(chunk) {
+                crc.combine(&chunk.crc);
+            }
+            plain += text.chunk_range(chunk).len();
+            chunks += text.gzip_chunk(chunk).len();
         }
         let mut trailer = [0; END.len() + TRAILER];
         // The length is modulo 2^32 (RFC 1952, 2.3.1).
@@ -183,7 +200,8 @@ mod tests {
 
     /// The body of these texts, as it is sent.
     fn gzip_body(texts: &[PackedText]) -> Vec<u8> {
-        let frame = GzipFrame::of(texts.iter());
+        let chunks = texts.iter().flat_map(|text| (0..text.chunks()).map(move |chunk| (text, chunk)));
+        let frame = GzipFrame::of(chunks);
         let mut body = GzipFrame::HEADER.to_vec();
         for text in texts {
             (0..text.chunks()).for_each(|chunk| body.extend_from_slice(text.gzip_chunk(chunk)));
