@@ -12,8 +12,8 @@
 //!          +---- stored, retry, split, refused, blocked <- decide (outcome) <- ParsedAnswer: the server's own words
 //! ```
 //!
-//! A large batch comes packed ([`PackedLines`]): `deliver` first sends all of it as one request, and passes its parts to the plan only where
-//! that is not stored.
+//! A large batch comes packed ([`PackedLines`]): `deliver` first sends all of it as one request, or as one for each range of series, and
+//! passes lines to the plan only where such a request is not stored.
 //!
 //! `dialects/` has one file for each server family: its URLs, its phrases, its remedies.
 //!
