@@ -14,7 +14,10 @@ pub struct InternedKeys {
     list: Vec<InternedKey>,
     /// Ids by written key. Different keys may be written alike, and a line must not repeat one.
     ids: HashMap<Box<[u8]>, KeyId>,
+    /// Number of keys when the ranks were last updated.
     ranked: usize,
+    /// Calls of [`InternedKeys::rank`] since then that found new keys.
+    unranked_calls: usize,
     shares_keys: bool,
 }
 
@@ -24,7 +27,7 @@ pub struct InternedKey {
     pub key: Box<str>,
     /// The escaped key between the comma and the equals sign of a line: `,key=`.
     pub prefix: Prefix,
-    /// Position in the order of escaped keys; valid after [`InternedKeys::rank`].
+    /// Position in the order of escaped keys; valid if [`InternedKeys::rank`] returned true.
     pub rank: u32,
     /// Whether this is a tag that the mapping adds to the element's own.
     is_added: bool,
@@ -128,22 +131,27 @@ impl InternedKeys {
         self.list[id.0 as usize].generation = 0;
     }
 
-    /// Updates the ranks.
-    pub fn rank(&mut self) {
+    /// Returns whether the ranks of all keys are valid, and updates them now and then. Sorting the table for each line with a new key would
+    /// take the square of the number of lines. A line is arranged by the bytes of its keys meanwhile.
+    pub fn rank(&mut self) -> bool {
         if self.ranked == self.list.len() {
-            return;
+            return true;
         }
-        self.ranked = self.list.len();
+        self.unranked_calls += 1;
+        if self.unranked_calls < self.list.len() / 2 {
+            return false;
+        }
+        (self.ranked, self.unranked_calls) = (self.list.len(), 0);
         let mut order: Vec<&mut InternedKey> = self.list.iter_mut().collect();
-        // InfluxDB sorts by the escaped key.
         order.sort_unstable_by(|a, b| a.written().cmp(b.written()));
         order.into_iter().enumerate().for_each(|(rank, slot)| slot.rank = rank as u32);
+        true
     }
 }
 
 impl InternedKey {
-    /// The escaped key.
-    fn written(&self) -> &[u8] {
+    /// The escaped key, by which InfluxDB sorts.
+    pub fn written(&self) -> &[u8] {
         let prefix = self.prefix.bytes();
         prefix.strip_suffix(b"=").unwrap_or(prefix)
     }
@@ -157,7 +165,7 @@ mod tests {
     fn ranks_and_refuses() {
         let mut interned_keys = InternedKeys::default();
         let [b, a, c] = ["b", "a", "c d"].map(|key| interned_keys.intern(key).unwrap());
-        interned_keys.rank();
+        assert!(interned_keys.rank());
         assert_eq!([a, b, c].map(|id| interned_keys.get(id).rank), [0, 1, 2]);
         assert_eq!(interned_keys.get(c).prefix.bytes(), br",c\ d=");
         assert_eq!(interned_keys.intern("b"), Some(b));
@@ -172,6 +180,22 @@ mod tests {
         let backslashes = [r"c\d", r"c\\d", r"c\\\d"].map(|key| interned_keys.intern(key).unwrap());
         assert_eq!(backslashes, [backslashes[0]; 3]);
         assert_eq!(interned_keys.get(backslashes[0]).prefix.bytes(), br",c\d=");
+    }
+
+    #[test]
+    fn ranks_a_growing_table_seldom_and_a_table_that_no_longer_grows() {
+        let mut interned_keys = InternedKeys::default();
+        let mut add_and_rank = |number: usize| {
+            interned_keys.intern(&format!("k{}", number * 7_919 % 1_009)).unwrap();
+            interned_keys.rank()
+        };
+        let ranked: Vec<_> = (0..1_000).filter(|number| add_and_rank(*number)).collect();
+        assert!(ranked.len() < 20, "{ranked:?}");
+        let calls = (0..1_000).take_while(|_| !interned_keys.rank()).count();
+        assert!(calls < 500, "{calls}");
+        let mut ids: Vec<_> = (0..1_000).map(KeyId).collect();
+        ids.sort_unstable_by_key(|id| interned_keys.get(*id).rank);
+        assert!(ids.is_sorted_by_key(|id| interned_keys.get(*id).written()));
     }
 
     #[test]

@@ -349,7 +349,7 @@ impl LineLayout {
         known: &mut TopicKeys,
         topic_parts: &TopicParts,
     ) {
-        known.tags.rank();
+        let is_ranked = known.tags.rank();
         self.tags.clear();
         self.fixed.clear();
         // In the order of precedence.
@@ -365,7 +365,15 @@ impl LineLayout {
         for (place, (key, _)) in topic_parts.fallback.iter().enumerate() {
             self.push_tag(*key, TagSource::Fallback(place), known);
         }
-        self.tags.sort_unstable_by_key(|tag| tag.order);
+        if is_ranked {
+            self.tags.sort_unstable_by_key(|tag| tag.order);
+        } else {
+            let written = |tag: &Tag| known.tags.get(tag.key).written();
+            let precedence = |tag: &Tag| tag.order as u32;
+            self.tags.sort_unstable_by(|a, b| {
+                written(a).cmp(written(b)).then_with(|| precedence(a).cmp(&precedence(b)))
+            });
+        }
 
         let mut offset = topic_parts.offset_field;
         let fields = record_fields.inspect(|key| offset = offset.filter(|offset| offset != key));

@@ -86,6 +86,11 @@ fn numbered(part: impl Fn(usize) -> String, bytes: usize) -> String {
     all
 }
 
+/// As [`numbered`], with numbers that come in no order.
+fn shuffled(part: impl Fn(usize) -> String, bytes: usize) -> String {
+    numbered(|number| part(number * 7_919 % 9_999_991), bytes)
+}
+
 fn nested(inside: &str, depth: usize, bytes: usize) -> String {
     let chain = format!("{}{inside}{}", r#"{"v":"#.repeat(depth), "}".repeat(depth));
     format!("[{}]", times(&chain, bytes))
@@ -290,6 +295,13 @@ fn with_formats() -> Vec<Hostile> {
         }),
         hostile("many fields of which two get one key", influx(renamed()), |bytes| {
             format!("m {}", numbered(|number| format!("x{number}=1,kx{number}=2"), bytes))
+        }),
+        hostile("a new field in each line", influx(query("$")), |bytes| {
+            // Two spaces keep a line from being copied.
+            shuffled(|number| format!("m  k{number:07}=1\n"), bytes).replace(',', "")
+        }),
+        hostile("a new tag in each element", Rules { tag_keys: globs(&["t_*"]), ..query("$") }, |bytes| {
+            format!("[{}]", shuffled(|number| format!(r#"{{"t_{number:07}":"a","v":1}}"#), bytes))
         }),
         hostile("many bad lines", influx(query("$")), |bytes| "m,a=\" v=\"\n".repeat(bytes / 10)),
         hostile("many keys of which two get one key", renamed(), |bytes| {
