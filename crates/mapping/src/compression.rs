@@ -4,6 +4,7 @@
 //! An unpacked value is as long as `kafka.record_bytes_max` at most, so that a few bytes cannot fill the memory.
 
 use super::Format;
+use super::lz4_frame::{self, FrameError};
 use super::rejection::Rejection;
 use std::borrow::Cow;
 use std::io::{BufRead, Read};
@@ -159,6 +160,15 @@ impl From<snap::Error> for Failure {
     }
 }
 
+impl From<FrameError> for Failure {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::Unreadable => Self::Unreadable,
+            FrameError::TooLarge => Self::TooLarge,
+        }
+    }
+}
+
 impl Unpacked {
     /// Allocated memory in bytes.
     pub fn bytes(&self) -> usize {
@@ -195,9 +205,7 @@ impl Unpacked {
             Codec::Lz4 => {
                 let mut rest = value;
                 while !rest.is_empty() {
-                    let frame = lz4_frame(rest).ok_or(Failure::Unreadable)?;
-                    self.take(lz4_flex::frame::FrameDecoder::new(frame), bytes_max)?;
-                    rest = rest.get(frame.len()..).unwrap_or_default();
+                    rest = lz4_frame::unpack_first(rest, &mut self.bytes, bytes_max)?;
                 }
                 Ok(())
             }
@@ -258,27 +266,6 @@ impl Unpacked {
         let out = self.bytes.get_mut(start..).unwrap_or_default();
         self.snappy.decompress(block, out)?;
         Ok(())
-    }
-}
-
-/// The first frame of LZ4 (<https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md>), if it has its end mark. The decoder takes
-/// a frame that is cut off between two blocks for a complete one.
-fn lz4_frame(value: &[u8]) -> Option<&[u8]> {
-    const MAGIC_BYTES: usize = 4;
-    const UNCOMPRESSED: u32 = 1 << 31;
-    let flags = *value.get(MAGIC_BYTES)?;
-    let sized = |flag: u8, bytes: usize| if flags & flag == 0 { 0 } else { bytes };
-    let (content_size, dictionary) = (sized(0x08, 8), sized(0x01, 4));
-    let (block_sum, content_sum) = (sized(0x10, 4), sized(0x04, 4));
-    // Flags, block size and the header's check sum.
-    let mut at = MAGIC_BYTES + 3 + content_size + dictionary;
-    loop {
-        let size = u32::from_le_bytes(*value.get(at..)?.first_chunk()?);
-        at += 4;
-        if size == 0 {
-            return value.get(..at + content_sum);
-        }
-        at = at.checked_add((size & !UNCOMPRESSED) as usize + block_sum)?;
     }
 }
 
@@ -496,6 +483,32 @@ mod tests {
         }
         // A claim of 4 GB in five bytes.
         assert_eq!(read(Compression::Snappy, Format::Json, &[0xFF, 0xFF, 0xFF, 0xFF, 0x0F]), None);
+    }
+
+    /// Frames that claim blocks of 4 MB and have none.
+    #[test]
+    fn the_time_for_frames_of_lz4_grows_with_the_value_and_not_with_what_they_claim() {
+        let frames = b"\x04\x22\x4D\x18\x60\x70\x73\x02\0\0\0\x10\x20\0\0\0\0".repeat(50_000);
+        let started = std::time::Instant::now();
+        let got = read(Compression::Lz4, Format::Influx, &frames);
+        assert_eq!(got.map(|got| got.len()), Some(50_000));
+        assert!(started.elapsed() < std::time::Duration::from_secs(10), "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn an_empty_block_or_frame_ends_no_value() {
+        let frame =
+            |blocks: &[&[u8]]| [b"\x04\x22\x4D\x18\x60\x40\x82", &blocks.concat()[..], b"\0\0\0\0"].concat();
+        let (first, second) = (b"\x06\0\0\x80m v=1\n", b"\x06\0\0\x80m v=2\n");
+        for empty in [&b"\0\0\0\x80"[..], b"\x01\0\0\0\0"] {
+            let got = read(Compression::Auto, Format::Influx, &frame(&[first, empty, second]));
+            assert_eq!(got.as_deref(), Some(&b"m v=1\nm v=2\n"[..]), "{}", empty.escape_ascii());
+        }
+        for (compression, pack) in RECOGNIZED.into_iter().take(4) {
+            let value = [pack(b"m v=1\n"), pack(b""), pack(b"m v=2\n")].concat();
+            let got = read(compression, Format::Influx, &value);
+            assert_eq!(got.as_deref(), Some(&b"m v=1\nm v=2\n"[..]), "{compression:?}");
+        }
     }
 
     fn map(compression: Compression, values: &[Vec<u8>]) -> Vec<Result<String, String>> {

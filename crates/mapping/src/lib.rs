@@ -51,6 +51,7 @@ mod interned_keys;
 mod key_table;
 mod known_keys;
 mod line;
+mod lz4_frame;
 mod mapped;
 mod mapper;
 mod not_json;
