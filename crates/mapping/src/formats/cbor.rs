@@ -12,11 +12,11 @@ use super::input::Input;
 use super::json_text::{JsonText, PathSegment, ValuePath, check_depth};
 use super::key_texts::KeyTexts;
 use super::number_text::{push_short_float, push_signed};
+use crate::decimal;
 use crate::drop_reason::DropReason;
 use crate::padded_bytes::NumberBuffer;
 use crate::rejection::Rejection;
-use crate::time::TimeFormat;
-use jiff::tz::TimeZone;
+use crate::time;
 
 /// Appends the JSON text of the next value.
 pub(super) fn transcode(
@@ -290,22 +290,23 @@ impl Decoder<'_, '_, '_> {
     fn time_of_text(&mut self, start: usize) -> Result<(), Rejection> {
         let head = self.head()?;
         let time = match (head.major, head.number()) {
-            (TEXT, Some(size)) => TimeFormat::Rfc3339.to_ns(self.input.take(size)?, &TimeZone::UTC).ok(),
+            (TEXT, Some(size)) => time::rfc3339_ns(self.input.take(size)?),
             _ => None,
         };
         let time = time.ok_or_else(|| self.input.unreadable("a time (tag 0) that is not RFC 3339", start))?;
-        self.text.push_timestamp(time.into());
+        self.text.push_timestamp(time);
         Ok(())
     }
 
     /// Tag 1: seconds since 1970.
     #[inline(never)]
     fn time_of_number(&mut self, path: Option<&ValuePath<'_>>, start: usize) -> Result<(), Rejection> {
-        const SECOND_NS: i64 = 1_000_000_000;
+        const SECOND_DIGITS: u32 = 9;
+        const SECOND_NS: i128 = 1_000_000_000;
         let head = self.head()?;
         let seconds = if head.major <= NEGATIVE { head.integer() } else { None };
         if let Some(seconds) = seconds {
-            self.text.push_timestamp(seconds * i128::from(SECOND_NS));
+            self.text.push_timestamp(seconds * SECOND_NS);
             return Ok(());
         }
         let seconds = float(head);
@@ -316,15 +317,22 @@ impl Decoder<'_, '_, '_> {
             return Ok(());
         }
         // The shortest decimal, so that a time of 0.1 s is exact.
-        let unit = TimeFormat::Unix { unit_ns: SECOND_NS };
-        let shortest = zmij::Buffer::new().format_finite(seconds).to_owned();
-        match unit.to_ns(shortest.as_bytes(), &TimeZone::UTC) {
+        match decimal::scaled(zmij::Buffer::new().format_finite(seconds).as_bytes(), SECOND_DIGITS) {
             Ok(ns) => self.text.push_timestamp(ns.into()),
-            Err(_) => {
-                return Err(self.input.unreadable("a time (tag 1) outside what InfluxDB stores", start));
-            }
+            Err(_) => self.far_time(seconds, path),
         }
         Ok(())
+    }
+
+    /// A time that InfluxDB cannot store. Under `time_key` it is rejected as such; elsewhere it is a number like any other.
+    #[cold]
+    fn far_time(&mut self, seconds: f64, path: Option<&ValuePath<'_>>) {
+        let text = seconds.to_string();
+        let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+        match format!("{whole}{fraction:0<9.9}").parse::<i128>() {
+            Ok(ns) => self.text.push_timestamp(ns),
+            Err(_) => self.text.push_float(seconds * 1e9, path),
+        }
     }
 }
 
@@ -357,7 +365,8 @@ fn half(bits: u64) -> f64 {
 mod tests {
     use super::*;
     use crate::formats::FormatReader;
-    use crate::{FIRST_DROPS_MAX, Format, Rules};
+    use crate::test_support::{map, mapper, record};
+    use crate::{FIRST_DROPS_MAX, Format, KeySelector, Rules, TimeFormat, TimeRule};
 
     fn rules() -> Rules {
         Rules { format: Format::Cbor, ..Rules::default() }
@@ -467,7 +476,38 @@ mod tests {
         wrong("81 c1 61 78", "a time (tag 1) that is no number at byte 1");
         wrong("c1 c1 01", "a time (tag 1) that is no number at byte 0");
         wrong("c1 f5", "a time (tag 1) that is no number at byte 0");
-        wrong("c1 fb 7fefffffffffffff", "a time (tag 1) outside what InfluxDB stores at byte 0");
+        wrong(
+            "c0 74 393939392d31332d33315430303a30303a30305a",
+            "a time (tag 0) that is not RFC 3339 at byte 0",
+        );
+    }
+
+    #[test]
+    fn a_time_that_influxdb_cannot_store_is_a_number_outside_of_the_time_key() {
+        let times = [
+            // Go's zero time, the largest time of .NET, and times as numbers.
+            ("c0 74 303030312d30312d30315430303a30303a30305a", "-62135596800000000000"),
+            ("c0 78 1c 393939392d31322d33315432333a35393a35392e393939393939395a", "253402300799999999900"),
+            ("c1 3b 0000000e7791f6ff", "-62135596800000000000"),
+            ("c1 fb c22cef23ee000000", "-62135596800000000000"),
+            ("c1 fb 42374876e8000000", "100000000000000000000"),
+            ("c1 fb 4202a05f20100000", "10000000002000000000"),
+            ("c1 fb 4415af1d78b58c40", "100000000000000000000000000000"),
+        ];
+        let key = KeySelector::Flattened("s".to_owned());
+        let time = TimeRule::new(key, TimeFormat::Timestamp, jiff::tz::TimeZone::UTC);
+        let with_time = Rules { time: Some(time), ..rules() };
+        for (hex, want) in times {
+            let value = bytes(&format!("a2 61 76 01 61 73 {hex}"));
+            let (lines, outcome) = map(&mut mapper(rules()), &record(&value));
+            assert_eq!((lines, outcome.rejected.len()), (format!("t v=1,s={want}\n"), 0), "{hex}");
+            let (lines, outcome) = map(&mut mapper(with_time.clone()), &record(&value));
+            let why = outcome.rejected.first().map(|(_, why)| why.to_string()).unwrap_or_default();
+            assert!(lines.is_empty() && why.contains("outside what InfluxDB can store"), "{hex}: {why}");
+        }
+        assert_eq!(json("c1 fb 7fefffffffffffff").as_deref(), Ok("null"), "infinitely many nanoseconds");
+        let beyond_128_bits = json("c1 fb 483d6329f1c35ca5");
+        assert_eq!(beyond_128_bits.as_deref(), Ok("1.0000000000000001e+49"));
     }
 
     #[test]

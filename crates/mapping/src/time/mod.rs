@@ -5,8 +5,8 @@ use super::go_layout;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::fmt::strtime::BrokenDownTime;
-use jiff::fmt::temporal::DateTimeParser;
-use jiff::tz::TimeZone;
+use jiff::fmt::temporal::{DateTimeParser, Pieces};
+use jiff::tz::{Offset, TimeZone};
 use line_protocol::encode::{TIME_MAX, TIME_MIN};
 use thiserror::Error;
 
@@ -152,7 +152,7 @@ impl TimeFormat {
                 .and_then(|ns| in_range(i128::from(ns))),
             Self::Rfc3339 => as_text(text).and_then(|t| rfc3339(t, zone)).map_or_else(
                 || Err(TimeError::Unreadable("rfc3339, such as 2024-07-08T21:34:34.5Z".to_owned())),
-                |time| in_range(time.as_nanosecond()),
+                in_range,
             ),
             Self::Pattern(pattern) => as_text(text).and_then(|t| by_pattern(pattern, t, zone)).map_or_else(
                 || Err(TimeError::Unreadable(pattern.clone())),
@@ -205,6 +205,11 @@ pub(crate) fn count_to_ns(text: &[u8], unit_ns: i64, zone: Option<&TimeZone>) ->
     in_range(time.as_nanosecond())
 }
 
+/// The nanoseconds since 1970 of RFC 3339 text; UTC where the text has no offset. InfluxDB may be unable to store such a time.
+pub(crate) fn rfc3339_ns(text: &[u8]) -> Option<i128> {
+    rfc3339(as_text(text.trim_ascii())?, &TimeZone::UTC)
+}
+
 /// Like [`TimeFormat::room_ns`], for times of a format's own that count this unit. A date has the room of a millisecond, not of a day.
 pub(crate) fn room_of_unit(time_ns: i64, unit_ns: i64) -> i64 {
     match unit_ns {
@@ -236,7 +241,7 @@ fn as_text(text: &[u8]) -> Option<&str> {
     std::str::from_utf8(text).ok()
 }
 
-fn rfc3339(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+fn rfc3339(text: &str, zone: &TimeZone) -> Option<i128> {
     // jiff also reads a bare date and the basic form without separators. Neither is RFC 3339, and 20240708 is more likely a
     // number in another format.
     if !text.as_bytes().get(10).is_some_and(|b| matches!(b, b'T' | b't' | b' ')) {
@@ -245,11 +250,23 @@ fn rfc3339(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     let mut buffer = [0; RFC3339_BYTES_MAX];
     let text = with_nanoseconds(text, &mut buffer);
     if let Ok(time) = RFC3339.parse_timestamp(text) {
-        return Some(time);
+        return Some(time.as_nanosecond());
     }
     let zone_is_annotated = text.ends_with(']');
     let local = if zone_is_annotated { None } else { RFC3339.parse_datetime(text).ok() };
-    local.and_then(|local| in_zone(local, zone))
+    let time = local.and_then(|local| in_zone(local, zone)).map(Timestamp::as_nanosecond);
+    time.or_else(|| end_of_9999(text))
+}
+
+/// The nanoseconds since 1970 of a time at the end of 9999, such as .NET's largest one. jiff has no such timestamp, but it has the date.
+#[cold]
+fn end_of_9999(text: &str) -> Option<i128> {
+    const SECOND_NS: i128 = 1_000_000_000;
+    let pieces = Pieces::parse(text.starts_with("9999-12-3").then_some(text)?).ok()?;
+    let since_1970 =
+        pieces.date().to_datetime(pieces.time()?).duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
+    let offset = pieces.to_numeric_offset().map_or(0, Offset::seconds);
+    Some(since_1970.as_nanos() - i128::from(offset) * SECOND_NS)
 }
 
 /// Longest RFC 3339 text, with a zone in brackets, whose fraction is cut.
