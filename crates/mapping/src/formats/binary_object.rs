@@ -17,8 +17,8 @@ pub(crate) struct BinaryObject<'a, 't> {
 impl<'a, 't> BinaryObject<'a, 't> {
     /// None for a format without a function that reads single values.
     pub fn new(format: Format, value: &'a [u8], reader: &'t mut FormatReader) -> Option<Self> {
-        // Scalars have 32-bit positions in the text, which has at most six times the bytes.
-        let transcode = format.transcode().filter(|_| value.len() <= (u32::MAX / 8) as usize)?;
+        // Scalars have 32-bit positions in the text, which has at most nine times the bytes (docs/memory.md), and a line break for each scalar.
+        let transcode = format.transcode().filter(|_| value.len() <= (u32::MAX / 16) as usize)?;
         Some(Self { format, input: Input::new(value, format.title()), transcode, reader })
     }
 
@@ -52,8 +52,12 @@ impl<'a, 't> BinaryObject<'a, 't> {
     }
 
     /// The JSON text of the next value, at the end of the text of all values that were read so. None where the value is unreadable, JSON has
-    /// none like it, or its text is not UTF-8.
+    /// none like it, or its text is not UTF-8, and where an object or array begins.
     pub fn scalar(&mut self) -> Option<Scanner<'_>> {
+        // An object or array fits no shape, and may be long.
+        if self.is_container() {
+            return None;
+        }
         let FormatReader { json, keys, .. } = &mut *self.reader;
         let start = json.bytes.len();
         (self.transcode)(&mut self.input, json, keys).ok().filter(|()| json.dropped.is_empty())?;
@@ -61,5 +65,15 @@ impl<'a, 't> BinaryObject<'a, 't> {
         json.bytes.push(b'\n');
         json.bytes.get(start..).filter(|scalar| is_utf8(scalar))?;
         Some(Scanner::of_source(&json.bytes, true, Source::Record).at(start))
+    }
+
+    /// Whether the next value begins like an object or array.
+    fn is_container(&self) -> bool {
+        let first = self.input.peek();
+        match self.format {
+            Format::Msgpack => matches!(first, Some(0x80..=0x9F | 0xDC..=0xDF)),
+            // The major types 4 and 5.
+            _ => matches!(first, Some(0x80..=0xBF)),
+        }
     }
 }

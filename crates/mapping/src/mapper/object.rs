@@ -26,8 +26,17 @@ impl Mapper {
     ) -> Result<(), Rejection> {
         let (index, mark, object) = (pass.index, pass.lines.mark(), scanner.clone());
         pass.repeat(self.outside.value_bytes() + pass.kafka_bytes, self.limits.lines_bytes_max)?;
-        if !self.has_other_plans(depth) && self.map_known(scanner, depth, index, pass).is_some() {
+        let found =
+            if self.has_other_plans(depth) { None } else { self.map_known(scanner, depth, index, pass) };
+        if let Some(found) = found {
             pass.index += 1;
+            if let Some(json) = pass.json
+                && matches!(found, Found::Shape)
+                && self.maps_binary_objects()
+                && is_alone(&object, scanner, pass)
+            {
+                self.shapes.learn_binary_gaps(json.gaps.gaps());
+            }
         } else {
             pass.lines.truncate(mark);
             *scanner = object.clone();
@@ -52,8 +61,7 @@ impl Mapper {
             if self.has_other_plans(depth) {
                 return self.line_is_written(index, pass);
             }
-            // The object is the only value of the record's JSON text, which ends with a line break.
-            let is_alone = object.position() == 1 && scanner.position() + 1 == pass.texts.record.len();
+            let is_alone = is_alone(&object, scanner, pass);
             let parsed = ParsedObject {
                 object: &object,
                 end: scanner.position(),
@@ -114,15 +122,15 @@ impl Mapper {
         if bytes > self.limits.lines_bytes_max { Err(Rejection::LinesTooLarge { bytes }) } else { Ok(()) }
     }
 
-    /// Writes the line of an object whose shape is known, or at least its keys. Returns none, and counts nothing, where the parser has to
-    /// read the object; the buffer may then end in part of a line.
+    /// Writes the line of an object whose shape is known, or at least its keys, and returns which. Returns none, and counts nothing, where
+    /// the parser has to read the object; the buffer may then end in part of a line.
     fn map_known(
         &mut self,
         scanner: &mut Scanner<'_>,
         depth: usize,
         index: usize,
         pass: &mut Pass<'_, '_>,
-    ) -> Option<()> {
+    ) -> Option<Found> {
         let has_roots = self.has_roots(depth);
         let Work { values, scratch, .. } = &mut self.work;
         let texts = Texts { outside: self.outside.text(), ..pass.texts };
@@ -145,7 +153,7 @@ impl Mapper {
             self.outside.take_roots(values.copies.get(self.known.copied.len()..)?);
             self.outside.replace(&self.rules.values, &pass.texts, scratch);
         }
-        self.write_known(found, index, pass)
+        self.write_known(found, index, pass).map(|()| found)
     }
 
     /// Writes the line of the object whose values were just found. Returns none, and counts nothing, where the parser has to read the object;
@@ -300,6 +308,12 @@ impl Mapper {
             }
         }
     }
+}
+
+/// Whether an object, whose first member began at `object` and which ended where `end` is, is the only value of the record's JSON text that
+/// a format made. Such text ends with a line break.
+fn is_alone(object: &Scanner<'_>, end: &Scanner<'_>, pass: &Pass<'_, '_>) -> bool {
+    object.position() == 1 && end.position() + 1 == pass.texts.record.len()
 }
 
 /// How the values of an object were found.

@@ -71,7 +71,7 @@ impl Mapper {
     }
 
     /// Whether a record may be one object in a binary format, with all that its point needs, and nothing changes its text.
-    fn maps_binary_objects(&self) -> bool {
+    pub(super) fn maps_binary_objects(&self) -> bool {
         let keeps_text = self.rules.parse_json.is_empty() && self.rules.values.is_empty();
         self.maps_whole_objects && self.rules.format.is_self_describing() && keeps_text
     }

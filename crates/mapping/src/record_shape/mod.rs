@@ -14,6 +14,7 @@ mod tests;
 
 use super::element_parser::TopicKeys;
 use super::line::{LineLayout, LineValues};
+use super::padded_bytes::ExactGap;
 use super::rules::Rules;
 use super::seen_keys::SeenKeys;
 use super::topic_parts::TopicParts;
@@ -199,6 +200,35 @@ impl RecordShapes {
     /// Counts an object whose shape is not learned, although its bytes do not fit any shape.
     pub fn pass_over(&mut self) {
         self.learn_in = self.learn_in.saturating_sub(1).max(1);
+    }
+
+    /// Learns the bytes between the scalars of a record that is the object which was found last, where the shape comes from another record, such
+    /// as one with a list of objects. `gaps` is empty unless the bytes were noted for this record.
+    pub fn learn_binary_gaps(&mut self, gaps: &[ExactGap]) {
+        let place = self.last;
+        let Some(record_shape) = self.known.get_mut(place).map(|known| &mut known.record_shape) else {
+            return;
+        };
+        if !record_shape.binary_gaps.is_empty() {
+            return;
+        }
+        if gaps.is_empty() {
+            self.pass_over();
+            return;
+        }
+        if gaps.len() == record_shape.slots.len() + 1 {
+            record_shape.binary_gaps = gaps.into();
+        }
+        if record_shape.bytes() > BYTES_MAX {
+            record_shape.binary_gaps = Box::default();
+        }
+        if record_shape.binary_gaps.is_empty() {
+            // The bytes were noted in vain, which allocates.
+            self.learn_every = (self.learn_every * 2).min(LEARN_EVERY_MAX);
+        } else {
+            self.keep_within_bounds(place);
+        }
+        self.learn_in = self.learn_every;
     }
 
     /// Learns the shape of an object for which a line was written, unless shapes hardly repeat.
