@@ -233,7 +233,7 @@ impl Key {
             self.numbers_of_objects = (self.numbers_of_objects.1.or(self.numbers_of_objects.0), None);
         }
         match token {
-            Token::Null | Token::NotFinite => self.nulls += 1,
+            Token::Null | Token::NotFinite | Token::Binary => self.nulls += 1,
             Token::True | Token::False => self.booleans += 1,
             Token::Number(number) => {
                 self.number(number, list);

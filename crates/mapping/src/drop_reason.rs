@@ -1,5 +1,6 @@
 //! Reasons why a value of a point is dropped or changed.
 
+use crate::decode::Token;
 use std::fmt;
 
 /// Reason why a value of a point was left out, or its text changed.
@@ -52,6 +53,15 @@ impl DropReason {
         Self::NotJson,
         Self::TagAndField,
     ];
+
+    /// The reason for which a value is lost wherever it should become a part of a point; none for other values, and for null.
+    pub(crate) fn of_token(token: Token<'_>) -> Option<Self> {
+        match token {
+            Token::NotFinite => Some(Self::NotFinite),
+            Token::Binary => Some(Self::Binary),
+            _ => None,
+        }
+    }
 
     /// The name in logs and metrics.
     pub fn name(self) -> &'static str {

@@ -176,12 +176,12 @@ impl<'a> ElementParser<'_, 'a> {
         if plan.is_of_root && !self.is_root { self.known.new_plan(node, self.rules, false) } else { plan }
     }
 
-    /// Counts NaN and infinity; null is no loss.
+    /// Counts a value that no point can have; null is no loss.
     fn no_value(&mut self, node: NodeId, token: Token<'a>) {
-        if token == Token::NotFinite
-            && let ScalarUse::Dropped(drop) = self.plan(node).use_of_not_finite()
+        if let Some(lost) = DropReason::of_token(token)
+            && let ScalarUse::Dropped(drop) = self.plan(node).use_of_lost(lost)
         {
-            self.drop_value(node, drop);
+            self.drop_value_at(node, self.scanner.position(), drop);
         }
     }
 

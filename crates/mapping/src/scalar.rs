@@ -72,7 +72,7 @@ impl Scalar {
             Token::Number(number) => (Kind::Number, number.text().len(), 0),
             Token::Text(text) if text.is_plain() => (Kind::Plain, text.raw().len(), 1),
             Token::Text(text) => (Kind::Escaped, text.raw().len(), 1),
-            Token::Null | Token::NotFinite | Token::Object | Token::Array => return None,
+            Token::Null | Token::NotFinite | Token::Binary | Token::Object | Token::Array => return None,
         };
         let end = end - quote;
         // Records and their JSON text are smaller than 4 GB.
@@ -146,7 +146,7 @@ impl Scalar {
                 let start = first + u32::from(token == Token::True);
                 Some(Self { kind: Kind::BooleanNumber, start, end: start, ..self })
             }
-            (_, Token::Null | Token::NotFinite | Token::Object | Token::Array) => None,
+            (_, Token::Null | Token::NotFinite | Token::Binary | Token::Object | Token::Array) => None,
         }
     }
 

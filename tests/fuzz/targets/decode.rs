@@ -43,7 +43,7 @@ fn read(scanner: &mut Scanner<'_>, depth: usize) -> Result<Value, SyntaxError> {
     assert!(depth <= DEPTH_MAX);
     let mut first = true;
     Ok(match token {
-        Token::Null | Token::NotFinite => Value::Null,
+        Token::Null | Token::NotFinite | Token::Binary => Value::Null,
         Token::True => Value::Bool(true),
         Token::False => Value::Bool(false),
         Token::Number(number) => {

@@ -21,7 +21,9 @@ pub use locate::{PathSearch, find, find_all, select};
 pub use number::Number;
 pub use path::{Path, PathError, Step};
 pub use query::Query;
-pub use scanner::{DEPTH_MAX, Scanner, Source, Syntax, SyntaxError, Token, is_whitespace};
+pub use scanner::{
+    BINARY_MARK, DEPTH_MAX, NOT_FINITE_MARK, Scanner, Source, Syntax, SyntaxError, Token, is_whitespace,
+};
 pub use text::{Text, is_utf8, push_lossy};
 pub use tree::{Tree, TreeKey};
 pub use work::Work;

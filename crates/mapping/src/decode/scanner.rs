@@ -20,8 +20,15 @@ pub struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
     utf8: bool,
+    /// Whether the text may have [`BINARY_MARK`] and [`NOT_FINITE_MARK`].
+    reads_marks: bool,
     source: Source,
 }
+
+/// Stands for a value that JSON has none like, in text that a format made: as long as null, and no JSON.
+pub const BINARY_MARK: &[u8; 4] = b"\x1Abin";
+/// Stands for NaN or infinity in such text.
+pub const NOT_FINITE_MARK: &[u8; 4] = b"\x1Anan";
 
 /// The text that positions refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +51,8 @@ pub enum Token<'a> {
     Null,
     /// NaN or infinity, which are no JSON. Python's `json` writes them nevertheless.
     NotFinite,
+    /// A value of another format that JSON has none like.
+    Binary,
     True,
     False,
     Number(Number<'a>),
@@ -114,12 +123,17 @@ pub fn is_whitespace(byte: u8) -> bool {
 impl<'a> Scanner<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
         let at = if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
-        Self { bytes, at, utf8: is_utf8(bytes), source: Source::Record }
+        Self { bytes, at, utf8: is_utf8(bytes), reads_marks: false, source: Source::Record }
     }
 
     /// A scanner of bytes that the program wrote. They are UTF-8 if `utf8` says so.
     pub fn of_source(bytes: &'a [u8], utf8: bool, source: Source) -> Self {
-        Self { bytes, at: 0, utf8, source }
+        Self { bytes, at: 0, utf8, reads_marks: false, source }
+    }
+
+    /// A scanner of text that a format made, which marks the values that JSON has none like.
+    pub fn with_marks(self) -> Self {
+        Self { reads_marks: true, ..self }
     }
 
     /// A scanner of `bytes[start..end]`, without another check for UTF-8. Both ends must be positions of a scanner of the same
@@ -188,9 +202,21 @@ impl<'a> Scanner<'a> {
             Some(b'n') => self.word(b"null", Token::Null),
             Some(b'N') => self.word(b"NaN", Token::NotFinite),
             Some(b'I') => self.word(b"Infinity", Token::NotFinite),
-            Some(_) => self.fail(Syntax::Value),
+            Some(_) => self.mark(),
             None => self.fail(Syntax::End),
         }
+    }
+
+    #[cold]
+    fn mark(&mut self) -> Result<Token<'a>, SyntaxError> {
+        let mark = self.rest().first_chunk().filter(|_| self.reads_marks);
+        let token = match mark {
+            Some(BINARY_MARK) => Token::Binary,
+            Some(NOT_FINITE_MARK) => Token::NotFinite,
+            _ => return self.fail(Syntax::Value),
+        };
+        self.at += BINARY_MARK.len();
+        Ok(token)
     }
 
     #[cold]
@@ -448,5 +474,16 @@ mod tests {
         f(&[b"[".repeat(65), b"]".repeat(65)].concat(), 65, Syntax::Depth);
         f(&b"[".repeat(1_000_000), 65, Syntax::Depth);
         f(b"\xFF", 0, Syntax::Value);
+        f(BINARY_MARK, 0, Syntax::Value);
+        f(NOT_FINITE_MARK, 0, Syntax::Value);
+    }
+
+    #[test]
+    fn reads_marks_in_text_that_a_format_made() {
+        let read = |text: &'static [u8]| Scanner::new(text).with_marks().value().map_err(|error| error.why);
+        assert_eq!(read(BINARY_MARK), Ok(Token::Binary));
+        assert_eq!(read(NOT_FINITE_MARK), Ok(Token::NotFinite));
+        assert_eq!(read(b"\x1A"), Err(Syntax::Value));
+        assert_eq!(read(b"\x1Anul"), Err(Syntax::Value));
     }
 }

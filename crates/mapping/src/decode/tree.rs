@@ -232,7 +232,7 @@ fn read_value(scanner: &mut Scanner<'_>, depth: usize) -> Result<Tree, SyntaxErr
     let token = scanner.value()?;
     scanner.check_depth(token, depth)?;
     let value = match token {
-        Token::Null | Token::NotFinite => Value::Null,
+        Token::Null | Token::NotFinite | Token::Binary => Value::Null,
         Token::True => Value::Bool(true),
         Token::False => Value::Bool(false),
         Token::Number(number) => read_number(number),

@@ -51,8 +51,8 @@ impl<'a, 't> BinaryObject<'a, 't> {
         }
     }
 
-    /// The JSON text of the next value, at the end of the text of all values that were read so. None where the value is unreadable, JSON has
-    /// none like it, or its text is not UTF-8, and where an object or array begins.
+    /// The JSON text of the next value, at the end of the text of all values that were read so. None where the value is unreadable, or
+    /// its text is not UTF-8, and where an object or array begins.
     pub fn scalar(&mut self) -> Option<Scanner<'_>> {
         // An object or array fits no shape, and may be long.
         if self.is_container() {
@@ -60,11 +60,11 @@ impl<'a, 't> BinaryObject<'a, 't> {
         }
         let FormatReader { json, keys, .. } = &mut *self.reader;
         let start = json.bytes.len();
-        (self.transcode)(&mut self.input, json, keys).ok().filter(|()| json.dropped.is_empty())?;
+        (self.transcode)(&mut self.input, json, keys).ok()?;
         // As behind each value of a record's JSON text. Numbers need an end.
         json.bytes.push(b'\n');
         json.bytes.get(start..).filter(|scalar| is_utf8(scalar))?;
-        Some(Scanner::of_source(&json.bytes, true, Source::Record).at(start))
+        Some(Scanner::of_source(&json.bytes, true, Source::Record).with_marks().at(start))
     }
 
     /// Whether the next value begins like an object or array.

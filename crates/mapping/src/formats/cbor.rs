@@ -2,18 +2,17 @@
 //!
 //! - Integers stay exact, also those below -2^63, and floats always get a fraction or an exponent.
 //! - Times (tags 0 and 1) become nanoseconds since 1970, marked as timestamps.
-//! - Byte strings and bignums, decimal fractions, rationals, references, unassigned simple values, NaN and infinity become null, and
-//!   are counted as dropped. Values under other tags are read as if they had no tag.
+//! - Byte strings and bignums, decimal fractions, rationals, references, unassigned simple values, NaN and infinity become
+//!   marks, which count as dropped where a point would have them. Values under other tags are read as if they had no tag.
 //! - Keys are text, byte strings with text or integers; a record with any other key is rejected.
 //!
 //! Lengths that a record claims reserve no memory: each claimed element needs a byte that is there.
 
 use super::input::Input;
-use super::json_text::{JsonText, PathSegment, ValuePath, check_depth};
+use super::json_text::{JsonText, check_depth};
 use super::key_texts::KeyTexts;
 use super::number_text::{push_short_float, push_signed};
 use crate::decimal;
-use crate::drop_reason::DropReason;
 use crate::padded_bytes::NumberBuffer;
 use crate::rejection::Rejection;
 use crate::time;
@@ -25,7 +24,7 @@ pub(super) fn transcode(
     keys: &mut KeyTexts,
 ) -> Result<(), Rejection> {
     keys.begin();
-    Decoder { input, text, keys }.value(None, 0)
+    Decoder { input, text, keys }.value(0)
 }
 
 /// Appends the next value, if it is an integer of 64 bits with a sign, or a float with few digits. Returns none, and reads nothing, where the
@@ -122,14 +121,14 @@ impl Head {
 }
 
 impl Decoder<'_, '_, '_> {
-    fn value(&mut self, path: Option<&ValuePath<'_>>, depth: usize) -> Result<(), Rejection> {
+    fn value(&mut self, depth: usize) -> Result<(), Rejection> {
         let mut head = self.head()?;
         let start = head.start;
         while head.major == TAG {
             match head.number() {
                 Some(0) => self.time_of_text(head.start)?,
-                Some(1) => self.time_of_number(path, head.start)?,
-                Some(tag) if DROPPED_TAGS.contains(&tag) => self.drop_tagged(path, depth)?,
+                Some(1) => self.time_of_number(head.start)?,
+                Some(tag) if DROPPED_TAGS.contains(&tag) => self.drop_tagged(depth)?,
                 _ => {
                     head = self.head()?;
                     continue;
@@ -139,15 +138,15 @@ impl Decoder<'_, '_, '_> {
             return Ok(());
         }
         match head.major {
-            ARRAY => return self.array(head, path, depth),
-            MAP => return self.map(head, path, depth),
+            ARRAY => return self.array(head, depth),
+            MAP => return self.map(head, depth),
             UNSIGNED | NEGATIVE => self.text.push_integer(head.integer().unwrap_or_default()),
             BYTES => {
                 self.chunks(head, |_, _| {})?;
-                self.text.drop(DropReason::Binary, path);
+                self.text.push_binary();
             }
             TEXT => self.string(head)?,
-            _ => self.simple(head, path)?,
+            _ => self.simple(head)?,
         }
         self.text.gaps.note_scalar(self.input, start);
         Ok(())
@@ -200,26 +199,24 @@ impl Decoder<'_, '_, '_> {
         Ok(())
     }
 
-    fn array(&mut self, head: Head, parent: Option<&ValuePath<'_>>, depth: usize) -> Result<(), Rejection> {
+    fn array(&mut self, head: Head, depth: usize) -> Result<(), Rejection> {
         check_depth(depth, head.start)?;
-        let (start, mut index) = (self.text.bytes.len(), 0);
-        while self.has_next(head, index)? {
+        let (start, mut item) = (self.text.bytes.len(), 0);
+        while self.has_next(head, item)? {
             self.text.push(b",");
-            self.value(Some(&ValuePath { parent, segment: PathSegment::Index(index) }), depth + 1)?;
-            index += 1;
+            self.value(depth + 1)?;
+            item += 1;
         }
         self.text.close(start, b'[', b']');
         Ok(())
     }
 
-    fn map(&mut self, head: Head, parent: Option<&ValuePath<'_>>, depth: usize) -> Result<(), Rejection> {
+    fn map(&mut self, head: Head, depth: usize) -> Result<(), Rejection> {
         check_depth(depth, head.start)?;
         let (start, mut member) = (self.text.bytes.len(), 0);
         while self.has_next(head, member)? {
-            let key = self.text.bytes.len();
             self.keys.push_next(self.input, self.text, push_key)?;
-            let segment = PathSegment::of_key(key, &self.text.bytes);
-            self.value(Some(&ValuePath { parent, segment }), depth + 1)?;
+            self.value(depth + 1)?;
             member += 1;
         }
         self.text.close(start, b'{', b'}');
@@ -259,9 +256,9 @@ impl Decoder<'_, '_, '_> {
     }
 
     /// Floats and simple values.
-    fn simple(&mut self, head: Head, path: Option<&ValuePath<'_>>) -> Result<(), Rejection> {
+    fn simple(&mut self, head: Head) -> Result<(), Rejection> {
         match (float(head), head.argument) {
-            (Some(number), _) => self.text.push_float(number, path),
+            (Some(number), _) => self.text.push_float(number),
             (None, Argument::Short(20)) => self.text.push(b"false"),
             (None, Argument::Short(21)) => self.text.push(b"true"),
             // Null and undefined.
@@ -269,19 +266,19 @@ impl Decoder<'_, '_, '_> {
             (None, Argument::Long(..=31, _)) => {
                 return Err(self.input.unreadable("a simple value in the wrong form", head.start));
             }
-            _ => self.text.drop(DropReason::Binary, path),
+            _ => self.text.push_binary(),
         }
         Ok(())
     }
 
     /// Reads the value under one of [`DROPPED_TAGS`], and drops it.
     #[inline(never)]
-    fn drop_tagged(&mut self, path: Option<&ValuePath<'_>>, depth: usize) -> Result<(), Rejection> {
+    fn drop_tagged(&mut self, depth: usize) -> Result<(), Rejection> {
         // Such tags can be nested too.
         check_depth(depth, self.input.position())?;
         let mut unused = JsonText::default();
-        Decoder { input: self.input, text: &mut unused, keys: self.keys }.value(None, depth + 1)?;
-        self.text.drop(DropReason::Binary, path);
+        Decoder { input: self.input, text: &mut unused, keys: self.keys }.value(depth + 1)?;
+        self.text.push_binary();
         Ok(())
     }
 
@@ -300,7 +297,7 @@ impl Decoder<'_, '_, '_> {
 
     /// Tag 1: seconds since 1970.
     #[inline(never)]
-    fn time_of_number(&mut self, path: Option<&ValuePath<'_>>, start: usize) -> Result<(), Rejection> {
+    fn time_of_number(&mut self, start: usize) -> Result<(), Rejection> {
         const SECOND_DIGITS: u32 = 9;
         const SECOND_NS: i128 = 1_000_000_000;
         let head = self.head()?;
@@ -313,25 +310,25 @@ impl Decoder<'_, '_, '_> {
         let seconds =
             seconds.ok_or_else(|| self.input.unreadable("a time (tag 1) that is no number", start))?;
         if !seconds.is_finite() {
-            self.text.drop(DropReason::NotFinite, path);
+            self.text.push_not_finite();
             return Ok(());
         }
         // The shortest decimal, so that a time of 0.1 s is exact.
         match decimal::scaled(zmij::Buffer::new().format_finite(seconds).as_bytes(), SECOND_DIGITS) {
             Ok(ns) => self.text.push_timestamp(ns.into()),
-            Err(_) => self.far_time(seconds, path),
+            Err(_) => self.far_time(seconds),
         }
         Ok(())
     }
 
     /// A time that InfluxDB cannot store. Under `time_key` it is rejected as such; elsewhere it is a number like any other.
     #[cold]
-    fn far_time(&mut self, seconds: f64, path: Option<&ValuePath<'_>>) {
+    fn far_time(&mut self, seconds: f64) {
         let text = seconds.to_string();
         let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
         match format!("{whole}{fraction:0<9.9}").parse::<i128>() {
             Ok(ns) => self.text.push_timestamp(ns),
-            Err(_) => self.text.push_float(seconds * 1e9, path),
+            Err(_) => self.text.push_float(seconds * 1e9),
         }
     }
 }
@@ -366,7 +363,7 @@ mod tests {
     use super::*;
     use crate::formats::FormatReader;
     use crate::test_support::{map, mapper, record};
-    use crate::{FIRST_DROPS_MAX, Format, KeySelector, Rules, TimeFormat, TimeRule};
+    use crate::{DropReason, FirstDrop, Format, KeySelector, Rules, TimeFormat, TimeRule};
 
     fn rules() -> Rules {
         Rules { format: Format::Cbor, ..Rules::default() }
@@ -513,11 +510,12 @@ mod tests {
     #[test]
     fn values_that_json_cannot_hold_are_dropped_with_their_keys() {
         let dropped = |hex: &str| {
-            let text = text(&format!("a1 61 61 82 01 {hex}"));
-            assert_eq!(text.bytes, b"{\"a\":[1,null]}\n", "{hex}");
-            assert_eq!(text.drops.iter().map(|(_, count)| count).sum::<u64>(), 1, "{hex}");
-            let [(drop, key)] = &text.dropped[..] else { panic!("{hex}: {:?}", text.dropped) };
-            assert_eq!(text.dropped_keys[key.clone()], *b"a_1", "{hex}");
+            let hex = format!("a1 61 61 82 01 {hex}");
+            assert_eq!(json(&hex).as_deref(), Ok("{\"a\":[1,null]}"), "{hex}");
+            let mut mapper = mapper(rules());
+            map(&mut mapper, &record(&bytes(&hex)));
+            let [FirstDrop { key, drop }] = &mapper.take_first_drops()[..] else { panic!("{hex}") };
+            assert_eq!((key.as_str(), mapper.take_drops().iter().count()), ("a_1", 1), "{hex}");
             *drop
         };
         for binary in ["41 00", "c2 49 010000000000000000", "c3 41 00", "f0", "f8 ff"] {
@@ -529,9 +527,6 @@ mod tests {
         for not_finite in ["f9 7c00", "f9 7e00", "fa 7f800000", "fb fff0000000000000", "c1 f9 7e00"] {
             assert_eq!(dropped(not_finite), DropReason::NotFinite);
         }
-        let many = text(&format!("9a 00008000 {}", "40".repeat(0x8000)));
-        assert_eq!(many.drops.iter().collect::<Vec<_>>(), [(DropReason::Binary, 0x8000)]);
-        assert_eq!(many.dropped.len(), FIRST_DROPS_MAX);
     }
 
     #[test]

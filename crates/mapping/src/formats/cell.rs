@@ -1,11 +1,11 @@
 //! Values that are text: cells of CSV, and records of a single value.
 //!
-//! A cell is a number, true, false or text, whichever it reads as. NaN and infinity are dropped and counted.
+//! A cell is a number, true, false or text, whichever it reads as. NaN and infinity become marks, which count as dropped where a point
+//! would have them.
 
-use super::json_text::{JsonText, PathSegment, ValuePath};
+use super::json_text::JsonText;
 use super::without_bom;
 use crate::decode::Number;
-use crate::drop_reason::DropReason;
 use crate::field_type::FieldType;
 use crate::rules::Rules;
 
@@ -21,14 +21,13 @@ pub(super) fn read(value: &[u8], rules: &Rules, text: &mut JsonText) {
     if rules.types.get(KEY) == Some(&FieldType::String) {
         push_text(value, text);
     } else {
-        let segment = PathSegment::Key(2, BEFORE.len() - 2);
-        push(value, Some(&ValuePath { parent: None, segment }), text);
+        push(value, text);
     }
     text.push(b"}");
 }
 
 /// Appends a cell by its content.
-pub(super) fn push(cell: &[u8], path: Option<&ValuePath<'_>>, text: &mut JsonText) {
+pub(super) fn push(cell: &[u8], text: &mut JsonText) {
     let trimmed = cell.trim_ascii();
     let start = text.bytes.len();
     // Most text that is no number shows it by its first byte.
@@ -38,7 +37,7 @@ pub(super) fn push(cell: &[u8], path: Option<&ValuePath<'_>>, text: &mut JsonTex
         let number = text.bytes.get(start..).unwrap_or_default();
         if Number::whole(number).is_none() {
             text.bytes.truncate(start);
-            text.drop(DropReason::NotFinite, path);
+            text.push_not_finite();
         }
         return;
     }
@@ -49,7 +48,7 @@ pub(super) fn push(cell: &[u8], path: Option<&ValuePath<'_>>, text: &mut JsonTex
     } else if is("false") {
         text.push(b"false");
     } else if is_not_finite(trimmed) {
-        text.drop(DropReason::NotFinite, path);
+        text.push_not_finite();
     } else {
         push_text(cell, text);
     }
@@ -127,8 +126,9 @@ fn digits(bytes: &[u8]) -> (&[u8], &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::NOT_FINITE_MARK;
     use crate::test_support::{map, mapper, record};
-    use crate::{Format, Globs, KeyTable};
+    use crate::{DropReason, FirstDrop, Format, Globs, KeyTable};
 
     fn json(value: &str) -> String {
         let rules = Rules { format: Format::Value, ..Rules::default() };
@@ -139,9 +139,8 @@ mod tests {
     fn a_cell_is_what_it_reads_as() {
         let f = |cell: &str, want: &str| {
             let mut text = JsonText::default();
-            push(cell.as_bytes(), None, &mut text);
+            push(cell.as_bytes(), &mut text);
             assert_eq!(String::from_utf8_lossy(&text.bytes), want, "{cell:?}");
-            text.drops.iter().collect::<Vec<_>>()
         };
         for (cell, want) in [
             ("5", "5"),
@@ -174,10 +173,10 @@ mod tests {
             ("yes", "\"yes\""),
             ("information", "\"information\""),
         ] {
-            assert_eq!(f(cell, want), [], "{cell:?}");
+            f(cell, want);
         }
         for cell in ["NaN", "nan", "inf", "-Inf", "+infinity", "1e999", "-1e999"] {
-            assert_eq!(f(cell, "null"), [(DropReason::NotFinite, 1)], "{cell:?}");
+            f(cell, str::from_utf8(NOT_FINITE_MARK).unwrap());
         }
     }
 
@@ -226,8 +225,9 @@ mod tests {
         assert_eq!(json(" \n"), "");
         assert_eq!(json("\u{FEFF}5\n"), r#"{"value":5}"#);
         assert!(is_single_value("\u{FEFF}true".as_bytes()));
-        let mut text = JsonText::default();
-        read(b"NaN", &Rules::default(), &mut text);
-        assert_eq!(text.dropped_keys, b"value");
+        let mut mapper = mapper(Rules { format: Format::Value, ..Rules::default() });
+        map(&mut mapper, &record(b"NaN"));
+        let drop = DropReason::NotFinite;
+        assert_eq!(mapper.take_first_drops(), [FirstDrop { key: "value".to_owned(), drop }]);
     }
 }

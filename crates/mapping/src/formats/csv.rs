@@ -5,7 +5,7 @@
 //! - A row of another length than the header, or with a quote that is not closed, is rejected alone.
 
 use super::cell;
-use super::json_text::{BadRow, JsonText, PathSegment, ValuePath};
+use super::json_text::{BadRow, JsonText};
 use super::{Format, without_bom};
 use crate::field_type::FieldType;
 use crate::rejection::Rejection;
@@ -192,14 +192,11 @@ impl Table {
                 continue;
             }
             text.push(if std::mem::take(&mut is_first) { b"" } else { b"," });
-            let start = text.bytes.len();
             text.push(key);
-            // Without quotes and colon.
-            let segment = PathSegment::Key(start + 1, text.bytes.len() - 2);
             match column.kind {
                 _ if cell.is_empty() => text.push(b"null"),
                 ColumnKind::Text => cell::push_text(cell, text),
-                _ => cell::push(cell, Some(&ValuePath { parent: None, segment }), text),
+                _ => cell::push(cell, text),
             }
         }
         text.push(b"}");

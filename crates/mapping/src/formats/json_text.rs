@@ -1,18 +1,15 @@
 //! JSON text that a format makes of a record's value.
 
 use super::scalar_gaps::ScalarGaps;
-use crate::FIRST_DROPS_MAX;
-use crate::decode::{DEPTH_MAX, Syntax, SyntaxError};
-use crate::drop_reason::{DropReason, Drops};
+use crate::decode::{BINARY_MARK, DEPTH_MAX, NOT_FINITE_MARK, Syntax, SyntaxError};
 use crate::rejection::Rejection;
 use line_protocol::runs;
 use std::borrow::Cow;
 use std::io::Write as _;
 use std::num::NonZeroU32;
-use std::ops::Range;
 
-/// Bytes of each key that the report of a dropped value shows.
-const KEY_SHOWN_MAX: usize = 64;
+/// First byte of the marks.
+const MARK_BEGINNING: u8 = BINARY_MARK[0];
 
 /// JSON text that a format makes of a record's value, with marks that JSON has no syntax for.
 #[derive(Debug, Default)]
@@ -20,12 +17,6 @@ pub(crate) struct JsonText {
     pub bytes: Vec<u8>,
     /// Numbers that are times, in the order of the text.
     pub timestamps: Vec<TimeMark>,
-    /// Number of values that JSON can't hold.
-    pub drops: Drops,
-    /// The first of these values, each with the position of its flattened key in `dropped_keys`. Bounded, since a record can have
-    /// any number of such values under long keys.
-    pub dropped: Vec<(DropReason, Range<usize>)>,
-    pub dropped_keys: Vec<u8>,
     /// Rows that are no objects, in the order of the text.
     pub bad_rows: Vec<BadRow>,
     /// Number of the header's columns, which bad rows do not have.
@@ -50,7 +41,15 @@ impl<'v> From<Cow<'v, [u8]>> for RecordText<'v> {
 
 impl From<JsonText> for RecordText<'_> {
     fn from(text: JsonText) -> Self {
-        Self { json: Cow::Owned(text.bytes), times: text.timestamps }
+        let mut json = text.bytes;
+        // Within strings, a control character is an escape.
+        let marks: Vec<usize> = memchr::memchr_iter(MARK_BEGINNING, &json).collect();
+        for mark in marks {
+            if let Some(null) = json.get_mut(mark..mark + BINARY_MARK.len()) {
+                null.copy_from_slice(b"null");
+            }
+        }
+        Self { json: Cow::Owned(json), times: text.timestamps }
     }
 }
 
@@ -91,28 +90,6 @@ pub(crate) struct BadRow {
     pub cells: Option<NonZeroU32>,
 }
 
-/// Keys and indexes on the way to a value, for the flattened keys of dropped values.
-#[derive(Clone, Copy)]
-pub(super) struct ValuePath<'p> {
-    pub parent: Option<&'p ValuePath<'p>>,
-    pub segment: PathSegment,
-}
-
-#[derive(Clone, Copy)]
-pub(super) enum PathSegment {
-    /// Where the key stands in the JSON text, without quotes.
-    Key(usize, usize),
-    Index(u64),
-}
-
-impl PathSegment {
-    /// The key that is the end of the text from `start` on, with the character before the key, its quotes and the colon.
-    #[inline]
-    pub fn of_key(start: usize, text: &[u8]) -> Self {
-        Self::Key(start + 2, text.len() - 2)
-    }
-}
-
 impl JsonText {
     /// Allocated memory in bytes of the buffers that grow with a record.
     pub fn memory(&self) -> usize {
@@ -124,9 +101,6 @@ impl JsonText {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.timestamps.clear();
-        self.drops = Drops::default();
-        self.dropped.clear();
-        self.dropped_keys.clear();
         self.bad_rows.clear();
         self.gaps.clear();
     }
@@ -209,33 +183,16 @@ impl JsonText {
         }
     }
 
-    /// Writes null instead of a value, and keeps the flattened key for the report.
+    /// Marks a value that JSON has none like. The mapper counts it as dropped where it would become a part of a point.
     #[cold]
-    pub(super) fn drop(&mut self, drop: DropReason, path: Option<&ValuePath<'_>>) {
-        self.push(b"null");
-        self.drops.add(drop);
-        if self.dropped.len() >= FIRST_DROPS_MAX {
-            return;
-        }
-        let start = self.dropped_keys.len();
-        self.push_key(path);
-        self.dropped.push((drop, start..self.dropped_keys.len()));
+    pub(super) fn push_binary(&mut self) {
+        self.push(BINARY_MARK);
     }
 
-    fn push_key(&mut self, path: Option<&ValuePath<'_>>) {
-        let Some(path) = path else { return };
-        self.push_key(path.parent);
-        let Self { bytes, dropped_keys: keys, .. } = self;
-        if path.parent.is_some() {
-            keys.push(b'_');
-        }
-        match path.segment {
-            PathSegment::Key(start, end) => {
-                let shown = bytes.get(start..end.min(start + KEY_SHOWN_MAX));
-                keys.extend_from_slice(shown.unwrap_or_default());
-            }
-            PathSegment::Index(index) => keys.extend_from_slice(itoa::Buffer::new().format(index).as_bytes()),
-        }
+    /// Marks NaN or infinity.
+    #[cold]
+    pub(super) fn push_not_finite(&mut self) {
+        self.push(NOT_FINITE_MARK);
     }
 }
 

@@ -2,16 +2,15 @@
 //!
 //! - Integers stay exact, and floats always get a fraction or an exponent.
 //! - Timestamps (extension type -1) become nanoseconds since 1970, marked as timestamps.
-//! - Binary data and other extensions, NaN and infinity become null, and are counted as dropped.
+//! - Binary data and other extensions, NaN and infinity become marks, which count as dropped where a point would have them.
 //! - Keys are text, binary text or integers; a record with any other key is rejected.
 //!
 //! Lengths that a record claims reserve no memory: each claimed element needs a byte that is there.
 
 use super::input::Input;
-use super::json_text::{JsonText, PathSegment, ValuePath, check_depth};
+use super::json_text::{JsonText, check_depth};
 use super::key_texts::KeyTexts;
 use super::number_text::{push_short_float, push_signed};
-use crate::drop_reason::DropReason;
 use crate::padded_bytes::NumberBuffer;
 use crate::rejection::Rejection;
 
@@ -22,7 +21,7 @@ pub(super) fn transcode(
     keys: &mut KeyTexts,
 ) -> Result<(), Rejection> {
     keys.begin();
-    Decoder { input, text, keys }.value(None, 0)
+    Decoder { input, text, keys }.value(0)
 }
 
 /// Appends the next value, if it is an integer of 64 bits with a sign, or a float with few digits. Returns none, and reads nothing, where the
@@ -65,21 +64,21 @@ struct Decoder<'a, 'i, 't> {
 }
 
 impl Decoder<'_, '_, '_> {
-    fn value(&mut self, path: Option<&ValuePath<'_>>, depth: usize) -> Result<(), Rejection> {
+    fn value(&mut self, depth: usize) -> Result<(), Rejection> {
         let start = self.input.position();
         match self.input.byte()? {
-            size @ 0x80..=0x8F => self.map(u32::from(size & 0x0F), path, depth, start),
-            size @ 0x90..=0x9F => self.array(u32::from(size & 0x0F), path, depth, start),
+            size @ 0x80..=0x8F => self.map(u32::from(size & 0x0F), depth, start),
+            size @ 0x90..=0x9F => self.array(u32::from(size & 0x0F), depth, start),
             width @ 0xDC..=0xDD => {
                 let size = self.size(width - 0xDC + 1)?;
-                self.array(size, path, depth, start)
+                self.array(size, depth, start)
             }
             width @ 0xDE..=0xDF => {
                 let size = self.size(width - 0xDE + 1)?;
-                self.map(size, path, depth, start)
+                self.map(size, depth, start)
             }
             first => {
-                self.scalar(first, path, start)?;
+                self.scalar(first, start)?;
                 self.text.gaps.note_scalar(self.input, start);
                 Ok(())
             }
@@ -87,7 +86,7 @@ impl Decoder<'_, '_, '_> {
     }
 
     /// Appends the scalar whose first byte was just read from `start`.
-    fn scalar(&mut self, first: u8, path: Option<&ValuePath<'_>>, start: usize) -> Result<(), Rejection> {
+    fn scalar(&mut self, first: u8, start: usize) -> Result<(), Rejection> {
         match first {
             positive @ 0..=0x7F => self.text.push_integer(positive),
             size @ 0xA0..=0xBF => return self.string(u32::from(size & 0x1F)),
@@ -97,14 +96,14 @@ impl Decoder<'_, '_, '_> {
             width @ 0xC4..=0xC6 => {
                 let size = self.size(width - 0xC4)?;
                 self.input.take(size.into())?;
-                self.text.drop(DropReason::Binary, path);
+                self.text.push_binary();
             }
             width @ 0xC7..=0xC9 => {
                 let size = self.size(width - 0xC7)?;
-                return self.extension(size, path, start);
+                return self.extension(size, start);
             }
-            0xCA => self.text.push_single(f32::from_be_bytes(*self.input.array_of()?), path),
-            0xCB => self.text.push_float(f64::from_be_bytes(*self.input.array_of()?), path),
+            0xCA => self.text.push_single(f32::from_be_bytes(*self.input.array_of()?)),
+            0xCB => self.text.push_float(f64::from_be_bytes(*self.input.array_of()?)),
             0xCC => self.text.push_integer(self.input.byte()?),
             0xCD => self.text.push_integer(u16::from_be_bytes(*self.input.array_of()?)),
             0xCE => self.text.push_integer(u32::from_be_bytes(*self.input.array_of()?)),
@@ -113,7 +112,7 @@ impl Decoder<'_, '_, '_> {
             0xD1 => self.text.push_integer(i16::from_be_bytes(*self.input.array_of()?)),
             0xD2 => self.text.push_integer(i32::from_be_bytes(*self.input.array_of()?)),
             0xD3 => self.text.push_integer(i64::from_be_bytes(*self.input.array_of()?)),
-            width @ 0xD4..=0xD8 => return self.extension(1 << (width - 0xD4), path, start),
+            width @ 0xD4..=0xD8 => return self.extension(1 << (width - 0xD4), start),
             width @ 0xD9..=0xDB => {
                 let size = self.size(width - 0xD9)?;
                 return self.string(size);
@@ -125,37 +124,23 @@ impl Decoder<'_, '_, '_> {
         Ok(())
     }
 
-    fn map(
-        &mut self,
-        size: u32,
-        parent: Option<&ValuePath<'_>>,
-        depth: usize,
-        start: usize,
-    ) -> Result<(), Rejection> {
+    fn map(&mut self, size: u32, depth: usize, start: usize) -> Result<(), Rejection> {
         check_depth(depth, start)?;
         let start = self.text.bytes.len();
         for _ in 0..size {
-            let key = self.text.bytes.len();
             self.keys.push_next(self.input, self.text, push_key)?;
-            let segment = PathSegment::of_key(key, &self.text.bytes);
-            self.value(Some(&ValuePath { parent, segment }), depth + 1)?;
+            self.value(depth + 1)?;
         }
         self.text.close(start, b'{', b'}');
         Ok(())
     }
 
-    fn array(
-        &mut self,
-        size: u32,
-        parent: Option<&ValuePath<'_>>,
-        depth: usize,
-        start: usize,
-    ) -> Result<(), Rejection> {
+    fn array(&mut self, size: u32, depth: usize, start: usize) -> Result<(), Rejection> {
         check_depth(depth, start)?;
         let start = self.text.bytes.len();
-        for index in 0..size {
+        for _ in 0..size {
             self.text.push(b",");
-            self.value(Some(&ValuePath { parent, segment: PathSegment::Index(index.into()) }), depth + 1)?;
+            self.value(depth + 1)?;
         }
         self.text.close(start, b'[', b']');
         Ok(())
@@ -165,14 +150,14 @@ impl Decoder<'_, '_, '_> {
     fn key(&mut self) -> Result<(), Rejection> {
         let start = self.input.position();
         match self.input.byte()? {
-            text @ (0xA0..=0xBF | 0xD9..=0xDB) => self.scalar(text, None, start),
+            text @ (0xA0..=0xBF | 0xD9..=0xDB) => self.scalar(text, start),
             width @ 0xC4..=0xC6 => {
                 let size = self.size(width - 0xC4)?;
                 self.string(size)
             }
             number @ (0..=0x7F | 0xCC..=0xD3 | 0xE0..=0xFF) => {
                 self.text.push(b"\"");
-                self.scalar(number, None, start)?;
+                self.scalar(number, start)?;
                 self.text.push(b"\"");
                 Ok(())
             }
@@ -187,7 +172,7 @@ impl Decoder<'_, '_, '_> {
     }
 
     #[inline(never)]
-    fn extension(&mut self, size: u32, path: Option<&ValuePath<'_>>, start: usize) -> Result<(), Rejection> {
+    fn extension(&mut self, size: u32, start: usize) -> Result<(), Rejection> {
         const TIMESTAMP: u8 = 0xFF;
         let kind = self.input.byte()?;
         let data = self.input.take(size.into())?;
@@ -201,7 +186,7 @@ impl Decoder<'_, '_, '_> {
                 (i64::from_be_bytes(part(data, 4)), u64::from(u32::from_be_bytes(part(data, 0))))
             }
             _ => {
-                self.text.drop(DropReason::Binary, path);
+                self.text.push_binary();
                 return Ok(());
             }
         };
@@ -232,10 +217,9 @@ fn part<const N: usize>(data: &[u8], at: usize) -> [u8; N] {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::formats::FormatReader;
     use crate::test_support::{map, mapper, record};
-    use crate::{FIRST_DROPS_MAX, Format, KeySelector, Rules, TimeFormat, TimeRule};
+    use crate::{DropReason, FIRST_DROPS_MAX, FirstDrop, Format, KeySelector, Rules, TimeFormat, TimeRule};
     use base::record::{Record, RecordTime};
 
     fn rules() -> Rules {
@@ -311,27 +295,24 @@ mod tests {
     fn values_that_json_cannot_hold_are_dropped_with_their_keys() {
         let inner = [&[0x93, 0xC4, 1, 9, 0xCA][..], &f32::NAN.to_be_bytes(), &[0xD4, 7, 7]].concat();
         let bytes = [&[0x81, 0xA1, b'a', 0x81, 0xA1, b'b'][..], &inner].concat();
-        let mut reader = FormatReader::default();
-        reader.read(&rules(), &bytes, None, usize::MAX).unwrap();
-        let text = reader.json;
-        assert_eq!(text.bytes, b"{\"a\":{\"b\":[null,null,null]}}\n");
-        let dropped: Vec<_> =
-            text.dropped.iter().map(|(drop, key)| (*drop, text.dropped_keys[key.clone()].to_vec())).collect();
+        assert_eq!(json(&bytes).as_deref(), Ok("{\"a\":{\"b\":[null,null,null]}}\\n"));
+        let mut mapper = mapper(rules());
+        map(&mut mapper, &record(&bytes));
         let want =
-            [(DropReason::Binary, "a_b_0"), (DropReason::NotFinite, "a_b_1"), (DropReason::Binary, "a_b_2")];
-        assert_eq!(dropped, want.map(|(drop, key)| (drop, key.as_bytes().to_vec())));
+            [("a_b_0", DropReason::Binary), ("a_b_1", DropReason::NotFinite), ("a_b_2", DropReason::Binary)];
+        assert_eq!(
+            mapper.take_first_drops(),
+            want.map(|(key, drop)| FirstDrop { key: key.to_owned(), drop })
+        );
     }
 
     #[test]
     fn reports_of_dropped_values_are_bounded() {
-        let key = [&[0x81, 0xDB, 0, 0, 0x80, 0][..], &b"k".repeat(0x8000), &[0xDC, 0x80, 0]].concat();
-        let bytes = [&key[..], &[0xC4, 0].repeat(0x8000)].concat();
-        let mut reader = FormatReader::default();
-        reader.read(&rules(), &bytes, None, usize::MAX).unwrap();
-        let text = reader.json;
-        assert_eq!(text.drops.iter().collect::<Vec<_>>(), [(DropReason::Binary, 0x8000)]);
-        assert_eq!(text.dropped.len(), FIRST_DROPS_MAX);
-        assert!(text.dropped_keys.len() < 10_000);
+        let bytes = [&[0x81, 0xA1, b'k', 0xDC, 0x80, 0][..], &[0xC4, 0].repeat(0x8000)].concat();
+        let mut mapper = mapper(rules());
+        map(&mut mapper, &record(&bytes));
+        assert_eq!(mapper.take_drops().iter().collect::<Vec<_>>(), [(DropReason::Binary, 0x8000)]);
+        assert_eq!(mapper.take_first_drops().len(), FIRST_DROPS_MAX);
     }
 
     /// The memory formula in docs/memory.md has this factor.

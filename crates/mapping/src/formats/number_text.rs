@@ -1,8 +1,7 @@
 //! JSON text of numbers. Most numbers of measurements are short: arithmetic on words of eight bytes writes them without a loop and without
 //! a copy of unknown length.
 
-use super::json_text::{JsonText, ValuePath};
-use crate::drop_reason::DropReason;
+use super::json_text::JsonText;
 use crate::padded_bytes::NumberBuffer;
 
 /// The least integer of more than eight digits.
@@ -22,25 +21,25 @@ impl JsonText {
     }
 
     /// Appends the shortest text that reads back as the same number. The text always has a fraction or an exponent. NaN and infinity are
-    /// dropped.
+    /// marked.
     #[inline(never)]
-    pub(super) fn push_float(&mut self, value: f64, path: Option<&ValuePath<'_>>) {
+    pub(super) fn push_float(&mut self, value: f64) {
         if push_short_float(value, &mut self.bytes).is_none() {
-            self.push_shortest(value, path);
+            self.push_shortest(value);
         }
     }
 
     /// Like [`JsonText::push_float`], in the number's own precision: a 32-bit 0.1 is 0.1.
-    pub(super) fn push_single(&mut self, value: f32, path: Option<&ValuePath<'_>>) {
-        self.push_shortest(value, path);
+    pub(super) fn push_single(&mut self, value: f32) {
+        self.push_shortest(value);
     }
 
     #[inline(never)]
-    fn push_shortest(&mut self, value: impl zmij::Float + Into<f64>, path: Option<&ValuePath<'_>>) {
+    fn push_shortest(&mut self, value: impl zmij::Float + Into<f64>) {
         if value.into().is_finite() {
             self.push(zmij::Buffer::new().format_finite(value).as_bytes());
         } else {
-            self.drop(DropReason::NotFinite, path);
+            self.push_not_finite();
         }
     }
 
@@ -139,6 +138,7 @@ fn eight_digits(number: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::NOT_FINITE_MARK;
 
     fn text(push: impl FnOnce(&mut JsonText)) -> String {
         let mut text = JsonText::default();
@@ -175,7 +175,7 @@ mod tests {
         let f = |number: f64| {
             for number in [number, -number].into_iter().filter(|number| number.is_finite()) {
                 let want = zmij::Buffer::new().format_finite(number).to_owned();
-                assert_eq!(text(|text| text.push_float(number, None)), want);
+                assert_eq!(text(|text| text.push_float(number)), want);
             }
         };
         for number in integers() {
@@ -210,15 +210,15 @@ mod tests {
     #[test]
     fn floats_of_32_bits_are_short_in_their_own_precision() {
         for (number, want) in [(0.1, "0.1"), (-3.0, "-3.0"), (16_777_216.0, "16777216.0"), (0.001, "0.001")] {
-            assert_eq!(text(|text| text.push_single(number, None)), want);
+            assert_eq!(text(|text| text.push_single(number)), want);
         }
     }
 
     #[test]
     fn numbers_that_are_not_finite_are_dropped() {
         for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            assert_eq!(text(|text| text.push_float(number, None)), "null");
-            assert_eq!(text(|text| text.push_single(number as f32, None)), "null");
+            assert_eq!(text(|text| text.push_float(number)).as_bytes(), NOT_FINITE_MARK);
+            assert_eq!(text(|text| text.push_single(number as f32)).as_bytes(), NOT_FINITE_MARK);
         }
     }
 }

@@ -4,7 +4,7 @@ use super::Mapper;
 use super::pass::MapCall;
 use crate::formats::FormatReader;
 use crate::test_support::{map, mapper, record};
-use crate::{Format, Globs, KeySelector, Mapped, Rules, TimeFormat, TimeRule};
+use crate::{DropReason, FirstDrop, Format, Globs, KeySelector, Mapped, Rules, TimeFormat, TimeRule};
 use base::record::{Record, RecordTime};
 use jiff::tz::TimeZone;
 use line_protocol::LineBuffer;
@@ -93,7 +93,7 @@ fn other_records_are_read_by_their_json_text() {
         [&usual, &b"\xC0"[..]].concat(),
         [&usual[..], &usual].concat(),
         [b"\x91", &usual[..]].concat(),
-        // Values that JSON does not have, and text that is not UTF-8.
+        // Values that no field can have, which are counted once they were reported, and text that is not UTF-8.
         object([x, x, &float(f64::NAN), one, TIME]),
         object([x, x, b"\xC4\x01\x01", one, TIME]),
         object([x, x, b"\xD4\x07\x07", one, TIME]),
@@ -247,5 +247,31 @@ fn other_records_of_cbor_are_read_by_their_json_text() {
     }
     for end in 0..usual.len() {
         check_cbor(&usual[..end], false);
+    }
+}
+
+#[test]
+fn values_that_no_field_can_have_are_counted_where_they_are_wanted_and_fit_a_shape() {
+    let nan = [&b"\xCB"[..], &f64::NAN.to_be_bytes()].concat();
+    let unwanted = || Rules { exclude: Globs::compile(&["x"]).unwrap(), ..rules() };
+    let untimed = |rules: Rules| Rules { time: None, ..rules };
+    for (scalar, drop) in [
+        (&b"\xC4\x02\0\x01"[..], DropReason::Binary),
+        (b"\xD4\x07\x07", DropReason::Binary),
+        (&nan, DropReason::NotFinite),
+    ] {
+        let value = [b"\x82\xA1v\x01\xA1x", scalar].concat();
+        for (rules, is_counted) in [(untimed(unwanted()), false), (untimed(rules()), true)] {
+            let mut mapper = mapper(rules);
+            for _ in 0..3 {
+                assert_eq!(map(&mut mapper, &record(&value)).0, "t v=1\n");
+            }
+            let counted: Vec<_> = mapper.take_drops().iter().collect();
+            assert_eq!(counted, if is_counted { vec![(drop, 3)] } else { vec![] });
+            let reported = mapper.take_first_drops();
+            let want = FirstDrop { key: "x".to_owned(), drop };
+            assert_eq!(reported, if is_counted { vec![want] } else { vec![] });
+            assert!(finds_shape(&mut mapper, &value), "{}", value.escape_ascii());
+        }
     }
 }

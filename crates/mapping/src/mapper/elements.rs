@@ -296,6 +296,7 @@ fn kind_of(token: Token<'_>) -> &'static str {
     match token {
         Token::Null => "null",
         Token::NotFinite => "NaN or infinity",
+        Token::Binary => "binary data",
         Token::True | Token::False => "a boolean",
         Token::Number(_) => "a number",
         Token::Text(_) => "a string",

@@ -4,7 +4,6 @@ use super::Mapper;
 use crate::drop_reason::DropReason;
 use crate::element_parser::TopicKeys;
 use crate::first_drops::FirstDrops;
-use crate::formats::JsonText;
 use crate::interned_keys::{InternedKeys, KeyId};
 use crate::topic_parts::KafkaText;
 use base::record::Record;
@@ -40,18 +39,6 @@ impl ReportedDrops {
 }
 
 impl Mapper {
-    /// Counts the values that the record's format could not write as JSON.
-    pub(super) fn report_dropped(&mut self, json: &JsonText) {
-        if json.dropped.is_empty() {
-            return;
-        }
-        self.known.drops.add_all(&json.drops);
-        for (drop, key) in &json.dropped {
-            let key = json.dropped_keys.get(key.clone()).unwrap_or_default();
-            self.known.first_drops.add(&String::from_utf8_lossy(key), *drop);
-        }
-    }
-
     /// Counts the values from outside of the element that were found since the last call and are not UTF-8.
     pub(super) fn count_lossy_outside_values(&mut self) {
         let Self { outside, outside_selectors, known, reported, .. } = self;

@@ -94,7 +94,6 @@ impl Mapper {
             .of_value(&self.rules, value)
             .and_then(|(schema, value)| reader.read(&self.rules, value, schema, self.limits.lines_bytes_max))
             .map_err(|rejection| rejection.with_excerpt(value, format))?;
-        self.report_dropped(&reader.json);
         self.map_json(&reader.json.bytes, Some(&reader.json), call)
     }
 
@@ -106,7 +105,7 @@ impl Mapper {
         call: MapCall<'_, '_>,
     ) -> Result<(), Rejection> {
         let value = if self.rules.format == Format::JsonLines { without_nul(value) } else { value };
-        let mut scanner = Scanner::new(value);
+        let mut scanner = scanner_of(value, json);
         if scanner.is_at_end() {
             return Err(Rejection::Empty);
         }
@@ -130,7 +129,7 @@ impl Mapper {
         };
         let result = result
             .map_err(Rejection::from)
-            .and_then(|()| self.map_text(Scanner::new(&parsed.bytes), json, Some(&parsed), call));
+            .and_then(|()| self.map_text(scanner_of(&parsed.bytes, json), json, Some(&parsed), call));
         self.work.parsed = parsed;
         result
     }
@@ -189,6 +188,12 @@ impl Mapper {
         self.map_document(&mut scanner, &mut pass)?;
         Ok(scanner.end()?)
     }
+}
+
+/// A scanner of JSON text. `json` is there if a format made the text.
+fn scanner_of<'t>(text: &'t [u8], json: Option<&JsonText>) -> Scanner<'t> {
+    let scanner = Scanner::new(text);
+    if json.is_some() { scanner.with_marks() } else { scanner }
 }
 
 /// The text without the NUL with which producers in C may end it.

@@ -215,11 +215,14 @@ impl Plan {
         }
     }
 
-    /// Decides what NaN or infinity under the key becomes. No field can have such a value.
-    pub fn use_of_not_finite(&self) -> ScalarUse {
+    /// Decides what a value becomes that no point can have, for the reason `lost`, such as NaN.
+    pub fn use_of_lost(&self, lost: DropReason) -> ScalarUse {
+        let is_used_elsewhere = self.copies.is_any() || self.is_of_root;
         match self.role {
-            Role::Time | Role::Excluded => ScalarUse::Nothing,
-            Role::Tag(_) | Role::Field { .. } => ScalarUse::Dropped(DropReason::NotFinite),
+            // A point without its time is rejected.
+            Role::Time => ScalarUse::Nothing,
+            Role::Excluded if !is_used_elsewhere => ScalarUse::Nothing,
+            Role::Excluded | Role::Tag(_) | Role::Field { .. } => ScalarUse::Dropped(lost),
             Role::Reserved => ScalarUse::Dropped(DropReason::ReservedKey),
         }
     }

@@ -225,10 +225,10 @@ impl PlannedScalar<'_> {
 
     /// Treats a value that is no scalar.
     fn find_no_value(&self, token: Token<'_>, facts: &Facts<'_>, values: &mut LineValues) -> bool {
-        match (token, self.plan.use_of_not_finite()) {
-            (Token::NotFinite, ScalarUse::Dropped(drop)) => self.drop(drop, facts, values),
-            (Token::Null | Token::NotFinite, _) => true,
-            _ => false,
+        let Some(lost) = DropReason::of_token(token) else { return token == Token::Null };
+        match self.plan.use_of_lost(lost) {
+            ScalarUse::Dropped(drop) => self.drop(drop, facts, values),
+            _ => true,
         }
     }
 

@@ -30,7 +30,8 @@ pub(crate) struct TextRef<'t> {
 
 impl<'t> TextRef<'t> {
     pub fn scanner(&self) -> Scanner<'t> {
-        Scanner::of_source(self.bytes, self.utf8, self.source).at(self.start)
+        // JSON of the record itself was read without marks before, or its copy is.
+        Scanner::of_source(self.bytes, self.utf8, self.source).with_marks().at(self.start)
     }
 
     /// The first token of the element.

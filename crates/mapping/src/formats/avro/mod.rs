@@ -4,14 +4,14 @@
 //! - A decimal has as many digits behind the point as its scale; with scale 0 it is an integer.
 //! - Timestamps and dates are integers in their unit, marked as times. Other times of the day are integers in their unit.
 //! - Enums are their symbols, and UUIDs are text.
-//! - Bytes, fixed, durations, decimals of more than 16 bytes, NaN and infinity become null, and are counted as dropped.
+//! - Bytes, fixed, durations, decimals of more than 16 bytes, NaN and infinity become marks, which count as dropped where a point
+//!   would have them.
 //!
 //! Lengths that a record claims reserve no memory. Elements without bytes, such as nulls, are bounded by the length of the text.
 
 use super::avro_schema::{AvroSchema, DecimalSize, Field, Node, NodeId, SCALE_MAX};
 use super::input::Input;
-use super::json_text::{JsonText, PathSegment, ValuePath, check_depth};
-use crate::drop_reason::DropReason;
+use super::json_text::{JsonText, check_depth};
 use crate::rejection::Rejection;
 use std::io::Write as _;
 
@@ -29,7 +29,7 @@ pub(super) fn transcode(
     text: &mut JsonText,
     bytes_max: usize,
 ) -> Result<(), Rejection> {
-    Decoder { input, schema, text, bytes_max }.value(schema.root(), None, 0)
+    Decoder { input, schema, text, bytes_max }.value(schema.root(), 0)
 }
 
 struct Decoder<'a, 'i, 't> {
@@ -40,7 +40,7 @@ struct Decoder<'a, 'i, 't> {
 }
 
 impl Decoder<'_, '_, '_> {
-    fn value(&mut self, node: NodeId, path: Option<&ValuePath<'_>>, depth: usize) -> Result<(), Rejection> {
+    fn value(&mut self, node: NodeId, depth: usize) -> Result<(), Rejection> {
         let schema = self.schema;
         match schema.node(node) {
             Node::Null => self.text.push(b"null"),
@@ -53,15 +53,15 @@ impl Decoder<'_, '_, '_> {
                 let number = long(self.input)?;
                 self.text.push_integer(number);
             }
-            Node::Float => self.text.push_single(f32::from_le_bytes(*self.input.array_of()?), path),
-            Node::Double => self.text.push_float(f64::from_le_bytes(*self.input.array_of()?), path),
+            Node::Float => self.text.push_single(f32::from_le_bytes(*self.input.array_of()?)),
+            Node::Double => self.text.push_float(f64::from_le_bytes(*self.input.array_of()?)),
             Node::Bytes => {
                 bytes(self.input)?;
-                self.text.drop(DropReason::Binary, path);
+                self.text.push_binary();
             }
             Node::Fixed(size) => {
                 self.input.take(*size)?;
-                self.text.drop(DropReason::Binary, path);
+                self.text.push_binary();
             }
             Node::Text => {
                 let size = size(self.input)?;
@@ -77,9 +77,9 @@ impl Decoder<'_, '_, '_> {
                     DecimalSize::InValue => bytes(self.input)?,
                     DecimalSize::Fixed(size) => self.input.take(*size)?,
                 };
-                self.decimal(unscaled, *scale, path);
+                self.decimal(unscaled, *scale);
             }
-            Node::BigDecimal => self.big_decimal(path)?,
+            Node::BigDecimal => self.big_decimal()?,
             Node::Uuid => self.uuid()?,
             Node::Enum(symbols) => {
                 let start = self.input.position();
@@ -88,68 +88,55 @@ impl Decoder<'_, '_, '_> {
                     .ok_or_else(|| self.input.unreadable("a symbol that the enum does not have", start))?;
                 self.text.push(symbol);
             }
-            Node::Array(items) => self.array(*items, path, depth)?,
-            Node::Map(values) => self.map(*values, path, depth)?,
+            Node::Array(items) => self.array(*items, depth)?,
+            Node::Map(values) => self.map(*values, depth)?,
             Node::Union(branches) => {
                 let start = self.input.position();
                 let branch = usize::try_from(long(self.input)?).ok().and_then(|index| branches.get(index));
                 let branch = branch
                     .ok_or_else(|| self.input.unreadable("a branch that the union does not have", start))?;
-                return self.value(*branch, path, depth);
+                return self.value(*branch, depth);
             }
-            Node::Record(fields) => self.record(fields, path, depth)?,
+            Node::Record(fields) => self.record(fields, depth)?,
         }
         Ok(())
     }
 
-    fn record(
-        &mut self,
-        fields: &[Field],
-        parent: Option<&ValuePath<'_>>,
-        depth: usize,
-    ) -> Result<(), Rejection> {
+    fn record(&mut self, fields: &[Field], depth: usize) -> Result<(), Rejection> {
         check_depth(depth, self.input.position())?;
         self.check_length()?;
         if fields.is_empty() {
             self.text.push(b"{");
         }
         for Field { key, node } in fields {
-            let start = self.text.bytes.len();
             self.text.push(key);
-            let segment = PathSegment::of_key(start, &self.text.bytes);
-            self.value(*node, Some(&ValuePath { parent, segment }), depth + 1)?;
+            self.value(*node, depth + 1)?;
         }
         self.text.push(b"}");
         Ok(())
     }
 
-    fn array(
-        &mut self,
-        items: NodeId,
-        parent: Option<&ValuePath<'_>>,
-        depth: usize,
-    ) -> Result<(), Rejection> {
+    fn array(&mut self, items: NodeId, depth: usize) -> Result<(), Rejection> {
         check_depth(depth, self.input.position())?;
         self.text.push(b"[");
-        let mut index = 0;
+        let mut is_first = true;
         loop {
             let count = self.block()?;
             if count == 0 {
                 break;
             }
             for _ in 0..count {
-                self.text.push(if index == 0 { b"" } else { b"," });
-                let segment = PathSegment::Index(index);
-                self.value(items, Some(&ValuePath { parent, segment }), depth + 1)?;
+                self.text.push(if is_first { b"" } else { b"," });
+                self.value(items, depth + 1)?;
                 self.check_length()?;
-                index += 1;
+                is_first = false;
             }
         }
         self.text.push(b"]");
         Ok(())
     }
 
-    fn map(&mut self, values: NodeId, parent: Option<&ValuePath<'_>>, depth: usize) -> Result<(), Rejection> {
+    fn map(&mut self, values: NodeId, depth: usize) -> Result<(), Rejection> {
         check_depth(depth, self.input.position())?;
         self.text.push(b"{");
         let mut is_first = true;
@@ -161,11 +148,9 @@ impl Decoder<'_, '_, '_> {
             for _ in 0..count {
                 let key = bytes(self.input)?;
                 self.text.push(if is_first { b"\"" } else { b",\"" });
-                let start = self.text.bytes.len();
                 self.text.push_escaped(key);
-                let segment = PathSegment::Key(start, self.text.bytes.len());
                 self.text.push(b"\":");
-                self.value(values, Some(&ValuePath { parent, segment }), depth + 1)?;
+                self.value(values, depth + 1)?;
                 self.check_length()?;
                 is_first = false;
             }
@@ -200,9 +185,9 @@ impl Decoder<'_, '_, '_> {
     }
 
     /// Writes a decimal, or drops it if it has too many digits.
-    fn decimal(&mut self, unscaled: &[u8], scale: usize, path: Option<&ValuePath<'_>>) {
+    fn decimal(&mut self, unscaled: &[u8], scale: usize) {
         let Some(number) = unscaled_number(unscaled) else {
-            self.text.drop(DropReason::Binary, path);
+            self.text.push_binary();
             return;
         };
         if scale == 0 {
@@ -223,7 +208,7 @@ impl Decoder<'_, '_, '_> {
     }
 
     /// A decimal whose bytes have the length and bytes of the unscaled number, and then the scale.
-    fn big_decimal(&mut self, path: Option<&ValuePath<'_>>) -> Result<(), Rejection> {
+    fn big_decimal(&mut self) -> Result<(), Rejection> {
         let start = self.input.position();
         let mut inner = Input::new(bytes(self.input)?, TITLE);
         let (unscaled, scale) = (bytes(&mut inner)?, long(&mut inner)?);
@@ -231,8 +216,8 @@ impl Decoder<'_, '_, '_> {
             return Err(self.input.unreadable("a decimal that is shorter than its bytes", start));
         }
         match usize::try_from(scale) {
-            Ok(scale) if scale <= SCALE_MAX => self.decimal(unscaled, scale, path),
-            _ => self.text.drop(DropReason::Binary, path),
+            Ok(scale) if scale <= SCALE_MAX => self.decimal(unscaled, scale),
+            _ => self.text.push_binary(),
         }
         Ok(())
     }

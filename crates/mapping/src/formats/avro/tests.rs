@@ -1,7 +1,8 @@
 use crate::formats::{AvroSchema, Format, FormatReader, Schema};
 use crate::test_support::{self, lines_of, mapper};
 use crate::{
-    DropReason, KeySelector, Lookup, Mapper, MissingSchema, Rejection, Rules, Schemas, TimeFormat, TimeRule,
+    DropReason, FirstDrop, KeySelector, Lookup, Mapper, MissingSchema, Rejection, Rules, Schemas, TimeFormat,
+    TimeRule,
 };
 use base::record::{Record, RecordTime};
 use std::collections::HashMap;
@@ -232,19 +233,13 @@ fn dropped_values_are_named_by_their_flattened_keys() {
         r#"{"name":"a","type":"bytes"},{"name":"m","type":{"type":"map","values":{"type":"array","items":["null","double"]}}}"#,
     );
     let rules = rules(&text);
-    let mut reader = FormatReader::default();
-    let schema = rules.schema.as_ref().map(|schema| crate::formats::SchemaUse { id: None, schema });
     let bytes = [&b"\x02x\x02\x04k\"\x04\x00\x02"[..], &f64::NAN.to_le_bytes(), b"\0\0"].concat();
-    reader.read(&rules, &bytes, schema, 1_000).unwrap();
-    assert_eq!(reader.json.bytes, br#"{"a":null,"m":{"k\"":[null,null]}}"#);
-    let dropped: Vec<(DropReason, &[u8])> = reader
-        .json
-        .dropped
-        .iter()
-        .map(|(drop, key)| (*drop, &reader.json.dropped_keys[key.clone()]))
-        .collect();
-    let want: [(DropReason, &[u8]); 2] = [(DropReason::Binary, b"a"), (DropReason::NotFinite, b"m_k\\\"_1")];
-    assert_eq!(dropped, want);
+    let json = rules.to_json(&bytes).unwrap();
+    assert_eq!(*json, *br#"{"a":null,"m":{"k\"":[null,null]}}"#);
+    let mut mapper = mapper(rules);
+    assert_eq!(mapped(&mut mapper, &bytes).as_deref(), Ok(""));
+    let want = [("a", DropReason::Binary), ("m_k\"_1", DropReason::NotFinite)];
+    assert_eq!(mapper.take_first_drops(), want.map(|(key, drop)| FirstDrop { key: key.to_owned(), drop }));
 }
 
 fn line(rules: Rules, value: &[u8]) -> Result<String, String> {

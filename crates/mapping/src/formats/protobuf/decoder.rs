@@ -4,10 +4,9 @@
 //! repeated: fields can come in any order, and a later value replaces an earlier one. The second pass writes the fields by number.
 //! Submessages that occur several times are merged, as if their bytes were one message.
 
-use super::super::json_text::{JsonText, PathSegment, ValuePath, check_depth};
+use super::super::json_text::{JsonText, check_depth};
 use super::plan::{Field, FieldKind, Form, Label, Message, Plan};
 use super::wire::{Wire, WireType, unreadable};
-use crate::drop_reason::DropReason;
 use crate::rejection::Rejection;
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -83,21 +82,15 @@ impl<'a> Decoder<'a, '_> {
         self.work.slots.clear();
         self.work.pieces.clear();
         self.work.entries.clear();
-        self.message(message, Parts::One(start as u32, self.record.len() as u32), None, 0)
+        self.message(message, Parts::One(start as u32, self.record.len() as u32), 0)
     }
 
-    fn message(
-        &mut self,
-        index: usize,
-        parts: Parts,
-        path: Option<&ValuePath<'_>>,
-        depth: usize,
-    ) -> Result<(), Rejection> {
+    fn message(&mut self, index: usize, parts: Parts, depth: usize) -> Result<(), Rejection> {
         let message = self.plan.message(index);
         let pieces = self.work.pieces.len();
         let base = self.open(message, parts, depth)?;
         match message.form {
-            Form::Object => self.object(message, base, parts, path, depth)?,
+            Form::Object => self.object(message, base, parts, depth)?,
             Form::Timestamp => {
                 let (seconds, nanoseconds) = self.seconds(base);
                 if !(0..1_000_000_000).contains(&nanoseconds) {
@@ -117,13 +110,13 @@ impl<'a> Decoder<'a, '_> {
             }
             Form::Wrapper | Form::Struct | Form::ListValue => {
                 if let Some(field) = message.fields.first() {
-                    self.field(field, self.slot(base), path, depth)?;
+                    self.field(field, self.slot(base), depth)?;
                 }
             }
             Form::Value => {
                 let is_set = |(place, _): &(usize, &Field)| self.slot(base + place).first != 0;
                 match message.fields.iter().enumerate().find(is_set) {
-                    Some((place, field)) => self.field(field, self.slot(base + place), path, depth)?,
+                    Some((place, field)) => self.field(field, self.slot(base + place), depth)?,
                     None => self.text.push(b"null"),
                 }
             }
@@ -258,7 +251,6 @@ impl<'a> Decoder<'a, '_> {
         message: &'a Message,
         base: usize,
         parts: Parts,
-        path: Option<&ValuePath<'_>>,
         depth: usize,
     ) -> Result<(), Rejection> {
         check_depth(depth, self.position(parts))?;
@@ -274,10 +266,8 @@ impl<'a> Decoder<'a, '_> {
             if is_absent {
                 continue;
             }
-            let key = self.text.bytes.len();
             self.text.push(&field.key);
-            let segment = PathSegment::of_key(key, &self.text.bytes);
-            self.field(field, slot, Some(&ValuePath { parent: path, segment }), depth + 1)?;
+            self.field(field, slot, depth + 1)?;
         }
         self.close(start, b'{', b'}')
     }
@@ -293,66 +283,46 @@ impl<'a> Decoder<'a, '_> {
         if self.text.bytes.len() > bytes_max { Err(Rejection::TextTooLarge { bytes_max }) } else { Ok(()) }
     }
 
-    fn field(
-        &mut self,
-        field: &Field,
-        slot: Slot,
-        path: Option<&ValuePath<'_>>,
-        depth: usize,
-    ) -> Result<(), Rejection> {
+    fn field(&mut self, field: &Field, slot: Slot, depth: usize) -> Result<(), Rejection> {
         match (field.label, field.kind) {
-            (Label::Map, FieldKind::Message(entry)) => self.map(entry, slot.first, path, depth),
-            (Label::Map | Label::Repeated, kind) => self.list(kind, slot.first, path, depth),
-            (_, kind) => self.single(kind, slot, path, depth),
+            (Label::Map, FieldKind::Message(entry)) => self.map(entry, slot.first, depth),
+            (Label::Map | Label::Repeated, kind) => self.list(kind, slot.first, depth),
+            (_, kind) => self.single(kind, slot, depth),
         }
     }
 
-    fn single(
-        &mut self,
-        kind: FieldKind,
-        slot: Slot,
-        path: Option<&ValuePath<'_>>,
-        depth: usize,
-    ) -> Result<(), Rejection> {
+    fn single(&mut self, kind: FieldKind, slot: Slot, depth: usize) -> Result<(), Rejection> {
         match kind {
             FieldKind::Message(message) | FieldKind::Group(message) => {
-                self.message(message, Parts::All(slot.first), path, depth)
+                self.message(message, Parts::All(slot.first), depth)
             }
             FieldKind::Enum(of) if slot.first == 0 => {
                 let default = self.plan.enumeration(of).default_number();
-                self.scalar(kind, u64::from(default.cast_unsigned()), path);
+                self.scalar(kind, u64::from(default.cast_unsigned()));
                 Ok(())
             }
             _ => {
-                self.scalar(kind, slot.bits, path);
+                self.scalar(kind, slot.bits);
                 Ok(())
             }
         }
     }
 
-    fn list(
-        &mut self,
-        kind: FieldKind,
-        first: u32,
-        parent: Option<&ValuePath<'_>>,
-        depth: usize,
-    ) -> Result<(), Rejection> {
+    fn list(&mut self, kind: FieldKind, first: u32, depth: usize) -> Result<(), Rejection> {
         check_depth(depth, self.position(Parts::All(first)))?;
         let start = self.text.bytes.len();
-        let (mut next, mut index) = (first, 0);
+        let mut next = first;
         while let Some(Piece { start, end, next: behind }) = self.piece(next) {
             next = behind;
             let range = start as usize..end as usize;
             if kind.wire_type() == WireType::Bytes || kind.wire_type() == WireType::GroupStart {
-                let path = ValuePath { parent, segment: PathSegment::Index(index) };
                 self.text.push(b",");
                 match kind {
                     FieldKind::Message(message) | FieldKind::Group(message) => {
-                        self.message(message, Parts::One(start, end), Some(&path), depth + 1)?;
+                        self.message(message, Parts::One(start, end), depth + 1)?;
                     }
-                    _ => self.scalar(kind, bits_of(&range), Some(&path)),
+                    _ => self.scalar(kind, bits_of(&range)),
                 }
-                index += 1;
                 self.check_size()?;
                 continue;
             }
@@ -364,8 +334,7 @@ impl<'a> Decoder<'a, '_> {
                     _ => wire.varint()?,
                 };
                 self.text.push(b",");
-                self.scalar(kind, bits, Some(&ValuePath { parent, segment: PathSegment::Index(index) }));
-                index += 1;
+                self.scalar(kind, bits);
                 self.check_size()?;
             }
         }
@@ -373,13 +342,7 @@ impl<'a> Decoder<'a, '_> {
     }
 
     /// Writes the entries of a map by key, so that equal records have equal text. The last one of several with the same key is kept.
-    fn map(
-        &mut self,
-        entry: usize,
-        first: u32,
-        parent: Option<&ValuePath<'_>>,
-        depth: usize,
-    ) -> Result<(), Rejection> {
+    fn map(&mut self, entry: usize, first: u32, depth: usize) -> Result<(), Rejection> {
         check_depth(depth, self.position(Parts::All(first)))?;
         let entry = self.plan.message(entry);
         let [key_field, value_field] = entry.fields.as_slice() else {
@@ -408,15 +371,13 @@ impl<'a> Decoder<'a, '_> {
                 continue;
             }
             self.text.push(b",\"");
-            let key = self.text.bytes.len();
             match key_field.kind {
                 FieldKind::String => self.text.push_escaped(self.bytes(one.key)),
-                kind => self.scalar(kind, one.key, None),
+                kind => self.scalar(kind, one.key),
             }
-            let path = ValuePath { parent, segment: PathSegment::Key(key, self.text.bytes.len()) };
             self.text.push(b"\":");
             let base = self.open(entry, Parts::One(one.start, one.end), depth)?;
-            self.single(value_field.kind, self.slot(base + 1), Some(&path), depth + 1)?;
+            self.single(value_field.kind, self.slot(base + 1), depth + 1)?;
             self.work.slots.truncate(base);
             self.work.pieces.truncate(pieces);
             self.check_size()?;
@@ -430,15 +391,15 @@ impl<'a> Decoder<'a, '_> {
         bytes_of(self.record, bits)
     }
 
-    fn scalar(&mut self, kind: FieldKind, bits: u64, path: Option<&ValuePath<'_>>) {
+    fn scalar(&mut self, kind: FieldKind, bits: u64) {
         let bytes = match kind {
             FieldKind::String => self.bytes(bits),
             _ => b"",
         };
         let text = &mut *self.text;
         match kind {
-            FieldKind::Double => text.push_float(f64::from_bits(bits), path),
-            FieldKind::Float => text.push_single(f32::from_bits(bits as u32), path),
+            FieldKind::Double => text.push_float(f64::from_bits(bits)),
+            FieldKind::Float => text.push_single(f32::from_bits(bits as u32)),
             FieldKind::Int32 | FieldKind::Sfixed32 => text.push_integer(int32(bits)),
             FieldKind::Int64 | FieldKind::Sfixed64 => text.push_integer(bits.cast_signed()),
             FieldKind::Uint32 | FieldKind::Fixed32 => text.push_integer(bits as u32),
@@ -454,7 +415,7 @@ impl<'a> Decoder<'a, '_> {
                 text.push_escaped(bytes);
                 text.push(b"\"");
             }
-            FieldKind::Bytes => text.drop(DropReason::Binary, path),
+            FieldKind::Bytes => text.push_binary(),
             FieldKind::Enum(of) => {
                 text.push(b"\"");
                 match self.plan.enumeration(of).name(int32(bits)) {

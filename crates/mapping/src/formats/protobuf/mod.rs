@@ -5,7 +5,7 @@
 //! - 64-bit integers stay exact, and floats always get a fraction or an exponent. Enums are their names; an unknown number is text too.
 //! - `google.protobuf.Timestamp` becomes nanoseconds since 1970, marked as a timestamp, and `Duration` nanoseconds. Wrappers, `Struct`,
 //!   `Value` and `ListValue` become what they contain.
-//! - Bytes, NaN and infinity become null, and are counted as dropped.
+//! - Bytes, NaN and infinity become marks, which count as dropped where a point would have them.
 //! - A value that begins with 0x00 has the frame of a schema registry, because no message begins so: its list of message indexes selects
 //!   the message.
 //!

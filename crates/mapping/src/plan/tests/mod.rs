@@ -247,6 +247,24 @@ fn a_number_in_the_text_of_a_time_keeps_its_digits() {
 }
 
 #[test]
+fn a_value_that_no_point_can_have_is_counted_where_it_is_used() {
+    let f = |selector: &str, drops: &[(DropReason, u64)]| {
+        let exclude = Globs::compile(&["x", "o_x"]).unwrap();
+        let fields = vec![("f".to_owned(), KeySelector::parse(selector).unwrap())];
+        let mut mapper = mapper(Rules { fields, exclude, ..Rules::default() });
+        for _ in 0..3 {
+            let (lines, _) = map(&mut mapper, &record(br#"{"x":NaN,"o":{"x":NaN},"v":1}"#));
+            let dropped: Vec<_> = mapper.take_drops().iter().collect();
+            assert_eq!((lines.as_str(), dropped.as_slice()), ("t v=1\n", drops), "{selector}");
+        }
+    };
+    f("y", &[]);
+    for selector in ["x", "$.x", "@.o.x"] {
+        f(selector, &[(DropReason::NotFinite, 1)]);
+    }
+}
+
+#[test]
 fn what_can_not_be_written_of_a_key_is_counted() {
     let f = |value: &[u8], line: &str, drops: &[(DropReason, u64)]| {
         let tag_keys = Globs::compile(&["t*"]).unwrap();

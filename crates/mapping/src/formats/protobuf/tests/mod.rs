@@ -3,10 +3,10 @@
 use super::schema::{ProtobufSchema, ProtobufSchemaError, Resolver, pool};
 use super::{delimited, messages_of_file};
 use crate::drop_reason::DropReason;
-use crate::formats::{Format, FormatReader, JsonText, Reference, Schema, SchemaUse};
+use crate::formats::{Format, FormatReader, RecordText, Reference, Schema, SchemaUse};
 use crate::rejection::Rejection;
 use crate::test_support::{map, mapper, record};
-use crate::{KeySelector, Rules, TimeFormat, TimeRule};
+use crate::{FirstDrop, KeySelector, Rules, TimeFormat, TimeRule};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use std::collections::HashMap;
@@ -67,9 +67,10 @@ fn bytes(hex: &str) -> Vec<u8> {
     (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
 }
 
-fn text(rules: &Rules, bytes: &[u8]) -> Result<JsonText, Rejection> {
+fn text(rules: &Rules, bytes: &[u8]) -> Result<Vec<u8>, Rejection> {
     let mut reader = FormatReader::default();
-    reader.read(rules, bytes, local(rules), 1_000_000).map(|()| reader.json)
+    reader.read(rules, bytes, local(rules), 1_000_000)?;
+    Ok(RecordText::from(reader.json).json.into_owned())
 }
 
 fn local(rules: &Rules) -> Option<SchemaUse<'_>> {
@@ -78,7 +79,7 @@ fn local(rules: &Rules) -> Option<SchemaUse<'_>> {
 
 fn json(message: &str, hex: &str) -> Result<String, String> {
     let text = text(&of_types(message), &bytes(hex)).map_err(|why| why.to_string())?;
-    Ok(String::from_utf8(text.bytes).unwrap())
+    Ok(String::from_utf8(text).unwrap())
 }
 
 #[test]
@@ -230,10 +231,11 @@ fn an_empty_value_is_a_message() {
 #[test]
 fn values_that_json_cannot_hold_are_dropped_with_their_keys() {
     let f = |message: &str, hex: &str, drop: DropReason, key: &str| {
-        let text = text(&of_types(message), &bytes(hex)).unwrap();
-        assert_eq!(text.drops.iter().collect::<Vec<_>>(), [(drop, 1)], "{hex}");
-        let [(_, place)] = &text.dropped[..] else { panic!("{hex}: {:?}", text.dropped) };
-        assert_eq!(text.dropped_keys[place.clone()], *key.as_bytes(), "{hex}");
+        let mut mapper = mapper(of_types(message));
+        map(&mut mapper, &record(&bytes(hex)));
+        let mut first = mapper.take_first_drops();
+        first.retain(|first| first.drop != DropReason::String);
+        assert_eq!(first, [FirstDrop { key: key.to_owned(), drop }], "{hex}");
     };
     f("Texts", "12 01 00", DropReason::Binary, "bytes");
     f("Maps", "2a 06 0a 01 61 12 01 00", DropReason::Binary, "e_a");
@@ -241,7 +243,9 @@ fn values_that_json_cannot_hold_are_dropped_with_their_keys() {
     f("Numbers", "09 000000000000f07f", DropReason::NotFinite, "double");
     f("Numbers", "15 0000c07f", DropReason::NotFinite, "float");
     f("Lists", "11 000000000000f87f", DropReason::NotFinite, "doubles_0");
-    assert_eq!(text(&of_types("Texts"), &bytes("12 00")).unwrap().drops.iter().count(), 0);
+    let mut mapper = mapper(of_types("Texts"));
+    map(&mut mapper, &record(&bytes("12 00")));
+    assert!(!mapper.take_drops().has(DropReason::Binary));
 }
 
 #[test]
@@ -264,7 +268,7 @@ fn a_rejection_names_the_position() {
     f("a33f ac3f", "the end of a group that does not begin at byte 4");
     f("a33f", "the value is cut off at byte 2");
     let looks = |bytes: &[u8], want: &str| {
-        let got = text(&of_types("Presence"), bytes).map(|text| text.bytes).unwrap_err().to_string();
+        let got = text(&of_types("Presence"), bytes).unwrap_err().to_string();
         assert!(got.contains(want), "{got}");
     };
     looks(br#"{"a":1}"#, "; it begins like JSON, which `format = \"json\"` reads");
@@ -344,7 +348,7 @@ fn a_frame_selects_the_message_by_its_index_list() {
     let rules = rules(compile(TYPES, Some("t.Choice")).unwrap());
     let f = |hex: &str, want: Result<&str, &str>| {
         let got = text(&rules, &bytes(hex));
-        match (got.map(|text| String::from_utf8(text.bytes).unwrap()), want) {
+        match (got.map(|text| String::from_utf8(text).unwrap()), want) {
             (Ok(got), Ok(want)) => assert_eq!(got, want, "{hex}"),
             (Err(got), Err(want)) => assert!(got.to_string().starts_with(want), "{hex}: {got}"),
             (got, want) => panic!("{hex}: {got:?}, not {want:?}"),
@@ -498,7 +502,7 @@ fn well_known_names_with_other_fields_are_ordinary_messages() {
     let f = |text: &str, message: &str, hex: &str, want: &str| {
         let rules = rules(compile(text, Some(message)).unwrap());
         let json = super::tests::text(&rules, &bytes(hex)).unwrap();
-        assert_eq!(String::from_utf8(json.bytes).unwrap(), want, "{text}");
+        assert_eq!(String::from_utf8(json).unwrap(), want, "{text}");
     };
     let head = "syntax = 'proto3'; package google.protobuf;";
     f(
