@@ -236,6 +236,9 @@ impl PaddedBuffer {
 pub trait NumberBuffer {
     /// Appends the first `length` bytes of a word, of which the lowest one is the first.
     fn push_word(&mut self, word: u64, length: usize);
+
+    /// Appends a text of any length.
+    fn push_text(&mut self, text: &[u8]);
 }
 
 impl NumberBuffer for Vec<u8> {
@@ -244,6 +247,10 @@ impl NumberBuffer for Vec<u8> {
         let end = self.len() + length;
         self.extend_from_slice(&word.to_le_bytes());
         self.truncate(end);
+    }
+
+    fn push_text(&mut self, text: &[u8]) {
+        self.extend_from_slice(text);
     }
 }
 
@@ -257,6 +264,10 @@ impl NumberBuffer for PaddedBuffer {
             }
             None => self.push(word.to_le_bytes().get(..length).unwrap_or_default()),
         }
+    }
+
+    fn push_text(&mut self, text: &[u8]) {
+        self.push(text);
     }
 }
 

@@ -11,7 +11,7 @@
 use super::input::Input;
 use super::json_text::{JsonText, check_depth};
 use super::key_texts::KeyTexts;
-use super::number_text::{push_short_float, push_signed};
+use super::number_text::{push_finite, push_signed};
 use crate::decimal;
 use crate::padded_bytes::NumberBuffer;
 use crate::rejection::Rejection;
@@ -27,8 +27,8 @@ pub(super) fn transcode(
     Decoder { input, text, keys }.value(0)
 }
 
-/// Appends the next value, if it is an integer of 64 bits with a sign, or a float with few digits. Returns none, and reads nothing, where the
-/// next value is another one.
+/// Appends the next value, if it is an integer of 64 bits with a sign, or a finite float of 32 or 64 bits. Returns none, and reads nothing,
+/// where the next value is another one.
 #[inline]
 pub(super) fn push_number(input: &mut Input<'_>, out: &mut impl NumberBuffer) -> Option<()> {
     let (&first, behind) = input.rest().split_first()?;
@@ -38,7 +38,7 @@ pub(super) fn push_number(input: &mut Input<'_>, out: &mut impl NumberBuffer) ->
         _ => None,
     };
     if let Some((float, bytes)) = float {
-        push_short_float(float, out)?;
+        push_finite(float, out)?;
         input.advance(bytes);
         return Some(());
     }

@@ -10,7 +10,7 @@
 use super::input::Input;
 use super::json_text::{JsonText, check_depth};
 use super::key_texts::KeyTexts;
-use super::number_text::{push_short_float, push_signed};
+use super::number_text::{push_finite, push_finite_shortest, push_signed};
 use crate::padded_bytes::NumberBuffer;
 use crate::rejection::Rejection;
 
@@ -24,15 +24,20 @@ pub(super) fn transcode(
     Decoder { input, text, keys }.value(0)
 }
 
-/// Appends the next value, if it is an integer of 64 bits with a sign, or a float with few digits. Returns none, and reads nothing, where the
+/// Appends the next value, if it is an integer of 64 bits with a sign, or a finite float. Returns none, and reads nothing, where the
 /// next value is another one.
 #[inline]
 pub(super) fn push_number(input: &mut Input<'_>, out: &mut impl NumberBuffer) -> Option<()> {
     let (&first, behind) = input.rest().split_first()?;
     let (number, bytes) = match first {
         0..=0x7F => (first.into(), 1),
+        0xCA => {
+            push_finite_shortest(f32::from_be_bytes(*behind.first_chunk()?), out)?;
+            input.advance(5);
+            return Some(());
+        }
         0xCB => {
-            push_short_float(f64::from_be_bytes(*behind.first_chunk()?), out)?;
+            push_finite(f64::from_be_bytes(*behind.first_chunk()?), out)?;
             input.advance(9);
             return Some(());
         }

@@ -24,21 +24,14 @@ impl JsonText {
     /// marked.
     #[inline(never)]
     pub(super) fn push_float(&mut self, value: f64) {
-        if push_short_float(value, &mut self.bytes).is_none() {
-            self.push_shortest(value);
+        if push_finite(value, &mut self.bytes).is_none() {
+            self.push_not_finite();
         }
     }
 
     /// Like [`JsonText::push_float`], in the number's own precision: a 32-bit 0.1 is 0.1.
     pub(super) fn push_single(&mut self, value: f32) {
-        self.push_shortest(value);
-    }
-
-    #[inline(never)]
-    fn push_shortest(&mut self, value: impl zmij::Float + Into<f64>) {
-        if value.into().is_finite() {
-            self.push(zmij::Buffer::new().format_finite(value).as_bytes());
-        } else {
+        if push_finite_shortest(value, &mut self.bytes).is_none() {
             self.push_not_finite();
         }
     }
@@ -78,9 +71,25 @@ pub(super) fn push_digits(size: u64, is_negative: bool, out: &mut impl NumberBuf
 /// Appends the shortest text that reads back as the same number, if the number has at most five digits before the point and three behind it.
 /// Returns none, and appends nothing, for other numbers.
 #[inline]
-pub(super) fn push_short_float(number: f64, out: &mut impl NumberBuffer) -> Option<()> {
+fn push_short_float(number: f64, out: &mut impl NumberBuffer) -> Option<()> {
     push_thousandths(thousandths(number)?, number.is_sign_negative(), out);
     Some(())
+}
+
+/// Appends the shortest text that reads back as the same number, as [`JsonText::push_float`] does. Returns none, and appends nothing, for NaN
+/// and infinity.
+#[inline]
+pub(super) fn push_finite(number: f64, out: &mut impl NumberBuffer) -> Option<()> {
+    push_short_float(number, out).or_else(|| push_finite_shortest(number, out))
+}
+
+/// Like [`push_finite`], in the number's own precision.
+#[inline(never)]
+pub(super) fn push_finite_shortest(
+    number: impl zmij::Float + Into<f64>,
+    out: &mut impl NumberBuffer,
+) -> Option<()> {
+    number.into().is_finite().then(|| out.push_text(zmij::Buffer::new().format_finite(number).as_bytes()))
 }
 
 /// Appends a number of at most eight digits, without leading zeros.
