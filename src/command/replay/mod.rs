@@ -240,6 +240,7 @@ impl Replay {
             answer_time: _,
             request_bytes_max: _,
             is_grouped: _,
+            further_requests: _,
         } = delivered;
         self.tally.written(letters, lines_stored);
         let mut refused_letters = BTreeSet::new();
