@@ -94,7 +94,7 @@ impl Observation {
                         flattener.object(scanner, 0)
                     }
                     // A selected null is an empty selection.
-                    Token::Null if !shape.steps.is_empty() => Ok(()),
+                    Token::Null | Token::Binary if !shape.steps.is_empty() => Ok(()),
                     token => {
                         others += 1;
                         scanner.skip_rest(token, 0)
@@ -340,7 +340,7 @@ impl Flattener<'_> {
                     key.timestamps += u64::from(mark.is_some());
                     key.local += u64::from(mark.is_some_and(|mark| mark.is_local));
                 }
-                Ok(if matches!(scalar, Token::Null) { Item::Null } else { Item::Scalar })
+                Ok(if matches!(scalar, Token::Null | Token::Binary) { Item::Null } else { Item::Scalar })
             }
         }
     }

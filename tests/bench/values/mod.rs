@@ -57,7 +57,7 @@ impl Json {
                 }
                 Self::Array(elements)
             }
-            Token::Null | Token::NotFinite | Token::True | Token::False => {
+            Token::Null | Token::NotFinite | Token::Binary | Token::True | Token::False => {
                 unreachable!("no record has such a value")
             }
         }
