@@ -135,9 +135,6 @@ impl LaneWriter {
         match lines {
             BatchLines::Plain(lines) => {
                 self.deliver_lines(destination, lines, Places::From(0), &mut batch).await;
-                if let Some(answer_time) = batch.delivered.time_at_once() {
-                    self.range_requests.small_answered(answer_time.as_secs_f64());
-                }
             }
             BatchLines::Packed(parts) => {
                 self.deliver_packed(destination, parts, lines.bytes(), &mut batch).await;
@@ -159,35 +156,60 @@ impl LaneWriter {
     ) {
         let are_grouped = parts.iter().all(|part| part.is_grouped()) && self.writer.groups_lines(destination);
         let requests = if are_grouped { self.range_requests.number(bytes) } else { 1 };
-        batch.delivered.further_requests = requests as u32 - 1;
-        let mut seconds = Duration::ZERO;
-        let mut request = 0;
-        while request < requests {
-            let first = request * RANGES / requests;
-            let mut ranges = first..(request + 1) * RANGES / requests;
+        let (mut sent, mut time) = (0, Duration::ZERO);
+        let (mut request, mut first) = (0, 0);
+        while first < RANGES {
             request += 1;
-            if !self.store_at_once(destination, parts, &ranges, batch).await {
-                if requests > 1 && !self.writer.groups_lines(destination) {
-                    // Another server has taken over, for which the lines keep their order.
-                    (ranges, request) = (first..RANGES, requests);
-                }
-                let mut before = 0;
-                for part in parts {
-                    let (lines, indexes) = part.unpack_ranges(&ranges);
-                    let places = Places::Listed { before, indexes };
-                    before += part.len();
-                    if !lines.is_empty() {
-                        self.deliver_lines(destination, &lines.into(), places, batch).await;
+            let mut ranges = first..request * RANGES / requests;
+            let sizes = parts.iter().map(|part| part.size_of(&ranges));
+            let size = sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
+            if size.0 > 0 {
+                let is_stored = self.store_at_once(destination, parts, &ranges, size, batch).await;
+                if !is_stored {
+                    if requests > 1 && !self.writer.groups_lines(destination) {
+                        // Another server has taken over, for which the lines keep their order.
+                        ranges.end = RANGES;
                     }
+                    self.deliver_parts(destination, parts, &ranges, batch).await;
+                }
+                let answer_time = batch.delivered.answer_time;
+                time += answer_time;
+                sent += 1;
+                if requests > 1
+                    && is_stored
+                    && sent == 1
+                    && self.range_requests.is_fixed_time(answer_time, size.1)
+                {
+                    request = requests - 1;
                 }
             }
-            seconds += batch.delivered.answer_time;
+            first = ranges.end;
         }
-        batch.delivered.answer_time = seconds;
+        batch.delivered.answer_time = time;
+        batch.delivered.further_requests = sent - 1;
         batch.delivered.refused.sort_by_key(|refused| refused.line);
         batch.delivered.kept_out.sort_by_key(|kept_out| kept_out.line);
         if batch.delivered.time_at_once().is_some() {
-            self.range_requests.answered(requests, bytes, seconds.as_secs_f64());
+            self.range_requests.answered(requests > 1, time, bytes);
+        }
+    }
+
+    /// Delivers the lines of these ranges part by part.
+    async fn deliver_parts(
+        &mut self,
+        destination: &Destination,
+        parts: &[Arc<PackedLines>],
+        ranges: &Range<usize>,
+        batch: &mut BatchDelivery,
+    ) {
+        let mut before = 0;
+        for part in parts {
+            let (lines, indexes) = part.unpack_ranges(ranges);
+            let places = Places::Listed { before, indexes };
+            before += part.len();
+            if !lines.is_empty() {
+                self.deliver_lines(destination, &lines.into(), places, batch).await;
+            }
         }
     }
 
@@ -197,20 +219,13 @@ impl LaneWriter {
         destination: &Destination,
         parts: &[Arc<PackedLines>],
         ranges: &Range<usize>,
+        (lines, bytes): (usize, usize),
         batch: &mut BatchDelivery,
     ) -> bool {
         let writer = Arc::clone(&self.writer);
-        let sizes = parts.iter().map(|part| part.size_of(ranges));
-        let (lines, bytes) = sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
         let RequestSize { lines_max, bytes_max } = writer.size(destination).within(batch.bytes_max);
         if lines > lines_max || bytes > bytes_max {
             return false;
-        }
-        if lines == 0 {
-            // No series of the batch is in these ranges.
-            batch.delivered.further_requests = batch.delivered.further_requests.saturating_sub(1);
-            batch.delivered.answer_time = Duration::ZERO;
-            return true;
         }
         let text = RequestText::Packed(PackedRanges { parts: parts.to_vec(), ranges: ranges.clone(), bytes });
         let request = LinesRequest { text, lines, opens_connection: false, is_blocked: false };
