@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// Ranges of series of a grouped part, by logarithm. A request with one range of a large batch has many lines of each of its series, and few
 /// series, so that InfluxDB 1 and 2 need less CPU time for a point than with all series in one request.
-const RANGES_LOG2: u32 = 3;
+const RANGES_LOG2: u32 = 4;
 pub(crate) const RANGES: usize = 1 << RANGES_LOG2;
 
 /// A part of a large batch. Its text is compressed, in the order in which it is written.
@@ -173,6 +173,26 @@ impl PackedLines {
     }
 }
 
+/// The lines of these ranges of series in all `parts`, and their places in a batch that has `before` lines before these parts.
+pub(crate) fn unpack_together(
+    parts: &[Arc<PackedLines>],
+    ranges: &Range<usize>,
+    mut before: u32,
+) -> (LineBuffer, Vec<u32>) {
+    let sizes = parts.iter().map(|part| part.size_of(ranges));
+    let (count, bytes) = sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
+    // A buffer that grows by itself would take up to twice the memory.
+    let mut lines = LineBuffer::from_parts(Vec::with_capacity(bytes), Vec::with_capacity(count));
+    let mut places = Vec::with_capacity(count);
+    for part in parts {
+        let (of_part, indexes) = part.unpack_ranges(ranges);
+        (0..of_part.lines()).filter_map(|line| of_part.line(line)).for_each(|line| lines.push_line(line));
+        places.extend(indexes.into_iter().map(|index| before + index));
+        before += part.len() as u32;
+    }
+    (lines, places)
+}
+
 /// Lines of one closed batch.
 #[derive(Clone, Debug)]
 pub enum BatchLines {
@@ -292,7 +312,7 @@ mod tests {
     #[test]
     fn ranges_of_series_unpack_alone() {
         let plain: Lines = buffer(20_000).into();
-        for (is_grouped, ranges) in [(true, 8), (true, 3), (true, 1), (false, 1)] {
+        for (is_grouped, ranges) in [(true, RANGES), (true, 3), (true, 1), (false, 1)] {
             let (packed, _) = PackedLines::pack(buffer(20_000), is_grouped);
             let (mut found, mut series, mut bytes) = (vec![0; plain.len()], BTreeMap::new(), 0);
             for range in 0..ranges {

@@ -8,7 +8,7 @@ use crate::cause::Cause;
 use crate::counters::count;
 use crate::failed_attempt::CONTRADICTED;
 use crate::lines::{Lines, RequestSize};
-use crate::packed_lines::{BatchLines, PackedLines, RANGES};
+use crate::packed_lines::{BatchLines, PackedLines, RANGES, unpack_together};
 use crate::request_text::{PackedRanges, RequestText};
 use crate::salvage::{
     AddressHistory, BlockedReason, LimitedLine, NextRequest, RefusedLine, RefusedRequest, SalvagePlan,
@@ -145,7 +145,7 @@ impl LaneWriter {
         Delivered { request_bytes_max, is_grouped, ..batch.delivered }
     }
 
-    /// Delivers a large batch in one request, or in one for each range of series. The lines of a request that is not stored at once are
+    /// Delivers a large batch in one request, or in one for each range of series. The lines of one request for all that is not stored are
     /// delivered part by part.
     async fn deliver_packed(
         &mut self,
@@ -157,41 +157,69 @@ impl LaneWriter {
         let are_grouped = parts.iter().all(|part| part.is_grouped()) && self.writer.groups_lines(destination);
         let requests = if are_grouped { self.range_requests.number(bytes) } else { 1 };
         let (mut sent, mut time) = (0, Duration::ZERO);
-        let (mut request, mut first) = (0, 0);
+        let (mut request, mut first, mut is_rest_whole) = (0, 0, requests == 1);
         while first < RANGES {
             request += 1;
             let mut ranges = first..request * RANGES / requests;
-            let sizes = parts.iter().map(|part| part.size_of(&ranges));
-            let size = sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
-            if size.0 > 0 {
-                let is_stored = self.store_at_once(destination, parts, &ranges, size, batch).await;
-                if !is_stored {
-                    if requests > 1 && !self.writer.groups_lines(destination) {
-                        // Another server has taken over, for which the lines keep their order.
-                        ranges.end = RANGES;
-                    }
+            let (lines, bytes) = size_of(parts, &ranges);
+            if first > 0 && !self.writer.groups_lines(destination) {
+                // Another server has taken over, for which the lines keep their order.
+                ranges.end = RANGES;
+                self.deliver_parts(destination, parts, &ranges, batch).await;
+            } else if is_rest_whole && lines > 0 {
+                if !self.store_at_once(destination, parts, &ranges, (lines, bytes), batch).await {
                     self.deliver_parts(destination, parts, &ranges, batch).await;
                 }
-                let answer_time = batch.delivered.answer_time;
-                time += answer_time;
+                time += batch.delivered.answer_time;
                 sent += 1;
-                if requests > 1
-                    && is_stored
-                    && sent == 1
-                    && self.range_requests.is_fixed_time(answer_time, size.1)
-                {
-                    request = requests - 1;
+            } else if lines > 0 {
+                let (further, further_time) = self.deliver_grouped(destination, parts, &ranges, batch).await;
+                (sent, time) = (sent + further, time + further_time);
+                let is_stored =
+                    batch.delivered.requests == RequestCounts { stored: 1, ..RequestCounts::default() };
+                if is_stored && self.range_requests.is_fixed_time(time, bytes) {
+                    (request, is_rest_whole) = (requests - 1, true);
                 }
             }
             first = ranges.end;
         }
         batch.delivered.answer_time = time;
-        batch.delivered.further_requests = sent - 1;
+        batch.delivered.further_requests = sent.saturating_sub(1);
         batch.delivered.refused.sort_by_key(|refused| refused.line);
         batch.delivered.kept_out.sort_by_key(|kept_out| kept_out.line);
         if batch.delivered.time_at_once().is_some() {
             self.range_requests.answered(requests > 1, time, bytes);
         }
+    }
+
+    /// Delivers the lines of these ranges together, in requests of up to the size of a part. Returns their number and the time to the answers.
+    async fn deliver_grouped(
+        &mut self,
+        destination: &Destination,
+        parts: &[Arc<PackedLines>],
+        ranges: &Range<usize>,
+        batch: &mut BatchDelivery,
+    ) -> (u32, Duration) {
+        let (mut requests, mut time, mut rest, mut before) = (0, Duration::ZERO, parts, 0);
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = |part: &&Arc<PackedLines>| {
+                bytes += part.size_of(ranges).1;
+                bytes <= RESENT_BYTES_MAX
+            };
+            let number = rest.iter().take_while(fits).count().max(1);
+            let (next, later) = rest.split_at(number);
+            let (lines, indexes) = unpack_together(next, ranges, before);
+            before += next.iter().map(|part| part.len() as u32).sum::<u32>();
+            rest = later;
+            if !lines.is_empty() {
+                let places = Places::Listed { before: 0, indexes };
+                self.deliver_lines(destination, &lines.into(), places, batch).await;
+                requests += 1;
+                time += batch.delivered.answer_time;
+            }
+        }
+        (requests, time)
     }
 
     /// Delivers the lines of these ranges part by part.
@@ -252,7 +280,12 @@ impl LaneWriter {
         batch: &mut BatchDelivery,
     ) {
         let writer = Arc::clone(&self.writer);
-        let lines = &if writer.groups_lines(destination) { lines.for_writing() } else { lines.clone() };
+        let is_packed = matches!(places, Places::Listed { .. });
+        let lines = &match writer.groups_lines(destination) {
+            true if is_packed => lines.grouped(),
+            true => lines.for_writing(),
+            false => lines.clone(),
+        };
         let mut plan = SalvagePlan::new(lines, writer.options.accepts_unproven, self.rng.u64(..));
         let counters = writer.counters();
         let (mut counted_stored, mut counted_refused) = (0, 0);
@@ -319,6 +352,12 @@ impl AddressHistory for DestinationHistory<'_> {
     fn contradicts_itself(&self, address: usize) -> bool {
         self.writer.contradicts_itself(address)
     }
+}
+
+/// Lines and bytes of these ranges of series.
+fn size_of(parts: &[Arc<PackedLines>], ranges: &Range<usize>) -> (usize, usize) {
+    let sizes = parts.iter().map(|part| part.size_of(ranges));
+    sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1))
 }
 
 /// The places in the batch of lines that are delivered.

@@ -4,7 +4,7 @@ use crate::packed_lines::RANGES;
 use std::time::Duration;
 
 /// Least bytes of a request with a range of series. Each request costs the server about a millisecond.
-const RANGE_BYTES_MIN: usize = 2_000_000;
+const RANGE_BYTES_MIN: usize = 1_000_000;
 /// The other ranges follow in requests of their own if these are likely to take at most this much longer than one request.
 const TRIED_UP_TO: f64 = 1.5;
 /// Ranges are kept if they take at most this much longer: a point costs InfluxDB less CPU time, and single answers vary.
@@ -114,7 +114,7 @@ mod tests {
         let mut choice = RangeRequests::default();
         assert_eq!(choice.number(BYTES), 1);
         choice.answered(false, Duration::from_secs(1), 9_000_000);
-        assert_eq!([3_999_999, 4_000_000, 9_000_000].map(|bytes| choice.number(bytes)), [1, 2, 4]);
+        assert_eq!([1_999_999, 4_000_000, 9_000_000].map(|bytes| choice.number(bytes)), [1, 4, 9]);
         assert_eq!(choice.number(usize::MAX), RANGES);
     }
 }
