@@ -41,6 +41,10 @@ pub struct Lane<Q> {
 
 /// A batch that came back from its lane's writer.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a lane returns a few batches a second, nearly all of them finished"
+)]
 pub enum ReturnedBatch {
     Finished(FinishedBatch),
     /// The dispatcher asked for it by [`BatchWriter::abandon`]. Some of its lines may be stored, and no dead letter is written.

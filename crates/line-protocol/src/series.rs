@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn each_series_has_one_range() {
         let lines: Vec<String> = (0..5_000).map(|n| format!("m,host=h{} v={n} {n}", n % 300)).collect();
-        let (order, ends) = group(lines.iter().map(|line| line.as_bytes()), 3);
+        let (order, ends) = group(lines.iter().map(String::as_bytes), 3);
         assert_eq!((ends.len(), ends[7]), (8, 5_000));
         let mut starts = vec![0];
         starts.extend(&ends);

@@ -38,7 +38,8 @@ impl RangeRequests {
         if is_compared {
             self.until_compared = COMPARED_EVERY;
         }
-        if are_ranges_best != is_compared { requests } else { 1 }
+        // A comparison takes the other way.
+        if are_ranges_best == is_compared { 1 } else { requests }
     }
 
     /// Whether the answer to the first range shows that one request for the rest is faster.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::PackedLines;
+use bytes::Bytes;
 use testkit::receiver::{Influx3, Product, StoredPoint};
 
 const PARTS: usize = 3;
@@ -298,7 +299,7 @@ async fn later_large_batches_are_sent_in_ranges_of_series() {
         let series: Vec<_> = series.collect();
         assert_eq!(series.iter().map(BTreeSet::len).sum::<usize>(), 500, "each series is in one request");
         assert!(series.iter().all(|series| series.len() > 40));
-        assert_eq!(texts[2..].iter().map(|text| text.len()).sum::<usize>(), batch.bytes());
+        assert_eq!(texts[2..].iter().map(Bytes::len).sum::<usize>(), batch.bytes());
     }
 }
 
