@@ -51,8 +51,8 @@ REASONS = [
     ),
     (
         ("InfluxDB's CPU per point, the bridge / Telegraf", "points into InfluxDB, the bridge / Telegraf, 2,000 series"),
-        "batches grow only as far as answers come within 4 s, which with 42 fields are 15,000 to 40,000 lines on such a machine. Before batches were packed they ended at "
-        "9.5 MB; two single runs of 300,000 records since then gave 0.60 and 0.69 of Telegraf's CPU per point, and 2.8 and 2.6 times its rate, with 42 fields",
+        "each run begins with batches of 5,000 lines, and single runs vary by a tenth. Requests with ranges of series are later than these runs; in two pairs of single runs with "
+        "42 fields they gave 0.65 and 0.64 of Telegraf's CPU time per point, and 2.2 and 2.7 times its rate",
     ),
     (
         ("size of the executable",),
