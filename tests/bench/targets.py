@@ -55,6 +55,10 @@ REASONS = [
         "42 fields they gave 0.65 and 0.64 of Telegraf's CPU time per point, and 2.2 and 2.7 times its rate",
     ),
     (
+        ("maximum memory with a backlog, while InfluxDB answers after 1 s, then 503",),
+        "beside large batches that fill `memory_max`, each lane that sends one again has a part of up to 4.5 MB unpacked, and compressed for the request",
+    ),
+    (
         ("size of the executable",),
         "15 of 20 MB are machine code: 3 MB are OpenSSL and librdkafka, 1.7 MB `core`, 1.1 MB the commands, 0.6 MB `migrate`, 0.7 MB Protobuf's descriptors and compiler",
     ),
