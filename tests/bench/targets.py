@@ -59,6 +59,16 @@ REASONS = [
         "beside large batches that fill `memory_max`, each lane that sends one again has a part of up to 4.5 MB unpacked, and compressed for the request",
     ),
     (
+        ("points/s, answers",),
+        "the requests have 47,000 lines on average, although the largest have 99,000: the lanes try other sizes meanwhile. No profile shows yet why they do so more often than with "
+        "batches of up to 9.5 MB, which stored 102,000 to 111,000 points/s",
+    ),
+    (
+        ("record to answer, p99",),
+        "Kafka, the producer, the receiver, InfluxDB and the program share two cores, and InfluxDB answers late while it compacts, or works on the large requests of a backlog; "
+        "the share of each is not measured yet",
+    ),
+    (
         ("size of the executable",),
         "15 of 20 MB are machine code: 3 MB are OpenSSL and librdkafka, 1.7 MB `core`, 1.1 MB the commands, 0.6 MB `migrate`, 0.7 MB Protobuf's descriptors and compiler",
     ),
