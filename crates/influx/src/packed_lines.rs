@@ -117,11 +117,12 @@ impl PackedLines {
 
     /// The lines in the order of the part.
     pub fn unpack(&self) -> LineBuffer {
-        self.unpack_ranges(&(0..RANGES)).0
+        self.unpack_ranges(&(0..RANGES), 0).0
     }
 
-    /// The lines of these ranges of series in the order of the part, and their indexes. Takes the memory of their text once.
-    pub(crate) fn unpack_ranges(&self, ranges: &Range<usize>) -> (LineBuffer, Vec<u32>) {
+    /// The lines of these ranges of series in the order of the part, and their places in a batch that has `before` lines before the part.
+    /// Takes the memory of their text once.
+    pub(crate) fn unpack_ranges(&self, ranges: &Range<usize>, before: u32) -> (LineBuffer, Vec<u32>) {
         let written = self.written(ranges);
         // The lines of the ranges, and for each of them in the text its place among these.
         let lines: Vec<u32> = (0..self.len())
@@ -149,7 +150,8 @@ impl PackedLines {
                 }
             }
         }
-        (LineBuffer::from_parts(text, ends), lines)
+        let places = lines.into_iter().map(|line| before + line).collect();
+        (LineBuffer::from_parts(text, ends), places)
     }
 
     /// The start in the plain text of the line with this index in it, which is the end of the line before.
@@ -173,21 +175,26 @@ impl PackedLines {
     }
 }
 
+/// Lines and bytes of these ranges of series in all `parts`.
+pub(crate) fn size_together(parts: &[Arc<PackedLines>], ranges: &Range<usize>) -> (usize, usize) {
+    let sizes = parts.iter().map(|part| part.size_of(ranges));
+    sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1))
+}
+
 /// The lines of these ranges of series in all `parts`, and their places in a batch that has `before` lines before these parts.
 pub(crate) fn unpack_together(
     parts: &[Arc<PackedLines>],
     ranges: &Range<usize>,
     mut before: u32,
 ) -> (LineBuffer, Vec<u32>) {
-    let sizes = parts.iter().map(|part| part.size_of(ranges));
-    let (count, bytes) = sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
+    let (count, bytes) = size_together(parts, ranges);
     // A buffer that grows by itself would take up to twice the memory.
     let mut lines = LineBuffer::from_parts(Vec::with_capacity(bytes), Vec::with_capacity(count));
     let mut places = Vec::with_capacity(count);
     for part in parts {
-        let (of_part, indexes) = part.unpack_ranges(ranges);
+        let (of_part, of_places) = part.unpack_ranges(ranges, before);
         (0..of_part.lines()).filter_map(|line| of_part.line(line)).for_each(|line| lines.push_line(line));
-        places.extend(indexes.into_iter().map(|index| before + index));
+        places.extend(of_places);
         before += part.len() as u32;
     }
     (lines, places)
@@ -317,7 +324,7 @@ mod tests {
             let (mut found, mut series, mut bytes) = (vec![0; plain.len()], BTreeMap::new(), 0);
             for range in 0..ranges {
                 let chosen = range * RANGES / ranges..(range + 1) * RANGES / ranges;
-                let (lines, indexes) = packed.unpack_ranges(&chosen);
+                let (lines, indexes) = packed.unpack_ranges(&chosen, 0);
                 assert_eq!(packed.size_of(&chosen), (lines.lines(), lines.bytes()));
                 assert!(lines.lines() == indexes.len() && indexes.is_sorted());
                 for (line, &index) in indexes.iter().enumerate() {

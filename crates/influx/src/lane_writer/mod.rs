@@ -8,7 +8,7 @@ use crate::cause::Cause;
 use crate::counters::count;
 use crate::failed_attempt::CONTRADICTED;
 use crate::lines::{Lines, RequestSize};
-use crate::packed_lines::{BatchLines, PackedLines, RANGES, unpack_together};
+use crate::packed_lines::{BatchLines, PackedLines, RANGES, size_together, unpack_together};
 use crate::request_text::{PackedRanges, RequestText};
 use crate::salvage::{
     AddressHistory, BlockedReason, LimitedLine, NextRequest, RefusedLine, RefusedRequest, SalvagePlan,
@@ -134,7 +134,7 @@ impl LaneWriter {
         }
         match lines {
             BatchLines::Plain(lines) => {
-                self.deliver_lines(destination, lines, Places::From(0), &mut batch).await;
+                self.deliver_lines(destination, lines, Places::InOrder, &mut batch).await;
             }
             BatchLines::Packed(parts) => {
                 self.deliver_packed(destination, parts, lines.bytes(), &mut batch).await;
@@ -161,7 +161,7 @@ impl LaneWriter {
         while first < RANGES {
             request += 1;
             let mut ranges = first..request * RANGES / requests;
-            let (lines, bytes) = size_of(parts, &ranges);
+            let (lines, bytes) = size_together(parts, &ranges);
             if first > 0 && !self.writer.groups_lines(destination) {
                 // Another server has taken over, for which the lines keep their order.
                 ranges.end = RANGES;
@@ -209,12 +209,11 @@ impl LaneWriter {
             };
             let number = rest.iter().take_while(fits).count().max(1);
             let (next, later) = rest.split_at(number);
-            let (lines, indexes) = unpack_together(next, ranges, before);
+            let (lines, places) = unpack_together(next, ranges, before);
             before += next.iter().map(|part| part.len() as u32).sum::<u32>();
             rest = later;
             if !lines.is_empty() {
-                let places = Places::Listed { before: 0, indexes };
-                self.deliver_lines(destination, &lines.into(), places, batch).await;
+                self.deliver_lines(destination, &lines.into(), Places::Listed(places), batch).await;
                 requests += 1;
                 time += batch.delivered.answer_time;
             }
@@ -232,11 +231,10 @@ impl LaneWriter {
     ) {
         let mut before = 0;
         for part in parts {
-            let (lines, indexes) = part.unpack_ranges(ranges);
-            let places = Places::Listed { before, indexes };
-            before += part.len();
+            let (lines, places) = part.unpack_ranges(ranges, before);
+            before += part.len() as u32;
             if !lines.is_empty() {
-                self.deliver_lines(destination, &lines.into(), places, batch).await;
+                self.deliver_lines(destination, &lines.into(), Places::Listed(places), batch).await;
             }
         }
     }
@@ -280,7 +278,7 @@ impl LaneWriter {
         batch: &mut BatchDelivery,
     ) {
         let writer = Arc::clone(&self.writer);
-        let is_packed = matches!(places, Places::Listed { .. });
+        let is_packed = matches!(places, Places::Listed(_));
         let lines = &match writer.groups_lines(destination) {
             true if is_packed => lines.grouped(),
             true => lines.for_writing(),
@@ -354,28 +352,21 @@ impl AddressHistory for DestinationHistory<'_> {
     }
 }
 
-/// Lines and bytes of these ranges of series.
-fn size_of(parts: &[Arc<PackedLines>], ranges: &Range<usize>) -> (usize, usize) {
-    let sizes = parts.iter().map(|part| part.size_of(ranges));
-    sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1))
-}
-
 /// The places in the batch of lines that are delivered.
 enum Places {
-    /// The first line has this place, and the others follow.
-    From(usize),
-    /// Indexes in a part of the batch. `before`: the lines before the part.
-    Listed { before: usize, indexes: Vec<u32> },
+    /// The lines are all of the batch, in its order.
+    InOrder,
+    Listed(Vec<u32>),
 }
 
 impl Places {
     fn of(&self, line: usize) -> usize {
         match self {
-            Self::From(first) => first + line,
-            Self::Listed { before, indexes } => {
-                let index = indexes.get(line);
-                assert!(index.is_some(), "line {line} of {} has no place in the batch", indexes.len());
-                before + index.map_or(0, |&index| index as usize)
+            Self::InOrder => line,
+            Self::Listed(places) => {
+                let place = places.get(line);
+                assert!(place.is_some(), "line {line} of {} has no place in the batch", places.len());
+                place.map_or(0, |&place| place as usize)
             }
         }
     }

@@ -86,7 +86,7 @@ fn numbered(part: impl Fn(usize) -> String, bytes: usize) -> String {
     all
 }
 
-/// As [`numbered`], with numbers that come in no order.
+/// The same texts as [`numbered`], with numbers that come in no order.
 fn shuffled(part: impl Fn(usize) -> String, bytes: usize) -> String {
     numbered(|number| part(number * 7_919 % 9_999_991), bytes)
 }
