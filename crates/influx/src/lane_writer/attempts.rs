@@ -222,8 +222,9 @@ impl LaneWriter {
         }
         let counters = writer.counters();
         count(&counters.bytes_plain, body.plain.len());
-        count(&counters.bytes_sent, text.len());
-        batch.delivered.bytes_sent += text.len() as u64;
+        let bytes_sent = text.len();
+        count(&counters.bytes_sent, bytes_sent);
+        batch.delivered.bytes_sent += bytes_sent as u64;
         let start = now();
         let _in_flight = counters.requests_in_flight.begin();
         let connection = if *opens_connection { ConnectionUse::New } else { ConnectionUse::Pooled };
@@ -242,7 +243,15 @@ impl LaneWriter {
         };
         let outcome = &attempt.outcome;
         tally(outcome, counters, &mut batch.delivered.requests);
-        tracing::debug!(%destination, address = address.as_str(), ?outcome, "write attempted");
+        tracing::debug!(
+            %destination,
+            address = address.as_str(),
+            lines = pending.lines,
+            bytes_sent,
+            time = ?now().saturating_duration_since(start),
+            ?outcome,
+            "write attempted"
+        );
         attempt
     }
 }

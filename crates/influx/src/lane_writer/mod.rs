@@ -156,18 +156,20 @@ impl LaneWriter {
     ) {
         let are_grouped = parts.iter().all(|part| part.is_grouped()) && self.writer.groups_lines(destination);
         let requests = if are_grouped { self.range_requests.number(bytes) } else { 1 };
-        let (mut sent, mut time) = (0, Duration::ZERO);
+        let (mut sent, mut time, mut bytes_in_ranges) = (0, Duration::ZERO, 0);
         let (mut request, mut first, mut is_rest_whole) = (0, 0, requests == 1);
         while first < RANGES {
             request += 1;
             let mut ranges = first..request * RANGES / requests;
-            let (lines, bytes) = size_together(parts, &ranges);
+            let (lines, of_request) = size_together(parts, &ranges);
             if first > 0 && !self.writer.groups_lines(destination) {
                 // Another server has taken over, for which the lines keep their order.
                 ranges.end = RANGES;
                 self.deliver_parts(destination, parts, &ranges, batch).await;
             } else if is_rest_whole && lines > 0 {
-                if !self.store_at_once(destination, parts, &ranges, (lines, bytes), batch).await {
+                if self.store_at_once(destination, parts, &ranges, (lines, of_request), batch).await {
+                    self.range_requests.whole_stored(batch.delivered.answer_time, of_request);
+                } else {
                     self.deliver_parts(destination, parts, &ranges, batch).await;
                 }
                 time += batch.delivered.answer_time;
@@ -175,9 +177,10 @@ impl LaneWriter {
             } else if lines > 0 {
                 let (further, further_time) = self.deliver_grouped(destination, parts, &ranges, batch).await;
                 (sent, time) = (sent + further, time + further_time);
+                bytes_in_ranges += of_request;
                 let is_stored =
-                    batch.delivered.requests == RequestCounts { stored: 1, ..RequestCounts::default() };
-                if is_stored && self.range_requests.is_fixed_time(time, bytes) {
+                    batch.delivered.requests == RequestCounts { stored: sent, ..RequestCounts::default() };
+                if is_stored && self.range_requests.ranges_stored(time, bytes_in_ranges, bytes) {
                     (request, is_rest_whole) = (requests - 1, true);
                 }
             }
@@ -187,9 +190,6 @@ impl LaneWriter {
         batch.delivered.further_requests = sent.saturating_sub(1);
         batch.delivered.refused.sort_by_key(|refused| refused.line);
         batch.delivered.kept_out.sort_by_key(|kept_out| kept_out.line);
-        if batch.delivered.time_at_once().is_some() {
-            self.range_requests.answered(requests > 1, time, bytes);
-        }
     }
 
     /// Delivers the lines of these ranges together, in requests of up to the size of a part. Returns their number and the time to the answers.

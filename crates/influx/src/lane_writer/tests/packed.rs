@@ -303,6 +303,18 @@ async fn later_large_batches_are_sent_in_ranges_of_series() {
     }
 }
 
+/// A server that is far away, or answers at the flushes of its log.
+#[tokio::test]
+async fn a_server_that_answers_after_a_fixed_time_gets_large_batches_in_one_request() {
+    let faults: testkit::receiver::Faults =
+        Box::new(|_| Some(Reply::status(204).after(Duration::from_millis(200))));
+    let setup = Setup::with(Options { faults: Some(faults), ..Options::default() }, LARGE, |_| ()).await;
+    let batch = packed(large);
+    let delivered = deliver_all(&setup, [&batch; 5]).await;
+    assert_eq!(delivered.each_ref().map(|delivered| delivered.requests.total()), [1, 2, 1, 1, 1]);
+    assert!(delivered.iter().all(|delivered| delivered.time_at_once().is_some()));
+}
+
 #[tokio::test]
 async fn refused_lines_of_ranges_have_their_places_in_the_batch() {
     let setup = Setup::with(Options::default(), LARGE, |_| ()).await;
