@@ -42,8 +42,7 @@ impl Example {
 
     /// Reads with this group, whether the example names another one or none.
     pub fn group(mut self, group: &str) -> Self {
-        let others: Vec<&str> =
-            self.config.lines().filter(|line| !line.starts_with("group_id = ")).collect();
+        let others: Vec<&str> = self.config.lines().filter(|line| !line.starts_with("group_id = ")).collect();
         self.config = others.join("\n") + "\n";
         self.add("kafka", &format!("group_id = \"{group}\""))
     }
