@@ -170,7 +170,7 @@ fn store_example(kafka: &Kafka, live: &Live, name: &str, topic: &str, change: im
     let own = kafka.create_topic(live.name(name), 1, 1);
     let example = Example::read(name)
         .set("brokers = [\"localhost:9092\"]", &format!("brokers = {}", kafka.brokers_toml()))
-        .add("kafka", &format!("group_id = \"{own}\""))
+        .group(&own)
         .set(&format!("topics = [\"{topic}\""), &format!("topics = [\"{own}\""))
         .set("http://localhost:8086", &variable("INFLUX2_URL"));
     for age in AGES {

@@ -13,6 +13,14 @@ const EMPTY_WHILE_HEALTHY: [&str; 3] =
 const OFTEN: &str = "librdkafka.'statistics.interval.ms' = 200";
 /// More unread records than the lag alarm's threshold, in addition to those in open batches.
 const WAITING: usize = 15_000;
+/// Alarms whose states no bridge of this test reaches: the alarm, its metric, and the values of the metric before and during the state.
+const OTHER_STATES: [(&str, &str, u64, u64); 5] = [
+    ("BridgeStuck", "holding{cause=\"stuck\",destination=\"the bridge\"}", 0, 1),
+    ("BridgeRecordsDeleted", "skipped_records_total", 0, 5),
+    ("BridgeCollisions", "collisions_total", 0, 5),
+    ("BridgeUndecided", "undecided_records", 0, 5),
+    ("BridgeReloadRefused", "config_last_reload_successful", 1, 0),
+];
 /// Number of records after which `reject.rate_max` can block a topic.
 const BAD: usize = 1_500;
 
@@ -117,6 +125,12 @@ fn panels_of_the_bridge_have_samples_and_its_alarms_fire_when_they_should() {
 
     let bad = bad(&live, &kafka, &influx);
     assert_alarms(&bad, &["BridgeRefused", "BridgeRejected", "BridgeTopicHolding"]);
+
+    for (alarm, metric, before, after) in OTHER_STATES {
+        let page = |value: u64| format!("kafka_influx_bridge_{metric} {value}\n");
+        let pages = [before, after, after, after, after].map(page);
+        assert_alarms(&scraped(&live, alarm, &pages), &[alarm]);
+    }
 
     let down = Prometheus::new(&live, "down");
     assert_alarms(&down, &["BridgeDown"]);

@@ -47,7 +47,7 @@ fn ec2_telegraf_can_be_queried_within_two_seconds() {
     let bucket = influx.create_bucket(live.name("ec2"));
     let example = Example::read("ec2-telegraf")
         .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
-        .add("kafka", &format!("group_id = \"{topic}\""))
+        .group(&topic)
         .set("\"testtopic\"", &format!("\"{topic}\""))
         .set("\"ec2\"", &format!("\"{bucket}\""))
         .set(INFLUX, influx.url());
@@ -78,7 +78,7 @@ fn telegraf_json_doc_gives_the_documented_points() {
     let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("json_doc", 1);
     let example = Example::read("telegraf-json-doc")
         .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
-        .add("kafka", &format!("group_id = \"{topic}\""))
+        .group(&topic)
         .set("topics = [\"telegraf\"]", &format!("topics = [\"{topic}\"]"))
         .set("bucket = \"telegraf\"", &format!("bucket = \"{bucket}\""))
         .set(INFLUX, influx.url());
@@ -98,7 +98,7 @@ fn smartx_labs_is_read_back_as_chronograf_does() {
     let topic = kafka.create_topic(live.name("resource"), 3, 3);
     let example = Example::read("smartx-labs")
         .set("[\"broker1:9092\", \"broker2:9092\", \"broker3:9092\"]", &kafka.brokers_toml())
-        .add("kafka", &format!("group_id = \"{topic}\""))
+        .group(&topic)
         .set("topics = [\"resource\"]", &format!("topics = [\"{topic}\"]"))
         .set("\"tower\"", &format!("\"{user}\""))
         .set(INFLUX, influx.url());
@@ -165,7 +165,7 @@ fn telegraf_agent_fills_two_databases() {
     let service = kafka.create_topic(live.name("service"), 1, 1);
     let example = Example::read("telegraf-agent")
         .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
-        .add("kafka", &format!("group_id = \"{telegraf}\""))
+        .group(&telegraf)
         .set("\"telegraf\"", &format!("\"{telegraf}\""))
         .set("\"service\"", &format!("\"{service}\""))
         .set(INFLUX, influx.url());
@@ -209,7 +209,7 @@ fn json_lines_keep_64_bit_identifiers() {
     let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("tweets", 1);
     let example = Example::read("json-lines")
         .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
-        .add("kafka", &format!("group_id = \"{topic}\""))
+        .group(&topic)
         .set("topics = [\"tweets\"]", &format!("topics = [\"{topic}\"]"))
         .set("bucket = \"tweets\"", &format!("bucket = \"{bucket}\""))
         .set(INFLUX, influx.url());
@@ -235,7 +235,7 @@ fn debezium_rows_become_points() {
     let bucket = influx.create_bucket(live.name("plant"));
     let example = Example::read("debezium-envelope")
         .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
-        .add("kafka", &format!("group_id = \"{topic}\""))
+        .group(&topic)
         .set(
             "topics = [\"plant.public.readings\", \"plant.public.events\"]",
             &format!("topics = [\"{topic}\"]"),
@@ -271,7 +271,7 @@ fn rows_of_csv_become_points() {
     let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("sensors", 1);
     let example = Example::read("csv-sensors")
         .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
-        .add("kafka", &format!("group_id = \"{topic}\""))
+        .group(&topic)
         .set("topics = [\"sensors\"]", &format!("topics = [\"{topic}\"]"))
         .set("bucket = \"sensors\"", &format!("bucket = \"{bucket}\""))
         .set(INFLUX, influx.url());
@@ -288,7 +288,7 @@ fn lines_of_telegraf_are_stored_as_they_are() {
     let Scene { live: _live, kafka, influx, topic, bucket } = Scene::new("telegraf", 1);
     let example = Example::read("telegraf-line-protocol")
         .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
-        .add("kafka", &format!("group_id = \"{topic}\""))
+        .group(&topic)
         .set("topics = [\"telegraf\", \"scripts\"]", &format!("topics = [\"{topic}\"]"))
         .set("topics = [\"telegraf\"]", &format!("topics = [\"{topic}\"]"))
         .set("bucket = \"telegraf\"", &format!("bucket = \"{bucket}\""))
@@ -356,7 +356,7 @@ fn examples_with_a_registry_are_read_by_its_schemas() {
         let into = influx.create_bucket(live.name(bucket));
         let example = Example::read(name)
             .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
-            .add("kafka", &format!("group_id = \"{topic}\""))
+            .group(&topic)
             .set(&format!("topics = [\"{own}\"]"), &format!("topics = [\"{topic}\"]"))
             .set(&format!("bucket = \"{bucket}\""), &format!("bucket = \"{into}\""))
             .set(REGISTRY, &live.registry())

@@ -126,7 +126,7 @@ fn rules_are_complete() {
         let board = board.unwrap_or_else(|| panic!("{title}: no dashboard {}", rule.json["dashboardUid"]));
         assert!(board.panels().any(|panel| panel["id"] == rule.json["panelId"]), "{title}: no such panel");
     }
-    assert_eq!(uids.len(), 14);
+    assert_eq!(uids.len(), 19);
 }
 
 /// Grafana turns Flux's `_measurement` and `_field` into names, so neither is a label. An alarm whose series differ only in these is an

@@ -40,6 +40,13 @@ impl Example {
         self.set(&format!("[{table}]\n"), &format!("[{table}]\n{line}\n"))
     }
 
+    /// Reads with this group, whether the example names another one or none.
+    pub fn group(mut self, group: &str) -> Self {
+        let others: Vec<&str> = self.config.lines().filter(|line| !line.starts_with("group_id = ")).collect();
+        self.config = others.join("\n") + "\n";
+        self.add("kafka", &format!("group_id = \"{group}\""))
+    }
+
     /// The expected points of records in `topic`, which replaces the example's topic `own`. The digits below the millisecond of Kafka's
     /// timestamp depend on the topic.
     pub fn expected_in(&self, own: &str, topic: &str) -> String {
