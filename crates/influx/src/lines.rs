@@ -71,6 +71,11 @@ impl Lines {
         (Self { order: Some(Arc::new(order)), ..self.clone() }, ends)
     }
 
+    /// Whether the order is another one than that of the batch.
+    pub(crate) fn is_grouped(&self) -> bool {
+        self.order.is_some()
+    }
+
     /// The place of a line in the batch.
     pub(crate) fn place(&self, index: usize) -> usize {
         let place = |order: &Arc<Vec<u32>>| order.get(index).map(|&place| place as usize);

@@ -65,11 +65,6 @@ impl RequestText {
         }
     }
 
-    /// Whether lines of packed parts stand in another order than that of their batch.
-    pub fn is_packed_grouped(&self) -> bool {
-        matches!(self, Self::Packed(packed) if packed.parts.iter().any(|part| part.is_grouped()))
-    }
-
     /// The text as a gzip body. None where it should be sent uncompressed.
     pub fn compress(&self, gzip: &mut Gzip) -> Option<Self> {
         match self {

@@ -7,6 +7,7 @@ use crate::backoff::{Backoff, now, pause};
 use crate::cause::Cause;
 use crate::client::ConnectionUse;
 use crate::counters::{WriteCounters, count};
+use crate::error::RequestFailure;
 use crate::failed_attempt::FailedAttempt;
 use crate::outcome::{Outcome, decide};
 use crate::parsed_answer::{AnswerSubject, BodyForm, ParsedAnswer, RefusalCause};
@@ -36,6 +37,8 @@ pub(super) struct LinesRequest {
     pub text: RequestText,
     /// Number of lines.
     pub lines: usize,
+    /// The lines are grouped by series.
+    pub is_grouped: bool,
     /// Each attempt opens a connection.
     pub opens_connection: bool,
     /// An answer about lines does not end the alarm of the batch.
@@ -58,6 +61,8 @@ pub(super) enum LinesVerdict {
         why: String,
         at: RefusedAt,
     },
+    /// Not sent: another server has taken over, for which the lines must have the order of the batch.
+    OtherOrder,
     Refused {
         why: String,
         answer: Box<Answer>,
@@ -74,10 +79,11 @@ impl LaneWriter {
         batch: &mut BatchDelivery,
         request: LinesRequest,
     ) -> LinesVerdict {
-        let LinesRequest { text, lines, opens_connection, is_blocked } = request;
+        let LinesRequest { text, lines, is_grouped, opens_connection, is_blocked } = request;
         let mut pending = PendingRequest {
             body: RequestBody { plain: text, packed: None, is_line: lines == 1 },
             lines,
+            is_grouped,
             opens_connection,
             is_blocked,
             failed: 0,
@@ -104,10 +110,8 @@ impl LaneWriter {
         let addresses = writer.client.addresses();
         let address = addresses.pick(&pending.tried.addresses).unwrap_or_else(|| addresses.current());
         let target = Target { writer: &writer, address, destination, sent: writer.next_moment() };
-        if pending.body.plain.is_packed_grouped() && !target.groups_lines().await {
-            // The lines are sent in the order of the batch instead.
-            let why = "another server answers".to_owned();
-            return ControlFlow::Break(LinesVerdict::MaybeTooLarge { why, at: target.refused_at() });
+        if pending.is_grouped && pending.lines > 1 && !target.groups_lines().await {
+            return ControlFlow::Break(LinesVerdict::OtherOrder);
         }
         let attempt = self.attempt(&target, pending, batch).await;
         let outcome = &attempt.outcome;
@@ -237,7 +241,12 @@ impl LaneWriter {
                 Attempt::answered(answer, destination.api(), (body, gzipped), &mut batch.sends_alone_plain)
             }
             Err(failure) => {
-                let outcome = Outcome::Retry { cause: failure.cause, after: None, why: failure.why };
+                let RequestFailure { cause, why } = failure;
+                let outcome = match cause {
+                    // The proxy refuses the connection until its login is configured.
+                    Cause::ProxyLogin => Outcome::Blocked { cause, why, is_foreign: false },
+                    _ => Outcome::Retry { cause, after: None, why },
+                };
                 Attempt { outcome, answer: Answer::default(), parsed: ParsedAnswer::default() }
             }
         };
@@ -430,6 +439,8 @@ struct PendingRequest {
     body: RequestBody,
     /// Number of lines.
     lines: usize,
+    /// The lines are grouped by series.
+    is_grouped: bool,
     /// Each attempt opens a connection.
     opens_connection: bool,
     /// An answer about lines does not end the alarm of the batch.

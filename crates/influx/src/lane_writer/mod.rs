@@ -145,8 +145,7 @@ impl LaneWriter {
         Delivered { request_bytes_max, is_grouped, ..batch.delivered }
     }
 
-    /// Delivers a large batch in one request, or in one for each range of series. The lines of one request for all that is not stored are
-    /// delivered part by part.
+    /// Delivers a large batch in one request, or in one for each range of series.
     async fn deliver_packed(
         &mut self,
         destination: &Destination,
@@ -156,40 +155,68 @@ impl LaneWriter {
     ) {
         let are_grouped = parts.iter().all(|part| part.is_grouped()) && self.writer.groups_lines(destination);
         let requests = if are_grouped { self.range_requests.number(bytes) } else { 1 };
+        let mut is_rest_whole = requests == 1;
         let (mut sent, mut time, mut bytes_in_ranges) = (0, Duration::ZERO, 0);
-        let (mut request, mut first, mut is_rest_whole) = (0, 0, requests == 1);
+        let (mut request, mut first) = (0, 0);
         while first < RANGES {
             request += 1;
-            let mut ranges = first..request * RANGES / requests;
-            let (lines, of_request) = size_together(parts, &ranges);
-            if first > 0 && !self.writer.groups_lines(destination) {
-                // Another server has taken over, for which the lines keep their order.
-                ranges.end = RANGES;
+            let is_taken_over = first > 0 && !self.writer.groups_lines(destination);
+            let end = if is_rest_whole || is_taken_over { RANGES } else { request * RANGES / requests };
+            let ranges = std::mem::replace(&mut first, end)..end;
+            let (lines, bytes_of_request) = size_together(parts, &ranges);
+            if lines == 0 {
+                continue;
+            }
+            if is_taken_over {
+                // The lines keep their order for the server that has taken over.
                 self.deliver_parts(destination, parts, &ranges, batch).await;
-            } else if is_rest_whole && lines > 0 {
-                if self.store_at_once(destination, parts, &ranges, (lines, of_request), batch).await {
-                    self.range_requests.whole_stored(batch.delivered.answer_time, of_request);
+            } else if is_rest_whole {
+                if self.store_at_once(destination, parts, &ranges, batch).await {
+                    self.range_requests.whole_stored(batch.delivered.answer_time, bytes_of_request);
                 } else {
-                    self.deliver_parts(destination, parts, &ranges, batch).await;
+                    self.deliver_smaller(destination, parts, &ranges, batch).await;
                 }
                 time += batch.delivered.answer_time;
                 sent += 1;
-            } else if lines > 0 {
+            } else {
                 let (further, further_time) = self.deliver_grouped(destination, parts, &ranges, batch).await;
                 (sent, time) = (sent + further, time + further_time);
-                bytes_in_ranges += of_request;
+                bytes_in_ranges += bytes_of_request;
                 let is_stored =
                     batch.delivered.requests == RequestCounts { stored: sent, ..RequestCounts::default() };
-                if is_stored && self.range_requests.ranges_stored(time, bytes_in_ranges, bytes) {
-                    (request, is_rest_whole) = (requests - 1, true);
-                }
+                is_rest_whole = is_stored && self.range_requests.ranges_stored(time, bytes_in_ranges, bytes);
             }
-            first = ranges.end;
         }
         batch.delivered.answer_time = time;
         batch.delivered.further_requests = sent.saturating_sub(1);
         batch.delivered.refused.sort_by_key(|refused| refused.line);
         batch.delivered.kept_out.sort_by_key(|kept_out| kept_out.line);
+    }
+
+    /// Delivers the lines of these ranges after one request for all of them was not stored: in requests of up to the size of a part, whose
+    /// text is not in memory. Ranges that such a request does not store either are delivered part by part.
+    async fn deliver_smaller(
+        &mut self,
+        destination: &Destination,
+        parts: &[Arc<PackedLines>],
+        ranges: &Range<usize>,
+        batch: &mut BatchDelivery,
+    ) {
+        let requests = size_together(parts, ranges).1.div_ceil(RESENT_BYTES_MAX / 2).min(ranges.len());
+        let (mut request, mut first) = (0, ranges.start);
+        while first < ranges.end {
+            request += 1;
+            let is_grouped = parts.iter().all(|part| part.is_grouped()) && self.writer.groups_lines(destination);
+            let end = ranges.start + request * ranges.len() / requests;
+            let next = first..if is_grouped { end } else { ranges.end };
+            first = next.end;
+            if size_together(parts, &next).0 == 0 {
+                continue;
+            }
+            if !is_grouped || !self.store_at_once(destination, parts, &next, batch).await {
+                self.deliver_parts(destination, parts, &next, batch).await;
+            }
+        }
     }
 
     /// Delivers the lines of these ranges together, in requests of up to the size of a part. Returns their number and the time to the answers.
@@ -245,16 +272,17 @@ impl LaneWriter {
         destination: &Destination,
         parts: &[Arc<PackedLines>],
         ranges: &Range<usize>,
-        (lines, bytes): (usize, usize),
         batch: &mut BatchDelivery,
     ) -> bool {
         let writer = Arc::clone(&self.writer);
+        let (lines, bytes) = size_together(parts, ranges);
         let RequestSize { lines_max, bytes_max } = writer.size(destination).within(batch.bytes_max);
         if lines > lines_max || bytes > bytes_max {
             return false;
         }
         let text = RequestText::Packed(PackedRanges { parts: parts.to_vec(), ranges: ranges.clone(), bytes });
-        let request = LinesRequest { text, lines, opens_connection: false, is_blocked: false };
+        let is_grouped = parts.iter().any(|part| part.is_grouped());
+        let request = LinesRequest { text, lines, is_grouped, opens_connection: false, is_blocked: false };
         let verdict = self.send_until_verdict(destination, batch, request).await;
         match verdict {
             LinesVerdict::Stored { .. } => {
@@ -265,6 +293,7 @@ impl LaneWriter {
             LinesVerdict::TooLarge { why, .. } => writer.lower_size(destination, bytes, why),
             LinesVerdict::MaybeTooLarge { .. } => batch.limit_size_after_failure(bytes),
             LinesVerdict::Refused { why, .. } => batch.limit_size_after_refusal(destination, (0, 0), &why),
+            LinesVerdict::OtherOrder => (),
         }
         false
     }
@@ -279,39 +308,49 @@ impl LaneWriter {
     ) {
         let writer = Arc::clone(&self.writer);
         let is_packed = matches!(places, Places::Listed(_));
-        let lines = &match writer.groups_lines(destination) {
+        let in_order = |is_grouped| match is_grouped {
             true if is_packed => lines.grouped(),
             true => lines.for_writing(),
             false => lines.clone(),
         };
-        let mut plan = SalvagePlan::new(lines, writer.options.accepts_unproven, self.rng.u64(..));
+        let mut lines = in_order(writer.groups_lines(destination));
+        let new_plan = |lines: &Lines, seed| SalvagePlan::new(lines, writer.options.accepts_unproven, seed);
+        let mut plan = new_plan(&lines, self.rng.u64(..));
         let counters = writer.counters();
         let (mut counted_stored, mut counted_refused) = (0, 0);
         let mut backoff = Backoff::new(writer.options.delays);
         let history = DestinationHistory { writer: &writer, destination };
-        while let Some(next) = plan.next(lines, writer.size(destination).within(batch.bytes_max), &history) {
+        while let Some(next) = plan.next(&lines, writer.size(destination).within(batch.bytes_max), &history) {
             if let Some(reason) = &next.blocked {
                 self.wait_blocked(destination, batch, reason, &mut backoff).await;
             }
             let request = LinesRequest {
-                text: next.request.body(lines),
+                text: next.request.body(&lines),
                 lines: next.request.len(),
+                is_grouped: lines.is_grouped(),
                 opens_connection: next.opens_connection,
                 is_blocked: plan.is_blocked(),
             };
             let verdict = self.send_until_verdict(destination, batch, request).await;
+            if matches!(verdict, LinesVerdict::OtherOrder) {
+                // The new server has none of the lines, or stores the same points again.
+                lines = in_order(false);
+                plan = new_plan(&lines, self.rng.u64(..));
+                continue;
+            }
             if matches!(verdict, LinesVerdict::Stored { .. }) {
                 backoff = Backoff::new(writer.options.delays);
             }
-            batch.apply(lines, verdict, &next, &mut plan, &history);
+            batch.apply(&lines, verdict, &next, &mut plan, &history);
             while let Some(address) = plan.take_contradicted() {
                 writer.record_contradiction(address);
             }
             count(&counters.lines_stored, plan.lines_stored().saturating_sub(counted_stored));
             count(&counters.lines_refused, plan.lines_refused().saturating_sub(counted_refused));
-            (counted_stored, counted_refused) = (plan.lines_stored(), plan.lines_refused());
+            (counted_stored, counted_refused) =
+                (counted_stored.max(plan.lines_stored()), counted_refused.max(plan.lines_refused()));
         }
-        batch.add(lines, &places, plan);
+        batch.add(&lines, &places, plan);
     }
 
     /// Waits with an alarm, because the server refuses lines without a cause in a line, and stores nothing.
@@ -421,6 +460,8 @@ impl BatchDelivery {
                 let refusal = RefusedRequest { answer: &answer, parsed: &parsed, why: &why, at };
                 plan.refused(lines, refusal);
             }
+            // The caller begins anew.
+            LinesVerdict::OtherOrder => (),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::Compression;
+use testkit::receiver::{Influx3, Product};
 
 /// Lines of 500 series in turn; each series and time comes twice, and the later value has to win.
 fn text(i: usize) -> String {
@@ -56,4 +57,30 @@ async fn refused_lines_of_a_grouped_batch_are_those_of_the_batch() {
     let delivered = setup.deliver(&bucket(), &batch).await;
     assert_eq!(refused_lines(&delivered), (0..LINES).filter(|&i| bad(i)).collect::<Vec<_>>());
     assert!(delivered.requests.total() <= 5, "{:?}", delivered.requests);
+}
+
+/// In InfluxDB 3 a column has the type of its first value, so the order of the lines matters.
+#[tokio::test]
+async fn a_grouped_batch_has_its_order_for_a_server_that_takes_over_during_its_request() {
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&sent);
+    let faults: testkit::receiver::Faults = Box::new(move |request| {
+        seen.lock().unwrap().push(request.text.clone());
+        None
+    });
+    let product = Product::Influx3(Influx3::default());
+    let second =
+        Receiver::start(Options { product, faults: Some(faults), ..Options::default() }).await.unwrap();
+    let url = second.url();
+    let faults: testkit::receiver::Faults =
+        Box::new(|request| (request.number > 1).then(|| Reply::status(204).ending(Ending::Reset)));
+    let options = Options { faults: Some(faults), ..Options::default() };
+    let writer = WriterOptions { lines_max: LINES, ..OPTIONS };
+    let setup = Setup::with(options, writer, |connection| connection.urls.push(url.parse().unwrap())).await;
+    setup.deliver(&bucket(), &lines(["m,host=h0 v=0 0"])).await;
+    let delivered = setup.deliver(&bucket(), &lines((0..LINES).map(text))).await;
+    assert_eq!((delivered.lines_stored, delivered.lines_settled()), (LINES, LINES));
+    assert_eq!(delivered.requests, RequestCounts { stored: 1, retried: 1, ..RequestCounts::default() });
+    let want: String = (0..LINES).map(|i| text(i) + "\n").collect();
+    assert!(sent.lock().unwrap().concat() == want.into_bytes());
 }
