@@ -8,8 +8,9 @@ use super::LineOrigins;
 use base::text::{grouped, printable};
 use line_protocol::LineBuffer;
 use line_protocol::series::{self, hash};
+use std::hash::{BuildHasher, RandomState};
 
-/// Table entries probed per line on average before the hash includes the series: twice the number that random times need.
+/// Table entries probed per line on average before another hash is used: twice the number that random hashes need.
 const PROBES_A_LINE: usize = 3;
 /// Lines that a [`CollisionSample`] compares at a time: the size of a batch without a backlog.
 const SAMPLE_LINES_MAX: usize = 5_000;
@@ -48,13 +49,21 @@ pub fn count(lines: &LineBuffer, origins: &LineOrigins, first: usize) -> Collisi
 }
 
 fn count_lines(lines: &LineBuffer, is_same_record: impl Fn(usize, usize) -> bool) -> Collisions {
+    let probes_max = lines.lines() * PROBES_A_LINE;
     // Usually the times differ. Only where many points share a time is the series hashed too.
-    count_by(lines, &is_same_record, |point| hash(0, point.time), lines.lines() * PROBES_A_LINE)
+    count_by(lines, &is_same_record, |point| hash(0, point.time), probes_max)
+        .or_else(|| count_by(lines, &is_same_record, hash_of_point, probes_max))
         .or_else(|| {
-            let hash = |point: &Point<'_>| hash(hash(0, point.time), point.series());
+            // A producer may choose series with equal hashes, but not for a hash with a random key.
+            let keyed = RandomState::new();
+            let hash = |point: &Point<'_>| keyed.hash_one((point.time, point.series()));
             count_by(lines, &is_same_record, hash, usize::MAX)
         })
         .unwrap_or_default()
+}
+
+fn hash_of_point(point: &Point<'_>) -> u64 {
+    hash(hash(0, point.time), point.series())
 }
 
 /// Collisions among the lines of sampled records, for commands that write no batch. Compares [`SAMPLE_LINES_MAX`] lines at a time,
@@ -287,6 +296,21 @@ mod tests {
         f(&[(1, r"m,t=a\ b v=1 5"), (2, r"m,t=a\ c v=1 5")], 0);
         f(&[(1, "m s=\"a b\" 5"), (2, "m s=\"a c\" 5")], 1);
         assert_eq!(batch(&[(1, "m v=1 5"), (2, "n v=1 5"), (3, "m v=2 5")]).example, Some(2));
+    }
+
+    /// These series have one place in the table.
+    #[test]
+    fn chosen_series_take_no_quadratic_time() {
+        let place = |line: &str| Point::of(line.as_bytes()).map(|point| hash_of_point(&point) % 1_024);
+        let chosen = (0..).map(|n| format!("m,t={n} v=1 5")).filter(|line| place(line) == Some(7)).take(500);
+        let chosen: Vec<String> = chosen.collect();
+        let mut lines: Vec<(i64, &str)> = (0..).zip(chosen.iter().map(String::as_str)).collect();
+        let again = lines[100].1.replace("v=1", "v=2");
+        lines.push((500, &again));
+        let buffer: LineBuffer = lines.iter().map(|(_, line)| *line).collect();
+        let probes_max = lines.len() * PROBES_A_LINE;
+        assert!(count_by(&buffer, &|_, _| false, hash_of_point, probes_max).is_none());
+        assert_eq!(batch(&lines).count, 1);
     }
 
     #[test]

@@ -7,7 +7,6 @@ use crate::backoff::{Backoff, now, pause};
 use crate::cause::Cause;
 use crate::client::ConnectionUse;
 use crate::counters::{WriteCounters, count};
-use crate::error::RequestFailure;
 use crate::failed_attempt::FailedAttempt;
 use crate::outcome::{Outcome, decide};
 use crate::parsed_answer::{AnswerSubject, BodyForm, ParsedAnswer, RefusalCause};
@@ -241,12 +240,7 @@ impl LaneWriter {
                 Attempt::answered(answer, destination.api(), (body, gzipped), &mut batch.sends_alone_plain)
             }
             Err(failure) => {
-                let RequestFailure { cause, why } = failure;
-                let outcome = match cause {
-                    // The proxy refuses the connection until its login is configured.
-                    Cause::ProxyLogin => Outcome::Blocked { cause, why, is_foreign: false },
-                    _ => Outcome::Retry { cause, after: None, why },
-                };
+                let outcome = Outcome::from(failure);
                 Attempt { outcome, answer: Answer::default(), parsed: ParsedAnswer::default() }
             }
         };

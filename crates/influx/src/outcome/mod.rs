@@ -6,6 +6,7 @@
 use crate::answer::Answer;
 use crate::cause::Cause;
 use crate::dialects::{LimitScope, missing};
+use crate::error::RequestFailure;
 use crate::parsed_answer::{AnswerSubject, BodyForm, ParsedAnswer, RefusalCause};
 use base::Api;
 use std::time::{Duration, SystemTime};
@@ -46,6 +47,17 @@ pub enum Outcome {
         /// The same as in [`Outcome::Refused`].
         is_foreign: bool,
     },
+}
+
+/// A request without an answer.
+impl From<RequestFailure> for Outcome {
+    fn from(RequestFailure { cause, why }: RequestFailure) -> Self {
+        match cause {
+            // The answer of a proxy to CONNECT. It stays the same until the login is configured.
+            Cause::ProxyLogin => Self::Blocked { cause, why, is_foreign: false },
+            _ => Self::Retry { cause, after: None, why },
+        }
+    }
 }
 
 impl Outcome {

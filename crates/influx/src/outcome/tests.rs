@@ -360,3 +360,12 @@ fn masks_the_credential_after_the_decision() {
     let Outcome::Refused { why, .. } = classify(V2, &answer) else { panic!("{answer:?}") };
     assert!(why.starts_with("400: unable to (secret)"), "{why}");
 }
+
+#[test]
+fn a_request_without_an_answer_is_sent_again_and_a_missing_login_to_a_proxy_blocks() {
+    let of = |cause| Outcome::from(RequestFailure { cause, why: String::new() });
+    assert!(matches!(of(Cause::TimedOut), Outcome::Retry { cause: Cause::TimedOut, after: None, .. }));
+    let proxy = of(Cause::ProxyLogin);
+    assert!(matches!(proxy, Outcome::Blocked { cause: Cause::ProxyLogin, .. }));
+    assert!(!proxy.is_failure_of_address(), "the proxy is the same for all addresses");
+}

@@ -8,6 +8,9 @@ use std::sync::Arc;
 /// Numbered lines kept of one answer. If an answer names more, the next request brings the others.
 const NUMBERED_MAX: usize = 5_000;
 
+/// Bytes of the common message that stand before the reason of each numbered line. The common messages of InfluxDB have up to 60.
+const SUMMARY_BYTES_MAX: usize = 500;
+
 /// Whether the body is that of a server for line protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BodyForm {
@@ -157,6 +160,8 @@ fn entries(summary: &str) -> (&str, Vec<Detail>) {
 
 /// The lines that the details number from 1.
 fn numbered(summary: &str, details: &[Detail]) -> Vec<NumberedLine> {
+    // The reasons together are not longer than the answer, but each repeats the summary.
+    let summary = summary.get(..summary.floor_char_boundary(SUMMARY_BYTES_MAX)).unwrap_or(summary);
     // Most lines of a list have one reason.
     let mut reasons: BTreeSet<Arc<str>> = BTreeSet::new();
     let mut shared = |reason: &str| {

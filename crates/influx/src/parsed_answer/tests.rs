@@ -311,3 +311,17 @@ fn every_phrase_is_in_lower_case() {
         assert_eq!(phrase, phrase.to_ascii_lowercase());
     }
 }
+
+/// A server may put a long text before the reasons of thousands of lines.
+#[test]
+fn reasons_of_lines_do_not_repeat_a_long_summary() {
+    let reason = |number: usize| format!(r#"{{"error_message":"reason {number}","line_number":{number}}}"#);
+    let data = (1..=3_000).map(reason).collect::<Vec<_>>().join(",");
+    let body = format!(r#"{{"error":"{}","data":[{data}]}}"#, "\u{e9}".repeat(60_000));
+    let answer = Answer { status: 400, body: body.into_bytes(), ..Answer::default() };
+    let parsed = ParsedAnswer::of(&answer);
+    assert_eq!(parsed.numbered.len(), 3_000);
+    let reasons = parsed.numbered.iter().filter_map(|named| named.why.as_deref());
+    let bytes: usize = reasons.map(str::len).sum();
+    assert!(bytes < 2_000_000, "{bytes}");
+}
