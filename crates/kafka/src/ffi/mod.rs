@@ -336,11 +336,14 @@ impl Drop for Message {
     }
 }
 
-/// Whether reading waits at the error's offset. librdkafka skips or repeats its own errors about unreadable batches by itself, and
-/// errors about missing topics have no offset.
+/// Whether reading waits at the error's offset. librdkafka counts every error as read up to its offset, so that a partition that is paused
+/// and resumed continues behind it, although the records there are fetched again until then. It skips batches of an unknown version by
+/// itself, and errors about missing topics have no offset.
 fn waits_there(code: RDKafkaErrorCode) -> bool {
-    // Brokers' error codes are -1 and the positive ones.
-    code as i32 >= -1 && code != RDKafkaErrorCode::UnknownTopicOrPartition
+    // Brokers' error codes are -1 and the positive ones. A batch that cannot be decompressed is fetched again.
+    let is_of_broker = code as i32 >= -1 && code != RDKafkaErrorCode::UnknownTopicOrPartition;
+    is_of_broker
+        || matches!(code, RDKafkaErrorCode::BadCompression | RDKafkaErrorCode::CriticalSystemResource)
 }
 
 /// # Safety
@@ -439,5 +442,18 @@ mod tests {
         }) == Some(())
         {}
         assert_eq!(left, [0, 2, 4, 5, 6, 7, 8, 9]);
+    }
+
+    #[test]
+    fn reading_goes_back_to_errors_that_librdkafka_repeats() {
+        let f = |code: RDKafkaErrorCode, want: bool| assert_eq!(waits_there(code), want, "{code:?}");
+        f(RDKafkaErrorCode::BadCompression, true);
+        f(RDKafkaErrorCode::CriticalSystemResource, true);
+        f(RDKafkaErrorCode::MessageSizeTooLarge, true);
+        f(RDKafkaErrorCode::Unknown, true);
+        f(RDKafkaErrorCode::UnknownTopicOrPartition, false);
+        // Of a version that librdkafka does not know: it has gone on behind it.
+        f(RDKafkaErrorCode::NotImplemented, false);
+        f(RDKafkaErrorCode::AutoOffsetReset, false);
     }
 }
