@@ -78,13 +78,9 @@ impl LaneWriter {
         batch: &mut BatchDelivery,
         request: LinesRequest,
     ) -> LinesVerdict {
-        let LinesRequest { text, lines, is_grouped, opens_connection, is_blocked } = request;
         let mut pending = PendingRequest {
-            body: RequestBody { plain: text, packed: None, is_line: lines == 1 },
-            lines,
-            is_grouped,
-            opens_connection,
-            is_blocked,
+            body: RequestBody { plain: request.text.clone(), gzipped: None, is_line: request.lines == 1 },
+            request,
             failed: 0,
             unanswered: 0,
             backoff: Backoff::new(self.writer.options.delays),
@@ -109,13 +105,13 @@ impl LaneWriter {
         let addresses = writer.client.addresses();
         let address = addresses.pick(&pending.tried.addresses).unwrap_or_else(|| addresses.current());
         let target = Target { writer: &writer, address, destination, sent: writer.next_moment() };
-        if pending.is_grouped && pending.lines > 1 && !target.groups_lines().await {
+        if pending.request.is_grouped && pending.request.lines > 1 && !target.groups_lines().await {
             return ControlFlow::Break(LinesVerdict::OtherOrder);
         }
         let attempt = self.attempt(&target, pending, batch).await;
         let outcome = &attempt.outcome;
         let is_about_lines = matches!(outcome, Outcome::TooLarge { .. } | Outcome::Refused { .. });
-        if *outcome == Outcome::Stored || (is_about_lines && !pending.is_blocked) {
+        if *outcome == Outcome::Stored || (is_about_lines && !pending.request.is_blocked) {
             batch.alarm.recovered(now());
         }
         target.record_state(outcome, &mut pending.tried).await;
@@ -211,7 +207,7 @@ impl LaneWriter {
         batch: &mut BatchDelivery,
     ) -> Attempt {
         let Target { writer, address, destination, .. } = *target;
-        let PendingRequest { body, tried, opens_connection, .. } = pending;
+        let PendingRequest { request, body, tried, .. } = pending;
         let is_plain = tried.uncompressed.is_some() || (body.is_line && batch.sends_alone_plain);
         let (text, gzipped) =
             if is_plain { (body.plain.clone(), false) } else { body.for_address(address, &mut self.gzip) };
@@ -230,10 +226,10 @@ impl LaneWriter {
         batch.delivered.bytes_sent += bytes_sent as u64;
         let start = now();
         let _in_flight = counters.requests_in_flight.begin();
-        let connection = if *opens_connection { ConnectionUse::New } else { ConnectionUse::Pooled };
-        let request = writer.client.post(address, destination, text.into_body(), gzipped, connection);
+        let connection = if request.opens_connection { ConnectionUse::New } else { ConnectionUse::Pooled };
+        let sent = writer.client.post(address, destination, text.into_body(), gzipped, connection);
         let slow = SlowWriteLog { address, destination, lines: batch.lines };
-        let attempt = match slow.log_if_slow(SLOW_AFTER, request).await {
+        let attempt = match slow.log_if_slow(SLOW_AFTER, sent).await {
             Ok(answer) => {
                 batch.delivered.answer_time = now().saturating_duration_since(start);
                 counters.latency.add(batch.delivered.answer_time);
@@ -249,7 +245,7 @@ impl LaneWriter {
         tracing::debug!(
             %destination,
             address = address.as_str(),
-            lines = pending.lines,
+            lines = request.lines,
             bytes_sent,
             time = ?now().saturating_duration_since(start),
             ?outcome,
@@ -339,7 +335,7 @@ impl Target<'_> {
         if let Some(why) = why {
             writer.stop_compressing(address, why);
         }
-        writer.record_stored(destination, address, sent, pending.lines);
+        writer.record_stored(destination, address, sent, pending.request.lines);
         LinesVerdict::Stored { address: address.index(), is_compression_refused }
     }
 
@@ -350,7 +346,7 @@ impl Target<'_> {
             // The proof needs the answers of one address.
             Some(first) => ControlFlow::Break(*first),
             // The proxy of another address may take a larger line. Several lines are split instead.
-            None if is_foreign && pending.lines == 1 => {
+            None if is_foreign && pending.request.lines == 1 => {
                 pending.tried.addresses.insert(self.address.index());
                 try_elsewhere(pending, self.writer.client.addresses(), verdict)
             }
@@ -430,15 +426,8 @@ impl Attempt {
 
 /// A request that is sent until an answer is about its lines.
 struct PendingRequest {
+    request: LinesRequest,
     body: RequestBody,
-    /// Number of lines.
-    lines: usize,
-    /// The lines are grouped by series.
-    is_grouped: bool,
-    /// Each attempt opens a connection.
-    opens_connection: bool,
-    /// An answer about lines does not end the alarm of the batch.
-    is_blocked: bool,
     /// Failures in a row that the size may have caused, once every address was tried.
     failed: u32,
     /// Attempts without an answer in a row, once every address was tried.
@@ -461,7 +450,7 @@ impl PendingRequest {
         let bytes = self.body.plain.len();
         let is_large_and_fails = bytes > RESENT_BYTES_MAX && (is_timeout || self.failed >= FAILURES_MAX);
         let is_never_answered = bytes > CARRIED_BYTES && self.unanswered >= FAILURES_MAX;
-        self.lines > 1 && (is_large_and_fails || is_never_answered)
+        self.request.lines > 1 && (is_large_and_fails || is_never_answered)
     }
 }
 
@@ -483,7 +472,7 @@ struct AttemptsSinceWait {
 /// The body of a request. It is compressed for the first address that wants it, and kept for every attempt.
 struct RequestBody {
     plain: RequestText,
-    packed: Option<RequestText>,
+    gzipped: Option<RequestText>,
     /// Whether the body is one line.
     is_line: bool,
 }
@@ -493,11 +482,11 @@ impl RequestBody {
         if !address.wants_gzip() {
             return (self.plain.clone(), false);
         }
-        if self.packed.is_none() {
-            self.packed = self.plain.compress(gzip);
+        if self.gzipped.is_none() {
+            self.gzipped = self.plain.compress(gzip);
         }
-        match &self.packed {
-            Some(packed) => (packed.clone(), true),
+        match &self.gzipped {
+            Some(gzipped) => (gzipped.clone(), true),
             None => (self.plain.clone(), false),
         }
     }

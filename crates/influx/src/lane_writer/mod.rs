@@ -1,7 +1,7 @@
 //! Delivers one batch of lines: returns when every line is stored, refused, or kept out by a limit of the server.
 
 mod attempts;
-mod range_requests;
+mod range_choice;
 
 use crate::backoff::{Backoff, now, pause};
 use crate::cause::Cause;
@@ -19,7 +19,7 @@ use attempts::{LinesRequest, LinesVerdict};
 use base::Destination;
 use base::alarm::AlarmGuard;
 use line_protocol::Gzip;
-use range_requests::RangeRequests;
+use range_choice::RangeChoice;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,14 +101,14 @@ pub struct LaneWriter {
     writer: Arc<Writer>,
     gzip: Gzip,
     rng: fastrand::Rng,
-    range_requests: RangeRequests,
+    range_choice: RangeChoice,
 }
 
 impl Writer {
     /// Creates the writer of one lane. `seed` is for the jitter of its delays.
     pub fn lane(self: &Arc<Self>, seed: u64) -> LaneWriter {
         let (writer, rng) = (Arc::clone(self), fastrand::Rng::with_seed(seed));
-        LaneWriter { writer, gzip: Gzip::new(), rng, range_requests: RangeRequests::default() }
+        LaneWriter { writer, gzip: Gzip::new(), rng, range_choice: RangeChoice::default() }
     }
 }
 
@@ -154,7 +154,7 @@ impl LaneWriter {
         batch: &mut BatchDelivery,
     ) {
         let are_grouped = parts.iter().all(|part| part.is_grouped()) && self.writer.groups_lines(destination);
-        let requests = if are_grouped { self.range_requests.number(bytes) } else { 1 };
+        let requests = if are_grouped { self.range_choice.number(bytes) } else { 1 };
         let mut is_rest_whole = requests == 1;
         let (mut sent, mut time, mut bytes_in_ranges) = (0, Duration::ZERO, 0);
         let (mut request, mut first) = (0, 0);
@@ -172,9 +172,10 @@ impl LaneWriter {
                 self.deliver_parts(destination, parts, &ranges, batch).await;
             } else if is_rest_whole {
                 if self.store_at_once(destination, parts, &ranges, batch).await {
-                    self.range_requests.whole_stored(batch.delivered.answer_time, bytes_of_request);
+                    self.range_choice.whole_stored(batch.delivered.answer_time, bytes_of_request);
                 } else {
-                    self.deliver_smaller(destination, parts, &ranges, batch).await;
+                    // Rare, so its future is not a part of every delivery.
+                    Box::pin(self.deliver_smaller(destination, parts, &ranges, batch)).await;
                 }
                 time += batch.delivered.answer_time;
                 sent += 1;
@@ -184,7 +185,7 @@ impl LaneWriter {
                 bytes_in_ranges += bytes_of_request;
                 let is_stored =
                     batch.delivered.requests == RequestCounts { stored: sent, ..RequestCounts::default() };
-                is_rest_whole = is_stored && self.range_requests.ranges_stored(time, bytes_in_ranges, bytes);
+                is_rest_whole = is_stored && self.range_choice.ranges_stored(time, bytes_in_ranges, bytes);
             }
         }
         batch.delivered.answer_time = time;
@@ -206,7 +207,8 @@ impl LaneWriter {
         let (mut request, mut first) = (0, ranges.start);
         while first < ranges.end {
             request += 1;
-            let is_grouped = parts.iter().all(|part| part.is_grouped()) && self.writer.groups_lines(destination);
+            let is_grouped =
+                parts.iter().all(|part| part.is_grouped()) && self.writer.groups_lines(destination);
             let end = ranges.start + request * ranges.len() / requests;
             let next = first..if is_grouped { end } else { ranges.end };
             first = next.end;

@@ -9,7 +9,7 @@ const RANGE_BYTES_MIN: usize = 1_000_000;
 const KEPT_UP_TO: f64 = 1.5;
 /// The same before the last range of a batch: the time that the ranges so far may take in addition, as a share of the time of one request
 /// for the whole batch. A server whose answers take a fixed time has used it up with the first range.
-const ALLOWANCE: f64 = 0.5;
+const EARLY_ALLOWANCE: f64 = 0.5;
 /// Large batches until the other way is compared again: the server may change. Doubled by each comparison that confirms the way, because
 /// noise may decide a single one.
 const COMPARED_AFTER: std::ops::RangeInclusive<u32> = 2..=32;
@@ -17,7 +17,7 @@ const COMPARED_AFTER: std::ops::RangeInclusive<u32> = 2..=32;
 /// The times of earlier large batches of a lane, in seconds for each byte. A server whose answer takes the same time whatever the size is,
 /// such as one that is far away, gets one request; InfluxDB 1 and 2, which need time for each point, get ranges.
 #[derive(Debug)]
-pub(super) struct RangeRequests {
+pub(super) struct RangeChoice {
     whole: Option<f64>,
     in_ranges: Option<f64>,
     /// The better way as of the last comparison.
@@ -26,14 +26,20 @@ pub(super) struct RangeRequests {
     until_compared: u32,
 }
 
-impl Default for RangeRequests {
+impl Default for RangeChoice {
     fn default() -> Self {
         let first = *COMPARED_AFTER.start();
-        Self { whole: None, in_ranges: None, prefers_ranges: true, compared_after: first, until_compared: first }
+        Self {
+            whole: None,
+            in_ranges: None,
+            prefers_ranges: true,
+            compared_after: first,
+            until_compared: first,
+        }
     }
 }
 
-impl RangeRequests {
+impl RangeChoice {
     /// The number of requests for a large batch whose parts are grouped.
     pub fn number(&mut self, bytes: usize) -> usize {
         let requests = (bytes / RANGE_BYTES_MIN).clamp(1, RANGES);
@@ -58,15 +64,16 @@ impl RangeRequests {
 
     /// Records the time of one request with these bytes, which was stored.
     pub fn whole_stored(&mut self, time: Duration, bytes: usize) {
-        self.whole = Some(of_byte(time, bytes));
+        self.whole = Some(seconds_per_byte(time, bytes));
     }
 
     /// Records the time of the ranges of a batch so far, each request of which was stored at once. Returns whether one request for the
     /// other ranges is likely to be faster.
     pub fn ranges_stored(&mut self, time: Duration, bytes: usize, bytes_of_batch: usize) -> bool {
-        let in_ranges = of_byte(time, bytes);
+        let in_ranges = seconds_per_byte(time, bytes);
         let share = bytes as f64 / bytes_of_batch.max(1) as f64;
-        let is_slow = self.whole.is_some_and(|whole| in_ranges > whole * (KEPT_UP_TO + ALLOWANCE / share));
+        let is_slow =
+            self.whole.is_some_and(|whole| in_ranges > whole * (KEPT_UP_TO + EARLY_ALLOWANCE / share));
         if is_slow || bytes == bytes_of_batch {
             self.in_ranges = Some(in_ranges);
         }
@@ -74,7 +81,7 @@ impl RangeRequests {
     }
 }
 
-fn of_byte(time: Duration, bytes: usize) -> f64 {
+fn seconds_per_byte(time: Duration, bytes: usize) -> f64 {
     time.as_secs_f64() / bytes.max(1) as f64
 }
 
@@ -87,7 +94,7 @@ mod tests {
     /// Sends large batches to a server that answers a request of these bytes after `seconds`. Returns the requests of each batch. `slower`:
     /// factor of the time of a range.
     fn sent(batches: &[usize], slower: f64, seconds: impl Fn(f64) -> f64) -> Vec<usize> {
-        let mut choice = RangeRequests::default();
+        let mut choice = RangeChoice::default();
         let time = |bytes: usize| Duration::from_secs_f64(seconds(bytes as f64));
         let number_sent = |&bytes: &usize| {
             let requests = choice.number(bytes);
@@ -160,7 +167,7 @@ mod tests {
 
     #[test]
     fn no_request_is_small() {
-        let mut choice = RangeRequests::default();
+        let mut choice = RangeChoice::default();
         assert_eq!(choice.number(BYTES), 1);
         choice.whole_stored(Duration::from_secs(1), 9_000_000);
         assert_eq!([1_999_999, 4_000_000, 9_000_000].map(|bytes| choice.number(bytes)), [1, 4, 9]);
