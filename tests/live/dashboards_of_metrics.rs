@@ -110,13 +110,13 @@ fn panels_of_the_bridge_have_samples_and_its_alarms_fire_when_they_should() {
         }
     }
 
-    let holding = holding(&live, &kafka, &influx);
-    assert_alarms(&holding, &["BridgeHolding", "BridgeLagGrowing", "BridgeRetentionNear"]);
-    let empty = empty_panels(&holding);
+    let blocked = blocked(&live, &kafka, &influx);
+    assert_alarms(&blocked, &["BridgeBlocked", "BridgeLagGrowing", "BridgeRetentionNear"]);
+    let empty = empty_panels(&blocked);
     assert!(EMPTY_WHILE_HEALTHY.iter().all(|panel| !empty.contains(*panel)), "{empty:?}");
 
     let bad = bad(&live, &kafka, &influx);
-    assert_alarms(&bad, &["BridgeRefused", "BridgeRejected", "BridgeTopicHolding"]);
+    assert_alarms(&bad, &["BridgeRefused", "BridgeRejected", "BridgeTopicBlocked"]);
 
     let down = Prometheus::new(&live, "down");
     assert_alarms(&down, &["BridgeDown"]);
@@ -144,7 +144,7 @@ fn healthy(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
 }
 
 /// An invalid token, records that Kafka deletes in ten minutes, and batches that take only a few of them.
-fn holding(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
+fn blocked(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
     let topic = kafka.create_topic_with(live.name("panels_blocked"), 1, 1, &[("retention.ms", "3600000")]);
     let batch = "\n[batch]\nbytes_max = '10KB'\nmemory_max = '20KB'\n";
     let shut = v2_with(influx.url(), "ec2", "of-nobody") + batch;
@@ -154,13 +154,13 @@ fn holding(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
     numbers(kafka, &topic, WAITING, old);
     let blocked = || {
         let is_blocked =
-            bridge.samples("holding") == [1.0] && !bridge.samples("retention_left_seconds").is_empty();
+            bridge.samples("blocked") == [1.0] && !bridge.samples("retention_left_seconds").is_empty();
         (is_blocked && bridge.metric("unread_records") > 10_000).then_some(())
     };
     wait_for("the bridge is blocked with many unread records", PATIENCE, blocked);
     pages.extend((0..4).map(|_| bridge.page_text()));
     bridge.kill();
-    scraped(live, "holding", &pages)
+    scraped(live, "blocked", &pages)
 }
 
 /// A line that conflicts with a stored field's type, then records that are not JSON.
@@ -178,7 +178,7 @@ fn bad(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
     wait_for("a line is refused", PATIENCE, refused);
     kafka.produce(&topic, (0..BAD).map(|_| Produced::new("no json")));
     let blocked =
-        || bridge.samples("topic_holding_seconds").iter().any(|seconds| *seconds > 0.0).then_some(());
+        || bridge.samples("topic_blocked_seconds").iter().any(|seconds| *seconds > 0.0).then_some(());
     wait_for("the topic is blocked", PATIENCE, blocked);
     pages.extend((0..4).map(|_| bridge.page_text()));
     bridge.kill();
