@@ -34,7 +34,8 @@ pub fn file_size_differs(old: &Config, new: &Config) -> bool {
             Some(DeadLetterStore::File { path, bytes_max }),
             Some(DeadLetterStore::File { path: new_path, bytes_max: new_bytes_max }),
         ) => path == new_path && bytes_max != new_bytes_max,
-        _ => false,
+        (None | Some(DeadLetterStore::Topic(_)), _)
+        | (Some(DeadLetterStore::File { .. }), None | Some(DeadLetterStore::Topic(_))) => false,
     }
 }
 
