@@ -100,16 +100,21 @@ impl<Q> Lane<Q> {
         self.sizes.size()
     }
 
-    /// Whether the next record may be read. An empty batch always takes one, so that each destination makes progress. A refusal while a
-    /// batch is in flight shows that the lane has a backlog.
-    pub fn may_read(&mut self, limits: &BatchLimits, budget: &Budget) -> bool {
-        let waits = self.spare.is_none();
-        let memory = self.open.memory();
-        let is_within_share = !waits || memory + self.in_flight_memory < limits.lane_bytes_max;
-        let may_read =
-            self.open.is_empty() || (!self.is_full(limits) && is_within_share && budget.has_room());
-        self.has_waited |= waits && !may_read;
-        may_read
+    /// Whether the next record may be read. An empty batch always takes one, so that each destination makes progress. Where the answer is
+    /// no, call [`Lane::note_no_room`].
+    pub fn may_read(&self, limits: &BatchLimits, budget: &Budget) -> bool {
+        let is_within_share =
+            !self.is_in_flight() || self.open.memory() + self.in_flight_memory < limits.lane_bytes_max;
+        self.open.is_empty() || (!self.is_full(limits) && is_within_share && budget.has_room())
+    }
+
+    /// Notes that records stay unread for want of room. While a batch is in flight, this shows that the lane has a backlog.
+    pub fn note_no_room(&mut self) {
+        self.has_waited |= self.is_in_flight();
+    }
+
+    fn is_in_flight(&self) -> bool {
+        self.spare.is_none()
     }
 
     /// Whether the open batch is to be closed for its size.
@@ -133,7 +138,7 @@ impl<Q> Lane<Q> {
 
     /// Whether there are lines or dead letters, and no batch is in flight.
     pub fn can_flush(&self) -> bool {
-        self.spare.is_some() && !self.open.is_empty()
+        !self.is_in_flight() && !self.open.is_empty()
     }
 
     /// Closes the open batch and hands it over, unless it is empty or a batch is in flight. The next batch gets `batch_id`.
@@ -293,6 +298,7 @@ mod tests {
             lane.open.lines.end_line();
             lane.open.push(AssignmentId::for_test(0), lane.open.lines.lines() as i64, 1, now);
         }
+        lane.note_no_room();
         lane.open.account();
         lane.open.lines.lines()
     }
