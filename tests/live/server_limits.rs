@@ -1,5 +1,5 @@
-//! Limits of InfluxDB 1.6.7 that exclude some lines. The topic of these lines is blocked, every other line is stored, and all lines are stored
-//! once the limit is raised.
+//! Limits of InfluxDB 1.6.7 that exclude some lines. The topic of these lines is blocked, every other line is stored, and all lines are
+//! stored once the limit is raised.
 
 use crate::support::config::v1;
 use crate::support::ids::MAPPING;

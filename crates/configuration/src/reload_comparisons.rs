@@ -16,7 +16,8 @@ pub fn destinations_differ(old: &Config, new: &Config) -> bool {
     !old.mappings.iter().map(part).eq(new.mappings.iter().map(part))
 }
 
-/// Whether the writer must be replaced. Certificate files may have new content under the same name, so a configuration with any of them always differs.
+/// Whether the writer must be replaced. Certificate files may have new content under the same name, so a configuration with any of them
+/// always differs.
 pub fn influx_differs(old: &Config, new: &Config) -> bool {
     old.influx != new.influx || !new.influx.tls.files.is_empty()
 }

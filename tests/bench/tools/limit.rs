@@ -1,5 +1,5 @@
-//! The least work of any bridge: consumes with the bridge's own settings, checks each record for UTF-8, and writes compressed bodies of as many
-//! prepared lines.
+//! The least work of any bridge: consumes with the bridge's own settings, checks each record for UTF-8, and writes compressed bodies of
+//! as many prepared lines.
 
 use crate::http::{Client, Head};
 use crate::records::Shape;

@@ -1,7 +1,8 @@
 //! Alarms for everything that stops a consumer from reading Kafka: brokers, login, TLS, permissions on the group and on topics.
 //!
-//! librdkafka reports an error once and never reports its end. Its statistics show every few seconds which brokers are connected. An alarm begins with an error or with missing connections, and ends with evidence: a connected broker, a commit, an
-//! assignment, or a topic that is readable again.
+//! librdkafka reports an error once and never reports its end. Its statistics show every few seconds which brokers are connected. An
+//! alarm begins with an error or with missing connections, and ends with evidence: a connected broker, a commit, an assignment, or a
+//! topic that is readable again.
 
 use super::diagnosis::{Advice, Cause, Fault, diagnose};
 use super::error_log::LoggedErrors;
