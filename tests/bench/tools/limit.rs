@@ -53,7 +53,7 @@ pub fn limit(options: &Options) {
         let (receiver, gzip) = (options.receiver.clone(), options.gzip);
         thread::spawn(move || write(&bodies, &to_write, &receiver, gzip));
     }
-    let lanes = config.routing().lanes();
+    let lanes = config.routing().lanes_per_consumer();
     let writer = pipeline::writer(&config, Arc::new(LogObserver)).unwrap();
     let alarms = Arc::clone(writer.alarm_registry());
     let (mut member, events) = Member::new(&config.kafka, 0, lanes, None, alarms).unwrap();

@@ -299,7 +299,7 @@ impl<Q: LaneQueue, O: BatchWriter> Dispatcher<Q, O> {
         }
         // A lane without room must not pin records that were read.
         lane.queue.release_read();
-        lane.open.account();
+        lane.open.update_reserved();
         true
     }
 
