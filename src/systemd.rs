@@ -40,7 +40,8 @@ fn send(state: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether standard error is the journal. systemd sets the variable to the journal's socket, but standard error may have been redirected since.
+/// Whether standard error is the journal. systemd sets the variable to the journal's socket, but standard error may have been redirected
+/// since.
 pub fn logs_to_journal() -> bool {
     let Ok(socket) = env::var("JOURNAL_STREAM") else { return false };
     let errors = io::stderr().as_fd().try_clone_to_owned().and_then(|errors| File::from(errors).metadata());

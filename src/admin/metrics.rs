@@ -379,7 +379,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         "requests_total",
         &["outcome"],
-        "Write requests by outcome: stored, retry (retried), split (too large), refused (lines were refused), or hold (retried until the cause is fixed).",
+        "Write requests by outcome: stored, retry (retried), split (too large), refused (lines were refused), or blocked (retried until the cause is fixed).",
         |from, to| {
             let writer = from.writer;
             let outcomes = [
@@ -387,7 +387,7 @@ pub const METRICS: &[Metric] = &[
                 ("retry", &writer.retried),
                 ("split", &writer.split),
                 ("refused", &writer.refused),
-                ("hold", &writer.blocked),
+                ("blocked", &writer.blocked),
             ];
             to.each(outcomes.into_iter().map(|(outcome, count)| (outcome, get(count))));
         },
@@ -466,7 +466,7 @@ pub const METRICS: &[Metric] = &[
         },
     ),
     gauge(
-        "holding",
+        "blocked",
         ALARM,
         "1 while records stay uncommitted until someone fixes the cause, 0 while the cause is expected to pass. The destination is \
          all topics or topic NAME for causes in Kafka.",
@@ -477,7 +477,7 @@ pub const METRICS: &[Metric] = &[
         },
     ),
     gauge(
-        "holding_seconds",
+        "blocked_seconds",
         ALARM,
         "Time for which the cause has kept records from being settled.",
         |from, to| {
@@ -487,7 +487,7 @@ pub const METRICS: &[Metric] = &[
         },
     ),
     gauge(
-        "topic_holding_seconds",
+        "topic_blocked_seconds",
         &["topic"],
         "Time for which the topic has been blocked, because too many of its records were rejected or refused or because a limit of the server \
          excludes its lines.",

@@ -192,7 +192,7 @@ async fn a_retry_that_has_just_begun_does_not_count_as_blocked() {
     assert!(status == 200 && body.starts_with("retrying: unreachable, "), "{body}");
     let page = Page::read(&get(&server, "/metrics").await.1);
     let labels = [("cause", "unreachable"), ("destination", "all destinations")];
-    assert_eq!(page.value("kafka_influx_bridge_holding", &labels), "0");
+    assert_eq!(page.value("kafka_influx_bridge_blocked", &labels), "0");
     lane.abort();
 }
 
@@ -281,8 +281,8 @@ async fn metrics_name_the_blocked_destination() {
     let page = Page::read(&get(&server, "/metrics").await.1);
     let scope = destination().to_string();
     let labels = [("cause", "bucket_missing"), ("destination", scope.as_str())];
-    assert_eq!(page.value("kafka_influx_bridge_holding", &labels), "1");
-    page.value("kafka_influx_bridge_holding_seconds", &labels);
+    assert_eq!(page.value("kafka_influx_bridge_blocked", &labels), "1");
+    page.value("kafka_influx_bridge_blocked_seconds", &labels);
     lane.abort();
 }
 

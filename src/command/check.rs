@@ -151,7 +151,9 @@ mod tests {
     #[test]
     fn describes_the_mappings_of_a_valid_file() {
         let (status, out, err) = run(VALID);
-        let summary = "from Kafka at a:1: metrics as group kafka-influx-bridge\nto InfluxDB at http://h (`api` v1)\nevery topic -> database \"d\": measurement is the topic's name; no tags; time of the Kafka record, made distinct";
+        let summary = "from Kafka at a:1: metrics as group kafka-influx-bridge\n\
+            to InfluxDB at http://h (`api` v1)\n\
+            every topic -> database \"d\": measurement is the topic's name; no tags; time of the Kafka record, made distinct";
         let rest = "rejected and refused records are counted, logged and skipped: there is no [dead_letter]\n\
             [batch]: 5,000 lines a write, with a backlog up to 100,000 (no `lines_max`); \
             4MB a write, with a backlog up to 24MB, or 9.5MB at InfluxDB 3 and QuestDB (no `bytes_max`); 28MB for all batches (no `memory_max`)\n\

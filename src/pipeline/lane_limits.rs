@@ -6,7 +6,7 @@ use engine::batch::{BatchLimits, BatchSize, SizeRange};
 /// Sharing `batch.memory_max` between lanes makes no batch smaller than this, because requests would become too many.
 const BATCH_BYTES_MIN: usize = 1_000_000;
 
-/// Limits of the batches of one lane. The open batch and the batch in flight of each lane have to fit into `batch.memory_max` together,
+/// Limits of the batches of one of `lanes` lanes of all consumers. The open batch and the batch in flight of each lane have to fit into `batch.memory_max` together,
 /// including the spare capacity of growing buffers. Otherwise they would be closed half empty, and their memory allocated again each time.
 ///
 /// A batch of the smallest size takes half of the lane's share. A larger one is packed, and takes up to four fifths of the share: while such
@@ -34,7 +34,7 @@ pub fn lane_limits(config: &Config, lanes: usize) -> BatchLimits {
     };
     BatchLimits {
         sizes: SizeRange { min, max, answer_max: config.influx.timeout / 2 },
-        lane_bytes_max: if is_shared { share } else { usize::MAX },
+        lane_memory_max: if is_shared { share } else { usize::MAX },
         batch_memory_max: if is_shared { share / 5 * 4 } else { usize::MAX },
         packed_from: min.bytes.min(automatic_min.bytes),
         age_max: batch.age_max,
@@ -55,10 +55,10 @@ mod tests {
         };
         let f = |more: &str, lanes: usize, min: usize, max: usize| {
             let limits = lane_limits(&parse(more), lanes);
-            let BatchLimits { sizes, lane_bytes_max, batch_memory_max, packed_from, .. } = limits;
+            let BatchLimits { sizes, lane_memory_max, batch_memory_max, packed_from, .. } = limits;
             assert_eq!((sizes.min.bytes, sizes.max.bytes), (min, max), "{more} {lanes}");
             assert!(
-                lane_bytes_max == usize::MAX || lane_bytes_max >= (2 * min).max(batch_memory_max + 1),
+                lane_memory_max == usize::MAX || lane_memory_max >= (2 * min).max(batch_memory_max + 1),
                 "{more} {lanes}"
             );
             assert!(packed_from <= min && batch_memory_max > min, "{more} {lanes}");

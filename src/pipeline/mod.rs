@@ -102,7 +102,7 @@ pub struct Pipeline {
     context: EngineContext,
     destination_checks: DestinationChecks,
     /// Number of queues per consumer that the client's memory was divided by at the start.
-    lanes_max: usize,
+    lanes_per_consumer_max: usize,
     runtime: Runtime,
 }
 
@@ -141,8 +141,8 @@ impl Pipeline {
         let runtime = writer_runtime()?;
         let registry = registry(config, runtime.handle())?;
         let routing = Arc::new(routing::of_service(config, registry.as_ref()));
-        let lanes_max = routing.lanes();
-        let delays = delays_of(options.delays, lanes_max * config.kafka.consumers);
+        let lanes_per_consumer_max = routing.lanes_per_consumer();
+        let delays = delays_of(options.delays, lanes_of_all_consumers(config, &routing));
         let client = client(config, options.connect_options)?;
         let writer = Writer::new(client, &config.influx, writer_options(config, delays), observer);
         let mut seeds = fastrand::Rng::with_seed(options.seed);
@@ -172,7 +172,7 @@ impl Pipeline {
             state,
             context,
             destination_checks,
-            lanes_max,
+            lanes_per_consumer_max,
             runtime,
         })
     }
@@ -263,7 +263,7 @@ fn engine_context(
 ) -> Result<EngineContext, DeadLetterError> {
     Ok(EngineContext {
         dead_letters: dead_letter_context(config, None, &routing, &counters, &writer)?,
-        limits: lane_limits(config, routing.lanes() * config.kafka.consumers),
+        limits: lane_limits(config, lanes_of_all_consumers(config, &routing)),
         routing,
         budget: Budget::new(config.batch.memory_max),
         record_limits: config.record_limits(),
@@ -323,6 +323,10 @@ fn start_consumers(
     let (heartbeats, lags) = (Arc::clone(&state.heartbeats), Arc::clone(&state.lags));
     let consumers = Consumers::new(count, context.clone(), heartbeats, lags, until_end);
     consumer::start_all(count, |number| consumers.start(&config.kafka, number), &context.stop)
+}
+
+fn lanes_of_all_consumers(config: &Config, routing: &Routing) -> usize {
+    routing.lanes_per_consumer() * config.kafka.consumers
 }
 
 /// Raises the longest retry delay with the number of lanes, so that the attempts of all lanes together stay few.

@@ -1,7 +1,10 @@
 //! Reload of a running pipeline: the group members stay, and everything after them is replaced.
 
 use super::lane_limits::lane_limits;
-use super::{DestinationChecks, Pipeline, client, dead_letter_context, delays_of, registry, writer_options};
+use super::{
+    DestinationChecks, Pipeline, client, dead_letter_context, delays_of, lanes_of_all_consumers, registry,
+    writer_options,
+};
 use crate::admin::ShownConfig;
 use crate::routing;
 use base::Destination;
@@ -147,16 +150,16 @@ impl Pipeline {
 
     /// The context of the data threads under a new configuration. Changes nothing if it fails.
     fn context_for(&self, config: &Config) -> Result<EngineContext, ReloadError> {
-        let lanes_max = self.lanes_max.max(DESTINATIONS_WITH_LANES);
+        let lanes_per_consumer_max = self.lanes_per_consumer_max.max(DESTINATIONS_WITH_LANES);
         let registry = self.registry_for(config)?;
-        let routing = Arc::new(routing::of_service(config, registry.as_ref()).within(lanes_max));
-        if routing.lanes() > lanes_max {
+        let routing = Arc::new(routing::of_service(config, registry.as_ref()).within(lanes_per_consumer_max));
+        if routing.lanes_per_consumer() > lanes_per_consumer_max {
             let wanted = routing.destinations().len();
-            return Err(ReloadError::Destinations { wanted, max: lanes_max });
+            return Err(ReloadError::Destinations { wanted, max: lanes_per_consumer_max });
         }
         let (client, dead_letters) =
             (client(config, self.options.connect_options)?, self.dead_letters_for(config, &routing)?);
-        let lanes = routing.lanes() * config.kafka.consumers;
+        let lanes = lanes_of_all_consumers(config, &routing);
         let options = writer_options(config, delays_of(self.options.delays, lanes));
         self.context.budget.set_max(config.batch.memory_max);
         self.state.set_registry(registry);

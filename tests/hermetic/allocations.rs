@@ -60,7 +60,7 @@ impl DataPath {
     }
 
     fn settle(&mut self) {
-        self.batch.account();
+        self.batch.update_reserved();
         self.tracker.settle(self.assignment, self.batch.batch_id);
         let mut settled = 0;
         self.tracker.take_changed(|_, next, _| settled = next.get());

@@ -262,7 +262,7 @@ fn the_status_page_shows_the_state_of_the_bridge() {
 
     // Blocked, shown in the page and in the title of the tab.
     sink.answer(Some(Reply::status(401).body(r#"{"code":"unauthorized","message":"unauthorized access"}"#)));
-    says("it holds", "#word", "Blocked");
+    says("it is blocked", "#word", "Blocked");
     says("since when", "#word", "Blocked since ");
     says("how many records wait", "#say", " records wait in Kafka, nothing is lost");
     says("all wait", "#alarms", " destinations");

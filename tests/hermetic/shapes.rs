@@ -1,4 +1,5 @@
-//! Every example of docs/shapes.md, docs/cookbook.md and docs/time-formats.md: the configuration is valid, and makes exactly these points of the records.
+//! Every example of docs/shapes.md, docs/cookbook.md and docs/time-formats.md: the configuration is valid, and makes exactly these points
+//! of the records.
 
 use base::record::{Record, RecordTime};
 use line_protocol::LineBuffer;

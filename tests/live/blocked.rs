@@ -14,7 +14,7 @@ fn wait_until_held(bridge: &Bridge, cause: &str) {
         &["ERROR", "blocked, records stay uncommitted", &format!("cause=\"{cause}\"")],
         PATIENCE,
     );
-    assert_eq!(bridge.samples("holding"), [1.0], "/metrics shows the block");
+    assert_eq!(bridge.samples("blocked"), [1.0], "/metrics shows the block");
 }
 
 fn wait_until_resumed(bridge: &Bridge, cause: &str) {

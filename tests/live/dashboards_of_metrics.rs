@@ -15,7 +15,7 @@ const OFTEN: &str = "librdkafka.'statistics.interval.ms' = 200";
 const WAITING: usize = 15_000;
 /// Alarms whose states no bridge of this test reaches: the alarm, its metric, and the values of the metric before and during the state.
 const OTHER_STATES: [(&str, &str, u64, u64); 5] = [
-    ("BridgeStuck", "holding{cause=\"stuck\",destination=\"the bridge\"}", 0, 1),
+    ("BridgeStuck", "blocked{cause=\"stuck\",destination=\"the bridge\"}", 0, 1),
     ("BridgeRecordsDeleted", "skipped_records_total", 0, 5),
     ("BridgeCollisions", "collisions_total", 0, 5),
     ("BridgeUndecided", "undecided_records", 0, 5),
@@ -118,13 +118,13 @@ fn panels_of_the_bridge_have_samples_and_its_alarms_fire_when_they_should() {
         }
     }
 
-    let holding = holding(&live, &kafka, &influx);
-    assert_alarms(&holding, &["BridgeHolding", "BridgeLagGrowing", "BridgeRetentionNear"]);
-    let empty = empty_panels(&holding);
+    let blocked = blocked(&live, &kafka, &influx);
+    assert_alarms(&blocked, &["BridgeBlocked", "BridgeLagGrowing", "BridgeRetentionNear"]);
+    let empty = empty_panels(&blocked);
     assert!(EMPTY_WHILE_HEALTHY.iter().all(|panel| !empty.contains(*panel)), "{empty:?}");
 
     let bad = bad(&live, &kafka, &influx);
-    assert_alarms(&bad, &["BridgeRefused", "BridgeRejected", "BridgeTopicHolding"]);
+    assert_alarms(&bad, &["BridgeRefused", "BridgeRejected", "BridgeTopicBlocked"]);
 
     for (alarm, metric, before, after) in OTHER_STATES {
         let page = |value: u64| format!("kafka_influx_bridge_{metric} {value}\n");
@@ -158,7 +158,7 @@ fn healthy(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
 }
 
 /// An invalid token, records that Kafka deletes in ten minutes, and batches that take only a few of them.
-fn holding(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
+fn blocked(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
     let topic = kafka.create_topic_with(live.name("panels_blocked"), 1, 1, &[("retention.ms", "3600000")]);
     let batch = "\n[batch]\nbytes_max = '10KB'\nmemory_max = '20KB'\n";
     let shut = v2_with(influx.url(), "ec2", "of-nobody") + batch;
@@ -168,13 +168,13 @@ fn holding(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
     numbers(kafka, &topic, WAITING, old);
     let blocked = || {
         let is_blocked =
-            bridge.samples("holding") == [1.0] && !bridge.samples("retention_left_seconds").is_empty();
+            bridge.samples("blocked") == [1.0] && !bridge.samples("retention_left_seconds").is_empty();
         (is_blocked && bridge.metric("unread_records") > 10_000).then_some(())
     };
     wait_for("the bridge is blocked with many unread records", PATIENCE, blocked);
     pages.extend((0..4).map(|_| bridge.page_text()));
     bridge.kill();
-    scraped(live, "holding", &pages)
+    scraped(live, "blocked", &pages)
 }
 
 /// A line that conflicts with a stored field's type, then records that are not JSON.
@@ -192,7 +192,7 @@ fn bad(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
     wait_for("a line is refused", PATIENCE, refused);
     kafka.produce(&topic, (0..BAD).map(|_| Produced::new("no json")));
     let blocked =
-        || bridge.samples("topic_holding_seconds").iter().any(|seconds| *seconds > 0.0).then_some(());
+        || bridge.samples("topic_blocked_seconds").iter().any(|seconds| *seconds > 0.0).then_some(());
     wait_for("the topic is blocked", PATIENCE, blocked);
     pages.extend((0..4).map(|_| bridge.page_text()));
     bridge.kill();

@@ -293,8 +293,8 @@ fn lines_of_telegraf_are_stored_as_they_are() {
         .set("topics = [\"telegraf\"]", &format!("topics = [\"{topic}\"]"))
         .set("bucket = \"telegraf\"", &format!("bucket = \"{bucket}\""))
         .set(INFLUX, influx.url());
-    // The comparison reads one point a line, no unsigned integers, and the last digit of JSON's numbers inexactly: "syslog" has a line break in a
-    // text, and two others have such numbers.
+    // The comparison reads one point a line, no unsigned integers, and the last digit of JSON's numbers inexactly: "syslog" has a line
+    // break in a text, and two others have such numbers.
     let is_compared = |record: &[u8]| {
         !["syslog", "since ", "disk", "cpu,cpu=cpu-total"]
             .iter()

@@ -50,7 +50,7 @@ fn waits_for_room(full: &Full, letters: Letters) {
     measured("alarm", alarm.split_once("why=").map_or(&*alarm, |(_, why)| why));
     let labels = [("cause", "disk_full"), ("destination", "all destinations")];
     // The sample is 0, and 1 after the alarm has lasted for 10 s.
-    let is_shown = || bridge.page().number("kafka_influx_bridge_holding", &labels).is_some();
+    let is_shown = || bridge.page().number("kafka_influx_bridge_blocked", &labels).is_some();
     assert!(is_shown(), "/metrics has the alarm");
     let retried = bridge.metric("retries_total");
     let again = || (bridge.metric("retries_total") >= retried + 5).then_some(());
@@ -71,7 +71,7 @@ fn waits_for_room(full: &Full, letters: Letters) {
 
     kafka.group(&topic).wait_until_settled(&topic, PARTITIONS, PATIENCE);
     Ids::assert_stored(&own.influx, &database, 0..ALL);
-    wait_for("the end of the alarm", PATIENCE, || bridge.samples("holding").is_empty().then_some(()));
+    wait_for("the end of the alarm", PATIENCE, || bridge.samples("blocked").is_empty().then_some(()));
     assert_eq!(bridge.metric("lines_refused_total"), 0);
     assert_eq!(bridge.metric("dead_letters_total"), 0);
     assert_eq!(kafka.count(&dead), 0);
@@ -107,7 +107,7 @@ fn a_database_that_a_full_disk_keeps_from_being_created_is_waited_for() {
     kafka.group(&topic).wait_until_settled(&topic, PARTITIONS, PATIENCE);
     Ids::assert_stored(&own.influx, &database, 0..BEFORE);
     assert_eq!(bridge.metric("lines_refused_total"), 0);
-    wait_for("the end of the alarm", PATIENCE, || bridge.samples("holding").is_empty().then_some(()));
+    wait_for("the end of the alarm", PATIENCE, || bridge.samples("blocked").is_empty().then_some(()));
     bridge.stop();
 }
 

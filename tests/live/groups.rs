@@ -1,7 +1,7 @@
 //! Consumer groups: joining, fencing and rebalances lose no records.
 
-use crate::restarts::{MAPPING, assert_numbers, numbers};
 use crate::support::config::{v1, v2};
+use crate::support::numbers::{MAPPING, assert_numbers, numbers};
 use crate::support::{Bridge, Config, Kafka, Live, PATIENCE, Scene, measured, signal, wait_for};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

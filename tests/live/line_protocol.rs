@@ -61,7 +61,8 @@ fn telegraf_through_kafka_stores_the_points_of_telegraf_alone() {
     let folder = Folder::new();
     let lines: String = (0..POINTS).map(|number| line(number, &mut rng)).collect();
     folder.write("metrics.lp", lines);
-    // Telegraf rounds times to seconds unless it has a `precision`. The Kafka output has no `data_format`: line protocol is its default. Both outputs keep unsigned integers.
+    // Telegraf rounds times to seconds unless it has a `precision`. The Kafka output has no `data_format`: line protocol is its default.
+    // Both outputs keep unsigned integers.
     let config = format!(
         "[agent]\nhostname = 'agent'\nprecision = '1ns'\nmetric_batch_size = 1000\nmetric_buffer_limit = {POINTS}\n\
          [[inputs.file]]\nfiles = ['{}/metrics.lp']\ndata_format = 'influx'\n\

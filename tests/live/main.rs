@@ -24,6 +24,7 @@
 
 mod bad_records;
 mod blocked;
+mod brokers;
 mod connect;
 mod counting;
 mod dashboards;
@@ -41,7 +42,7 @@ mod groups;
 mod guide;
 mod init;
 mod json_v2;
-mod kills;
+mod kills_of_bridge;
 #[path = "../support/letters.rs"]
 mod letters;
 mod line_protocol;

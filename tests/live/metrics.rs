@@ -49,7 +49,7 @@ fn metrics_show_how_long_kafka_keeps_unwritten_records() {
     assert!((300.0..=600.0).contains(&left) && (left + behind - 3_600.0).abs() < 0.1, "{left} {behind}");
     // The other partition has no records.
     assert_eq!(of(&blocked, "retention_left_seconds", &topic, "1"), None);
-    assert_eq!(total(&blocked, "holding"), 1);
+    assert_eq!(total(&blocked, "blocked"), 1);
     let buffered =
         || (of(&page(), "buffered_records", &topic, "0") == Some(RECORDS as f64 + 1.0)).then_some(());
     wait_for("everything is buffered", PATIENCE, buffered);
@@ -81,7 +81,7 @@ fn metrics_show_how_long_kafka_keeps_unwritten_records() {
         ("batch_lines_sum", RECORDS),
         ("buffered_lines", 0),
         ("requests_in_flight", 0),
-        ("holding", 0),
+        ("blocked", 0),
         ("kafka_group_member", 1),
         ("kafka_fetch_queue_records", 0),
     ] {

@@ -1,18 +1,12 @@
 //! Normal and abnormal ends of the process, and what the next start reads.
 
 use crate::support::config::{v1, v2};
+use crate::support::numbers::{MAPPING, assert_numbers, numbers};
 use crate::support::{
-    Bridge, Config, Influx, Kafka, Live, PATIENCE, Paused, Produced, Scene, measured, signal, wait_for,
+    Bridge, Config, Influx, Kafka, Live, PATIENCE, Paused, Scene, measured, signal, wait_for,
 };
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// Each record has its own value, so that the sum shows a missing or wrong one.
-pub fn numbers(range: std::ops::Range<u64>, partitions: u64) -> impl Iterator<Item = Produced> {
-    range.map(move |i| Produced::new(format!(r#"{{"value":{i}}}"#)).to((i % partitions) as i32))
-}
-
-pub const MAPPING: &str = "measurement = 'm'\npartition_tag = 'partition'";
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
@@ -49,15 +43,6 @@ fn killed(kind: &str, kafka_more: &str, reads_within: Duration) {
     kafka.group(&topic).wait_until_settled(&topic, 3, PATIENCE);
     assert_numbers(&influx, &bucket, RECORDS + 3);
     bridge.stop();
-}
-
-/// Asserts that exactly the numbers from 0 on are stored.
-pub fn assert_numbers(influx: &Influx, database: &str, count: u64) {
-    let row =
-        influx.query(database, "SELECT count(value), sum(value), max(value) FROM m")[0]["values"][0].clone();
-    assert_eq!(row[1].as_u64(), Some(count), "{row}");
-    assert_eq!(row[2].as_f64(), Some((count * (count - 1) / 2) as f64), "{row}");
-    assert_eq!(row[3].as_f64(), Some((count - 1) as f64), "{row}");
 }
 
 #[test]

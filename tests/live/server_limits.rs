@@ -1,5 +1,5 @@
-//! Limits of InfluxDB 1.6.7 that exclude some lines. The topic of these lines is blocked, every other line is stored, and all lines are stored
-//! once the limit is raised.
+//! Limits of InfluxDB 1.6.7 that exclude some lines. The topic of these lines is blocked, every other line is stored, and all lines are
+//! stored once the limit is raised.
 
 use crate::support::config::v1;
 use crate::support::ids::MAPPING;
@@ -54,7 +54,7 @@ fn blocks_the_topics_of_its_lines(limit: &Limit) {
     let (alarm, _) = bridge.wait_for_log(&topic_blocked, PATIENCE);
     measured("alarm", alarm.split_once("why=").map_or(&*alarm, |(_, why)| why));
     assert!(
-        bridge.page().number("kafka_influx_bridge_topic_holding_seconds", &[("topic", &limited)]).is_some()
+        bridge.page().number("kafka_influx_bridge_topic_blocked_seconds", &[("topic", &limited)]).is_some()
     );
     // New records of the known series and of the other database flow.
     for topic in [&known, &elsewhere] {
@@ -75,7 +75,7 @@ fn blocks_the_topics_of_its_lines(limit: &Limit) {
     kafka.group(&group).wait_until_settled(&limited, 1, PATIENCE * 2);
     measured("all settled after the limit was raised", format!("{:?}", raised.elapsed()));
     Ids::assert_stored(&own.influx, &database, 0..RECORDS);
-    wait_for("the end of all alarms", PATIENCE, || bridge.samples("holding").is_empty().then_some(()));
+    wait_for("the end of all alarms", PATIENCE, || bridge.samples("blocked").is_empty().then_some(()));
     assert_eq!(bridge.metric("lines_refused_total"), 0);
     assert_eq!(bridge.metric("dead_letters_total"), 0);
     assert_eq!(kafka.count(&dead), 0);

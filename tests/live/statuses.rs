@@ -82,7 +82,7 @@ fn sixteen_statuses_of_8_s_lose_no_record() {
         };
         let page = bridge.page_text();
         let alarm =
-            page.lines().find(|line| line.starts_with("kafka_influx_bridge_holding{")).unwrap_or_default();
+            page.lines().find(|line| line.starts_with("kafka_influx_bridge_blocked{")).unwrap_or_default();
         assert!(alarm.contains(cause) && alarm.ends_with(" 1"), "{status}: not an alarm {cause}: {alarm:?}");
         let committed = outage.committed(&live);
         measured(

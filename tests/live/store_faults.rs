@@ -25,7 +25,7 @@ impl Trouble<'_> {
     fn wait_until_over(&self) {
         let begin = Instant::now();
         wait_for("the end of all alarms", PATIENCE, || {
-            self.bridge.samples("holding").is_empty().then_some(())
+            self.bridge.samples("blocked").is_empty().then_some(())
         });
         measured("writing resumed after", format!("{:?}", begin.elapsed()));
     }

@@ -1,7 +1,7 @@
 //! `run --until-end` with aborted records and transaction markers at the end of a partition.
 
-use crate::restarts::{MAPPING, assert_numbers, numbers};
 use crate::support::config::v2;
+use crate::support::numbers::{MAPPING, assert_numbers, numbers};
 use crate::support::{Bridge, Config, Live, PATIENCE, Scene, measured};
 
 /// Waits for the process to exit with status 0; returns the last line of its log.

@@ -1,9 +1,10 @@
 //! Reads `[influx]`: the server, its login, and the default destination.
 
+use super::certificates::{certificate_files, verifies};
 use super::destination_names;
+use super::http_credential::http_credential;
 use super::keys::{self, APIS, COMPRESSIONS, TIME_PRECISIONS};
 use super::section::Section;
-use super::security::{certificate_files, http_credential, verifies};
 use super::source::Span;
 use super::urls;
 use base::{Api, TimePrecision};

@@ -31,6 +31,7 @@
 
 mod admin;
 mod batch;
+mod certificates;
 mod dead_letter;
 mod declaration;
 mod destination;
@@ -41,6 +42,7 @@ mod findings;
 #[path = "../../../tests/support/folder.rs"]
 mod folder;
 mod formats;
+mod http_credential;
 mod influx;
 mod interpolate;
 mod kafka;

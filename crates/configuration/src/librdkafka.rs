@@ -2,7 +2,7 @@
 
 use super::mask::is_secret_name;
 use super::section::Section;
-use super::security::{KERBEROS, not_built};
+use super::security::{no_kerberos, not_built};
 use super::source::Span;
 use base::secret::Secret;
 use base::suggest::nearest;
@@ -148,7 +148,7 @@ fn collect(
         } else if let Some((_, advice)) = FOREIGN.iter().find(|(foreign, _)| *foreign == name) {
             kafka.context.error(&key.span(), format!("{name:?} belongs to another Kafka client: {advice}"));
         } else if is_kerberos(&name, value.get_ref()) {
-            kafka.context.error(&key.span(), KERBEROS);
+            kafka.context.error(&key.span(), no_kerberos());
         } else if let Some((.., advice)) =
             OF_PROTOCOL.iter().find(|(property, its, _)| *property == name && *its != protocol)
         {

@@ -16,7 +16,8 @@ pub fn destinations_differ(old: &Config, new: &Config) -> bool {
     !old.mappings.iter().map(part).eq(new.mappings.iter().map(part))
 }
 
-/// Whether the writer must be replaced. Certificate files may have new content under the same name, so a configuration with any of them always differs.
+/// Whether the writer must be replaced. Certificate files may have new content under the same name, so a configuration with any of them
+/// always differs.
 pub fn influx_differs(old: &Config, new: &Config) -> bool {
     old.influx != new.influx || !new.influx.tls.files.is_empty()
 }
@@ -34,7 +35,8 @@ pub fn file_size_differs(old: &Config, new: &Config) -> bool {
             Some(DeadLetterStore::File { path, bytes_max }),
             Some(DeadLetterStore::File { path: new_path, bytes_max: new_bytes_max }),
         ) => path == new_path && bytes_max != new_bytes_max,
-        _ => false,
+        (None | Some(DeadLetterStore::Topic(_)), _)
+        | (Some(DeadLetterStore::File { .. }), None | Some(DeadLetterStore::Topic(_))) => false,
     }
 }
 

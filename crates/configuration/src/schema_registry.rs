@@ -1,8 +1,9 @@
 //! Reads `[schema_registry]`: the registry that has the schemas of framed records.
 
+use super::certificates::certificate_files;
+use super::http_credential::http_credential;
 use super::keys;
 use super::section::Section;
-use super::security::{certificate_files, http_credential};
 use super::urls;
 use base::Credential;
 use schema_registry::Settings;

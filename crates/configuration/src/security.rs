@@ -1,11 +1,10 @@
 //! Reads `[kafka.tls]` and `[kafka.sasl]`: librdkafka properties, and the source of tokens.
 
+use super::certificates::{check_pair, verifies};
 use super::keys::{self, MECHANISMS};
 use super::pairs::pairs;
 use super::section::{Section, Text, unknown_word};
 use super::urls;
-use base::Credential;
-use base::certificates::CertificateFiles;
 use base::secret::Secret;
 use kafka::TLS_REMEDY;
 use kafka::oauth_token::{Oauth, TokenEndpoint, TokenSource};
@@ -13,8 +12,13 @@ use reqwest::Url;
 use std::path::PathBuf;
 
 /// The refusal of Kerberos, for which librdkafka would need Cyrus SASL.
-pub const KERBEROS: &str = "Kerberos (GSSAPI) is not built in: log in with PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER in [kafka.sasl], or with a \
-     client certificate in [kafka.tls]";
+pub fn no_kerberos() -> String {
+    let (last, others) = MECHANISMS.split_last().unwrap_or((&"", &[]));
+    format!(
+        "Kerberos (GSSAPI) is not built in: log in with {} or {last} in [kafka.sasl], or with a client certificate in [kafka.tls]",
+        others.join(", ")
+    )
+}
 
 type Properties = Vec<(String, Secret)>;
 
@@ -60,32 +64,20 @@ fn tls_properties(section: Section<'_>) -> Properties {
     properties
 }
 
-const UNVERIFIED: &str = "with verify = false, anyone on the network path can read and change everything; use ca_file to trust a private certificate";
-
-/// Checks that certificate and key are both set.
-fn check_pair(section: Section<'_>) {
-    for (key, other) in [("cert_file", "key_file"), ("key_file", "cert_file")] {
-        if section.has(key) && !section.has(other) {
-            section.error(key, format!("`{key}` needs its `{other}` beside it"));
-        }
-    }
-}
-
 /// `ca_file`: authorities for the brokers' certificates, which a token endpoint may use too.
 fn sasl_properties(section: Section<'_>, ca_file: Option<PathBuf>) -> (Properties, Option<Oauth>) {
     // Keys of managed services are names of users. Like a secret, a name may come from a variable that a dry run does not need.
     let username = section.secret("username").map(|text| ("sasl.username".to_owned(), text.secret()));
     let password = section.secret("password").map(|text| ("sasl.password".to_owned(), text.secret()));
     let tokens = TokenKeys::read(section);
-    let Some(mechanism) =
-        section.required_text("mechanism", "one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER")
-    else {
+    let known = format!("one of {}", MECHANISMS.join(", "));
+    let Some(mechanism) = section.required_text("mechanism", &known) else {
         return (Vec::new(), None);
     };
     if !MECHANISMS.contains(&mechanism.value.as_str()) {
         let is_kerberos = mechanism.value == "GSSAPI";
         let unknown = || unknown_word("mechanism", mechanism.shown(), &MECHANISMS);
-        section.refuse(&mechanism, if is_kerberos { KERBEROS.to_owned() } else { unknown() });
+        section.refuse(&mechanism, if is_kerberos { no_kerberos() } else { unknown() });
         // The keys that it needs are unknown.
         return (Vec::new(), None);
     }
@@ -205,49 +197,4 @@ fn extensions(section: Section<'_>) -> Vec<(String, String)> {
         }
     }
     pairs.into_iter().map(|(name, value)| (name.value, value.value)).collect()
-}
-
-/// The readable files of `ca_file`, `cert_file` and `key_file`.
-pub fn certificate_files(section: Section<'_>) -> CertificateFiles {
-    check_pair(section);
-    let [ca_file, cert_file, key_file] = ["ca_file", "cert_file", "key_file"].map(|key| section.file(key));
-    CertificateFiles { ca_file, cert_file, key_file }
-}
-
-/// The value of `verify`, with a warning if it is false. Certificates are verified by default; a wrong value is reported as an error.
-pub fn verifies(section: Section<'_>) -> bool {
-    let verifies = section.flag("verify").unwrap_or(true);
-    if !verifies {
-        section.context.warning(&section.span("verify"), UNVERIFIED);
-    }
-    verifies
-}
-
-/// The token, or username and password, that `[influx]` and `[schema_registry]` send with their requests. `is_one_login`: without a token
-/// username and password are needed together. None: there are errors.
-pub fn http_credential(section: Section<'_>, is_one_login: bool) -> Option<Credential> {
-    let token = section.secret("token");
-    let (username, password) = (section.text("username"), section.secret("password"));
-    if token.as_ref().is_some_and(|token| !token.value.chars().all(|c| c.is_ascii_graphic())) {
-        section.error("token", "`token` has a space, a line end or another character that no token has");
-    }
-    if is_one_login && section.has("token") && section.has("username") {
-        section.error("username", "`token` and `username` are both set: remove one of them");
-    }
-    for (key, other) in [("username", "password"), ("password", "username")] {
-        if is_one_login && section.has(key) && !section.has(other) {
-            section.missing(other, &format!("`{key}` needs it"));
-        }
-    }
-    if let Some(username) = username.as_ref().filter(|username| username.value.contains(':')) {
-        section.refuse(username, "`username` can't contain a \":\": HTTP ends it there");
-    }
-    match (token, username, password) {
-        (Some(token), ..) => Some(Credential::Token(token.secret())),
-        (None, Some(username), Some(password)) => {
-            Some(Credential::Basic { username: username.value, password: password.secret() })
-        }
-        (None, None, None) if !section.has("token") => Some(Credential::None),
-        _ => None,
-    }
 }

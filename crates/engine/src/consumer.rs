@@ -112,7 +112,7 @@ impl Consumers {
         let data_heartbeat = self.heartbeats.register(format!("data-{number}"), DATA_SILENCE_MAX);
         let monitor = self.monitor(kafka, number);
         let alarms = Arc::clone(self.context.writer.alarm_registry());
-        let lanes = self.context.routing.lanes();
+        let lanes = self.context.routing.lanes_per_consumer();
         let (mut member, events) = Member::new(kafka, number, lanes, self.until_end.clone(), alarms)?;
         // Subscribing may fail, so it comes before the threads start. Nothing is assigned before the first poll.
         member.subscribe()?;

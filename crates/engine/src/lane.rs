@@ -100,21 +100,26 @@ impl<Q> Lane<Q> {
         self.sizes.size()
     }
 
-    /// Whether the next record may be read. An empty batch always takes one, so that each destination makes progress. A refusal while a
-    /// batch is in flight shows that the lane has a backlog.
-    pub fn may_read(&mut self, limits: &BatchLimits, budget: &Budget) -> bool {
-        let waits = self.spare.is_none();
-        let memory = self.open.memory();
-        let is_within_share = !waits || memory + self.in_flight_memory < limits.lane_bytes_max;
-        let may_read =
-            self.open.is_empty() || (!self.is_full(limits) && is_within_share && budget.has_room());
-        self.has_waited |= waits && !may_read;
-        may_read
+    /// Whether the next record may be read. An empty batch always takes one, so that each destination makes progress. Where the answer is
+    /// no, call [`Lane::note_no_room`].
+    pub fn may_read(&self, limits: &BatchLimits, budget: &Budget) -> bool {
+        let is_within_share =
+            !self.is_in_flight() || self.open.used_memory() + self.in_flight_memory < limits.lane_memory_max;
+        self.open.is_empty() || (!self.is_full(limits) && is_within_share && budget.has_room())
+    }
+
+    /// Notes that records stay unread for want of room. While a batch is in flight, this shows that the lane has a backlog.
+    pub fn note_no_room(&mut self) {
+        self.has_waited |= self.is_in_flight();
+    }
+
+    fn is_in_flight(&self) -> bool {
+        self.spare.is_none()
     }
 
     /// Whether the open batch is to be closed for its size.
     pub fn is_full(&self, limits: &BatchLimits) -> bool {
-        self.open.is_full(self.size()) || self.open.memory() >= limits.batch_memory_max
+        self.open.is_full(self.size()) || self.open.used_memory() >= limits.batch_memory_max
     }
 
     /// Packs the lines of the open batch once they have the bytes of a request without a backlog. Call it where the batch may take
@@ -133,7 +138,7 @@ impl<Q> Lane<Q> {
 
     /// Whether there are lines or dead letters, and no batch is in flight.
     pub fn can_flush(&self) -> bool {
-        self.spare.is_some() && !self.open.is_empty()
+        !self.is_in_flight() && !self.open.is_empty()
     }
 
     /// Closes the open batch and hands it over, unless it is empty or a batch is in flight. The next batch gets `batch_id`.
@@ -149,8 +154,8 @@ impl<Q> Lane<Q> {
             if emptied.capacity() <= 2 * limits.packed_from {
                 self.open.lines = emptied;
             }
-            batch.account();
-            self.open.account();
+            batch.update_reserved();
+            self.open.update_reserved();
         }
         (self.has_waited, self.fill_until, self.flush_early) = (false, None, false);
         self.send(batch);
@@ -159,7 +164,7 @@ impl<Q> Lane<Q> {
     fn send(&mut self, batch: Batch) {
         self.in_flight.clone_from(&batch.assignments);
         self.in_flight_id = batch.batch_id;
-        self.in_flight_memory = batch.memory();
+        self.in_flight_memory = batch.used_memory();
         match self.closed.try_send(batch) {
             Ok(()) => (),
             // Otherwise the batch would never settle, and the lane would stop silently.
@@ -227,7 +232,7 @@ impl<Q> Lane<Q> {
     /// write. A large buffer is not kept: the next batch has to fit into the lane's share beside a batch in flight.
     fn bytes_kept(&self, limits: &BatchLimits, budget: &Budget) -> usize {
         let bytes = self.size().bytes.min(limits.packed_from);
-        let rest = limits.lane_bytes_max.saturating_sub(bytes);
+        let rest = limits.lane_memory_max.saturating_sub(bytes);
         if budget.has_room() { (bytes + bytes / 8).min(rest) } else { 0 }
     }
 
@@ -265,7 +270,7 @@ mod tests {
     const LARGE: BatchSize = BatchSize { lines: 1_000, bytes: 10_000 };
     const LIMITS: BatchLimits = BatchLimits {
         sizes: SizeRange { min: SMALL, max: LARGE, answer_max: Duration::from_secs(15) },
-        lane_bytes_max: 12_000,
+        lane_memory_max: 12_000,
         batch_memory_max: 11_000,
         packed_from: 1_000,
         age_max: Duration::from_secs(1),
@@ -293,7 +298,8 @@ mod tests {
             lane.open.lines.end_line();
             lane.open.push(AssignmentId::for_test(0), lane.open.lines.lines() as i64, 1, now);
         }
-        lane.open.account();
+        lane.note_no_room();
+        lane.open.update_reserved();
         lane.open.lines.lines()
     }
 
@@ -336,7 +342,7 @@ mod tests {
             assert!(lane.open.is_full(lane.size()));
             lane.flush(BatchId::first(), &LIMITS);
             let begun = fill(&mut lane, &budget, now);
-            assert!(lines * 100 + begun * 100 <= LIMITS.lane_bytes_max, "{lines} lines and {begun}");
+            assert!(lines * 100 + begun * 100 <= LIMITS.lane_memory_max, "{lines} lines and {begun}");
             answer(&mut lane, &mut batches, second, &budget, now + second);
             // The batch is old enough to be closed, and is filled nevertheless, for a part of the time that the answer took.
             assert_eq!(lane.due(&LIMITS), Some(now + second + second / FILL_SHARE));
@@ -352,7 +358,7 @@ mod tests {
         let (budget, now) = (Budget::new(1_000_000), Instant::now());
         let limits = BatchLimits {
             sizes: SizeRange { min: SMALL, max: BatchSize { lines: 10_000, bytes: 300_000 }, ..LIMITS.sizes },
-            lane_bytes_max: 100_000,
+            lane_memory_max: 100_000,
             batch_memory_max: 80_000,
             packed_from: 10_000,
             ..LIMITS
@@ -364,7 +370,7 @@ mod tests {
                 lane.pack_if_large(&limits);
                 lane.open.lines.push_line("x".repeat(99).as_bytes());
                 lane.open.push(AssignmentId::for_test(0), lane.open.line_count() as i64, 1, now);
-                memory_max = memory_max.max(lane.open.memory() + lane.in_flight_memory);
+                memory_max = memory_max.max(lane.open.used_memory() + lane.in_flight_memory);
             }
             lane.flush(BatchId::first(), &limits);
             let batch = batches.try_recv().unwrap();
@@ -391,7 +397,7 @@ mod tests {
             lane.open.lines.push_line(&noise);
             lane.open.push(AssignmentId::for_test(0), lane.open.line_count() as i64, 1, now);
         }
-        assert!(lane.is_full(&limits) && (20_000..24_000).contains(&lane.open.memory()));
+        assert!(lane.is_full(&limits) && (20_000..24_000).contains(&lane.open.used_memory()));
         lane.flush(BatchId::first(), &limits);
         assert!(batches.try_recv().unwrap().bytes() < 30_000);
     }

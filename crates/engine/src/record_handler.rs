@@ -1,10 +1,6 @@
 //! The path of a record on the data thread: route, admit, map, append to the batch, track, count.
 //!
-//! [`RecordHandler::handle`] reads top to bottom. It calls [`Routes::find`], [`TopicGate::admit`], [`Mapper::map`],
-//! [`Batch::push`] and [`OffsetTracker::delivered`], in this order.
-//!
-//! [`TopicGate::admit`]: crate::topic_gate::TopicGate::admit
-//! [`Mapper::map`]: mapping::Mapper::map
+//! [`RecordHandler::handle`] reads top to bottom.
 
 use crate::batch::Batch;
 use crate::dead_letter::{FailedStage, Letter, RejectedElements};
@@ -14,27 +10,23 @@ use crate::partition_routes::{Route, Routes, TopicIndex};
 use crate::record_log::{self, RecordLog};
 use crate::telemetry::{Counters, TurnCounts};
 use crate::topic_gate::{Admission, RejectedFate, ServerBlock};
-use crate::topic_state::TopicState;
+use crate::topic_state::{Fate, TopicState, first_rejection};
 use base::Destination;
 use base::NextOffset;
 use base::TopicPartition;
 use base::alarm::AlarmRegistry;
 use base::record::{OwnedHeaders, Record};
-use base::text::printable;
 use kafka::{Delivery, PartitionRef};
-use mapping::{Mapped, Mapper, Rejection};
+use mapping::{Mapped, Rejection};
 use rdkafka::error::RDKafkaErrorCode;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// Characters of a rejection's text in a dead letter or an alarm.
-const WHY_MAX: usize = 500;
 
 /// Handles records one by one, and the results of the batches that their lines went to.
 pub struct RecordHandler {
     pub routes: Routes,
     pub tracker: OffsetTracker,
-    pub reporter: RecordLog,
+    pub log: RecordLog,
     /// Offsets at which reading failed: reading has to go back to them.
     pub failed: Vec<(TopicPartition, NextOffset)>,
     /// Topics whose fetch was denied, with librdkafka's message.
@@ -52,16 +44,6 @@ struct RoutedRecord<'a> {
     record: Record<'a>,
     headers: &'a dyn Fn() -> OwnedHeaders,
     now: Instant,
-}
-
-/// The decision of the topic's gate about a mapped record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// It goes on, with points or without.
-    Passes,
-    /// It is the record at which all records of the topic so far were filtered, so this is logged.
-    AllFiltered,
-    Rejected(RejectedFate),
 }
 
 /// Topics of one turn. Their counts are added to [`Counters`] at its end: an atomic addition for each record would cost more.
@@ -83,7 +65,7 @@ impl RecordHandler {
         Self {
             routes,
             tracker: OffsetTracker::default(),
-            reporter: RecordLog::default(),
+            log: RecordLog::default(),
             failed: Vec::new(),
             denied: Vec::new(),
             turn: Turn::default(),
@@ -110,17 +92,17 @@ impl RecordHandler {
     fn handle_record(&mut self, routed: &RoutedRecord<'_>, batch: &mut Batch) {
         let RoutedRecord { route, record, now, .. } = *routed;
         let topic = self.routes.topic_mut(route.topic);
-        if !topic.admits(&record, &self.alarms, now) {
+        if topic.admit(&record, &self.alarms, now) == Admission::Unsettled {
             return self.leave_record_unsettled(routed);
         }
         let mapped = match &mut topic.mapper {
             Some(mapper) => mapper.map(&record, &mut batch.lines),
             None => Mapped::rejected_whole(Rejection::NoMapping),
         };
-        if topic.begins_to_wait_for_schema(&mapped, &record, now) {
+        if topic.wait_for_missing_schema(&mapped, &record, now) {
             return self.leave_record_unsettled(routed);
         }
-        let fate = self.judge(routed, &mapped, batch);
+        let fate = self.decide_fate(routed, &mapped, batch);
         if fate == Fate::Rejected(RejectedFate::Blocks) {
             batch.remove_last_lines(mapped.lines);
             return self.leave_record_unsettled(routed);
@@ -129,8 +111,9 @@ impl RecordHandler {
         self.report(routed, &mapped, fate, batch);
     }
 
-    /// Lets the topic's gate decide about a mapped record. The topic's first point settles its undecided records.
-    fn judge(&mut self, routed: &RoutedRecord<'_>, mapped: &Mapped, batch: &Batch) -> Fate {
+    /// Lets the topic's gate decide about a mapped record. The topic's first point settles its undecided records, and a record that
+    /// blocks the topic raises the alarm.
+    fn decide_fate(&mut self, routed: &RoutedRecord<'_>, mapped: &Mapped, batch: &Batch) -> Fate {
         let RoutedRecord { route, record, now, .. } = *routed;
         if mapped.lines > 0 && self.routes.topic_mut(route.topic).gate.note_point(now) {
             self.settle_undecided(route.topic);
@@ -138,7 +121,7 @@ impl RecordHandler {
         let topic = self.routes.topic_mut(route.topic);
         let first_line = batch.first_of_last(mapped.lines);
         topic.unit_check.add(&topic.name, &record, &batch.lines, first_line, mapped);
-        let fate = topic.judge(mapped, now);
+        let fate = topic.count_in_gate(mapped, now);
         if fate == Fate::Rejected(RejectedFate::Blocks) {
             topic.gate.alarm(&topic.name, &self.alarms, now);
         }
@@ -199,7 +182,7 @@ impl RecordHandler {
         }
         for (element, rejection) in &mapped.rejected {
             let element = mapped.named_element(*element);
-            self.reporter.rejected(topic_name, record, element, rejection, &self.counters.rejections, now);
+            self.log.rejected(topic_name, record, element, rejection, &self.counters.rejections, now);
         }
     }
 
@@ -219,7 +202,7 @@ impl RecordHandler {
             // An alarm reports a denied topic, so the log does not.
             self.denied.push(((place.topic)().to_owned(), text));
         } else {
-            self.reporter.kafka_error((place.topic)(), place.partition, code, &text, now);
+            self.log.kafka_error((place.topic)(), place.partition, code, &text, now);
         }
     }
 
@@ -246,7 +229,7 @@ impl RecordHandler {
     }
 
     /// Leaves a record unsettled that was fetched before a reload and will be read again under the new configuration.
-    pub fn leave_unsettled(&mut self, delivery: &Delivery<'_>) {
+    pub fn leave_delivery_unsettled(&mut self, delivery: &Delivery<'_>) {
         let (place, offset, time_ns) = match delivery {
             Delivery::Record { place, record, .. } => (place, Some(record.offset), record.time.kafka_ns()),
             Delivery::Error { place, offset, .. } => (place, *offset, None),
@@ -283,12 +266,12 @@ impl RecordHandler {
         }
         if finished.collisions.count > 0 {
             Counters::add(&self.counters.collisions, finished.collisions.count);
-            self.reporter.collided(finished, now);
+            self.log.collided(finished, now);
         }
         let (mut last, mut lines) = (None, finished.lines.reader());
         for refused in &finished.delivered.refused {
             let source = finished.batch.source(refused.line);
-            self.reporter.refused(&mut lines, destination, refused, &source, &self.counters.rejections, now);
+            self.log.refused(&mut lines, destination, refused, &source, &self.counters.rejections, now);
             if let Some(at) = source.partition {
                 self.counters.refuse(&at.topic, 1);
             }
@@ -351,45 +334,6 @@ impl RecordHandler {
     }
 }
 
-impl TopicState {
-    /// Whether a record is mapped now: the topic is not blocked, and has a destination.
-    fn admits(&mut self, record: &Record<'_>, alarms: &Arc<AlarmRegistry>, now: Instant) -> bool {
-        if self.schema_wait.is_waiting() {
-            let mapper = &mut self.mapper;
-            self.schema_wait.left_unsettled(|| mapper.as_mut()?.schema_of(record.value?));
-            return false;
-        }
-        if self.gate.admit() == Admission::Unsettled {
-            return false;
-        }
-        if let Err(missing) = &self.destination {
-            self.gate.block_without_destination(missing);
-            self.gate.alarm(&self.name, alarms, now);
-            return false;
-        }
-        true
-    }
-
-    /// Whether the topic waits from this record on for the schema of the record.
-    fn begins_to_wait_for_schema(&mut self, mapped: &Mapped, record: &Record<'_>, now: Instant) -> bool {
-        let Some(missing) = mapped.missing_schema() else { return false };
-        let known = self.mapper.as_ref().and_then(Mapper::last_schema);
-        self.schema_wait.begin(missing, (record.partition, record.offset), known, now)
-    }
-
-    fn judge(&mut self, mapped: &Mapped, now: Instant) -> Fate {
-        if mapped.has_rejected() {
-            return Fate::Rejected(self.gate.reject(|| first_rejection(mapped), now));
-        }
-        if mapped.lines > 0 {
-            self.gate.pass();
-        } else if self.gate.filter() {
-            return Fate::AllFiltered;
-        }
-        Fate::Passes
-    }
-}
-
 impl Turn {
     /// Counts a record of a topic.
     fn add(&mut self, index: TopicIndex, topic: &mut TopicState, record: &Record<'_>, mapped: &Mapped) {
@@ -446,10 +390,4 @@ fn letter(topic: &Arc<str>, routed: &RoutedRecord<'_>, mapped: &Mapped) -> Lette
         elements: RejectedElements { listed, count },
         lines: None,
     }
-}
-
-/// The text of the first rejection. A rejected record has at least one.
-fn first_rejection(mapped: &Mapped) -> String {
-    let first = mapped.rejected.first().map(|(_, rejection)| rejection.to_string());
-    printable(&first.unwrap_or_default(), WHY_MAX)
 }

@@ -1,4 +1,5 @@
-//! Compares the times of sampled points with Kafka's timestamps, and finds the `time_format`, or the `precision` of line protocol, that would agree.
+//! Compares the times of sampled points with Kafka's timestamps, and finds the `time_format`, or the `precision` of line protocol, that
+//! would agree.
 
 use base::record::Record;
 use line_protocol::LineBuffer;

@@ -139,13 +139,13 @@ impl Routing {
         read(&locks::read(&self.destinations))
     }
 
-    /// Falls back to lanes that mappings share above `lanes_max`, and to one lane per destination.
+    /// Falls back to lanes that mappings share above `lanes_per_consumer_max`, and to one lane per destination.
     #[must_use]
-    pub fn within(mut self, lanes_max: usize) -> Self {
-        if self.lanes() > lanes_max {
+    pub fn within(mut self, lanes_per_consumer_max: usize) -> Self {
+        if self.lanes_per_consumer() > lanes_per_consumer_max {
             self.list_fixed(false);
         }
-        if self.lanes() > lanes_max {
+        if self.lanes_per_consumer() > lanes_per_consumer_max {
             self.lanes_per_destination = 1;
         }
         self
@@ -164,8 +164,8 @@ impl Routing {
         destinations
     }
 
-    /// Number of lanes, and so of queues, that a consumer may have.
-    pub fn lanes(&self) -> usize {
+    /// Number of lanes, and so of queues, that each consumer may have.
+    pub fn lanes_per_consumer(&self) -> usize {
         self.places() * self.lanes_per_destination
     }
 
@@ -249,15 +249,15 @@ mod tests {
         let mappings =
             [mapping(Some(topics), MappingDestination::Fixed(fixed.clone())), mapping(None, of_topic)];
         let routing = Routing::new(&mappings, 0.1).with_destinations_max(3);
-        assert_eq!((routing.destinations(), routing.lanes()), (vec![fixed.clone()], 6));
+        assert_eq!((routing.destinations(), routing.lanes_per_consumer()), (vec![fixed.clone()], 6));
         let at = |topic: &str| routing.destination_of(topic);
         assert_eq!((at("x"), at("a"), at("b"), at("c"), at("a")), (Ok(0), Ok(1), Ok(0), Ok(2), Ok(1)));
         let destination = Destination::Database3 { database: "d".to_owned() };
         assert_eq!(at("d"), Err(NoDestination::TooMany { destination, max: 3 }));
         assert_eq!(*routing.destination(2), Destination::Database3 { database: "c".to_owned() });
-        assert_eq!(routing.lanes(), 6, "the lanes were reserved");
+        assert_eq!(routing.lanes_per_consumer(), 6, "the lanes were reserved");
         let many = Routing::new(&mappings, 0.1);
-        assert_eq!(many.lanes(), DESTINATIONS_MAX, "many destinations have one lane each");
+        assert_eq!(many.lanes_per_consumer(), DESTINATIONS_MAX, "many destinations have one lane each");
     }
 
     #[test]
@@ -270,7 +270,7 @@ mod tests {
         let mut mappings = vec![of("a", "x"), of("b", "x"), of("c", "y"), of("d", "x")];
         let routing = Routing::new(&mappings, 0.1);
         let at = |routing: &Routing| ["a", "b", "c", "d"].map(|topic| routing.destination_of(topic).unwrap());
-        assert_eq!((at(&routing), routing.lanes()), ([0, 1, 2, 3], 8));
+        assert_eq!((at(&routing), routing.lanes_per_consumer()), ([0, 1, 2, 3], 8));
         assert_eq!(routing.destinations(), [to("x"), to("y")]);
         assert_eq!(
             [1, 2, 3].map(|index| Destination::clone(&routing.destination(index))),
@@ -278,11 +278,11 @@ mod tests {
         );
         // A reload keeps the number of queues: mappings share lanes then.
         let shared = Routing::new(&mappings, 0.1).within(4);
-        assert_eq!((at(&shared), shared.lanes()), ([0, 0, 1, 0], 4));
-        assert_eq!(Routing::new(&mappings, 0.1).within(3).lanes(), 2);
+        assert_eq!((at(&shared), shared.lanes_per_consumer()), ([0, 0, 1, 0], 4));
+        assert_eq!(Routing::new(&mappings, 0.1).within(3).lanes_per_consumer(), 2);
         mappings.push(of("e", "x"));
         let many = Routing::new(&mappings, 0.1);
-        assert_eq!((at(&many), many.lanes()), ([0, 0, 1, 0], 4));
+        assert_eq!((at(&many), many.lanes_per_consumer()), ([0, 0, 1, 0], 4));
     }
 
     #[test]

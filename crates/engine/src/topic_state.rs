@@ -4,9 +4,26 @@ use crate::sampled_unit_check::SampledUnitCheck;
 use crate::schema_wait::SchemaWait;
 use crate::telemetry::{TopicCounters, TurnCounts};
 use crate::topic_destination::NoDestination;
-use crate::topic_gate::TopicGate;
-use mapping::{Drops, Mapper};
+use crate::topic_gate::{Admission, RejectedFate, TopicGate};
+use base::alarm::AlarmRegistry;
+use base::record::Record;
+use base::text::printable;
+use mapping::{Drops, Mapped, Mapper};
 use std::sync::Arc;
+use std::time::Instant;
+
+/// Characters of a rejection's text in a dead letter or an alarm.
+const WHY_MAX: usize = 500;
+
+/// The decision of the topic's gate about a mapped record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It goes on, with points or without.
+    Passes,
+    /// It is the record at which all records of the topic so far were filtered, so this is logged.
+    AllFiltered,
+    Rejected(RejectedFate),
+}
 
 /// A topic with assigned partitions, now or before, and the state that its records build up.
 #[derive(Debug)]
@@ -50,4 +67,50 @@ impl TopicState {
         let by_gate = || self.gate.block_reason().map(|(cause, why)| (cause, why.to_owned()));
         self.schema_wait.reason().or_else(by_gate)
     }
+
+    /// Decides about a record before it is mapped. A topic without a destination is blocked, with an alarm; a topic that waits for a
+    /// schema notes the schema of the record.
+    pub fn admit(&mut self, record: &Record<'_>, alarms: &Arc<AlarmRegistry>, now: Instant) -> Admission {
+        if self.schema_wait.is_waiting() {
+            let mapper = &mut self.mapper;
+            self.schema_wait.note_unsettled(|| mapper.as_mut()?.schema_of(record.value?));
+            return Admission::Unsettled;
+        }
+        if self.gate.admit() == Admission::Unsettled {
+            return Admission::Unsettled;
+        }
+        if let Err(missing) = &self.destination {
+            self.gate.block_without_destination(missing);
+            self.gate.alarm(&self.name, alarms, now);
+            return Admission::Unsettled;
+        }
+        Admission::Admitted
+    }
+
+    /// Begins the wait for the schema of a mapped record if the record lacks one. Returns whether the topic waits; otherwise the record
+    /// has its schema or is rejected.
+    pub fn wait_for_missing_schema(&mut self, mapped: &Mapped, record: &Record<'_>, now: Instant) -> bool {
+        let Some(missing) = mapped.missing_schema() else { return false };
+        let known = self.mapper.as_ref().and_then(Mapper::last_schema);
+        self.schema_wait.begin(missing, (record.partition, record.offset), known, now)
+    }
+
+    /// Counts a mapped record in the topic's gate, which decides about it and may block the topic.
+    pub fn count_in_gate(&mut self, mapped: &Mapped, now: Instant) -> Fate {
+        if mapped.has_rejected() {
+            return Fate::Rejected(self.gate.reject(|| first_rejection(mapped), now));
+        }
+        if mapped.lines > 0 {
+            self.gate.pass();
+        } else if self.gate.filter() {
+            return Fate::AllFiltered;
+        }
+        Fate::Passes
+    }
+}
+
+/// The text of the first rejection. A rejected record has at least one.
+pub fn first_rejection(mapped: &Mapped) -> String {
+    let first = mapped.rejected.first().map(|(_, rejection)| rejection.to_string());
+    printable(&first.unwrap_or_default(), WHY_MAX)
 }

@@ -213,7 +213,8 @@ impl Client {
         }
     }
 
-    /// Asks the server behind an address who it is, unless that is known or it has just not told. Without an answer its dialect is that of the configured API.
+    /// Asks the server behind an address who it is, unless that is known or it has just not told. Without an answer its dialect is that
+    /// of the configured API.
     pub(crate) async fn identify(&self, address: &Address) {
         if address.is_to_be_asked() {
             match tokio::time::timeout(IDENTIFY_MAX, self.ping(address)).await {

@@ -66,8 +66,10 @@ pub type GroupConsumer = BaseConsumer<GroupContext>;
 
 /// Time limit for draining revoked partitions. Other members wait meanwhile, and the session of 10 s must not end.
 pub const REVOKE_DRAIN_MAX: Duration = Duration::from_secs(5);
-/// Time limit for replies of the data thread: the drain, and a turn of its loop.
-const REPLY_MAX: Duration = Duration::from_secs(7);
+/// Time limit for a turn of the data thread's loop, which may have to end before the drain begins.
+const TURN_MAX: Duration = Duration::from_secs(2);
+/// Time limit for replies of the data thread.
+const REPLY_MAX: Duration = REVOKE_DRAIN_MAX.saturating_add(TURN_MAX);
 
 /// The context of a member's client.
 #[derive(Debug)]

@@ -24,8 +24,8 @@ pub struct PendingWork {
     pub undecided: u64,
 }
 
-/// The reason, as a text. `topics` is the configuration, `subscribed` the resulting names, `strategies` those of [`Settings`](crate::Settings::strategies). None: the
-/// bridge waits for InfluxDB or has an alarm, so no reason lies in Kafka.
+/// The reason, as a text. `topics` is the configuration, `subscribed` the resulting names, `strategies` those of
+/// [`Settings`](crate::Settings::strategies). None: the bridge waits for InfluxDB or has an alarm, so no reason lies in Kafka.
 pub fn why(
     consumer: &GroupConsumer,
     subscribed: &BTreeSet<String>,

@@ -1,4 +1,5 @@
-//! Warns of topics that `kafka.topics` names and that do not exist, so that a mistyped name does not go unnoticed.
+//! When to warn of topics that `kafka.topics` names and that do not exist, so that a mistyped name does not go unnoticed. The check itself
+//! and the text of the warning are in `Member::warn_of_missing_topics` (`member/subscription.rs`).
 
 use std::time::{Duration, Instant};
 

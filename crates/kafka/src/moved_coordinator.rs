@@ -1,8 +1,8 @@
 //! Finds a group coordinator whose address librdkafka does not follow.
 //!
-//! librdkafka (2.12.1) copies the coordinator's address when the coordinator's broker id changes (`rd_kafka_cgrp_coord_update`). A broker that
-//! keeps its id and advertises another address leaves the group's connection at the old address for good: no partition is assigned again
-//! until the client is created anew.
+//! librdkafka (2.12.1) copies the coordinator's address when the coordinator's broker id changes (`rd_kafka_cgrp_coord_update`). A broker
+//! that keeps its id and advertises another address leaves the group's connection at the old address for good: no partition is assigned
+//! again until the client is created anew.
 
 use rdkafka::statistics::{Broker, Statistics};
 

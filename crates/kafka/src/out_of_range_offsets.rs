@@ -162,8 +162,8 @@ mod tests {
         TopicPartition { topic: topic.to_owned(), partition }
     }
 
-    /// Resets and controllers are recognized by the text of librdkafka's log. A test in `tests/hermetic/pipeline/offsets.rs` recognizes a real
-    /// reset of the embedded Kafka: `records_deleted_by_retention_are_counted_and_reading_resumes_at_the_earliest`.
+    /// Resets and controllers are recognized by the text of librdkafka's log. A test in `tests/hermetic/pipeline/offsets.rs` recognizes a
+    /// real reset of the embedded Kafka: `records_deleted_by_retention_are_counted_and_reading_resumes_at_the_earliest`.
     #[test]
     fn the_recognized_log_text_belongs_to_the_bundled_librdkafka() {
         let (_, version) = rdkafka::util::get_rdkafka_version();

@@ -1,8 +1,8 @@
 //! Detects topics that are deleted and created again while they are read.
 //!
 //! librdkafka continues at its old offset. In a shorter new topic that offset is out of range, and reading resumes at the beginning
-//! (`out_of_range_offsets.rs`). A new topic that has already grown beyond the offset would lose its first records, so the topics' ids are compared:
-//! every 5 s, and before offsets are committed at a revocation.
+//! (`out_of_range_offsets.rs`). A new topic that has already grown beyond the offset would lose its first records, so the topics' ids are
+//! compared: every 5 s, and before offsets are committed at a revocation.
 
 use super::ffi::{TopicId, TopicIds};
 use crate::partition_lists::partition_of;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 impl Rules {
     /// Calls `take` with each element of a record's value, with a scanner before the element: the objects that `parse_json`, `query`,
-    /// `columns`, `explode`, `where`, `pivot` and `zip` make, and the values that are no objects; and with the times of the record's format. A
-    /// bad line is left out alone. `schemas`: the schemas of framed values.
+    /// `columns`, `explode`, `where`, `pivot` and `zip` make, and the values that are no objects; and with the times of the record's
+    /// format. A bad line is left out alone. `schemas`: the schemas of framed values.
     ///
     /// # Errors
     /// When the value does not have the format of these rules, or is not JSON.

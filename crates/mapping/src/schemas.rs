@@ -4,7 +4,9 @@
 //! means. `run` blocks the topic and reads the record again; commands that read files ask a source that waits itself.
 
 use super::compression;
-use super::formats::{Format, FormatReader, Frame, RecordText, Schema, SchemaId, SchemaUse, first_value};
+use super::formats::{
+    Format, FormatReader, Frame, RecordText, Schema, SchemaId, SchemaUse, length_with_schema,
+};
 use super::rejection::{MissingSchema, Rejection};
 use super::rules::Rules;
 use std::fmt;
@@ -54,7 +56,7 @@ impl Rules {
     #[must_use]
     pub fn has_unexpected_frames(&self, file: &[u8]) -> bool {
         let Some(schema) = self.schema.as_ref().filter(|_| self.format == Format::Avro) else { return false };
-        let length = |bytes: &[u8]| first_value(bytes, SchemaUse { id: None, schema });
+        let length = |bytes: &[u8]| length_with_schema(bytes, SchemaUse { id: None, schema });
         let framed = |bytes: &[u8]| {
             let frame = Frame::of(bytes).filter(|frame| frame.schema != 0)?;
             Some(Frame::BYTES + length(frame.content)?)
@@ -79,7 +81,7 @@ impl Rules {
         }
         let mut cache = SchemaCache::new(source.cloned());
         let (schema, content) = cache.of_value(self, bytes).ok()?;
-        Some(bytes.len() - content.len() + first_value(content, schema?)?)
+        Some(bytes.len() - content.len() + length_with_schema(content, schema?)?)
     }
 }
 

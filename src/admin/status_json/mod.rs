@@ -224,7 +224,7 @@ fn influx(pipeline: &PipelineState, config: &ShownConfig, recent: &Recent, alarm
         "requests": {
             "stored": get(&writer.stored),
             "retry": get(&writer.retried),
-            "hold": get(&writer.blocked),
+            "blocked": get(&writer.blocked),
             "split": get(&writer.split),
             "refused": get(&writer.refused),
         },

@@ -69,7 +69,8 @@ fn judge_database(url: &str, name: &str, names: &[String]) -> Option<Line> {
     ))
 }
 
-/// A warning about sampled points that queries would not show: InfluxDB 3 answers 204 to points of any age. Its queries leave out those beyond the retention period, which the bridge cannot query.
+/// A warning about sampled points that queries would not show: InfluxDB 3 answers 204 to points of any age. Its queries leave out those
+/// beyond the retention period, which the bridge cannot query.
 pub fn judge_hidden(destination: &Destination, times: &Times, now: SystemTime) -> Option<Line> {
     let first = times.first.as_ref().map(|(first, _)| first);
     let oldest = *times.sampled.iter().chain(first).min()?;

@@ -48,8 +48,12 @@ pub fn check(
     };
     let query_topic = |name: &str| error_of(&consumer, name);
     report.add_all(topics::judge(&config.kafka.topics, &cluster, query_topic))?;
-    if let Some(DeadLetterStore::Topic(topic)) = &config.dead_letter {
-        report.add(&topics::dead_letters(topic, &cluster, || brokers_create_topics(config, &cluster)))?;
+    match &config.dead_letter {
+        Some(DeadLetterStore::Topic(topic)) => {
+            report.add(&topics::dead_letters(topic, &cluster, || brokers_create_topics(config, &cluster)))?;
+        }
+        // `connect` checks a file.
+        Some(DeadLetterStore::File { .. }) | None => {}
     }
     let read = limited(topics::read(&config.kafka.topics, &cluster), report)?;
     let positions = check_group(&config.kafka, &consumer, &read, report)?;

@@ -36,11 +36,13 @@ pub fn connect(config: &Config, out: &mut impl Write, style: Style) -> io::Resul
     let mut report = Report::new(out, style);
     let mut sampled = Sampled::new(config);
     kafka::check(config, &mut sampled, &mut report)?;
-    if let Some(DeadLetterStore::File { path, .. }) = &config.dead_letter {
-        report.add(&match check_writable(path) {
+    match &config.dead_letter {
+        Some(DeadLetterStore::File { path, .. }) => report.add(&match check_writable(path) {
             Ok(()) => Line::passed(format!("dead-letter file {}: may be written", path.display())),
             Err(error) => Line::failed("dead-letter file", error.to_string()),
-        })?;
+        })?,
+        // `kafka::check` checks a topic.
+        Some(DeadLetterStore::Topic(_)) | None => {}
     }
     registry::check(config, &sampled, &mut report)?;
     influx::check(config, &sampled, &mut report)?;

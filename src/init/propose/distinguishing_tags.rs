@@ -198,8 +198,8 @@ fn tried<'p>(proposal: &Proposal, candidates: &[Candidate<'p>], lists: &Lists<'_
     tried
 }
 
-/// Whether a value may identify what is measured: a name, or a whole number with the name of an identifier, a place or a part, or that numbers
-/// the items of each list.
+/// Whether a value may identify what is measured: a name, or a whole number with the name of an identifier, a place or a part, or that
+/// numbers the items of each list.
 fn likely(candidate: &Candidate<'_>, lists: &Lists<'_>) -> Option<Likely> {
     let key = candidate.key;
     let name = key.name();

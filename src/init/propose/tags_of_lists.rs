@@ -1,4 +1,5 @@
-//! Proposes `tags` from lists of names and values beside the objects, such as the attributes of a resource: by the place of a name in its list.
+//! Proposes `tags` from lists of names and values beside the objects, such as the attributes of a resource: by the place of a name in its
+//! list.
 
 use super::super::class::{Class, class};
 use super::super::key::{Key, Segment};

@@ -1,5 +1,5 @@
-//! The least work of any bridge: consumes with the bridge's own settings, checks each record for UTF-8, and writes compressed bodies of as many
-//! prepared lines.
+//! The least work of any bridge: consumes with the bridge's own settings, checks each record for UTF-8, and writes compressed bodies of
+//! as many prepared lines.
 
 use crate::http::{Client, Head};
 use crate::records::Shape;
@@ -53,7 +53,7 @@ pub fn limit(options: &Options) {
         let (receiver, gzip) = (options.receiver.clone(), options.gzip);
         thread::spawn(move || write(&bodies, &to_write, &receiver, gzip));
     }
-    let lanes = config.routing().lanes();
+    let lanes = config.routing().lanes_per_consumer();
     let writer = pipeline::writer(&config, Arc::new(LogObserver)).unwrap();
     let alarms = Arc::clone(writer.alarm_registry());
     let (mut member, events) = Member::new(&config.kafka, 0, lanes, None, alarms).unwrap();

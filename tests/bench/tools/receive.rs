@@ -1,5 +1,5 @@
-//! A receiver that stores nothing, or forwards to InfluxDB. It answers at once, or after a configured delay, and counts lines only on request,
-//! so that counting delays no writer.
+//! A receiver that stores nothing, or forwards to InfluxDB. It answers at once, or after a configured delay, and counts lines only on
+//! request, so that counting delays no writer.
 //!
 //! Commands are lines on standard input; each is answered with one line of JSON.
 //! `status`: number of bodies, and time since the last one. `count`: lines since the start or since `forget`.

@@ -1,4 +1,5 @@
-//! The records of the benchmarks as values, and each format in which they are written. All records of a kind have the same keys in the same order.
+//! The records of the benchmarks as values, and each format in which they are written. All records of a kind have the same keys in the
+//! same order.
 
 #![allow(dead_code, reason = "no benchmark uses all of this")]
 

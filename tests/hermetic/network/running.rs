@@ -20,8 +20,8 @@ const PAGE_MAX: Duration = Duration::from_secs(5);
 const TELLING: [&str; 12] = [
     "assigned_partitions",
     "batches_in_flight",
+    "blocked",
     "fetch_errors",
-    "holding",
     "lag_records",
     "oldest",
     "open",

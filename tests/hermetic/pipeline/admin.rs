@@ -29,7 +29,7 @@ fn lag_counts_unstored_records_and_ends_at_zero() {
             && has_line(r#"kafka_influx_bridge_lag_records{topic="t",partition="0"} 500"#)
     });
     assert!(has_line(
-        r#"kafka_influx_bridge_holding{cause="unauthorized",destination="all destinations"} 1"#
+        r#"kafka_influx_bridge_blocked{cause="unauthorized",destination="all destinations"} 1"#
     ));
     assert!(get(address, "/healthz").starts_with("HTTP/1.0 200 "));
     // Readiness stays 200: a pod that is not ready would be taken out of service, with the InfluxDB that shares it.
@@ -118,9 +118,9 @@ fn metrics_show_a_blocked_topic_and_the_age_of_its_records() {
     let mut before = 0.0;
     wait_until("the topic is blocked, and its age grows", || {
         let page = page(address);
-        let holds = page.number(&name("topic_holding_seconds"), &[("topic", "typo")]).is_some();
+        let is_blocked = page.number(&name("topic_blocked_seconds"), &[("topic", "typo")]).is_some();
         let labels = [("topic", "typo"), ("partition", "0")];
-        let behind = page.number(&name("behind_seconds"), &labels).filter(|_| holds).unwrap_or(0.0);
+        let behind = page.number(&name("behind_seconds"), &labels).filter(|_| is_blocked).unwrap_or(0.0);
         let is_older = before > 0.0 && behind > before;
         before = behind;
         is_older

@@ -281,14 +281,14 @@ impl Met {
 
     /// Whether the case shows its expected behaviour while the fault lasts.
     fn is_as_expected(&self, index: usize, alarms: &[Alarm]) -> bool {
-        let is_raised = |cause: &str, holds: bool| {
+        let is_raised = |cause: &str, blocks: bool| {
             alarms.iter().any(|alarm| {
                 let is_here = match &alarm.scope {
                     Scope::Destination(name) => name.contains(&topic(index)),
                     Scope::Topic(name) => *name == topic(index),
                     _ => true,
                 };
-                alarm.cause == cause && alarm.blocks == holds && is_here
+                alarm.cause == cause && alarm.blocks == blocks && is_here
             })
         };
         match self.cases.get(index).unwrap().expect {

@@ -26,10 +26,10 @@ fn assert_told(address: SocketAddr, cause: &str, scope: &str, remedy: &str) {
     assert!(ready.starts_with("HTTP/1.0 200 ") && ready.contains(remedy), "{ready}");
     assert!(get(address, "/readyz?strict").starts_with("HTTP/1.0 503 "));
     assert!(get(address, "/healthz").starts_with("HTTP/1.0 200 "));
-    let sample = format!(r#"kafka_influx_bridge_holding{{cause="{cause}",destination="{scope}"}} 1"#);
+    let sample = format!(r#"kafka_influx_bridge_blocked{{cause="{cause}",destination="{scope}"}} 1"#);
     let metrics = get(address, "/metrics");
     assert!(metrics.contains(&sample), "{metrics}");
-    assert!(!metrics.contains("topic_holding_seconds{"), "that is for topics whose records are rejected");
+    assert!(!metrics.contains("topic_blocked_seconds{"), "that is for topics whose records are rejected");
     let status = get(address, "/status.json");
     assert!(status.contains(r#""state":"blocked""#) && status.contains(cause), "{status}");
 }

@@ -218,15 +218,15 @@ fn a_blocked_topic_resumes_with_a_corrected_mapping() {
         cluster.produce("t", partition, (0..1_500).map(|n| record(&format!("{partition}-{n:06}"))));
     }
     let mut bridge = wrong.start();
-    let holds = |bridge: &Bridge| {
+    let is_blocked = |bridge: &Bridge| {
         bridge.0.writer().alarms().iter().any(|alarm| alarm.scope == Scope::Topic("t".to_owned()))
     };
-    wait_until("the topic is blocked", || holds(&bridge));
+    wait_until("the topic is blocked", || is_blocked(&bridge));
     // Now the topic is paused, and some of its records were left unsettled.
     assert_eq!((bridge.records(), cluster.committed_in_all("t", PARTITIONS)), (99, 0));
     reload(&mut bridge, &setup(&cluster, &sink, 1));
     sink.wait_for_points("main", 6_000);
-    assert!(!holds(&bridge));
+    assert!(!is_blocked(&bridge));
     bridge.stop();
     assert_eq!(cluster.committed("t", PARTITIONS), [Some(1_500); 4]);
 }

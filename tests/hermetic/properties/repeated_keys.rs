@@ -1,5 +1,5 @@
-//! Whatever the mapping and the record, a line never repeats a key, also not as tag and field: InfluxDB 3 answers a repeated tag key with 204,
-//! and can't read the table any more.
+//! Whatever the mapping and the record, a line never repeats a key, also not as tag and field: InfluxDB 3 answers a repeated tag key with
+//! 204, and can't read the table any more.
 
 use super::json::{Json, Text, scalar};
 use super::{config, lines_rules, map, mapper, read_back};

@@ -15,6 +15,20 @@ pub const MAPPING: &str = "measurement = 'm'\npartition_tag = 'partition'";
 const A_MILLISECOND: u64 = 1_000;
 const LOAD_TICK: Duration = Duration::from_millis(50);
 
+/// Records whose values are these numbers, for tests that count them with [`assert_numbers`].
+pub fn numbers(range: std::ops::Range<u64>, partitions: u64) -> impl Iterator<Item = Produced> {
+    range.map(move |i| Produced::new(format!(r#"{{"value":{i}}}"#)).to((i % partitions) as i32))
+}
+
+/// Asserts that exactly the numbers from 0 on are stored. Their sum shows a missing or wrong one.
+pub fn assert_numbers(influx: &Influx, database: &str, count: u64) {
+    let row =
+        influx.query(database, "SELECT count(value), sum(value), max(value) FROM m")[0]["values"][0].clone();
+    assert_eq!(row[1].as_u64(), Some(count), "{row}");
+    assert_eq!(row[2].as_f64(), Some((count * (count - 1) / 2) as f64), "{row}");
+    assert_eq!(row[3].as_f64(), Some((count - 1) as f64), "{row}");
+}
+
 /// The records of one topic that has no other producer, numbered from 0 in order.
 #[derive(Clone)]
 pub struct Numbers {

@@ -77,7 +77,8 @@ fn is_of(api: &str, table: &str, line: &str) -> bool {
     let of_tokens = ["token", "token_endpoint", "client_id", "client_secret", "scope", "extensions"];
     let is_token = table == "kafka.sasl" && of_tokens.contains(&key);
     let is_other_api = is_destination && !apis.contains(&api);
-    // `time` replaces `time_key`, `schema` and `message` belong to formats that are not the default, and a registry takes a token instead of a user.
+    // `time` replaces `time_key`, `schema` and `message` belong to formats that are not the default, and a registry takes a token instead
+    // of a user.
     let is_other =
         matches!((table, key), ("mapping", "time" | "schema" | "message") | ("schema_registry", "token"));
     key != "urls" && !is_other && !is_token && !is_other_letter && !is_other_api

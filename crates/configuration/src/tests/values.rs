@@ -316,7 +316,11 @@ fn topics_have_their_own_destinations() {
     assert_eq!(destination.of("site.a"), Ok(database("x_a{", None)));
     assert_eq!(destination.of("lab"), Ok(database("x_lab{", None)));
     assert!(destination.of("site.").is_err() && destination.of("other").is_err());
-    assert_eq!(loaded.config.routing().lanes(), 6, "a lane is reserved for each destination that may come");
+    assert_eq!(
+        loaded.config.routing().lanes_per_consumer(),
+        6,
+        "a lane is reserved for each destination that may come"
+    );
     assert!(
         loaded.summaries[0].contains("one for each topic; text in braces was literal earlier"),
         "{:?}",

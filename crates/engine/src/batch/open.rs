@@ -65,7 +65,7 @@ pub struct BatchLimits {
     /// Sizes of which each lane chooses one by the answers that it gets.
     pub sizes: SizeRange,
     /// Memory of the open batch and the batch in flight of one lane together, so that no lane takes the memory of the others.
-    pub lane_bytes_max: usize,
+    pub lane_memory_max: usize,
     /// Memory at which an open batch is closed.
     pub batch_memory_max: usize,
     /// Bytes of lines that are packed, if the batch grows further.
@@ -200,7 +200,7 @@ impl Batch {
         if self.is_empty() {
             self.opened = None;
         }
-        self.account();
+        self.update_reserved();
     }
 
     /// Adds the dead letter of a record that was rejected, or that has rejected elements.
@@ -241,8 +241,8 @@ impl Batch {
         self.packed_totals.bytes + self.lines.bytes() + self.letter_bytes
     }
 
-    /// Bytes in memory of lines and letters.
-    pub fn memory(&self) -> usize {
+    /// Bytes in memory of lines and letters, without the spare capacity of their buffers.
+    pub fn used_memory(&self) -> usize {
         self.packed_totals.memory + self.lines.bytes() + self.letter_bytes
     }
 
@@ -285,8 +285,8 @@ impl Batch {
         self.opened.map(|opened| opened + age_max)
     }
 
-    /// Updates the memory that is reserved for the batch.
-    pub fn account(&mut self) {
+    /// Reserves the memory that the batch has now, with the spare capacity of its buffers, in the budget of all lanes.
+    pub fn update_reserved(&mut self) {
         let bytes = self.packed_totals.memory
             + self.lines.capacity()
             + self.origins.capacity_bytes()
@@ -311,7 +311,7 @@ impl Batch {
         self.letter_bytes = 0;
         self.record_max = BatchSize::default();
         self.opened = None;
-        self.account();
+        self.update_reserved();
     }
 }
 
@@ -459,7 +459,7 @@ mod tests {
         assert_eq!((plain.collisions(), plain.collisions().count), (packed.collisions(), 10));
         assert!(packed.pack_rest().is_some_and(|emptied| emptied.is_empty() && emptied.capacity() > 0));
         assert_eq!(plain.pack_rest().map(|_| ()), None);
-        assert_eq!((plain.collisions(), plain.memory()), (packed.collisions(), plain.bytes()));
+        assert_eq!((plain.collisions(), plain.used_memory()), (packed.collisions(), plain.bytes()));
         let (want, got) = (texts(&mut plain), texts(&mut packed));
         assert_eq!(want, got);
         for line in 0..want.len() {
@@ -467,7 +467,7 @@ mod tests {
             assert_eq!((one.assignment, one.offset, one.line), (other.assignment, other.offset, other.line));
         }
         packed.reset(BatchId::first(), 0);
-        assert!(packed.is_empty() && packed.bytes() == 0 && packed.memory() == 0);
+        assert!(packed.is_empty() && packed.bytes() == 0 && packed.used_memory() == 0);
     }
 
     #[test]
@@ -495,7 +495,7 @@ mod tests {
             for number in [0, 2] {
                 packed.remove(|of| of == AssignmentId::for_test(number));
             }
-            assert!(packed.is_empty() && packed.assignments.is_empty() && packed.memory() == 0);
+            assert!(packed.is_empty() && packed.assignments.is_empty() && packed.used_memory() == 0);
         }
     }
 }

@@ -138,9 +138,8 @@ impl<Q: LaneQueue, O: BatchWriter> Dispatcher<Q, O> {
         batch_id
     }
 
-    /// Applies a new configuration, with new lanes, from the next record on. Unsettled records are left unsettled; batches that have
-    /// come back settle first. `moved` is called for
-    /// each assigned partition with its new queue and the range of records to read again.
+    /// Applies a new configuration, with new lanes, from the next record on. Unsettled records are left unsettled; batches that have come
+    /// back settle first. `moved` is called for each assigned partition with its new queue and the range of records to read again.
     pub fn renew(
         &mut self,
         settings: DispatcherSettings,
@@ -175,7 +174,7 @@ impl<Q: LaneQueue, O: BatchWriter> Dispatcher<Q, O> {
         let Self { lanes, handler, .. } = self;
         handler.routes.forget_last();
         for lane in lanes {
-            while lane.queue.next(false, |delivery| handler.leave_unsettled(&delivery)) {}
+            while lane.queue.next(false, |delivery| handler.leave_delivery_unsettled(&delivery)) {}
         }
     }
 
@@ -204,7 +203,7 @@ impl<Q: LaneQueue, O: BatchWriter> Dispatcher<Q, O> {
             self.handler.repeat_alarms(now);
             self.handler.log_undecided(now);
             self.handler.report_wrong_units(now);
-            self.handler.reporter.summarize(now);
+            self.handler.log.summarize(now);
         }
         let mut busy = false;
         for lane in 0..self.lanes.len() {
@@ -228,7 +227,7 @@ impl<Q: LaneQueue, O: BatchWriter> Dispatcher<Q, O> {
     /// Logs what would be logged later, because the data thread ends: suppressed warnings, doubtful times, undecided records.
     pub fn summarize_all(&mut self, now: Instant) {
         self.handler.report_wrong_units(now);
-        self.handler.reporter.summarize_all();
+        self.handler.log.summarize_all();
         self.handler.log_all_undecided();
     }
 
@@ -275,6 +274,7 @@ impl<Q: LaneQueue, O: BatchWriter> Dispatcher<Q, O> {
         let DispatcherSettings { limits, budget, routing, .. } = &self.settings;
         let headers = routing.wants_headers();
         if !lane.may_read(limits, budget) {
+            lane.note_no_room();
             return false;
         }
         let has_some = match read_mode {
@@ -286,7 +286,11 @@ impl<Q: LaneQueue, O: BatchWriter> Dispatcher<Q, O> {
         }
         // Topic handles are comparable only within one fetch.
         self.handler.routes.forget_last();
-        while lane.may_read(limits, budget) {
+        loop {
+            if !lane.may_read(limits, budget) {
+                lane.note_no_room();
+                break;
+            }
             lane.pack_if_large(limits);
             let (open, handler) = (&mut lane.open, &mut self.handler);
             if !lane.queue.next(headers, |delivery| handler.handle(delivery, open, now)) {
@@ -295,7 +299,7 @@ impl<Q: LaneQueue, O: BatchWriter> Dispatcher<Q, O> {
         }
         // A lane without room must not pin records that were read.
         lane.queue.release_read();
-        lane.open.account();
+        lane.open.update_reserved();
         true
     }
 

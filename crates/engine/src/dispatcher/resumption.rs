@@ -80,8 +80,8 @@ impl<Q: LaneQueue, O: BatchWriter> Dispatcher<Q, O> {
         topics.len()
     }
 
-    /// Blocked topics that may resume now: the probe is due or has passed, the block was lifted, or a schema is there, and none of their records is open or
-    /// in flight.
+    /// Blocked topics that may resume now: the probe is due or has passed, the block was lifted, or a schema is there, and none of their
+    /// records is open or in flight.
     pub fn resumable_topics(&mut self, now: Instant) -> Vec<ResumableTopic> {
         let Self { lanes, handler, .. } = self;
         let mut all = Vec::new();

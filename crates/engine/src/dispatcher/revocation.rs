@@ -43,7 +43,8 @@ impl<Q: LaneQueue, O: BatchWriter> Dispatcher<Q, O> {
     }
 
     /// Begins new assignments of partitions whose topic was recreated or lost its last records. Open batches are still written, also after a
-    /// revocation, because nobody can read these records again, and settle nothing; fetched and unread records are released. The caller pauses the partitions before, and seeks to their beginning afterwards.
+    /// revocation, because nobody can read these records again, and settle nothing; fetched and unread records are released. The caller
+    /// pauses the partitions before, and seeks to their beginning afterwards.
     pub fn restart_from_beginning(&mut self, partitions: &[TopicPartition]) {
         for at in partitions {
             let RecordHandler { tracker, routes, .. } = &mut self.handler;

@@ -139,8 +139,8 @@ impl OffsetTracker {
     }
 
     /// Adds a rejected record of a topic that has given no point yet. A wrong mapping would reject all records, so these records settle
-    /// only with the topic's first point: see [`OffsetTracker::settle_undecided`]. The first point comes before the first batch, so a partition
-    /// has one span of them.
+    /// only with the topic's first point: see [`OffsetTracker::settle_undecided`]. The first point comes before the first batch, so a
+    /// partition has one span of them.
     pub fn delivered_undecided(&mut self, assignment: AssignmentId, offset: i64, time_ns: Option<i64>) {
         let partition = self.assigned(assignment);
         partition.deliver(offset, time_ns, SettledBy::FirstPoint);

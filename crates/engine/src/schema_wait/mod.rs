@@ -164,7 +164,7 @@ impl SchemaWait {
 
     /// Notes the schema of a record that is left unsettled, and has it read before the record is. `schema_of`: the id in the record's
     /// frame. It is called only while further ids count, because the record may have to be unpacked for it.
-    pub fn left_unsettled(&mut self, schema_of: impl FnOnce() -> Option<SchemaId>) {
+    pub fn note_unsettled(&mut self, schema_of: impl FnOnce() -> Option<SchemaId>) {
         let (Some(source), Some(wait)) = (&self.source, &mut self.wait) else { return };
         wait.ahead = wait.ahead.saturating_sub(1);
         if self.others.len() >= OTHERS_MAX {

@@ -155,9 +155,9 @@ fn schemas_of_the_records_behind_show_that_the_registry_is_right() {
     registry.set(7, UNKNOWN);
     begin(&mut wait, 7, &MissingSchema::Unknown, None, start);
     for id in (0..200_u32).chain([7]) {
-        wait.left_unsettled(|| Some(id));
+        wait.note_unsettled(|| Some(id));
     }
-    wait.left_unsettled(|| None);
+    wait.note_unsettled(|| None);
     let wanted = registry.wanted.lock().unwrap().clone();
     assert_eq!(wanted.len(), OTHERS_MAX, "each costs a request");
     assert!(!wanted.contains(&7));
@@ -177,16 +177,16 @@ fn a_topic_with_an_unknown_id_is_read_ahead() {
     assert!(!wait.is_over(at(100)) && wait.is_paused());
     assert!(!wait.begins_to_read_ahead(at(109)));
     assert!(wait.begins_to_read_ahead(at(110)) && !wait.is_paused());
-    (0..AHEAD_MAX).for_each(|_| wait.left_unsettled(|| Some(7)));
+    (0..AHEAD_MAX).for_each(|_| wait.note_unsettled(|| Some(7)));
     assert!(wait.is_paused() && !wait.begins_to_read_ahead(at(119)), "at most so many are read in this time");
     assert!(wait.begins_to_read_ahead(at(120)));
     for id in (0..OTHERS_MAX as u32).map(|id| 100 + id) {
         registry.set(id, UNKNOWN);
-        wait.left_unsettled(|| Some(id));
+        wait.note_unsettled(|| Some(id));
     }
     // Other wrong ids leave room for a right one.
     assert!(wait.begins_to_read_ahead(at(130)));
-    wait.left_unsettled(|| Some(1));
+    wait.note_unsettled(|| Some(1));
     registry.set(1, Lookup::Ready(schema()));
     registry.answers(1, at(131));
     assert!(
@@ -212,12 +212,12 @@ fn a_schema_that_the_registry_forgot_does_not_keep_the_topic_from_being_read_ahe
     // Forgotten schemas leave room for the id of a corrected producer.
     for id in (0..OTHERS_MAX as u32).map(|id| 100 + id) {
         registry.set(id, Lookup::Ready(schema()));
-        wait.left_unsettled(|| Some(id));
+        wait.note_unsettled(|| Some(id));
     }
     assert!(wait.begins_to_read_ahead(at(30)));
     registry.set(2, Lookup::Ready(schema()));
     registry.answers(2, at(31));
-    wait.left_unsettled(|| Some(2));
+    wait.note_unsettled(|| Some(2));
     assert!(!wait.begins_to_read_ahead(at(40)) && wait.is_paused());
     assert!(wait.is_over(at(10) + MAX));
 }

@@ -1,6 +1,6 @@
-//! Tests only: a simulation of the data path under random schedules: records, responses, limits of the server, rebalances, lost sessions, crashes,
-//! reloads, recreated topics, stops and starts. The real dispatcher, mapper and tracker run between an in-memory Kafka and an in-memory InfluxDB. After
-//! every commit and at the end, a model checks that all records below the committed offset are settled.
+//! Tests only: a simulation of the data path under random schedules: records, responses, limits of the server, rebalances, lost sessions,
+//! crashes, reloads, recreated topics, stops and starts. The real dispatcher, mapper and tracker run between an in-memory Kafka and an
+//! in-memory InfluxDB. After every commit and at the end, a model checks that all records below the committed offset are settled.
 //!
 //! `BRIDGE_SIMULATION_SEEDS` sets the number of schedules. A failure prints the command that repeats its schedule.
 

@@ -79,7 +79,7 @@ pub fn dispatcher_settings(configuration: usize, writes_dead_letters: bool) -> D
         routing: Arc::new(Routing::new(&mappings(configuration), rate_max)),
         limits: BatchLimits {
             sizes: SizeRange { min: SMALLEST, max: LARGEST, answer_max: Duration::from_secs(10) },
-            lane_bytes_max: 700,
+            lane_memory_max: 700,
             batch_memory_max: 600,
             packed_from: 200,
             age_max: Duration::from_secs(1),

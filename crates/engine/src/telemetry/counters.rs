@@ -38,7 +38,8 @@ pub struct Counters {
     pub record_bytes: AtomicU64,
     /// Mapped lines. The writer counts stored lines.
     pub lines: AtomicU64,
-    /// Elements that the configuration excludes from becoming points.
+    /// Records and elements of records without a point that are no failure: `where` or `query` leaves them out, they have no field, or
+    /// they are tombstones.
     pub filtered: AtomicU64,
     /// Records whose dead letters were written.
     pub dead_letters: AtomicU64,

@@ -67,7 +67,7 @@ pub struct Evidence {
     /// Lines that are no longer sent with others: refused, kept out, set aside, or stored after they were set aside.
     out: LineSet,
     /// Lines that may still be set aside, or refused again, before the batch is blocked.
-    pub attempts: u32,
+    pub attempts_left: u32,
     disputes: Vec<UnexplainedRefusal>,
     /// Addresses that contradicted themselves, until they are reported.
     contradicted: Vec<usize>,
@@ -90,7 +90,7 @@ impl Evidence {
             unproven: Vec::new(),
             stored: LineSet::default(),
             out: LineSet::default(),
-            attempts: ATTEMPTS_MAX,
+            attempts_left: ATTEMPTS_MAX,
             disputes: Vec::new(),
             contradicted: Vec::new(),
             reasons: BTreeSet::new(),
@@ -145,7 +145,7 @@ impl Evidence {
     /// Records that a request was stored.
     pub fn record_stored(&mut self, request: &RequestLines) {
         let lines = LineSet::of(request);
-        self.attempts = ATTEMPTS_MAX;
+        self.attempts_left = ATTEMPTS_MAX;
         self.stored.add_all(&lines);
         let contradicted = self.disputes.extract_if(.., |dispute| {
             dispute.lines.remove_all(&lines);
@@ -251,7 +251,7 @@ impl Evidence {
         if kind.can_be_confirmed() {
             self.dispute(&RequestLines::Run(line..line + 1), at.address);
         }
-        self.attempts = self.attempts.saturating_sub(1);
+        self.attempts_left = self.attempts_left.saturating_sub(1);
         let is_stored = self.stored.contains(line);
         if let Some(known) = self.unproven.iter_mut().find(|unproven| unproven.line == line) {
             known.refused_again(Arc::clone(&why), kind, at);

@@ -21,7 +21,7 @@ pub struct Piece {
 /// Knowledge about a piece that was halved because its answer led to no line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HalfState {
-    None,
+    Unknown,
     /// If this half is stored, the second half is refused.
     First,
     Refused,
@@ -29,7 +29,7 @@ pub enum HalfState {
 
 impl Piece {
     fn new(lines: Range<usize>) -> Self {
-        Self { lines, guided: 0, rounds: 0, half: HalfState::None, resent: 0 }
+        Self { lines, guided: 0, rounds: 0, half: HalfState::Unknown, resent: 0 }
     }
 
     /// The lines of the piece that are sent with others.
@@ -110,7 +110,7 @@ impl UnsettledPieces {
             return piece;
         }
         // Neither part is known to be refused.
-        let piece = Piece { half: HalfState::None, ..piece };
+        let piece = Piece { half: HalfState::Unknown, ..piece };
         self.0.push(Piece { lines: fitting..end, ..piece });
         Piece { lines: start..fitting, ..piece }
     }
@@ -138,7 +138,7 @@ impl UnsettledPieces {
             Some(rest)
                 if rest.lines.start == piece.lines.end
                     && (rest.guided, rest.rounds, rest.half, rest.resent)
-                        == (piece.guided, piece.rounds, HalfState::None, piece.resent) =>
+                        == (piece.guided, piece.rounds, HalfState::Unknown, piece.resent) =>
             {
                 rest.lines.start = piece.lines.start;
             }
@@ -151,7 +151,7 @@ impl UnsettledPieces {
         let Range { start, end } = piece.lines;
         for part in [line + 1..end, line..line + 1, start..line] {
             if !part.is_empty() {
-                self.0.push(Piece { lines: part, half: HalfState::None, ..*piece });
+                self.0.push(Piece { lines: part, half: HalfState::Unknown, ..*piece });
             }
         }
     }
@@ -160,7 +160,7 @@ impl UnsettledPieces {
     pub fn halve(&mut self, piece: Piece, half: HalfState, evidence: &Evidence) {
         let count = piece.open(evidence).count();
         let Some(middle) = piece.open(evidence).nth(count.div_ceil(2)) else {
-            return self.put_back(Piece { half: HalfState::None, ..piece });
+            return self.put_back(Piece { half: HalfState::Unknown, ..piece });
         };
         let Piece { lines, guided, .. } = piece;
         self.0.push(Piece { guided, ..Piece::new(middle..lines.end) });

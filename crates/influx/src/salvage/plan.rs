@@ -200,12 +200,12 @@ impl SalvagePlan {
             // The batch's own control shows more than one of another lane: its refusal would be a contradiction.
             if let Some(control) = self.evidence.last_stored().filter(|_| !self.is_control_refused) {
                 // Too many attempts in a row need a control, whatever is drawn.
-                if self.evidence.attempts == 0 || doubtful.wants_control(&mut self.rng) {
+                if self.evidence.attempts_left == 0 || doubtful.wants_control(&mut self.rng) {
                     return Some(self.control(control, doubtful.line));
                 }
                 return Some(self.attempt(&doubtful, true));
             }
-            let is_spread = self.evidence.attempts > 0 || self.waits >= WAITS_BESIDE_OTHERS;
+            let is_spread = self.evidence.attempts_left > 0 || self.waits >= WAITS_BESIDE_OTHERS;
             let mut all = self.evidence.unproven().iter().filter(is_doubtful).filter(|_| is_spread);
             if let Some(controlled) = all.find(|unproven| unproven.has_control(history)).cloned() {
                 return Some(self.attempt(&controlled, false));
@@ -217,7 +217,7 @@ impl SalvagePlan {
             }
         }
         self.evidence.rotate_unproven();
-        if self.evidence.attempts > 0 {
+        if self.evidence.attempts_left > 0 {
             return Some(self.attempt(&first, false));
         }
         let is_contradicted = history.contradicts_itself(first.at.address);
@@ -230,7 +230,7 @@ impl SalvagePlan {
         self.is_blocked = true;
         self.waits = self.waits.saturating_add(1);
         let is_beside_others = first.has_controls_of_others() || first.has_control(history);
-        self.evidence.attempts = match (is_contradicted, is_beside_others) {
+        self.evidence.attempts_left = match (is_contradicted, is_beside_others) {
             (true, _) => ATTEMPTS_AFTER_WAIT,
             (false, true) => ATTEMPTS_AFTER_WAIT * self.evidence.unproven().len() as u32,
             (false, false) => 1,
@@ -254,7 +254,7 @@ impl SalvagePlan {
 
     fn control_refused(&mut self) {
         self.is_control_refused = true;
-        self.evidence.attempts = self.evidence.attempts.saturating_sub(1);
+        self.evidence.attempts_left = self.evidence.attempts_left.saturating_sub(1);
     }
 
     /// This address stored every line of the request.
@@ -310,7 +310,7 @@ impl SalvagePlan {
         let Some(piece) = self.sent.take() else { return };
         match piece.alone(&self.evidence) {
             Some(line) => self.evidence.too_large_alone(lines, line, why, at),
-            None => self.pieces.put_back(Piece { half: HalfState::None, ..piece }),
+            None => self.pieces.put_back(Piece { half: HalfState::Unknown, ..piece }),
         }
     }
 
@@ -345,9 +345,9 @@ impl SalvagePlan {
             self.evidence.refused_alone(lines, line, refusal);
         } else if is_unknown && refusal.at.is_contradicted && piece.resent < RESENT_MAX {
             let resent = piece.resent + 1;
-            self.pieces.put_back(Piece { resent, half: HalfState::None, ..piece });
+            self.pieces.put_back(Piece { resent, half: HalfState::Unknown, ..piece });
         } else if self.keep_out_likely(lines, &piece, refusal) {
-            self.pieces.put_back(Piece { half: HalfState::None, ..piece });
+            self.pieces.put_back(Piece { half: HalfState::Unknown, ..piece });
         } else if refusal.parsed.numbered.is_empty()
             && let Some((line, cause)) =
                 self.conflicts.first(lines, piece.open(&self.evidence), refusal.parsed)
@@ -361,12 +361,12 @@ impl SalvagePlan {
             let guided = if continues { piece.guided } else { piece.guided.saturating_add(1) };
             let is_numbered = !refusal.parsed.numbered.is_empty();
             let rounds = piece.rounds.saturating_add(u8::from(is_numbered));
-            self.sent = Some(Piece { guided, rounds, half: HalfState::None, ..piece });
+            self.sent = Some(Piece { guided, rounds, half: HalfState::Unknown, ..piece });
             self.trial = Some(trial);
             self.end_trial();
         } else {
             // What an address that contradicts itself refused may be stored at the next attempt.
-            let half = if refusal.at.is_contradicted { HalfState::None } else { HalfState::First };
+            let half = if refusal.at.is_contradicted { HalfState::Unknown } else { HalfState::First };
             self.pieces.halve(piece, half, &self.evidence);
         }
     }
@@ -388,7 +388,7 @@ impl SalvagePlan {
         if let Some(why) = self.evidence.proof(&cause) {
             let all = suspects::that_fit(lines, piece.open(&self.evidence), &cause);
             self.evidence.refuse_all(all, &cause, &why);
-            self.pieces.put_back(Piece { half: HalfState::None, ..piece });
+            self.pieces.put_back(Piece { half: HalfState::Unknown, ..piece });
         } else {
             self.pieces.isolate(&piece, line);
             self.conflicts.isolate(line, cause);
@@ -415,9 +415,9 @@ impl SalvagePlan {
             self.is_guided = false;
             self.pieces.halve(piece, HalfState::First, &self.evidence);
         } else if piece.guided > 1 {
-            self.pieces.halve(Piece { guided: 1, ..piece }, HalfState::None, &self.evidence);
+            self.pieces.halve(Piece { guided: 1, ..piece }, HalfState::Unknown, &self.evidence);
         } else if piece.rounds >= ROUNDS_MAX {
-            self.pieces.halve(piece, HalfState::None, &self.evidence);
+            self.pieces.halve(piece, HalfState::Unknown, &self.evidence);
         } else {
             self.pieces.put_back(piece);
         }
@@ -427,7 +427,7 @@ impl SalvagePlan {
     fn give_up_trial(&mut self) {
         self.trial = None;
         if let Some(piece) = self.sent.take() {
-            self.pieces.halve(piece, HalfState::None, &self.evidence);
+            self.pieces.halve(piece, HalfState::Unknown, &self.evidence);
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Alarms for everything that stops a consumer from reading Kafka: brokers, login, TLS, permissions on the group and on topics.
 //!
-//! librdkafka reports an error once and never reports its end. Its statistics show every few seconds which brokers are connected. An alarm begins with an error or with missing connections, and ends with evidence: a connected broker, a commit, an
-//! assignment, or a topic that is readable again.
+//! librdkafka reports an error once and never reports its end. Its statistics show every few seconds which brokers are connected. An
+//! alarm begins with an error or with missing connections, and ends with evidence: a connected broker, a commit, an assignment, or a
+//! topic that is readable again.
 
-use super::diagnosis::{Advice, Cause, Fault, diagnose};
+use super::diagnosis::{Advice, AlarmCause, Fault, diagnose};
 use super::error_log::LoggedErrors;
 use super::http_probe::HttpProbe;
 use super::silent_brokers::SilentBrokers;
@@ -49,7 +50,7 @@ struct Problem {
 }
 
 impl Problem {
-    fn cause(&self) -> Option<Cause> {
+    fn cause(&self) -> Option<AlarmCause> {
         self.fault.cause()
     }
 }
@@ -84,7 +85,7 @@ impl Link {
     }
 
     fn record(&mut self, problem: Problem) {
-        let is_specific = problem.cause() != Some(Cause::Unreachable) || problem.is_detailed;
+        let is_specific = problem.cause() != Some(AlarmCause::Unreachable) || problem.is_detailed;
         let slot = if is_specific { &mut self.specific } else { &mut self.transport };
         match slot {
             // A later report of the same problem has fewer details.
@@ -236,9 +237,9 @@ impl KafkaAlarms {
         };
         let why = printable(text, WHY_MAX);
         match advice.cause() {
-            Some(Cause::GroupDenied) => self.deny_group(why, false, now),
+            Some(AlarmCause::GroupDenied) => self.deny_group(why, false, now),
             // The error does not name the topic, so the brokers are queried.
-            Some(Cause::TopicDenied) => self.check_topics_at = Some(now),
+            Some(AlarmCause::TopicDenied) => self.check_topics_at = Some(now),
             Some(_) => {
                 // librdkafka reports each error twice, the second time without its reason. "All brokers down" is no reason either.
                 let says_little = text.starts_with("Message consumption error")
@@ -255,7 +256,7 @@ impl KafkaAlarms {
             None => {}
         }
         let has_alarm = match advice.cause() {
-            Some(Cause::GroupDenied | Cause::TopicDenied) => true,
+            Some(AlarmCause::GroupDenied | AlarmCause::TopicDenied) => true,
             Some(_) => self.link_alarm.is_some(),
             None => false,
         };
@@ -407,8 +408,8 @@ fn fail(
 ) {
     let (at, why) = place;
     // Only faults with a cause get here.
-    let cause = fault.cause().unwrap_or(Cause::Unreachable).name();
-    let needs_restart = matches!(fault.cause(), Some(Cause::Login | Cause::Tls));
+    let cause = fault.cause().unwrap_or(AlarmCause::Unreachable).name();
+    let needs_restart = matches!(fault.cause(), Some(AlarmCause::Login | AlarmCause::Tls));
     let remedy = || {
         let restart = if needs_restart { ". Changes of [kafka] need a restart of the bridge" } else { "" };
         format!("{fault}{restart}")

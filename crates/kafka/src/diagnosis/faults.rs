@@ -6,7 +6,7 @@ use std::fmt;
 
 /// The alarm that a fault belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
+pub enum AlarmCause {
     Unreachable,
     Login,
     Tls,
@@ -14,7 +14,7 @@ pub enum Cause {
     TopicDenied,
 }
 
-impl Cause {
+impl AlarmCause {
     /// The name in metrics and on the readiness page.
     pub fn name(self) -> &'static str {
         match self {
@@ -98,10 +98,10 @@ const NOT_TRUSTED: &str = "name the authority that signed it in `kafka.tls.ca_fi
 impl Fault {
     /// Alarm, description, remedy.
     #[expect(clippy::too_many_lines, reason = "a table with a row for each fault")]
-    fn entry(self) -> (Option<Cause>, &'static str, &'static str) {
-        let login = |what, remedy| (Some(Cause::Login), what, remedy);
-        let tls = |what, remedy| (Some(Cause::Tls), what, remedy);
-        let unreachable = |what, remedy| (Some(Cause::Unreachable), what, remedy);
+    fn entry(self) -> (Option<AlarmCause>, &'static str, &'static str) {
+        let login = |what, remedy| (Some(AlarmCause::Login), what, remedy);
+        let tls = |what, remedy| (Some(AlarmCause::Tls), what, remedy);
+        let unreachable = |what, remedy| (Some(AlarmCause::Unreachable), what, remedy);
         let client = |remedy| (None, "the Kafka client can't be made", remedy);
         match self {
             Self::NotBuilt => (None, "this build has no TLS, SCRAM or OAUTHBEARER for Kafka", TLS_REMEDY),
@@ -119,12 +119,12 @@ impl Fault {
                 "correct what the message names in [kafka], [kafka.tls], [kafka.sasl] or [kafka.librdkafka]",
             ),
             Self::TopicDenied => (
-                Some(Cause::TopicDenied),
+                Some(AlarmCause::TopicDenied),
                 "this user may not read the topic",
                 "grant READ and DESCRIBE on it, or take it out of `kafka.topics`",
             ),
             Self::GroupDenied => (
-                Some(Cause::GroupDenied),
+                Some(AlarmCause::GroupDenied),
                 "this user may not use the group",
                 "grant READ on the group `kafka.group_id`",
             ),
@@ -239,7 +239,7 @@ impl Fault {
         }
     }
 
-    pub fn cause(self) -> Option<Cause> {
+    pub fn cause(self) -> Option<AlarmCause> {
         self.entry().0
     }
 

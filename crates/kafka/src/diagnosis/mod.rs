@@ -7,7 +7,7 @@ mod librdkafka_texts;
 mod reported_errors;
 
 pub use configured_security::Security;
-pub use faults::{Cause, Fault};
+pub use faults::{AlarmCause, Fault};
 pub use reported_errors::{
     AdvertisedBroker, ReportedError, ReportedErrors, advertised_brokers, left_bootstrap,
 };
@@ -29,7 +29,7 @@ pub struct Advice {
 
 impl Advice {
     /// The alarm of the error, if it can stop all reading.
-    pub fn cause(self) -> Option<Cause> {
+    pub fn cause(self) -> Option<AlarmCause> {
         self.fault.cause()
     }
 }

@@ -30,21 +30,31 @@ fn advice_for_a_running_bridge_names_the_key() {
 
 #[test]
 fn each_connection_fault_has_an_alarm() {
-    let f = |code: Code, text: &str, want: Option<Cause>, is_certain: bool| {
+    let f = |code: Code, text: &str, want: Option<AlarmCause>, is_certain: bool| {
         let advice = diagnose(code, text, false).unwrap();
         assert_eq!((advice.cause(), advice.is_certain), (want, is_certain), "{text}");
     };
-    f(Code::Authentication, "SASL authentication error: no", Some(Cause::Login), true);
-    f(Code::SSL, "SSL handshake failed", Some(Cause::Tls), true);
-    f(Code::BrokerTransportFailure, "Receive failed: SSL routines::bad certificate", Some(Cause::Tls), false);
-    f(Code::BrokerTransportFailure, "broker might require SASL authentication", Some(Cause::Login), false);
-    f(Code::BrokerTransportFailure, "(connecting to a SSL listener?)", Some(Cause::Tls), false);
-    f(Code::Resolve, "Failed to resolve 'n:1'", Some(Cause::Unreachable), false);
-    f(Code::AllBrokersDown, "1/1 brokers are down", Some(Cause::Unreachable), false);
+    f(Code::Authentication, "SASL authentication error: no", Some(AlarmCause::Login), true);
+    f(Code::SSL, "SSL handshake failed", Some(AlarmCause::Tls), true);
+    f(
+        Code::BrokerTransportFailure,
+        "Receive failed: SSL routines::bad certificate",
+        Some(AlarmCause::Tls),
+        false,
+    );
+    f(
+        Code::BrokerTransportFailure,
+        "broker might require SASL authentication",
+        Some(AlarmCause::Login),
+        false,
+    );
+    f(Code::BrokerTransportFailure, "(connecting to a SSL listener?)", Some(AlarmCause::Tls), false);
+    f(Code::Resolve, "Failed to resolve 'n:1'", Some(AlarmCause::Unreachable), false);
+    f(Code::AllBrokersDown, "1/1 brokers are down", Some(AlarmCause::Unreachable), false);
     f(Code::UnknownTopic, "", None, false);
     // A restarting broker ends connections at any moment, and its advertised address does not answer.
     let ended = "h:1/1: Disconnected: connection closed by peer (after 3ms in state APIVERSION_QUERY)";
-    f(Code::BrokerTransportFailure, ended, Some(Cause::Unreachable), false);
+    f(Code::BrokerTransportFailure, ended, Some(AlarmCause::Unreachable), false);
     let refused =
         "h:1/1: Connect to ipv4#127.0.0.1:1 failed: Connection refused (after 0ms in state CONNECT)";
     assert_eq!(diagnose(Code::BrokerTransportFailure, refused, false).unwrap().fault, Fault::NotConnected);

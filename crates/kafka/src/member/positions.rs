@@ -67,7 +67,8 @@ impl Member {
         }
     }
 
-    /// With `kafka.offset_reset` "latest" or "error": lists the topics until that has succeeded once, to know which partitions exist at the start.
+    /// With `kafka.offset_reset` "latest" or "error": lists the topics until that has succeeded once, to know which partitions exist at
+    /// the start.
     pub(super) fn list_at_start(&mut self) {
         let context = self.consumer.context();
         if Instant::now() < self.next_starts || !context.start_offsets().wants_listing() {

@@ -2,9 +2,10 @@
 
 use super::{Syntax, SyntaxError};
 
-/// Most steps of evaluation for each byte of a record. A step is a value that is visited, or a byte of a selected value or text. A value takes
-/// two bytes at least, so all values may be visited over sixty times. Only queries in which `..` or filters stand within one another take
-/// more, and only for records that are nested deeply: their steps grow with a power of the depth, and without a bound 1 MB takes minutes.
+/// Most steps of evaluation for each byte of a record. A step is a value that is visited, or a byte of a selected value or text. A value
+/// takes two bytes at least, so all values may be visited over sixty times. Only queries in which `..` or filters stand within one
+/// another take more, and only for records that are nested deeply: their steps grow with a power of the depth, and without a bound 1 MB
+/// takes minutes.
 const STEPS_PER_BYTE: u64 = 32;
 
 /// Steps that any record may take.

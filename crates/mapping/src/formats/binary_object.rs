@@ -17,7 +17,8 @@ pub(crate) struct BinaryObject<'a, 't> {
 impl<'a, 't> BinaryObject<'a, 't> {
     /// None for a format without a function that reads single values.
     pub fn new(format: Format, value: &'a [u8], reader: &'t mut FormatReader) -> Option<Self> {
-        // Scalars have 32-bit positions in the text, which has at most nine times the bytes (docs/memory.md), and a line break for each scalar.
+        // Scalars have 32-bit positions in the text, which has at most nine times the bytes (docs/memory.md), and a line break for each
+        // scalar.
         let transcode = format.transcode().filter(|_| value.len() <= (u32::MAX / 16) as usize)?;
         Some(Self { format, input: Input::new(value, format.title()), transcode, reader })
     }

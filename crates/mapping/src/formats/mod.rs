@@ -28,7 +28,7 @@ pub use frame::{Beginning, Frame, SchemaId};
 pub(crate) use json_text::JsonText;
 pub use json_text::{RecordText, TimeMark};
 pub use protobuf::{ProtobufSchema, ProtobufSchemaError, ReadFile, messages_of_file};
-pub(crate) use reader::{FormatReader, KEPT_BYTES_MAX, first_value};
+pub(crate) use reader::{FormatReader, KEPT_BYTES_MAX, length_with_schema};
 pub(crate) use schema::SchemaUse;
 pub use schema::{Schema, SchemaError, SchemaLanguage, SchemaText};
 

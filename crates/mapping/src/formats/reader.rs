@@ -59,8 +59,7 @@ impl FormatReader {
             }
             // The mapper reads lines of line protocol without JSON text.
             Format::Json | Format::JsonLines | Format::Influx => {}
-            Format::Msgpack => read_values(rules.format, msgpack::transcode, value, json, &mut self.keys)?,
-            Format::Cbor => read_values(rules.format, cbor::transcode, value, json, &mut self.keys)?,
+            Format::Msgpack | Format::Cbor => read_values(rules.format, value, json, &mut self.keys)?,
             Format::Protobuf => {
                 let schema = schema.ok_or_else(|| Rejection::Unframed(Beginning::of(value)))?;
                 let SchemaUse { id, schema: Schema::Protobuf(schema) } = schema else {
@@ -92,11 +91,11 @@ impl FormatReader {
 /// Reads the values of a binary format, which stand one directly after another.
 fn read_values(
     format: Format,
-    transcode: Transcode,
     value: &[u8],
     json: &mut JsonText,
     keys: &mut KeyTexts,
 ) -> Result<(), Rejection> {
+    let Some(transcode) = format.transcode() else { unreachable!("the format is self-describing") };
     let mut input = Input::new(value, format.title());
     while !input.is_at_end() {
         input.refuse_json()?;
@@ -136,7 +135,7 @@ fn read_avro(
 }
 
 /// The length of the first value that is read with a schema; none if there is no complete value.
-pub(crate) fn first_value(bytes: &[u8], SchemaUse { schema, .. }: SchemaUse<'_>) -> Option<usize> {
+pub(crate) fn length_with_schema(bytes: &[u8], SchemaUse { schema, .. }: SchemaUse<'_>) -> Option<usize> {
     let Schema::Avro(schema) = schema else { return None };
     let mut input = Input::new(bytes, avro::TITLE);
     avro::transcode(&mut input, schema, &mut JsonText::default(), compression::BYTES_MAX).ok()?;

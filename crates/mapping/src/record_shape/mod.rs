@@ -202,8 +202,8 @@ impl RecordShapes {
         self.learn_in = self.learn_in.saturating_sub(1).max(1);
     }
 
-    /// Learns the bytes between the scalars of a record that is the object which was found last, where the shape comes from another record, such
-    /// as one with a list of objects. `gaps` is empty unless the bytes were noted for this record.
+    /// Learns the bytes between the scalars of a record that is the object which was found last, where the shape comes from another
+    /// record, such as one with a list of objects. `gaps` is empty unless the bytes were noted for this record.
     pub fn learn_binary_gaps(&mut self, gaps: &[ExactGap]) {
         let place = self.last;
         let Some(record_shape) = self.known.get_mut(place).map(|known| &mut known.record_shape) else {

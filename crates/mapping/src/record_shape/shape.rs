@@ -103,8 +103,8 @@ impl RecordShape {
         true
     }
 
-    /// Reads a record that is one object in a binary format. Returns whether the object has this shape and needs no decision of the parser. Its
-    /// line is that of its JSON text: fixed bytes before each scalar make a fixed text before the scalar's own.
+    /// Reads a record that is one object in a binary format. Returns whether the object has this shape and needs no decision of the
+    /// parser. Its line is that of its JSON text: fixed bytes before each scalar make a fixed text before the scalar's own.
     pub fn find_binary(
         &self,
         object: &mut BinaryObject<'_, '_>,
@@ -125,7 +125,8 @@ impl RecordShape {
 }
 
 impl Slot {
-    /// Appends the field of a number that stays as it is. Returns false, and appends nothing, where another value follows, or a rule changes it.
+    /// Appends the field of a number that stays as it is. Returns false, and appends nothing, where another value follows, or a rule
+    /// changes it.
     #[inline]
     fn push_number(&self, object: &mut BinaryObject<'_, '_>, values: &mut LineValues) -> bool {
         if !self.plan.copies_numbers {

@@ -30,11 +30,13 @@ pub enum TimeFormat {
 #[derive(Debug, Error)]
 pub enum TimeFormatError {
     #[error(
-        "{0:?} has neither one of {{unix}}, {{unix_ms}}, {{unix_us}}, {{unix_ns}} with text around it, such as \"/Date({{unix_ms}})/\", nor a strptime pattern"
+        "{0:?} has neither one of {names} with text around it, such as \"/Date({{unix_ms}})/\", nor a strptime pattern",
+        names = names_within()
     )]
     Within(String),
     #[error(
-        "{0:?} is neither unix, unix_ms, unix_us, unix_ns, rfc3339 nor a strptime pattern such as \"%Y-%m-%d %H:%M:%S\""
+        "{0:?} is neither {names} nor a strptime pattern such as \"%Y-%m-%d %H:%M:%S\"",
+        names = TimeFormat::NAMES.join(", ")
     )]
     Unknown(String),
     #[error("{layout:?} is a Go layout; as a pattern it is {pattern:?}")]
@@ -180,6 +182,12 @@ impl TimeFormat {
         let by_digits = || [1_000_000, 1_000].into_iter().find(fits).unwrap_or(1);
         self.unit_ns().filter(fits).unwrap_or_else(by_digits)
     }
+}
+
+/// The names of numeric formats, as they stand inside a text.
+fn names_within() -> String {
+    let numeric = TimeFormat::NAMES.into_iter().filter(|name| name.starts_with("unix"));
+    numeric.map(|name| format!("{{{name}}}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Reads a format such as `/Date({unix_ms})/`.

@@ -78,7 +78,7 @@ struct Reference {
 /// Number of answers at the chosen size whose shortest time is compared.
 const ANSWERS_COMPARED: usize = 4;
 /// Answers below this time need no larger size: a lane writes 200,000 lines per second with them.
-const SLOW_AFTER: f64 = 0.025;
+const WORTH_GROWING_FROM: f64 = 0.025;
 /// Factor between two sizes.
 const STEP: f64 = 4.0;
 /// Answers of this time double the factor between a size and the next larger one, and the first of them counts: the slower they are, the
@@ -191,7 +191,7 @@ impl SizeController {
             _ => self.reference.add(answer),
         }
         let known = self.reference.seconds();
-        if known.unwrap_or(answer.1) < SLOW_AFTER {
+        if known.unwrap_or(answer.1) < WORTH_GROWING_FROM {
             if self.size != self.range.min {
                 self.shrink();
             }

@@ -45,8 +45,8 @@ impl World {
 
     pub fn request_reload(&mut self) {
         let Some(number) = self.any_member() else { return };
-        // With dead letters, a wrong mapping costs records: they are dead-lettered. Without, it is frequent, because it blocks its topic only after
-        // many records.
+        // With dead letters, a wrong mapping costs records: they are dead-lettered. Without, it is frequent, because it blocks its topic
+        // only after many records.
         let is_wrong = !self.writes_letters && self.rng.bool();
         let configuration = if is_wrong { settings::WRONG } else { self.rng.usize(0..settings::COUNT) };
         self.members.get_mut(&number).unwrap().reload.get_or_insert((configuration, self.now + DRAIN_MAX));
