@@ -53,6 +53,7 @@ mod mapping;
 mod mapping_rules;
 mod mask;
 mod needs_restart;
+mod other_files;
 mod pairs;
 mod protobuf;
 mod reject;
@@ -86,6 +87,7 @@ pub use mask::is_secret_name;
 pub use needs_restart::{LiveChanges, NeedsRestart};
 pub use report::{ConfigErrors, Problem};
 pub use source::Place;
+pub use topics::why_no_topic;
 
 use ::influx::ConnectionSettings;
 use ::kafka::Settings;
