@@ -66,6 +66,13 @@ impl InterpolateError {
     }
 }
 
+/// The variable that an error says to be unset.
+#[must_use]
+pub fn unset_variable(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("the environment variable ")?;
+    rest.split_once(" is not set: ").map(|(name, _)| name)
+}
+
 /// Replaces the variables and files of `text`, and reports all errors at once.
 pub fn interpolate(text: &str, around: Surroundings<'_>) -> Result<Interpolated, Vec<InterpolateError>> {
     let mut out = Interpolated::default();
@@ -211,6 +218,8 @@ mod tests {
             &["NONE is not set: export it before the program starts, or read a file, as in ${file:PATH}"],
         );
         f("${NONE} ${MORE}", &["NONE", "MORE"]);
+        let message = run("${NONE}").unwrap_err().remove(0).to_string();
+        assert_eq!((unset_variable(&message), unset_variable("`a` is empty")), (Some("NONE"), None));
         f("a $TOKEN b", &["write ${TOKEN} for the variable, $$TOKEN for the text"]);
         f("${TOKEN", &["has no \"}\""]);
         f("${}", &["${NAME}"]);

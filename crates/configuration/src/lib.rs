@@ -78,6 +78,7 @@ mod topics;
 mod unknown;
 mod urls;
 
+pub use interpolate::unset_variable;
 pub use load::{
     Loaded, NotFound, SEARCHED, find, load, load_with_warnings, load_without_secrets, parse,
     parse_without_secrets,
@@ -85,7 +86,7 @@ pub use load::{
 pub use mapping_rules::RESERVED;
 pub use mask::is_secret_name;
 pub use needs_restart::{LiveChanges, NeedsRestart};
-pub use report::{ConfigErrors, Problem};
+pub use report::{ConfigErrors, Problem, excerpt};
 pub use source::Place;
 pub use topics::why_no_topic;
 
