@@ -37,7 +37,9 @@ fn check_to(
     };
     match configuration::load_with_warnings(&path) {
         Ok(loaded) => {
-            if let Some(why) = client_error(&loaded.config).or_else(|| folder_error(&loaded.config)) {
+            // `connect` writes a trial file, and goes on with the servers.
+            let folder_error = || folder_error(&loaded.config).filter(|_| connects.is_none());
+            if let Some(why) = client_error(&loaded.config).or_else(folder_error) {
                 show(&loaded.warnings, err)?;
                 writeln!(err, "{}: {why}", path.display())?;
                 return Ok(WRONG);

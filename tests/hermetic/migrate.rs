@@ -89,7 +89,7 @@ fn refusals_have_a_reason() {
     f("[agent]\ninterval = 10s\n", &["x.conf:2: this can't be read: "]);
     f(
         "[agent]\nhostname = 'a\n",
-        &["x.conf:2: this can't be read: ", "2 | hostname = 'a", "  |            ^"],
+        &["x.conf:2: this can't be read: ", "2 | hostname = 'a", "  |              ^"],
     );
 }
 
