@@ -64,8 +64,9 @@ fn folder_error(config: &Config) -> Option<String> {
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     (!folder.is_dir()).then(|| {
         format!(
-            "`dead_letter.file` = {path:?}: the folder {} does not exist, and rejected records could not be kept: create the folder, or \
+            "`dead_letter.file` = \"{}\": the folder {} does not exist, and rejected records could not be kept: create the folder, or \
              correct the name, which begins in the working directory",
+            path.display(),
             folder.display()
         )
     })

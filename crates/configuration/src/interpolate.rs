@@ -150,6 +150,7 @@ pub fn relative_to(name: &str, folder: &Path, error: &io::Error) -> String {
         return String::new();
     }
     let folder = if folder == Path::new("") { Path::new(".") } else { folder };
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     format!("; relative names begin in the folder of the configuration file, {}", folder.display())
 }
 

@@ -127,15 +127,14 @@ fn as_text(bytes: &[u8]) -> Result<&str, String> {
         return Err("it is gzip: unpack it, such as with `gunzip`".to_owned());
     }
     // The zero bytes of UTF-16 without a byte order mark are valid UTF-8.
+    if matches!(bytes, [0, _, ..] | [_, 0, ..]) {
+        return Err(UTF_16.to_owned());
+    }
     if let Some(at) = bytes.iter().position(|byte| *byte == 0).filter(|_| !has_utf16_mark(bytes)) {
-        let is_utf16 = bytes.iter().filter(|byte| **byte == 0).count() * 3 > bytes.len();
-        return Err(match is_utf16 {
-            true => UTF_16.to_owned(),
-            false => format!(
-                "line {} has a zero byte (NUL), and a configuration is text: remove the byte",
-                line_of(at)
-            ),
-        });
+        let line = line_of(at);
+        return Err(format!(
+            "line {line} has a zero byte (NUL), and a configuration is text: remove the byte"
+        ));
     }
     std::str::from_utf8(bytes).map_err(|error| {
         let line = line_of(error.valid_up_to());

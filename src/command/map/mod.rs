@@ -89,16 +89,14 @@ fn dry_run(options: &MapOptions) -> Result<usize, MapError> {
     let topic =
         options.topic.clone().or_else(|| config.topic_names().next().cloned()).ok_or(MapError::NoTopic)?;
     let run = DryRun::new(&config, &topic, options.timestamp)?;
-    match options.live {
-        Some(seconds) => live::read(run, &config.kafka, &topic, Duration::from_secs(seconds)),
-        None => {
-            let topic = not_read(&config.kafka.topics, &topic);
-            for warning in topic.into_iter().chain(options.timestamp.and_then(wrong_unit)) {
-                report!("{warning}");
-            }
-            run.files(&options.files)
-        }
+    if let Some(seconds) = options.live {
+        return live::read(run, &config.kafka, &topic, Duration::from_secs(seconds));
     }
+    let topic = not_read(&config.kafka.topics, &topic);
+    for warning in topic.into_iter().chain(options.timestamp.and_then(wrong_unit)) {
+        report!("{warning}");
+    }
+    run.files(&options.files)
 }
 
 #[cfg(test)]
