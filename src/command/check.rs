@@ -6,6 +6,7 @@ use crate::terminal::{Colour, MayBeUnseen, Style};
 use base::Api;
 use base::text::counted;
 use configuration::{Config, ConfigErrors, Loaded, Problem};
+use engine::dead_letter::DeadLetterStore;
 use influx::Client;
 use kafka::{ClientKind, properties, why_no_client};
 use rdkafka::consumer::BaseConsumer;
@@ -36,7 +37,9 @@ fn check_to(
     };
     match configuration::load_with_warnings(&path) {
         Ok(loaded) => {
-            if let Some(why) = client_error(&loaded.config) {
+            // `connect` writes a trial file, and goes on with the servers.
+            let folder_error = || folder_error(&loaded.config).filter(|_| connects.is_none());
+            if let Some(why) = client_error(&loaded.config).or_else(folder_error) {
                 show(&loaded.warnings, err)?;
                 writeln!(err, "{}: {why}", path.display())?;
                 return Ok(WRONG);
@@ -53,6 +56,20 @@ fn check_to(
         }
         Err(errors) => show_errors(&errors, err),
     }
+}
+
+/// The error of a file of dead letters whose folder is missing, which `run` would report at each rejected record only.
+fn folder_error(config: &Config) -> Option<String> {
+    let Some(DeadLetterStore::File { path, .. }) = &config.dead_letter else { return None };
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    (!folder.is_dir()).then(|| {
+        format!(
+            "`dead_letter.file` = \"{}\": the folder {} does not exist, and rejected records could not be kept: create the folder, or \
+             correct the name, which begins in the working directory",
+            path.display(),
+            folder.display()
+        )
+    })
 }
 
 /// Validates the files of `[kafka.tls]`, `[schema_registry]` and `[influx.tls]` by creating clients, which do not connect.
@@ -153,7 +170,7 @@ mod tests {
         let (status, out, err) = run(VALID);
         let summary = "from Kafka at a:1: metrics as group kafka-influx-bridge\n\
             to InfluxDB at http://h (`api` v1)\n\
-            every topic -> database \"d\": measurement is the topic's name; no tags; time of the Kafka record, made distinct";
+            metrics -> database \"d\": measurement is the topic's name; no tags; time of the Kafka record, made distinct";
         let rest = "rejected and refused records are counted, logged and skipped: there is no [dead_letter]\n\
             [batch]: 5,000 lines a write, with a backlog up to 100,000 (no `lines_max`); \
             4MB a write, with a backlog up to 24MB, or 9.5MB at InfluxDB 3 and QuestDB (no `bytes_max`); 28MB for all batches (no `memory_max`)\n\
@@ -183,6 +200,15 @@ mod tests {
         assert_eq!(status, 0);
         assert!(out.ends_with("bridge.toml: no errors, 1 warning\n"), "{out}");
         assert!(err.starts_with("bridge.toml:9:12: warning: without `time_key`"), "{err}");
+    }
+
+    #[test]
+    fn a_missing_folder_of_dead_letters_is_an_error() {
+        let (status, out, err) = run(&format!("{VALID}[dead_letter]\nfile = '/nowhere/letters.jsonl'\n"));
+        assert_eq!((status, out.as_str()), (2, ""));
+        assert!(err.contains("bridge.toml: `dead_letter.file` = \"/nowhere/letters.jsonl\": the folder /nowhere does not exist"), "{err}");
+        assert_eq!(run(&format!("{VALID}[dead_letter]\nfile = 'letters.jsonl'\n")).0, 0);
+        assert_eq!(run(&format!("{VALID}[dead_letter]\nfile = '/tmp/letters.jsonl'\n")).0, 0);
     }
 
     #[test]

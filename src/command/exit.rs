@@ -2,6 +2,8 @@
 
 /// Records were rejected by `map`.
 pub const REJECTED: u8 = 1;
+/// `map` found no record in its files.
+pub const NO_RECORDS: u8 = 1;
 /// `replay-dead-letters` could not store everything.
 pub const NOT_ALL_STORED: u8 = 1;
 /// `check --connect` has failed checks; `init` found nothing to sample.

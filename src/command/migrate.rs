@@ -33,6 +33,12 @@ pub struct MigrateOptions {
 enum CommandError {
     #[error("{path} can't be read: {source}")]
     Read { path: String, source: io::Error },
+    #[error("{0} is UTF-16 text: save it as UTF-8")]
+    Utf16(String),
+    #[error("{0} is gzip: unpack it, such as with `gunzip`")]
+    Gzip(String),
+    #[error("the folder {0} does not exist: create it, or name another file with -o")]
+    NoFolder(String),
     #[error("{0} has no file that ends in .conf: name a folder of configurations, or a file")]
     EmptyFolder(String),
     #[error("{0} exists already: name another file with -o, or overwrite it with --force")]
@@ -123,8 +129,26 @@ fn input(path: &Path) -> Result<Input, CommandError> {
         std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
     };
     read.map_err(|source| CommandError::Read { path: path.display().to_string(), source })?;
+    let name = path.display().to_string();
+    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+        return Err(CommandError::Utf16(name));
+    }
+    if bytes.starts_with(&[0x1F, 0x8B]) {
+        return Err(CommandError::Gzip(name));
+    }
+    if let Some(line) = line_without_utf8(&bytes) {
+        report!(
+            "{name}:{line}: this is not UTF-8 text, and the bridge would write other characters: save the file as UTF-8, and migrate it again"
+        );
+    }
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    Ok(Input { name: path.display().to_string(), text })
+    Ok(Input { name, text })
+}
+
+/// The first line that is not UTF-8, such as one of Latin-1.
+fn line_without_utf8(bytes: &[u8]) -> Option<usize> {
+    let error = std::str::from_utf8(bytes).err()?;
+    Some(bytes.get(..error.valid_up_to())?.split(|byte| *byte == b'\n').count())
 }
 
 fn machine() -> Machine {
@@ -136,6 +160,11 @@ fn machine() -> Machine {
 
 /// Writes the first text to `path` and the others beside it: bridge.toml, bridge-2.toml.
 fn write_files(path: &Path, texts: &[String], force: bool) -> Result<Vec<PathBuf>, CommandError> {
+    let is_folder = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let folder = if is_folder { Some(path) } else { path.parent().filter(|folder| *folder != Path::new("")) };
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(CommandError::NoFolder(folder.display().to_string()));
+    }
     let first = if path.is_dir() { path.join("bridge.toml") } else { path.to_owned() };
     let numbered = |number: usize| {
         // The path names a file, so it has a stem.
@@ -186,7 +215,7 @@ fn print(migration: &Migration, texts: &[String], written: &[PathBuf]) {
 
 fn print_notes(notes: &[Note]) {
     for note in notes {
-        report!("{note}");
+        report!("{}", note.labelled());
     }
 }
 
@@ -196,22 +225,31 @@ fn print_open(bridge: &Bridge, text: &str, number: Option<usize>) {
     for key in &bridge.fill_in {
         report!("to fill in{bridge_number}: {}", printable(key, 500));
     }
-    for error in errors(text) {
+    let (absent, wrong) = errors(text);
+    let is_listed = |variable: &str| bridge.fill_in.iter().any(|key| key.contains(variable));
+    for variable in absent.iter().filter(|variable| !is_listed(variable)) {
+        report!("to fill in{bridge_number}: set the environment variable {}", printable(variable, 100));
+    }
+    for error in wrong {
         report!("to correct{bridge_number}: {}", printable(&error, 500));
     }
 }
 
-/// Errors of the new file, except missing variables and files.
-fn errors(text: &str) -> Vec<String> {
+/// The unset variables of the new file, and its errors except for these and for missing files.
+fn errors(text: &str) -> (Vec<String>, Vec<String>) {
     // A variable that is not Unicode counts as unset, as in `run`.
     let env = |name: &str| std::env::var(name).ok();
-    let Err(errors) = configuration::parse(Path::new("bridge.toml"), text, &env) else { return Vec::new() };
-    let is_absence =
-        |message: &str| message.contains("is not set: set it") || message.contains("can't be read");
-    errors
-        .errors
-        .iter()
-        .map(|problem| problem.message.clone())
-        .filter(|message| !is_absence(message))
-        .collect()
+    let Err(errors) = configuration::parse(Path::new("bridge.toml"), text, &env) else {
+        return (Vec::new(), Vec::new());
+    };
+    let (mut absent, mut wrong) = (Vec::new(), Vec::new());
+    for message in errors.errors.iter().map(|problem| problem.message.as_str()) {
+        match configuration::unset_variable(message) {
+            Some(variable) if absent.iter().any(|known| known == variable) => {}
+            Some(variable) => absent.push(variable.to_owned()),
+            None if message.contains("can't be read") => {}
+            None => wrong.push(message.to_owned()),
+        }
+    }
+    (absent, wrong)
 }

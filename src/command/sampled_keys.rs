@@ -178,8 +178,11 @@ impl SampledKeys {
             (None, Some(nearest)) => format!("did you mean `{nearest}`?"),
             (None, None) => format!("remove it from `{option}` or correct it, unless the key is rare"),
         };
-        let records = counted(self.records, records);
-        UnseenKey { what: format!("`{key}` of `{option}` is in none of {records}"), remedy }
+        let what = match self.records {
+            1 => format!("`{key}` of `{option}` is not in the only {records}"),
+            count => format!("`{key}` of `{option}` is in none of {}", counted(count, records)),
+        };
+        UnseenKey { what, remedy }
     }
 
     /// The most similar key of an array.
@@ -294,8 +297,8 @@ mod tests {
             "tag_keys = ['hots', 'id_*']",
             record,
             &[
-                "`hots` of `tag_keys` is in none of 1 sampled record: did you mean `host`?",
-                "`id_*` of `tag_keys` is in none of 1 sampled record: remove it from `tag_keys` or correct it, unless the \
+                "`hots` of `tag_keys` is not in the only sampled record: did you mean `host`?",
+                "`id_*` of `tag_keys` is not in the only sampled record: remove it from `tag_keys` or correct it, unless the \
                  key is rare",
             ],
         );
@@ -303,19 +306,19 @@ mod tests {
             "name_key = 'id_0'\nstring_fields = ['w']",
             record,
             &[
-                "`w` of `string_fields` is in none of 1 sampled record: remove it from `string_fields` or correct it, \
+                "`w` of `string_fields` is not in the only sampled record: remove it from `string_fields` or correct it, \
                  unless the key is rare",
-                "`id_0` of `name_key` is in none of 1 sampled record: did you mean `deep_id_0`?",
+                "`id_0` of `name_key` is not in the only sampled record: did you mean `deep_id_0`?",
             ],
         );
         f(
             "tag_keys = ['deep.id[0]', 'deep.*']\ntime_key = 'no.time'\ntime_format = 'unix'",
             record,
             &[
-                "`deep.id[0]` of `tag_keys` is in none of 1 sampled record: write `deep_id_0`: keys of nested objects are joined \
+                "`deep.id[0]` of `tag_keys` is not in the only sampled record: write `deep_id_0`: keys of nested objects are joined \
                  with \"_\"",
-                "`deep.*` of `tag_keys` is in none of 1 sampled record: write `deep_*`: keys of nested objects are joined with \"_\"",
-                "`no.time` of `time_key` is in none of 1 sampled record: remove it from `time_key` or correct it, unless the key \
+                "`deep.*` of `tag_keys` is not in the only sampled record: write `deep_*`: keys of nested objects are joined with \"_\"",
+                "`no.time` of `time_key` is not in the only sampled record: remove it from `time_key` or correct it, unless the key \
                  is rare",
             ],
         );
@@ -324,8 +327,8 @@ mod tests {
             "types = { w = 'int', v = 'int', made = 'int' }\nvalues = { hots = { a = 'b' } }\nfields = { made = '$.t' }",
             record,
             &[
-                "`w` of `types` is in none of 1 sampled record: remove it from `types` or correct it, unless the key is rare",
-                "`hots` of `values` is in none of 1 sampled record: did you mean `host`?",
+                "`w` of `types` is not in the only sampled record: remove it from `types` or correct it, unless the key is rare",
+                "`hots` of `values` is not in the only sampled record: did you mean `host`?",
             ],
         );
         let arrays = r#"{"deep":{"names":["a"],"vals":[1]}}"#;
@@ -333,13 +336,13 @@ mod tests {
             "explode = ['deep_vals', 'vlas']",
             arrays,
             &[
-                "`vlas` of `explode` is in none of 1 sampled record: remove it from `explode` or correct it, unless the key is rare",
+                "`vlas` of `explode` is not in the only sampled record: remove it from `explode` or correct it, unless the key is rare",
             ],
         );
         f(
             "zip = [{ names = 'deep_names', values = 'deep_val' }]",
             arrays,
-            &["`deep_val` of `zip` is in none of 1 sampled record: did you mean `deep_vals`?"],
+            &["`deep_val` of `zip` is not in the only sampled record: did you mean `deep_vals`?"],
         );
         let params = r#"{"params":[{"n":"temp","v":1},{"n":"host","v":"a"}]}"#;
         let pivot = "pivot = [{ list = 'params', name = 'n', value = 'v' }]";
@@ -351,15 +354,15 @@ mod tests {
             "query = '$.items'\ntag_keys = ['$.sites']\nheader_tags = ['trace-id']",
             items,
             &[
-                "`$.sites` of `tag_keys` is in none of 1 sampled record: remove it from `tag_keys` or correct it, unless the key is \
+                "`$.sites` of `tag_keys` is not in the only sampled record: remove it from `tag_keys` or correct it, unless the key is \
                  rare",
-                "`trace-id` of `header_tags` is in none of 1 sampled record: did you mean `Trace-Id`?",
+                "`trace-id` of `header_tags` is not in the only sampled record: did you mean `Trace-Id`?",
             ],
         );
         f(
             "format = 'influx'\nheader_tags = ['trace-id']",
             "m v=1",
-            &["`trace-id` of `header_tags` is in none of 1 sampled record: did you mean `Trace-Id`?"],
+            &["`trace-id` of `header_tags` is not in the only sampled record: did you mean `Trace-Id`?"],
         );
         f("tag_keys = ['hots']", "not JSON", &[]);
         f("format = 'json_lines'\ntag_keys = ['a', 'b']", "{\"a\":1}\n{\"b\":1}\n", &[]);

@@ -202,7 +202,7 @@ fn check_connect_fails_where_times_have_another_unit() {
         "unix_us",
         1,
         &[
-            "FAILED  topic t: 20 of 20 sampled times are far from Kafka's timestamp, such as t[0]@0 becomes 1970-01-2",
+            "FAILED  topic t: 20 of 20 sampled times are far from Kafka's timestamp (t[0]@0 -> 1970-01-2",
             "the values look like milliseconds since 1970: set `time_format = \"unix_ms\"`",
         ],
     );

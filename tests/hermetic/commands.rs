@@ -56,7 +56,7 @@ fn run_reports_a_wrong_unit_of_times_and_stores_the_points() {
         "ERROR",
         "topic=\"t\"",
         "100 of 100 sampled times",
-        "t[0]@0 becomes 1970-01-2",
+        "(t[0]@0 -> 1970-01-2",
         "set `time_format = \\\"unix_ms\\\"`",
     ];
     assert_contains(reports[0], &parts);
@@ -139,6 +139,47 @@ fn map_of_a_file_reports_records_without_a_point() {
 }
 
 #[test]
+fn map_explains_files_and_arguments_that_are_probably_wrong() {
+    let folder = Folder::with_config(&without_servers());
+    folder.write("r.jsonl", "{\"v\":1}\n");
+    folder.write("empty.jsonl", "");
+    folder.write("blank.jsonl", "\n\n");
+    folder.write("lines.txt", "m v=1\n".repeat(7));
+    let f = |arguments: &[&str], status: i32, want: &[&str]| {
+        let done = folder.run_to(status, &[&["map"], arguments].concat());
+        assert_contains(&done.err, want);
+        done.err
+    };
+    f(&["empty.jsonl"], 1, &["0 records: empty.jsonl is empty: name a file with records"]);
+    f(&["blank.jsonl"], 1, &["0 records: blank.jsonl has empty lines or comments only"]);
+    f(&["empty.jsonl", "r.jsonl"], 0, &["0 records: empty.jsonl is empty"]);
+    f(&[], 1, &["0 records: standard input is empty"]);
+    f(
+        &["bridge.toml"],
+        2,
+        &["bridge.toml is a configuration and holds no records: name it with --config bridge.toml"],
+    );
+    f(
+        &["--topic", "tt", "r.jsonl"],
+        0,
+        &["the topic \"tt\" is not in `kafka.topics`", "did you mean \"t\"?"],
+    );
+    f(
+        &["--timestamp", "5s", "r.jsonl"],
+        2,
+        &["nanoseconds since 1970 as a whole number, such as 1767225600123000000"],
+    );
+    f(&["--timestamp", "1767225600", "r.jsonl"], 0, &["looks like seconds", "1767225600000000000"]);
+    let many = f(
+        &["lines.txt"],
+        1,
+        &["rejected as undecodable: 2 more\n7 records became 0 lines; rejected: undecodable 7\n"],
+    );
+    assert_eq!(many.matches("set `format = \"influx\"`").count(), 1, "{many}");
+    assert_eq!(many.matches("it is not JSON").count(), 5, "{many}");
+}
+
+#[test]
 fn map_of_a_file_names_unseen_keys_wrong_units_and_fields_of_two_types() {
     let mapping = "tag_keys = ['hots']\ntime_key = 't'\ntime_format = 'unix_ms'\nintegers = 'int'";
     let folder = Folder::with_config(&without_servers().replace("tag_keys = ['host']", mapping));
@@ -150,13 +191,13 @@ fn map_of_a_file_names_unseen_keys_wrong_units_and_fields_of_two_types() {
         &said,
         &[
             "`hots` of `tag_keys` is in none of 2 records: did you mean `host`?",
-            "2 of 2 sampled times are far from the present time, such as r.jsonl:1 becomes 1970-01-",
+            "2 of 2 sampled times are far from now (r.jsonl:1 -> 1970-01-",
             "set `time_format = \"unix\"`",
             "two types: the field \"v\" of \"t\" is an integer at r.jsonl:1 and a float at r.jsonl:2.",
         ],
     );
     let given = folder.run_to(0, &["map", "--timestamp", &format!("{seconds}000000000"), "r.jsonl"]);
-    assert_contains(&given.err, &["far from --timestamp, such as"]);
+    assert_contains(&given.err, &["far from --timestamp (r.jsonl:1 -> 1970-01-"]);
 }
 
 #[test]

@@ -289,7 +289,8 @@ fn only_named_topics_are_sampled() {
     f(&["--topic", "one"], 0, "topics = [\"one\"]");
     f(&["--topic", "^o.*"], 0, "topics = [\"^o.*\"]");
     f(&["--topic", "tow"], 2, "no topic is called tow (did you mean \"two\"?); Kafka has empty, one, two");
-    f(&["--topic", "^("], 2, "is not a regular expression");
+    f(&["--topic", "^("], 2, "--topic: \"^(\" is not a regular expression: unclosed group");
+    f(&["--topic", "o*"], 2, "as a regular expression it is '^o.*'");
     f(&["--topic", "empty"], 1, "empty is empty, and no record arrived within 2 s");
     f(&["--topic", "two"], 1, "1 of the 1 sampled record of two: no JSON object found");
     f(&["--topic", "one", "--topic", "two"], 0, "left out: two (no JSON objects)");

@@ -87,6 +87,61 @@ fn refusals_have_a_reason() {
         &["x.conf:3: data_format: the bridge does not read the format graphite: keep Telegraf for it"],
     );
     f("[agent]\ninterval = 10s\n", &["x.conf:2: this can't be read: "]);
+    f(
+        "[agent]\nhostname = 'a\n",
+        &["x.conf:2: this can't be read: ", "2 | hostname = 'a", "  |              ^"],
+    );
+}
+
+#[test]
+fn files_that_are_no_utf8_are_named() {
+    let folder = folder("ec2-telegraf");
+    let conf = folder.read("telegraf.conf");
+    folder.write("wide.conf", b"\xff\xfe[\0");
+    folder.write("packed.conf", b"\x1f\x8b\x08");
+    assert_contains(
+        &folder.run_to(2, &["migrate", "wide.conf"]).err,
+        &["wide.conf is UTF-16 text: save it as UTF-8"],
+    );
+    assert_contains(&folder.run_to(2, &["migrate", "packed.conf"]).err, &["packed.conf is gzip: unpack it"]);
+    folder.write("latin.conf", [b"# Gr\xfc\xdfe\n", conf.as_bytes()].concat());
+    assert_contains(
+        &folder.run_to(0, &["migrate", "latin.conf"]).err,
+        &["latin.conf:1: this is not UTF-8 text"],
+    );
+}
+
+#[test]
+fn a_missing_folder_and_an_unset_variable_are_named_once() {
+    let folder = folder("ec2-telegraf");
+    for output in ["d/", "d/new.toml"] {
+        let missing = folder.run_to(2, &["migrate", "telegraf.conf", "-o", output]);
+        assert_contains(&missing.err, &["the folder d", "does not exist: create it"]);
+    }
+    let conf = "[[inputs.kafka_consumer]]\nbrokers = ['b:1']\ntopics = ['t']\n[[outputs.influxdb_v2]]\nurls = ['http://h']\n\
+                organization = 'o'\nbucket = 'b'\ntoken = '${SOME_TOKEN}'\n";
+    folder.write("telegraf.conf", conf);
+    let said = folder.run_to(0, &["migrate", "telegraf.conf"]).err;
+    assert_contains(&said, &["to fill in: set the environment variable SOME_TOKEN"]);
+    assert!(said.matches("SOME_TOKEN").count() == 1 && !said.contains("to correct"), "{said}");
+}
+
+#[test]
+fn serious_notes_come_first() {
+    let folder = folder("ec2-telegraf");
+    let conf = folder
+        .read("telegraf.conf")
+        .replace("[[inputs.kafka_consumer]]", "[[inputs.kafka_consumer]]\n  kafka_version = '2.0'");
+    folder.write("telegraf.conf", conf + "\n[[processors.starlark]]\n[[inputs.cpu]]\n");
+    let said = folder.run_to(0, &["migrate", "telegraf.conf"]).err;
+    let place = |text: &str| said.find(text).unwrap_or_else(|| panic!("{text}: {said}"));
+    assert!(place("points differ: telegraf.conf:") < place("differs: telegraf.conf:"), "{said}");
+    assert!(
+        place("processors.starlark: it has no counterpart")
+            < place("inputs.cpu: the bridge reads Kafka only"),
+        "{said}"
+    );
+    assert!(place("inputs.cpu: ") < place("no effect: telegraf.conf:"), "{said}");
 }
 
 #[test]

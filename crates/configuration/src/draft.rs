@@ -58,9 +58,9 @@ impl Table {
         self.entries.iter().find(|entry| !entry.is_off && entry.key == key).map(|entry| &entry.value)
     }
 
-    /// Whether the table has neither entries nor comments.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.comments.is_empty()
+    /// Whether the table has keys, also commented out.
+    pub fn has_keys(&self) -> bool {
+        !self.entries.is_empty()
     }
 
     fn push(&mut self, key: &str, value: Value, is_off: bool, comments: &[&str]) -> &mut Self {

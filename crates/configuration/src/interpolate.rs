@@ -4,6 +4,7 @@
 //! `$$NAME` a literal `$NAME`; a `$` before anything else, as in regular expressions and JSONPaths, stays as it is.
 
 use base::secret;
+use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -65,6 +66,13 @@ impl InterpolateError {
     }
 }
 
+/// The variable that an error says to be unset.
+#[must_use]
+pub fn unset_variable(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("the environment variable ")?;
+    rest.split_once(" is not set: ").map(|(name, _)| name)
+}
+
 /// Replaces the variables and files of `text`, and reports all errors at once.
 pub fn interpolate(text: &str, around: Surroundings<'_>) -> Result<Interpolated, Vec<InterpolateError>> {
     let mut out = Interpolated::default();
@@ -111,11 +119,14 @@ pub fn interpolate(text: &str, around: Surroundings<'_>) -> Result<Interpolated,
 }
 
 fn resolve(reference: &str, around: Surroundings<'_>) -> Result<(String, Option<PathBuf>), InterpolateError> {
-    if let Some(path) = reference.strip_prefix("file:") {
-        let path = around.folder.join(path);
+    if let Some(name) = reference.strip_prefix("file:") {
+        let path = around.folder.join(name);
         return match secret::read_trimmed(&path) {
             Ok(value) => Ok((value, Some(path))),
-            Err(error) => Err(InterpolateError::File { path, why: error.to_string() }),
+            Err(error) => {
+                let why = format!("{error}{}", relative_to(name, around.folder, &error));
+                Err(InterpolateError::File { path, why })
+            }
         };
     }
     let (name, default) = match reference.split_once(":-") {
@@ -131,6 +142,16 @@ fn resolve(reference: &str, around: Surroundings<'_>) -> Result<(String, Option<
         Some(value) => Ok((value, None)),
         None => Err(InterpolateError::Unset { name: name.to_owned() }),
     }
+}
+
+/// The folder of a relative name whose file is missing, as the end of a message.
+pub fn relative_to(name: &str, folder: &Path, error: &io::Error) -> String {
+    if Path::new(name).is_absolute() || error.kind() != io::ErrorKind::NotFound {
+        return String::new();
+    }
+    let folder = if folder == Path::new("") { Path::new(".") } else { folder };
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    format!("; relative names begin in the folder of the configuration file, {}", folder.display())
 }
 
 fn starts_name(text: &str) -> bool {
@@ -198,12 +219,20 @@ mod tests {
             &["NONE is not set: export it before the program starts, or read a file, as in ${file:PATH}"],
         );
         f("${NONE} ${MORE}", &["NONE", "MORE"]);
+        let message = run("${NONE}").unwrap_err().remove(0).to_string();
+        assert_eq!((unset_variable(&message), unset_variable("`a` is empty")), (Some("NONE"), None));
         f("a $TOKEN b", &["write ${TOKEN} for the variable, $$TOKEN for the text"]);
         f("${TOKEN", &["has no \"}\""]);
         f("${}", &["${NAME}"]);
         f("${env:TOKEN}", &["${env:TOKEN} is not known: it is ${NAME}"]);
         f("${NONE-x}", &["is not known"]);
-        f("${file:token}", &["/nowhere/token can't be read"]);
+        let folder = "; relative names begin in the folder of the configuration file, /nowhere";
+        f(
+            "${file:token}",
+            &[&format!("/nowhere/token can't be read: No such file or directory (os error 2){folder}")],
+        );
+        let absolute = run("${file:/nowhere/token}").unwrap_err().remove(0).to_string();
+        assert!(!absolute.contains("relative"), "{absolute}");
     }
 
     #[test]

@@ -52,7 +52,7 @@ fn brokers(section: Section<'_>) -> Option<Vec<String>> {
     for text in section.text_or_texts("brokers")? {
         for broker in text.value.split(',').map(str::trim).filter(|broker| !broker.is_empty()) {
             match check_broker(broker) {
-                Ok(()) => brokers.push(broker.to_owned()),
+                Ok(()) => brokers.push(with_port(broker)),
                 Err(why) => {
                     section.refuse(&text, format!("{}: {why}", shown_broker(&text, broker)));
                     all_read = false;
@@ -69,6 +69,15 @@ fn brokers(section: Section<'_>) -> Option<Vec<String>> {
 fn shown_broker(text: &Text, broker: &str) -> String {
     if text.shown() == text.value { format!("{broker:?}") } else { format!("{:?}", text.shown()) }
 }
+
+/// The address with its port, so that messages about it name the port too.
+fn with_port(broker: &str) -> String {
+    let has_port = broker.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
+    if has_port { broker.to_owned() } else { format!("{broker}:{PORT}") }
+}
+
+/// The port that librdkafka takes for an address without one.
+const PORT: u16 = 9092;
 
 fn check_broker(broker: &str) -> Result<(), &'static str> {
     const FORM: &str = "a broker is written \"host:port\"";
@@ -94,6 +103,15 @@ fn check_broker(broker: &str) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_broker_without_a_port_has_that_of_kafka() {
+        let f = |broker: &str, want: &str| assert_eq!(with_port(broker), want);
+        f("b-1.example.com", "b-1.example.com:9092");
+        f("a:1", "a:1");
+        f("[::1]", "[::1]:9092");
+        f("[::1]:7", "[::1]:7");
+    }
 
     #[test]
     fn knows_brokers() {

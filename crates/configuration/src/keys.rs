@@ -112,7 +112,7 @@ pub static KAFKA: Table = Table {
             "brokers",
             TextOrTexts,
             Required("[\"localhost:9092\"]"),
-            "Addresses as \"host:port\". A few are enough: the bridge learns the others from them.",
+            "Addresses as \"host:port\"; without a port it is 9092. A few are enough: the bridge learns the others from them.",
         )
         .restart(|old, new| old.kafka.brokers != new.kafka.brokers),
         Key::new(

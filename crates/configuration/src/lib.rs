@@ -55,6 +55,7 @@ mod mapping;
 mod mapping_rules;
 mod mask;
 mod needs_restart;
+mod other_files;
 mod pairs;
 mod protobuf;
 mod reject;
@@ -79,6 +80,7 @@ mod topics;
 mod unknown;
 mod urls;
 
+pub use interpolate::unset_variable;
 pub use load::{
     Loaded, NotFound, SEARCHED, find, load, load_with_warnings, load_without_secrets, parse,
     parse_without_secrets,
@@ -86,8 +88,9 @@ pub use load::{
 pub use mapping_rules::RESERVED;
 pub use mask::is_secret_name;
 pub use needs_restart::{LiveChanges, NeedsRestart};
-pub use report::{ConfigErrors, Problem};
+pub use report::{ConfigErrors, Problem, excerpt};
 pub use source::Place;
+pub use topics::why_no_topic;
 
 use ::influx::ConnectionSettings;
 use ::kafka::Settings;

@@ -7,10 +7,12 @@ use super::section::Section;
 use super::source::{Source, Span};
 use super::syntax::Repeated;
 use super::{
-    Config, admin, batch, dead_letter, influx, kafka, keys, log, mapping, mask, reject, schema_registry,
-    summary, syntax,
+    Config, admin, batch, dead_letter, influx, kafka, keys, log, mapping, mask, other_files, reject,
+    schema_registry, summary, syntax,
 };
 use engine::dead_letter::DeadLetterStore;
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 use toml::de::DeTable;
@@ -81,22 +83,73 @@ pub fn load_without_secrets(path: &Path) -> Result<Config, ConfigErrors> {
 
 fn load_file(path: &Path, secrets: Secrets) -> Result<Loaded, ConfigErrors> {
     let refuse = |message: String| ConfigErrors::of_file(path, message);
-    let bytes = std::fs::read(path).map_err(|error| refuse(format!("it can't be read: {error}")))?;
+    let bytes = std::fs::read(path).map_err(|error| refuse(unreadable(path, &error)))?;
     let text = as_text(&bytes).map_err(refuse)?;
+    if let Some(why) = other_files::recognized(path, text) {
+        return Err(refuse(why));
+    }
     // A command without secrets reads no records, or reports itself that its client cannot connect.
     let has_kafka_tls = ::kafka::HAS_TLS || secrets == Secrets::Optional;
     parse_with(path, text, &|name| std::env::var(name).ok(), secrets, has_kafka_tls)
 }
 
+/// The error for a file that can't be read, with the remedy.
+fn unreadable(path: &Path, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::IsADirectory => {
+            format!("it is a folder: name a file, such as {}", path.join("bridge.toml").display())
+        }
+        io::ErrorKind::PermissionDenied => {
+            let user = user().map_or_else(|| "this user".to_owned(), |user| format!("the user {user}"));
+            format!(
+                "{user} can't read it: let this user read it with `chmod` or `chown`, or run the program as its owner"
+            )
+        }
+        _ => format!("it can't be read: {error}"),
+    }
+}
+
+/// The user of this process, as `bridge (uid 999)`.
+fn user() -> Option<String> {
+    let uid = std::fs::metadata("/proc/self").ok()?.uid().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then_some(name)
+    });
+    Some(name.map_or_else(|| format!("with uid {uid}"), |name| format!("{name} (uid {uid})")))
+}
+
 fn as_text(bytes: &[u8]) -> Result<&str, String> {
+    let line_of = |at: usize| bytes.get(..at).unwrap_or_default().split(|byte| *byte == b'\n').count();
+    if bytes.starts_with(&[0x1F, 0x8B]) {
+        return Err("it is gzip: unpack it, such as with `gunzip`".to_owned());
+    }
+    // The zero bytes of UTF-16 without a byte order mark are valid UTF-8.
+    if matches!(bytes, [0, _, ..] | [_, 0, ..]) {
+        return Err(UTF_16.to_owned());
+    }
+    if let Some(at) = bytes.iter().position(|byte| *byte == 0).filter(|_| !has_utf16_mark(bytes)) {
+        let line = line_of(at);
+        return Err(format!(
+            "line {line} has a zero byte (NUL), and a configuration is text: remove the byte"
+        ));
+    }
     std::str::from_utf8(bytes).map_err(|error| {
-        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        let line = before.split(|b| *b == b'\n').count();
-        match bytes {
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16 text: save it as UTF-8".to_owned(),
-            _ => format!("line {line} is not UTF-8 text: save the file as UTF-8"),
+        let line = line_of(error.valid_up_to());
+        if has_utf16_mark(bytes) {
+            UTF_16.to_owned()
+        } else {
+            format!("line {line} is not UTF-8 text: save the file as UTF-8")
         }
     })
+}
+
+const UTF_16: &str = "it is UTF-16 text: save it as UTF-8";
+
+fn has_utf16_mark(bytes: &[u8]) -> bool {
+    matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
 }
 
 /// Checks the text of a configuration file. `env` returns the value of a variable. The text may want TLS towards Kafka also where
@@ -228,4 +281,36 @@ fn read_content(context: &Context<'_>, table: &DeTable<'_>) -> Option<(Config, V
         shutdown_max,
     };
     Some((config, summaries))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unreadable_file_has_a_remedy() {
+        let f = |kind: io::ErrorKind| unreadable(Path::new("/tmp"), &kind.into());
+        assert_eq!(f(io::ErrorKind::IsADirectory), "it is a folder: name a file, such as /tmp/bridge.toml");
+        let denied = f(io::ErrorKind::PermissionDenied);
+        assert!(
+            denied.starts_with("the user ") && denied.contains("can't read it: let this user read it"),
+            "{denied}"
+        );
+        assert!(denied.contains("uid "), "{denied}");
+        assert!(f(io::ErrorKind::NotFound).starts_with("it can't be read: "));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_named() {
+        let f = |bytes: &[u8], want: &str| assert_eq!(as_text(bytes).unwrap_err(), want);
+        f(b"\x1f\x8b\x08\0", "it is gzip: unpack it, such as with `gunzip`");
+        f(b"\xff\xfe[\0", UTF_16);
+        f(b"[\0k\0]\0", UTF_16);
+        f(b"\0[\0k\0]", UTF_16);
+        f(
+            b"[kafka]\nbrokers\0 = 'a'",
+            "line 2 has a zero byte (NUL), and a configuration is text: remove the byte",
+        );
+        f(b"a\n\xe9", "line 2 is not UTF-8 text: save the file as UTF-8");
+    }
 }

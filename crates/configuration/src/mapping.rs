@@ -46,7 +46,7 @@ pub fn read_all(
         }
         let rules = Arc::new(Rules { time_precision, ..Rules::default() });
         let mapping = Mapping { topics: None, rules, destination };
-        let summary = summary::of_default(&mapping);
+        let summary = summary::of_default(only_topic(kafka), &mapping);
         return Some((vec![mapping], vec![summary]));
     }
     let mut mappings = Vec::new();
@@ -62,10 +62,18 @@ pub fn read_all(
         let shown = read.topics.as_ref().map(|list| list.shown.join(", "));
         let topics = read.topics.map(|list| list.topics);
         let mapping = Mapping { topics, rules: Arc::new(read.rules), destination };
-        summaries.push(summary::of_mapping(read.section, shown.as_deref(), &mapping));
+        summaries.push(summary::of_mapping(read.section, shown.as_deref().or(only_topic(kafka)), &mapping));
         mappings.push(mapping);
     }
     Some((mappings, summaries))
+}
+
+/// The topic that `kafka.topics` names, if it names only one.
+fn only_topic(kafka: Option<&KafkaRead>) -> Option<&str> {
+    match kafka?.topics.shown.as_slice() {
+        [only] => Some(only),
+        _ => None,
+    }
 }
 
 fn read_one<'a>(

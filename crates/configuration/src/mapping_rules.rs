@@ -71,10 +71,54 @@ pub fn read(section: Section<'_>) -> Rules {
         );
         section.error(if section.has("fields") { "fields" } else { "tags" }, message);
     }
+    warn_of_renamed_tags(section, &rules);
+    warn_of_tags_among_fields(section, &rules);
     if format == Format::Influx {
         formats::check_influx_placeholders(section, &rules);
     }
     rules
+}
+
+/// Warns of tag keys to which `rename` gives one name: a point has each tag once.
+fn warn_of_renamed_tags(section: Section<'_>, rules: &Rules) {
+    let keys: Vec<&String> = rules.tag_keys.patterns().iter().filter(|key| !has_wildcard(key)).collect();
+    for (index, key) in keys.iter().enumerate() {
+        let name = rules.rename.apply(key);
+        let earlier = keys.get(..index).unwrap_or_default();
+        if let Some(other) = earlier.iter().find(|other| **other != *key && rules.rename.apply(other) == name)
+        {
+            let message = format!(
+                "`rename` gives the tags {other:?} and {key:?} of `tag_keys` one name, {name:?}, and a point has each tag once: of a record with \
+                 both, one value is dropped; give one of them another name"
+            );
+            section.context.warning(&section.span("rename"), message);
+        }
+    }
+}
+
+/// Warns of options for fields that name a tag's key.
+fn warn_of_tags_among_fields(section: Section<'_>, rules: &Rules) {
+    for option in ["exclude", "string_fields", "number_fields"] {
+        let Some(DeValue::Array(names)) = section.value(option).map(toml::Spanned::get_ref) else { continue };
+        for value in names {
+            let Some(name) = value.get_ref().as_str().filter(|name| !has_wildcard(name)) else { continue };
+            if rules.tag_keys.is_match(name) {
+                let remedy = match option {
+                    "exclude" => "to drop the tag, take its key out of `tag_keys`",
+                    _ => "for a field, take the key out of `tag_keys`; for a tag, remove it here",
+                };
+                let message = format!(
+                    "{name:?} is a tag by `tag_keys`, and `{option}` is for fields only, so it changes nothing: {remedy}"
+                );
+                section.context.warning(&value.span(), message);
+            }
+        }
+    }
+}
+
+/// Whether a text of a list of globs may match several keys.
+fn has_wildcard(glob: &str) -> bool {
+    glob.contains(['*', '?', '[', '{', '\\', '$'])
 }
 
 fn globs(section: Section<'_>, key: &str) -> Option<Globs> {

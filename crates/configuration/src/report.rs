@@ -1,8 +1,10 @@
 //! The errors of a configuration file, as they are printed.
 
+use super::mask;
 use super::source::{Excerpt, Place, Source, Span};
 use std::fmt;
 use std::path::Path;
+use toml::de::DeTable;
 
 /// An error or warning with its place and remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +61,17 @@ impl fmt::Display for Problem {
     }
 }
 
+/// The line of a place in a file of TOML with errors, and a caret below the place, each behind a line break. Shows no secret.
+#[must_use]
+pub fn excerpt(text: &str, at: Span) -> String {
+    let mut source = Source::new(text);
+    let (table, _) = DeTable::parse_recoverable(source.text());
+    source.mask(mask::secret_values(source.text(), table.get_ref()));
+    source.mask(mask::secret_lines(source.text()));
+    let shown = Problem::at(Path::new(""), &source, &at, "").to_string();
+    shown.split_once('\n').map(|(_, excerpt)| format!("\n{excerpt}")).unwrap_or_default()
+}
+
 fn joined(problems: &[Problem]) -> String {
     let printed: Vec<String> = problems.iter().map(ToString::to_string).collect();
     printed.join("\n")
@@ -67,6 +80,17 @@ fn joined(problems: &[Problem]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_excerpt_shows_the_place_and_no_secret() {
+        let text = "[[outputs.influxdb_v2]]\ntoken = 'hush\nurl = \"http://h\n";
+        let at = |word: &str| {
+            let start = text.find(word).unwrap();
+            start..start + 1
+        };
+        assert_eq!(excerpt(text, at("\"http")), "\n  |\n3 | url = \"http://h\n  |       ^");
+        assert!(!excerpt(text, at("'hush")).contains("hush"));
+    }
 
     #[test]
     fn prints_a_place_and_its_line() {

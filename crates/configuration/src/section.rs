@@ -2,7 +2,7 @@
 
 use super::declaration::{Key, Table, Value, title};
 use super::findings::{Context, Secrets};
-use super::interpolate::{InterpolateError, interpolate};
+use super::interpolate::{InterpolateError, interpolate, relative_to};
 use super::source::Span;
 use super::{synonyms, unknown};
 use base::secret::Secret;
@@ -37,6 +37,11 @@ impl Text {
     /// A key; variables in it are not replaced.
     pub fn plain(key: &Spanned<DeString<'_>>) -> Self {
         Self { value: key.get_ref().to_string(), span: key.span(), written: None, file: None }
+    }
+
+    /// A text that is not from the file.
+    pub fn without_place(value: &str) -> Self {
+        Self { value: value.to_owned(), span: 0..0, written: None, file: None }
     }
 
     /// The value that messages may show.
@@ -231,7 +236,9 @@ impl<'a> Section<'a> {
             return Some(text);
         }
         let message = match &text.written {
-            Some(written) => format!("`{key}` is empty once {written} is replaced"),
+            Some(written) => {
+                format!("`{key}` is empty once {written} is replaced: give the variable or the file a value")
+            }
             None => format!("`{key}` is empty: give it a value, or leave the key out"),
         };
         self.context.error(&text.span, message);
@@ -292,8 +299,12 @@ impl<'a> Section<'a> {
         let text = |value, file| Some(Text { value, span: span.clone(), written: None, file });
         match interpolate(written, self.context.around) {
             Ok(read) if read.value.is_empty() && !optional => {
-                let when = if read.replaced { " once it is replaced" } else { "" };
-                self.context.error(&span, format!("`{key}` is empty{when}"));
+                let what = if read.replaced {
+                    " once it is replaced: give the variable or the file a value"
+                } else {
+                    ": give it a value, or leave the key out"
+                };
+                self.context.error(&span, format!("`{key}` is empty{what}"));
                 None
             }
             Ok(read) => text(read.value, read.file),
@@ -340,7 +351,8 @@ impl<'a> Section<'a> {
         match std::fs::File::open(&path) {
             Ok(_) => Some(path),
             Err(error) => {
-                self.refuse(&text, format!("`{key}`: {} can't be read: {error}", path.display()));
+                let folder = relative_to(&text.value, self.context.around.folder, &error);
+                self.refuse(&text, format!("`{key}`: {} can't be read: {error}{folder}", path.display()));
                 None
             }
         }

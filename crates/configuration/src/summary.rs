@@ -15,10 +15,12 @@ use mapping::{
 use std::collections::BTreeSet;
 use toml::de::DeValue;
 
-pub fn of_default(mapping: &Mapping) -> String {
+/// Summarizes the mapping of a file without [[mapping]]; `topic`: the only topic that is read.
+pub fn of_default(topic: Option<&str>, mapping: &Mapping) -> String {
     let destination = destination(&mapping.destination);
     format!(
-        "every topic -> {destination}: measurement is the topic's name; no tags; {}",
+        "{} -> {destination}: measurement is the topic's name; no tags; {}",
+        topic.unwrap_or("every topic"),
         kafka_time(&mapping.rules)
     )
 }

@@ -59,6 +59,13 @@ pub fn read(section: Section<'_>) -> Option<TopicList> {
     all_read.then_some(list)
 }
 
+/// Why a text is neither a topic's name nor a regular expression; none if it is one of them.
+#[must_use]
+pub fn why_no_topic(text: &str) -> Option<String> {
+    let text = Text::without_place(text);
+    if text.value.starts_with('^') { pattern(&text).err() } else { check_name(&text).err() }
+}
+
 enum Entry {
     Name,
     Pattern(Regex),
@@ -136,6 +143,15 @@ fn glob_as_regex(glob: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn explains_what_is_no_topic() {
+        assert_eq!((why_no_topic("a.b"), why_no_topic("^a.*")), (None, None));
+        assert!(
+            why_no_topic("^a(").unwrap().starts_with("\"^a(\" is not a regular expression: unclosed group")
+        );
+        assert!(why_no_topic("a*").unwrap().ends_with("unlike \"a*\"; as a regular expression it is '^a.*'"));
+    }
 
     #[test]
     fn writes_globs_as_regular_expressions() {

@@ -2,12 +2,16 @@
 //! would agree.
 
 use base::record::Record;
+use base::text::counted;
 use line_protocol::LineBuffer;
 use mapping::{Mapped, Rejection, TimeFormat, TimeRule};
 use std::ops::Range;
 
 /// Times within this distance agree. A backlog of months is plausible, while a wrong unit is off by a factor of 1,000.
 const NEAR_NS: i64 = 366 * 86_400 * 1_000_000_000;
+
+/// The name of the present time as a reference, whose value the reader knows.
+const NOW: &str = "now";
 
 /// Statistics of the values of `time_key` in the sample of one topic.
 #[derive(Debug)]
@@ -50,24 +54,30 @@ impl TimeUnitCheck {
         if is_near(time_ns, kafka_ns) {
             return;
         }
-        let reference = self.reference;
-        let example =
-            || format!("{} becomes {}, but {reference} is {}", place(), shown(time_ns), shown(kafka_ns));
+        let example = || {
+            let reference = match self.reference {
+                NOW => String::new(),
+                reference => format!(", and {reference} is {}", shown(kafka_ns)),
+            };
+            format!("{} -> {}{reference}", place(), shown(time_ns))
+        };
         // The number in the record; the digits that make times distinct are below its unit.
         let text = rule.format.unit_ns().map(|unit| (time_ns / unit).to_string());
+        let example = self.example.is_none().then(example);
         self.add_far(rule, text.as_deref(), kafka_ns, example);
     }
 
     /// Adds a point that was rejected for the text of its time.
     fn add_rejected(&mut self, rule: &TimeRule, text: &str, kafka_ns: i64, place: impl Fn() -> String) {
         self.compared += 1;
-        self.add_far(rule, Some(text), kafka_ns, || format!("{} is rejected for its time", place()));
+        let example = self.example.is_none().then(|| format!("{} is rejected for its time", place()));
+        self.add_far(rule, Some(text), kafka_ns, example);
     }
 
-    fn add_far(&mut self, rule: &TimeRule, text: Option<&str>, kafka_ns: i64, example: impl Fn() -> String) {
+    fn add_far(&mut self, rule: &TimeRule, text: Option<&str>, kafka_ns: i64, example: Option<String>) {
         self.far += 1;
         self.is_of_lines = rule.is_of_lines();
-        self.example.get_or_insert_with(example);
+        self.example = self.example.take().or(example);
         let Some(text) = text else { return };
         for (name, count) in TimeFormat::NAMES.iter().zip(&mut self.near_as) {
             // All names of the list are formats.
@@ -106,9 +116,12 @@ impl TimeUnitCheck {
         let example = self.example.as_ref()?;
         let (count, likely) = self.near_as.iter().zip(TimeFormat::NAMES).max_by_key(|(count, _)| **count)?;
         let count = *count;
+        let are = if self.far == 1 { "is" } else { "are" };
         let what = format!(
-            "{} of {} sampled times are far from {}, such as {example}",
-            self.far, self.compared, self.reference
+            "{} of {} {are} far from {} ({example})",
+            self.far,
+            counted(self.compared, "sampled time"),
+            self.reference
         );
         let (kind, remedy) = if count * 2 > self.compared {
             let setting = match likely {
@@ -121,8 +134,9 @@ impl TimeUnitCheck {
             let remedy = format!("the values look like {}: set `{setting}`", unit(likely));
             (DoubtKind::WrongFormat, remedy)
         } else if count > 0 {
+            let look = if count == 1 { "looks" } else { "look" };
             let remedy = format!(
-                "{count} of them look like {}: if producers write different units, give each its own topic and [[mapping]]",
+                "{count} {look} like {}; if producers write different units, give each its own topic and [[mapping]]",
                 unit(likely)
             );
             (DoubtKind::MixedFormats, remedy)
@@ -250,7 +264,7 @@ mod tests {
     fn old_data_is_not_a_wrong_format() {
         let doubt = judged("unix", "1262304000").unwrap();
         assert_eq!(doubt.kind, DoubtKind::Old);
-        let want = "10 of 10 sampled times are far from Kafka's timestamp, such as t[0]@0 becomes 2010-01-01T00:00:00Z";
+        let want = "10 of 10 sampled times are far from Kafka's timestamp (t[0]@0 -> 2010-01-01T00:00:00Z, and Kafka's timestamp is 2026-01-02T03:04:05Z)";
         assert!(doubt.what.starts_with(want), "{doubt:?}");
         assert_eq!(judged("unix", "1750000000"), None, "a backlog of months");
         assert_eq!(judged("unix", "yesterday").unwrap().kind, DoubtKind::Old);
@@ -266,8 +280,16 @@ mod tests {
         times.add(&rule, KAFKA_S * 1_000_000, KAFKA_NS, || "t[0]@2".into());
         let doubt = times.doubt().unwrap();
         assert_eq!((doubt.kind, doubt.points), (DoubtKind::MixedFormats, 1));
-        assert!(doubt.what.starts_with("1 of 10 sampled times are far"), "{doubt:?}");
-        assert!(doubt.remedy.contains("1 of them look like seconds"), "{doubt:?}");
+        assert!(doubt.what.starts_with("1 of 10 sampled times is far"), "{doubt:?}");
+        assert!(doubt.remedy.starts_with("1 looks like seconds"), "{doubt:?}");
+    }
+
+    #[test]
+    fn the_present_time_is_not_repeated() {
+        let mut times = TimeUnitCheck::beside("now");
+        times.add(&rule("unix"), 1_262_304_000_000_000_000, KAFKA_NS, || "r.jsonl:1".into());
+        let what = times.doubt().unwrap().what;
+        assert_eq!(what, "1 of 1 sampled time is far from now (r.jsonl:1 -> 2010-01-01T00:00:00Z)");
     }
 
     #[test]

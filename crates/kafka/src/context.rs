@@ -225,7 +225,7 @@ impl GroupContext {
         let stored =
             consumer.store_offsets(&offsets).and_then(|()| consumer.commit(&offsets, CommitMode::Async));
         if let Err(error) = stored {
-            warn!(%error, "the first offsets could not be stored: after a restart before the first commit, reading begins at newer records");
+            warn!(%error, "the first offsets could not be stored: after a restart before the first commit, reading begins at newer records. Restart the bridge only once `kafka-consumer-groups.sh --describe` shows committed offsets of its group, or with `kafka.offset_reset` = \"earliest\"");
         }
     }
 

@@ -19,6 +19,13 @@ impl NotJson {
     }
 }
 
+impl NotJson {
+    /// What the value seems to be, at the end of the text; empty if nothing is known.
+    pub fn hint(&self) -> &'static str {
+        self.context.as_ref().map_or("", Context::hint)
+    }
+}
+
 impl From<SyntaxError> for NotJson {
     fn from(error: SyntaxError) -> Self {
         Self { error, context: None }
@@ -61,6 +68,11 @@ impl Context {
         }
         let hint = kind_of_value(record).unwrap_or_default();
         Self { bytes, before: (at - from) as u8, len: shown.len() as u8, hint }
+    }
+
+    /// What the value seems to be, with a remedy, behind "; "; empty if nothing is known.
+    pub fn hint(&self) -> &'static str {
+        self.hint
     }
 
     fn shown(&self) -> &[u8] {
@@ -115,12 +127,12 @@ fn kind_of_value(record: &[u8]) -> Option<&'static str> {
             "; the value seems to be framed by AWS Glue, which the bridge does not read: let the producer write Confluent's frame",
         ),
         [0, _, _, _, _, ..] => Some(
-            "; the value seems to be a Schema Registry frame (a zero byte and the id of a schema), such as Avro or Protobuf: set its \
-             `format`, or correct the producer",
+            "; the value seems to be a Schema Registry frame (a zero byte and the id of a schema): set `format = \"avro\"` or \
+             `format = \"protobuf\"` in [[mapping]], or correct the producer",
         ),
-        _ if looks_like_line_protocol(record) => {
-            Some("; the value seems to be line protocol: set its `format`, or correct the producer")
-        }
+        _ if looks_like_line_protocol(record) => Some(
+            "; the value seems to be line protocol: set `format = \"influx\"` in [[mapping]], or correct the producer",
+        ),
         _ => None,
     }
 }
@@ -219,7 +231,10 @@ mod tests {
         f(b"\xFF\xFE{\0\"\0", "UTF-16");
         f(b"{\0\"\0a\0", "UTF-16");
         f(b"\0{\0\"\0a", "UTF-16");
-        f(b"cpu,host=a\\ b usage=0.5 1700000000000000000", "line protocol: set its `format`");
+        f(
+            b"cpu,host=a\\ b usage=0.5 1700000000000000000",
+            "line protocol: set `format = \"influx\"` in [[mapping]]",
+        );
         f(b"cpu s=\"text\"\ncpu s=\"text\"", "line protocol");
         f(b"hello world", "");
         f(b"{'a':1} b=1", "");

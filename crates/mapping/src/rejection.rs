@@ -309,6 +309,15 @@ impl Rejection {
         Self::Unframed(Beginning::of(value))
     }
 
+    /// The hint at the end of the text that says what the value seems to be, with a remedy; empty if nothing is known.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Undecodable(why) => why.hint(),
+            Self::Unreadable { context, .. } => context.as_ref().map_or("", Context::hint),
+            _ => "",
+        }
+    }
+
     /// The text without any content of the record.
     pub fn without_values(&self) -> String {
         match self {

@@ -2,7 +2,7 @@
 //!
 //! With the variable `UPDATE` the tests write the result first.
 
-use super::{Bridge, Input, Machine, MigrateError, Migration, migrate};
+use super::{Bridge, Input, Machine, MigrateError, Migration, Note, migrate};
 use crate::DryRun;
 use crate::folder::Folder;
 use crate::plugin::SyntaxError;
@@ -87,7 +87,7 @@ pub fn lines(bridge: &Bridge, topic: &str, records: &str) -> String {
 
 /// The notes and the values to fill in.
 fn printed(migration: &Migration) -> String {
-    let notes = migration.notes.iter().map(ToString::to_string);
+    let notes = migration.notes.iter().map(Note::labelled);
     let fill_in = migration.bridges.iter().enumerate().flat_map(|(number, bridge)| {
         bridge.fill_in.iter().map(move |remark| format!("to fill in: {}: {remark}", name(number)))
     });

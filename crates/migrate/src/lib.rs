@@ -36,7 +36,7 @@ pub mod telegraf;
 mod values;
 
 pub use dry_run::{Became, DryRun, DryRunError};
-pub use note::Note;
+pub use note::{Note, Weight};
 
 use configuration::draft::Draft;
 use note::{Notes, base_name};

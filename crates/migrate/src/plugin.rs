@@ -1,6 +1,6 @@
 //! The options of a plugin of Fluentd or Logstash. They are taken by name; the rest is reported.
 
-use super::{Note, Notes, base_name};
+use super::{Note, Notes, Weight, base_name};
 use base::suggest::nearest;
 use std::rc::Rc;
 
@@ -21,7 +21,14 @@ pub struct SyntaxError {
 
 impl SourceLine {
     pub fn note(&self, what: &str, why: impl Into<String>) -> Note {
-        Note { file: self.file.to_string(), line: self.line, what: what.to_owned(), why: why.into() }
+        let why = why.into();
+        Note {
+            weight: Weight::of(&why),
+            file: self.file.to_string(),
+            line: self.line,
+            what: what.to_owned(),
+            why,
+        }
     }
 
     /// The place for messages: "/etc/fluent.conf:3".
@@ -84,7 +91,7 @@ impl<'a, V> Options<'a, V> {
                     let near = nearest(&setting.name, names);
                     let meant = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
                     let why = format!("{} has no such option{without_effect}{meant}", self.plugin);
-                    notes.add(setting.place.note(&setting.name, why));
+                    notes.add(setting.place.note(&setting.name, why).weighing(Weight::NoEffect));
                 }
             }
         }

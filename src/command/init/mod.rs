@@ -14,7 +14,7 @@ use base::text::{counted, printable};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use compose::{Composed, SampledTopics, Source};
 use configuration::managed_kafka::{PRESETS, Preset};
-use configuration::{Config, ConfigErrors};
+use configuration::{Config, ConfigErrors, why_no_topic};
 use connection::Connection;
 use engine::telemetry::now_ns;
 use kafka::Diagnosis;
@@ -155,8 +155,8 @@ pub(super) enum InitError {
     Connection(ConfigErrors),
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    #[error("{0:?} is not a regular expression: correct it, or remove \"^\" to name a topic")]
-    Pattern(String),
+    #[error("--topic: {0}")]
+    TopicName(String),
     #[error(
         "no broker answers at {brokers}: {why} (`kafka.brokers` is --brokers here; [kafka.tls] and [kafka.sasl] come from the file of --config)"
     )]
@@ -228,6 +228,10 @@ fn write(options: &InitOptions) -> Result<(), InitError> {
     let is_file = options.output != Path::new("-");
     if is_file && !options.force && options.output.exists() {
         return Err(InitError::Exists(options.output.clone()));
+    }
+    // Before the wait for a broker that does not answer.
+    if let Some(why) = options.topics.iter().find_map(|topic| why_no_topic(topic)) {
+        return Err(InitError::TopicName(why));
     }
     let connection = Connection::new(options)?;
     let mut bar = ProgressBar::new();

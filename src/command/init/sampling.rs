@@ -120,7 +120,7 @@ fn wanted(
     let mut wanted: Vec<ListedTopic> = Vec::new();
     for name in requested {
         let pattern = name.starts_with('^').then(|| Regex::new(name)).transpose();
-        let pattern = pattern.map_err(|_| InitError::Pattern(name.clone()))?;
+        let pattern = pattern.map_err(|error| InitError::TopicName(error.to_string()))?;
         let is_match = |topic: &&ListedTopic| match &pattern {
             Some(pattern) => pattern.is_match(&topic.name) && why_no_metrics(&topic.name).is_none(),
             None => topic.name == *name,

@@ -33,6 +33,12 @@ pub(super) enum MapError {
     NoMapping(String),
     #[error("{path} can't be read: {source}")]
     Input { path: String, source: io::Error },
+    #[error("0 records: {place} {why}: name a file with records, one a line")]
+    NoRecords { place: String, why: &'static str },
+    #[error(
+        "{0} is a configuration and holds no records: name it with --config {0}, and name a file of records as the plain argument"
+    )]
+    IsConfiguration(String),
     #[error("the topic {topic} can't be read: {why} (`check --connect` shows details)")]
     Topic { topic: String, why: String },
     #[error(transparent)]
@@ -55,6 +61,10 @@ pub(super) struct DryRun {
     rejected: usize,
     /// Rejected records, or elements of records, by reason.
     reasons: BTreeMap<Reason, u64>,
+    /// Rejections that were printed, by reason.
+    listed: BTreeMap<Reason, u64>,
+    /// Rejections by the hint at what their values seem to be.
+    hints: BTreeMap<&'static str, u64>,
     /// Elements without a field by remedy: their number, and the place of the first.
     without_fields: BTreeMap<&'static str, (u64, String)>,
     /// Records without a value.
@@ -91,6 +101,8 @@ impl DryRun {
             offset: 0,
             rejected: 0,
             reasons: BTreeMap::new(),
+            listed: BTreeMap::new(),
+            hints: BTreeMap::new(),
             without_fields: BTreeMap::new(),
             tombstones: 0,
             lines: 0,
@@ -101,7 +113,7 @@ impl DryRun {
             records: 0,
             keys: SampledKeys::default(),
             types: FieldTypes::default(),
-            units: TimeUnitCheck::beside(timestamp.map_or("the present time", |_| "--timestamp")),
+            units: TimeUnitCheck::beside(timestamp.map_or("now", |_| "--timestamp")),
             now: RecordTime::At(now_ns()),
             has_headers: false,
         })
@@ -119,13 +131,28 @@ impl DryRun {
             );
         }
         let standard_input = [PathBuf::from("-")];
+        let mut without_records = Vec::new();
         for path in if files.is_empty() { &standard_input } else { files } {
             let (name, bytes) = read(path)?;
+            let before = self.records;
             self.input(&name, &bytes)?;
+            if self.records == before {
+                let why = if bytes.is_empty() { "is empty" } else { "has empty lines or comments only" };
+                without_records
+                    .push((if name == STANDARD_INPUT { "standard input".to_owned() } else { name }, why));
+            }
+        }
+        if self.records == 0
+            && let Some((place, why)) = without_records.first()
+        {
+            return Err(MapError::NoRecords { place: place.clone(), why });
+        }
+        for (place, why) in without_records {
+            report!("0 records: {place} {why}");
         }
         // Lines alone need no summary.
-        if let Some(summary) = self.summary().filter(|_| self.has_left_out()) {
-            report!("{summary}");
+        if self.has_left_out() {
+            self.report_summary("");
         }
         Ok(self.finish())
     }
@@ -181,9 +208,21 @@ impl DryRun {
             out.flush()?;
         }
         for (element, why) in &outcome.rejected {
+            let hint = why.hint();
+            if !hint.is_empty() {
+                *self.hints.entry(hint).or_default() += 1;
+            }
+            let listed = self.listed.entry(why.reason()).or_default();
+            if *listed == LISTED_MAX {
+                continue;
+            }
+            *listed += 1;
             let element = outcome.named_element(*element);
             let element = element.map_or(String::new(), |index| format!("element {index}: "));
-            report!("{}: {element}{}", place(), printable(&why.to_string(), 500));
+            let why = why.to_string();
+            // The summary has the hint once.
+            let why = why.strip_suffix(hint).unwrap_or(&why);
+            report!("{}: {element}{}", place(), printable(why, 500));
         }
         for (reason, count) in outcome.rejected_by_reason() {
             *self.reasons.entry(reason).or_default() += count;
@@ -226,6 +265,32 @@ impl DryRun {
                 format!("{summary}; {} (records without a value)", counted(self.tombstones, "tombstone"));
         }
         Some(summary)
+    }
+
+    /// Prints the numbers of rejections that are not listed, the summary behind `before`, and each hint once.
+    pub(super) fn report_summary(&self, before: &str) {
+        for line in self.unlisted() {
+            report!("{line}");
+        }
+        report!("{before}{}", self.summary().unwrap_or_default());
+        for line in self.hints() {
+            report!("{line}");
+        }
+    }
+
+    /// One line for each reason with more rejections than are listed.
+    fn unlisted(&self) -> impl Iterator<Item = String> {
+        self.reasons.iter().filter_map(|(reason, count)| {
+            let more = count - self.listed.get(reason).copied().unwrap_or_default().min(*count);
+            (more > 0).then(|| format!("rejected as {}: {more} more", reason.name()))
+        })
+    }
+
+    /// What the rejected values seem to be, with the remedy.
+    fn hints(&self) -> impl Iterator<Item = String> {
+        self.hints.iter().map(|(hint, count)| {
+            format!("{}: {}", counted(*count, "rejection"), hint.trim_start_matches([';', ' ']))
+        })
     }
 
     /// Whether a record, or a part of one, became no line.
@@ -313,6 +378,12 @@ impl DryRun {
     }
 }
 
+/// Rejections that are printed for each reason: the records after them mostly have the same cause.
+const LISTED_MAX: u64 = 5;
+
+/// The name of standard input before the number of a line.
+const STANDARD_INPUT: &str = "(standard input)";
+
 /// The remedy for elements that `explode` leaves without a point.
 const EMPTY_ARRAYS: &str = "let the producer fill their arrays under `explode`, which are empty";
 
@@ -324,13 +395,34 @@ fn read(path: &Path) -> Result<(String, Vec<u8>), MapError> {
                 "reading records from standard input, to its end (Ctrl-D): files are plain arguments, and --live 10 reads the topic"
             );
         }
-        ("(standard input)".to_owned(), io::stdin().lock().read_to_end(&mut bytes))
+        (STANDARD_INPUT.to_owned(), io::stdin().lock().read_to_end(&mut bytes))
     } else {
         let read = std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes));
         (path.display().to_string(), read)
     };
     result.map_err(|source| MapError::Input { path: name.clone(), source })?;
     Ok((name, bytes))
+}
+
+/// Refuses a configuration that is named as a file of records.
+pub(super) fn refuse_configuration(files: &[PathBuf]) -> Result<(), MapError> {
+    /// A configuration has its tables near its beginning.
+    const READ_MAX: u64 = 64 << 10;
+    for path in files.iter().filter(|path| *path != Path::new("-")) {
+        let mut bytes = Vec::new();
+        // A file that can't be read is reported when its records are read.
+        let read = std::fs::File::open(path).and_then(|file| file.take(READ_MAX).read_to_end(&mut bytes));
+        if read.is_ok() && is_configuration(&bytes) {
+            return Err(MapError::IsConfiguration(path.display().to_string()));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a text has the tables that each configuration needs.
+fn is_configuration(text: &[u8]) -> bool {
+    let has = |header: &[u8]| text.split(|byte| *byte == b'\n').any(|line| line.trim_ascii() == header);
+    has(b"[kafka]") && has(b"[influx]")
 }
 
 #[cfg(test)]
@@ -392,6 +484,25 @@ mod tests {
             &["1 object has no field, such as f:1."],
         );
         f("", &["no", "5", "no"], "3 records became 0 lines; rejected: undecodable 2, not_an_object 1", &[]);
+    }
+
+    #[test]
+    fn rejections_are_listed_up_to_five_of_each_reason_and_hints_once() {
+        let lines = ["m v=1"; 8];
+        let both = run("", &[&lines[..], &["5"; 6], &[r#"{"v":1}"#]].concat());
+        let unlisted: Vec<String> = both.unlisted().collect();
+        assert_eq!(unlisted, ["rejected as undecodable: 3 more", "rejected as not_an_object: 1 more"]);
+        let hints: Vec<String> = both.hints().collect();
+        let want = "8 rejections: the value seems to be line protocol: set `format = \"influx\"` in [[mapping]], or correct the producer";
+        assert_eq!(hints, [want]);
+        let few = run("", &["no"; 5]);
+        assert_eq!((few.unlisted().count(), few.hints().count()), (0, 0));
+    }
+
+    #[test]
+    fn recognizes_a_configuration() {
+        assert!(is_configuration(b"# x\n[kafka]\r\nbrokers = 'a'\n\n [influx]\nurl = ''"));
+        assert!(!is_configuration(b"[kafka]\n{\"v\":1}") && !is_configuration(b"{\"kafka\":1,\"influx\":2}"));
     }
 
     #[test]

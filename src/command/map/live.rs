@@ -24,6 +24,9 @@ pub fn read(run: DryRun, kafka: &Settings, topic: &str, duration: Duration) -> R
     let failed = |why: String| MapError::Topic { topic: topic.to_owned(), why };
     let sample = TopicSampler::open(kafka, &[topic], BEFORE).map_err(|error| failed(error.to_string()))?;
     let sample = sample.ok_or_else(|| failed(missing(kafka, topic)))?;
+    if let Some(warning) = super::not_read(&kafka.topics, topic) {
+        report!("{warning}");
+    }
     report!(
         "{topic}: showing the last {BEFORE} records of each partition, and new ones for {} s; the group is not joined",
         duration.as_secs()
@@ -50,7 +53,7 @@ pub fn read(run: DryRun, kafka: &Settings, topic: &str, duration: Duration) -> R
         (0, None) => {
             report!("{topic}: the topic is empty, and no record arrived; is its producer running?");
         }
-        _ => report!("{topic}: {}", run.summary().unwrap_or_default()),
+        _ => run.report_summary(&format!("{topic}: ")),
     }
     Ok(run.finish())
 }

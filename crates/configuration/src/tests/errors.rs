@@ -309,6 +309,29 @@ fn each_mapping_needs_a_destination() {
 }
 
 #[test]
+fn warns_of_options_for_fields_that_name_a_tag() {
+    warns(
+        "mapping",
+        "tag_keys = ['host', 'region', 'x*']\nrename = { host = 'region' }",
+        "`rename` gives the tags \"host\" and \"region\" of `tag_keys` one name, \"region\"",
+    );
+    warns(
+        "mapping",
+        "tag_keys = ['host']\nexclude = ['host', 'v']",
+        "\"host\" is a tag by `tag_keys`, and `exclude` is for fields only, so it changes nothing: to drop the tag",
+    );
+    warns(
+        "mapping",
+        "tag_keys = ['h*']\nstring_fields = ['host', '*']",
+        "`string_fields` is for fields only",
+    );
+    warns("mapping", "tag_keys = ['host']\nnumber_fields = ['host']", "`number_fields` is for fields only");
+    let swapped =
+        "tag_keys = ['host', 'region']\nrename = { host = 'region', region = 'host' }\nexclude = ['h*']";
+    assert!(run(&with("mapping", swapped)).unwrap().warnings.is_empty());
+}
+
+#[test]
 fn warnings() {
     warns("kafka.tls", "verify = false", "anyone on the network path");
     warns("influx.tls", "verify = true", "no `url` begins with https://");
@@ -355,6 +378,8 @@ fn files_that_are_not_utf8_are_refused() {
         assert!(error.contains(want), "{error}");
     };
     f(b"\xff\xfea\0", "UTF-16");
+    f(b"", "bridge.toml: the file is empty: `kafka-influx-bridge init` or");
+    f(b"<source>\n@type kafka_group\n</source>\n", "bridge.toml: this is a fluent.conf");
     f(b"a = 1\nb = '\xbf\xc2'", "line 2 is not UTF-8");
     let error = load(Path::new("/nowhere/bridge.toml")).unwrap_err().to_string();
     assert!(error.starts_with("/nowhere/bridge.toml: it can't be read: "), "{error}");

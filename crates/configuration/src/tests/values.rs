@@ -486,19 +486,21 @@ fn sums_up_each_mapping() {
     };
     f(
         "",
-        "every topic -> bucket \"ec2\" of organization \"test\": measurement is the topic's name; no tags; time of the Kafka record, made distinct",
+        "metrics -> bucket \"ec2\" of organization \"test\": measurement is the topic's name; no tags; time of the Kafka record, made distinct",
     );
     f(
         "topics = ['metrics', '^m']\nname_key = 'n'\nmeasurement = 'm'\ntag_keys = ['h*']\ntopic_tag = 't'\ntags = { a = 'b' }\ntime_key = 'ts'\ntime_format = 'unix'\nstring_fields = ['s']\nrename = { a = 'b' }",
         "metrics, ^m -> bucket \"ec2\" of organization \"test\": measurement from \"n\", else \"m\"; tags h*, t=the topic, a=b; strings kept in s, keys renamed; time from \"ts\" as unix",
     );
+    let two = run(&SMALL.replace("topics = \"metrics\"", "topics = ['a', 'b']")).unwrap().summaries;
+    assert!(two[0].starts_with("every topic -> bucket"), "{two:?}");
     f(
         "query = '$.items[*]'\ndistinct_times = false",
-        "every topic -> bucket \"ec2\" of organization \"test\": a point for each of $.items[*], measurement is the topic's name; no tags; time of the Kafka record",
+        "metrics -> bucket \"ec2\" of organization \"test\": a point for each of $.items[*], measurement is the topic's name; no tags; time of the Kafka record",
     );
     f(
         "time_key = 'ts'\ntime_format = 'unix'\ntime_add = { x = 'us' }",
-        "every topic -> bucket \"ec2\" of organization \"test\": measurement is the topic's name; no tags; time from \"ts\" as unix, plus \"x\" in us",
+        "metrics -> bucket \"ec2\" of organization \"test\": measurement is the topic's name; no tags; time from \"ts\" as unix, plus \"x\" in us",
     );
 }
 

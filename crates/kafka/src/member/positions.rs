@@ -132,7 +132,7 @@ impl Member {
             let _infallible = list.add_partition_offset(&at.topic, at.partition, Offset::Beginning);
         }
         if let Err(error) = self.consumer.seek_partitions(list, Duration::ZERO) {
-            warn!(%error, "the seek to the beginning failed: after the next rebalance, reading may skip records");
+            warn!(%error, "the seek to the beginning failed: after the next rebalance, reading may skip records. If points are missing then, stop the bridge and set the group's offsets back with `kafka-consumer-groups.sh --reset-offsets`; please report this with the log");
         }
     }
 }

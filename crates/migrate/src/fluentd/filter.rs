@@ -19,7 +19,7 @@ pub struct FilterEffects {
 }
 
 pub fn read(filters: &[&Section], notes: &mut Notes) -> FilterEffects {
-    let mut effects = FilterEffects::default();
+    let (mut effects, before) = (FilterEffects::default(), notes.len());
     for filter in filters {
         match filter.plugin() {
             "record_transformer" | "record_modifier" => transform(filter, &mut effects, notes),
@@ -27,6 +27,7 @@ pub fn read(filters: &[&Section], notes: &mut Notes) -> FilterEffects {
             other => notes.add(filter.place.note("<filter>", without_counterpart(other))),
         }
     }
+    notes.concern_points_after(before);
     effects
 }
 

@@ -61,7 +61,7 @@ fn cut_over() -> Vec<String> {
     [
         "1. `kafka-influx-bridge check --connect`, and `map --live 10` to see the points",
         "2. stop Fluentd, or remove these sources from it, and wait until it has flushed; then start the bridge: in Fluentd's group it continues after Fluentd's last commit",
-        "   or run both in parallel for a while, with another `group_id` and another database for the bridge, and compare",
+        "   or run both in parallel for a while and compare: give the bridge another `group_id` with `offset_reset` = \"latest\", and another `database`. Then stop Fluentd, and change `group_id` and `database` back",
     ]
     .map(str::to_owned)
     .to_vec()

@@ -58,7 +58,7 @@ impl FilterEffects {
 
 /// Reads the filters. `known` decides which apply to every record; other conditions are noted.
 pub fn read(plugins: &[&Plugin], known: &KnownFields, notes: &mut Notes) -> FilterEffects {
-    let mut effects = FilterEffects::default();
+    let (mut effects, before) = (FilterEffects::default(), notes.len());
     for filter in plugins.iter().filter(|plugin| plugin.section == "filter") {
         let mut options = Options::new(&filter.name, &filter.settings);
         match filter.name.as_str() {
@@ -74,6 +74,7 @@ pub fn read(plugins: &[&Plugin], known: &KnownFields, notes: &mut Notes) -> Filt
         common(&mut options, &mut effects, notes);
         options.finish(KNOWN, REFUSED, notes);
     }
+    notes.concern_points_after(before);
     effects
 }
 

@@ -64,7 +64,7 @@ pub fn migrate(files: &[Input]) -> Result<Migration, MigrateError> {
     let cut_over = [
         "1. `kafka-influx-bridge check --connect`, and `map --live 10` to see the points",
         "2. stop Logstash, or remove this pipeline from it, and wait until it has ended; then start the bridge: in Logstash's group it continues after Logstash's last commit",
-        "   or run both in parallel for a while, with another `group_id` and another database for the bridge, and compare",
+        "   or run both in parallel for a while and compare: give the bridge another `group_id` with `offset_reset` = \"latest\", and another `database`. Then stop Logstash, and change `group_id` and `database` back",
     ];
     Ok(Migration { bridges, notes: notes.sorted(), cut_over: cut_over.map(str::to_owned).to_vec() })
 }

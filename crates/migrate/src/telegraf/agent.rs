@@ -1,18 +1,23 @@
 //! Migrates `[agent]`, and the options of an output that override it, to `[batch]` and `[log]`.
 
+use super::super::Weight;
 use super::amounts;
 use super::conf::Options;
 use super::report::Report;
 use super::variables::has_variable;
 use configuration::draft::Table;
 
-const NOTES: [(&str, &str); 9] = [
-    ("metric_buffer_limit", "Kafka is the buffer, and batch.memory_max bounds the memory"),
+const NOTES: [(&str, &str); 5] = [
     ("logfile", "the log goes to standard error: systemd and containers keep it, or redirect it"),
     ("logtarget", "the log goes to standard error"),
     ("logfile_rotation_interval", "the log goes to standard error: whatever keeps it rotates it"),
     ("logfile_rotation_max_size", "the log goes to standard error: whatever keeps it rotates it"),
     ("logfile_rotation_max_archives", "the log goes to standard error: whatever keeps it rotates it"),
+];
+
+/// Options that the bridge does not need, with the reason.
+const NOT_NEEDED: [(&str, &str); 4] = [
+    ("metric_buffer_limit", "Kafka is the buffer, and batch.memory_max bounds the memory"),
     ("statefile", "Kafka keeps the offsets: there is no other state"),
     ("buffer_strategy", "Kafka is the buffer, also through restarts"),
     ("buffer_directory", "Kafka is the buffer, also through restarts"),
@@ -48,12 +53,8 @@ const COMMON_INTERVAL: &str = "10s";
 pub fn tables(agent: &Options, output: Option<&Options>, report: &mut Report) -> Vec<Table> {
     let mut batch = Table::new("[batch]");
     let mut log = Table::new("[log]");
-    for (option, why) in NOTES {
-        if agent.text(option).is_some() {
-            let table = if option.starts_with("log") { &mut log } else { &mut batch };
-            report.note(table, agent, option, why);
-        }
-    }
+    report.note_all(&mut log, agent, &NOTES, Weight::Differs);
+    report.note_all(&mut batch, agent, &NOT_NEEDED, Weight::NoEffect);
     let from = |option: &str| {
         output.filter(|output| output.has(option)).or_else(|| Some(agent).filter(|agent| agent.has(option)))
     };
@@ -71,7 +72,8 @@ pub fn tables(agent: &Options, output: Option<&Options>, report: &mut Report) ->
     if matches!(agent.text("logformat").as_deref(), Some("structured" | "json")) {
         log.set("format", "json");
     }
-    [batch, log].into_iter().filter(|table| !table.is_empty()).collect()
+    // A table without keys would only hold remarks, which are in the report.
+    [batch, log].into_iter().filter(Table::has_keys).collect()
 }
 
 fn lines_max(options: &Options, batch: &mut Table, report: &mut Report) {
@@ -123,7 +125,8 @@ fn age_max(options: &Options, batch: &mut Table, report: &mut Report) {
 }
 
 pub fn report_unread(agent: &Options, report: &mut Report) {
-    let known: Vec<&str> = SILENT.iter().copied().chain(NOTES.iter().map(|(name, _)| *name)).collect();
+    let known: Vec<&str> =
+        SILENT.iter().copied().chain(NOTES.iter().chain(&NOT_NEEDED).map(|(name, _)| *name)).collect();
     agent.mark(known.iter().copied());
     report.unread("[agent]", agent, &known);
 }

@@ -1,6 +1,6 @@
 //! Reads the files into plugins in their order, and options with their lines.
 
-use super::super::{Input, MigrateError, Note, Notes, base_name};
+use super::super::{Input, MigrateError, Note, Notes, Weight, base_name};
 use super::variables;
 use base::suggest::nearest;
 use std::cell::RefCell;
@@ -80,6 +80,7 @@ pub fn read(files: &[Input], notes: &mut Notes) -> Result<Conf, MigrateError> {
         let (text, lost) = variables::quote_bare(file.text.strip_prefix('\u{feff}').unwrap_or(&file.text));
         for line in lost {
             notes.add(Note {
+                weight: Weight::default(),
                 file: file.name.clone(),
                 line,
                 what: "a variable that contains a part of the file".to_owned(),
@@ -90,7 +91,9 @@ pub fn read(files: &[Input], notes: &mut Notes) -> Result<Conf, MigrateError> {
         let (table, errors) = DeTable::parse_recoverable(&text);
         if let Some(error) = errors.first() {
             let line = error.span().map_or(1, |span| line_of(&text, span.start));
-            let why = error.message().lines().next().unwrap_or_default().to_owned();
+            let why = error.message().lines().next().unwrap_or_default();
+            let excerpt = error.span().map(|span| configuration::excerpt(&text, span)).unwrap_or_default();
+            let why = format!("{why}{excerpt}");
             return Err(MigrateError::Syntax { file: file.name.clone(), line, why });
         }
         let reader = Reader { file: &file.name, text: &text };
@@ -123,6 +126,7 @@ impl Conf {
                 }
                 ("plugins", Data::Table(plugins)) => self.add_plugins("inputs", plugins),
                 _ => notes.add(Note {
+                    weight: Weight::default(),
                     file: file.clone(),
                     line,
                     what: name,
@@ -283,7 +287,14 @@ impl Options {
     }
 
     pub fn note(&self, key: &str, why: impl Into<String>) -> Note {
-        Note { file: self.file.clone(), line: self.line_of(key), what: key.to_owned(), why: why.into() }
+        let weight = Weight::default();
+        Note {
+            weight,
+            file: self.file.clone(),
+            line: self.line_of(key),
+            what: key.to_owned(),
+            why: why.into(),
+        }
     }
 
     /// The options that were not read.

@@ -222,6 +222,9 @@ impl Rules {
             let from = if named.is_some() {
                 format!("the agent's hostname, {}", conf.agent.place("hostname"))
             } else {
+                self.fill_in.push(format!(
+                    "mapping.tags: `host` is {name:?}, the name of this machine: if Telegraf runs on another one, write its name"
+                ));
                 "this machine's name: if Telegraf runs on another machine, write its name".to_owned()
             };
             let why = "panels that filter by it need it";

@@ -1,5 +1,6 @@
 //! Migrates `inputs.kafka_consumer` to `[kafka]`, `[kafka.tls]` and `[kafka.sasl]`.
 
+use super::super::Weight;
 use super::amounts;
 use super::avro;
 use super::conf::{self, Options};
@@ -38,28 +39,12 @@ const CONNECTION: [&str; 17] = [
 ];
 
 /// Options without a counterpart, with the reason or the remedy.
-const NOTES: [(&str, &str); 34] = [
-    ("kafka_version", "the brokers report their version"),
-    ("version", "the brokers report their version"),
-    ("balance_strategy", "the bridge uses cooperative-sticky, which moves as few partitions as possible"),
-    ("max_undelivered_messages", "Kafka is the buffer, and batch.memory_max bounds the memory"),
-    ("max_processing_time", "it is not needed: a slow InfluxDB does not block the group"),
-    ("consumer_fetch_default", "it is not needed: the bridge limits fetches by its memory"),
-    ("compression_codec", "it is for producers: the bridge reads every codec"),
-    ("idempotent_writes", "it is for producers"),
-    ("connection_strategy", "the bridge starts without brokers and retries"),
-    ("startup_error_behavior", "the bridge starts without brokers and retries"),
+const NOTES: [(&str, &str); 17] = [
     (
         "resolve_canonical_bootstrap_servers_only",
         "write \"client.dns.lookup\" = \"resolve_canonical_bootstrap_servers_only\" into [kafka.librdkafka]",
     ),
-    ("metadata_full", "the bridge requests metadata of its own topics only"),
-    ("metadata_retry_max", "the bridge retries until it succeeds"),
-    ("metadata_retry_type", "the bridge retries until it succeeds"),
-    ("metadata_retry_backoff", "the bridge retries until it succeeds"),
-    ("metadata_retry_max_duration", "the bridge retries until it succeeds"),
     ("keep_alive_period", "write \"socket.keepalive.enable\" = true into [kafka.librdkafka]"),
-    ("sasl_version", "the brokers report it"),
     ("sasl_extensions", "write them as `extensions` into [kafka.sasl], with mechanism = \"OAUTHBEARER\""),
     ("sasl_access_token", "a fixed token has no counterpart: see OAUTHBEARER in bridge.toml, or use SCRAM"),
     ("sasl_gssapi_service_name", "Kerberos is not built in: use SCRAM"),
@@ -73,9 +58,29 @@ const NOTES: [(&str, &str); 34] = [
     ("tls_server_name", "each certificate must have the name by which the bridge connects to the broker"),
     ("tls_min_version", "the bridge uses TLS 1.2 and later"),
     ("tls_cipher_suites", "write \"ssl.cipher.suites\" into [kafka.librdkafka]"),
-    ("tls_renegotiation_method", "the bridge does not renegotiate"),
     ("sasl_aws_msk_iam_region", "IAM is not built in: use SCRAM with a secret of AWS Secrets Manager"),
     ("zookeeper_peers", "the bridge does not use ZooKeeper: name the brokers"),
+];
+
+/// Options that the bridge does not need, with the reason.
+const NOT_NEEDED: [(&str, &str); 17] = [
+    ("kafka_version", "the brokers report their version"),
+    ("version", "the brokers report their version"),
+    ("balance_strategy", "the bridge uses cooperative-sticky, which moves as few partitions as possible"),
+    ("max_undelivered_messages", "Kafka is the buffer, and batch.memory_max bounds the memory"),
+    ("max_processing_time", "it is not needed: a slow InfluxDB does not block the group"),
+    ("consumer_fetch_default", "it is not needed: the bridge limits fetches by its memory"),
+    ("compression_codec", "it is for producers: the bridge reads every codec"),
+    ("idempotent_writes", "it is for producers"),
+    ("connection_strategy", "the bridge starts without brokers and retries"),
+    ("startup_error_behavior", "the bridge starts without brokers and retries"),
+    ("metadata_full", "the bridge requests metadata of its own topics only"),
+    ("metadata_retry_max", "the bridge retries until it succeeds"),
+    ("metadata_retry_type", "the bridge retries until it succeeds"),
+    ("metadata_retry_backoff", "the bridge retries until it succeeds"),
+    ("metadata_retry_max_duration", "the bridge retries until it succeeds"),
+    ("sasl_version", "the brokers report it"),
+    ("tls_renegotiation_method", "the bridge does not renegotiate"),
 ];
 
 /// Options without a counterpart that need no note.
@@ -138,7 +143,7 @@ const READ: [&str; 12] = [
 /// Whether an option is about the connection to Kafka, and changes no point.
 pub fn is_connection(option: &str) -> bool {
     const TOPICS: [&str; 3] = ["topics", "topic_regexps", "alias"];
-    let without_counterpart = NOTES.iter().map(|(name, _)| name);
+    let without_counterpart = NOTES.iter().chain(&NOT_NEEDED).map(|(name, _)| name);
     let mut known = CONNECTION.iter().chain(without_counterpart).chain(&TOPICS);
     known.any(|name| conf::same(name, option)) || option.starts_with("sasl_") || option.starts_with("socks5_")
 }
@@ -192,11 +197,12 @@ pub fn tables(inputs: &[&Options], topics: &[String], group_suffix: &str, report
     let Some(input) = inputs.first() else { return Vec::new() };
     let mut kafka = Table::new("[kafka]");
     for input in inputs {
-        report.note_all(&mut kafka, input, &NOTES);
+        report.note_all(&mut kafka, input, &NOTES, Weight::Differs);
+        report.note_all(&mut kafka, input, &NOT_NEEDED, Weight::NoEffect);
     }
     brokers(input, &mut kafka, report);
     kafka.set("topics", topics.to_vec());
-    group(input, group_suffix, &mut kafka);
+    group(input, group_suffix, &mut kafka, report);
     if let Some(id) = input.text("client_id") {
         kafka.set("client_id", id);
     }
@@ -232,7 +238,7 @@ pub fn report_unread(input: &Options, report: &mut Report) {
         return;
     };
     let common = READ.iter().chain(&CONNECTION).chain(&SILENT).chain(&NAMES_AND_FILTERS).copied();
-    let mut known: Vec<&str> = common.chain(NOTES.iter().map(|(name, _)| *name)).collect();
+    let mut known: Vec<&str> = common.chain(NOTES.iter().chain(&NOT_NEEDED).map(|(name, _)| *name)).collect();
     known.extend(*own);
     input.mark(known.iter().copied());
     for (name, options) in PARSERS {
@@ -264,7 +270,17 @@ fn brokers(input: &Options, kafka: &mut Table, report: &mut Report) {
     kafka.set_because("brokers", brokers, &comments.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
-fn group(input: &Options, suffix: &str, kafka: &mut Table) {
+/// Whether a new group reads new records only.
+fn is_newest(input: &Options) -> bool {
+    input.text("offset").is_some_and(|offset| offset.eq_ignore_ascii_case("newest"))
+}
+
+const NEW_GROUP: &str = "a further bridge needs a group of its own, which has no offsets yet.";
+
+const SECOND_POINTS: &str = "With `offset_reset` = \"earliest\", the default, it writes all retained records again, beside the points that \
+     Telegraf has written; \"latest\" begins with new records.";
+
+fn group(input: &Options, suffix: &str, kafka: &mut Table, report: &mut Report) {
     let group = input.text("consumer_group").unwrap_or_else(|| DEFAULT_GROUP.to_owned());
     if suffix.is_empty() {
         kafka.set_because(
@@ -278,6 +294,11 @@ fn group(input: &Options, suffix: &str, kafka: &mut Table) {
             group + suffix,
             &["A new group: another bridge uses Telegraf's group, and each needs every record. It starts at `offset_reset`."],
         );
+        if !is_newest(input) {
+            kafka.suggest("offset_reset", "latest", &[SECOND_POINTS]);
+            let why = format!("{NEW_GROUP} {SECOND_POINTS}");
+            report.notes.add(input.note("consumer_group", why).weighing(Weight::PointsDiffer));
+        }
     }
 }
 

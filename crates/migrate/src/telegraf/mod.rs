@@ -40,7 +40,7 @@ mod xpath;
 
 pub use comparison_conf::{ComparisonConf, MARK, comparison_conf};
 
-use super::{Input, Machine, MigrateError, Migration, Note};
+use super::{Input, Machine, MigrateError, Migration, Note, Weight};
 use conf::Conf;
 use report::Report;
 
@@ -67,7 +67,7 @@ pub(super) fn migrate(files: &[Input], machine: &Machine) -> Result<Migration, M
     for plugin in &conf.plugins {
         if let Some(why) = advice(&plugin.kind) {
             let (file, line, what) = (plugin.options.file.clone(), plugin.options.line, plugin.kind.clone());
-            report.notes.add(Note { file, line, what, why });
+            report.notes.add(Note { weight: weight(&plugin.kind), file, line, what, why });
         }
     }
     let bridges = bridges::plan(&conf, machine, &mut report);
@@ -131,11 +131,20 @@ fn advice(kind: &str) -> Option<String> {
     Some(words.to_owned())
 }
 
+/// The weight of the note on a plugin without a counterpart. Inputs and outputs stay in Telegraf.
+fn weight(kind: &str) -> Weight {
+    match kind {
+        "processors.dedup" => Weight::NoEffect,
+        _ if kind.starts_with("processors.") || kind.starts_with("aggregators.") => Weight::PointsDiffer,
+        _ => Weight::Differs,
+    }
+}
+
 fn cut_over() -> Vec<String> {
     [
         "1. `kafka-influx-bridge check --connect`, and `migrate --diff RECORDS` or `map --live 10` to see the points",
         "2. stop Telegraf, then start the bridge: it continues at Telegraf's offsets. Both can't run in one group: Telegraf's range strategy and the bridge's cooperative-sticky are incompatible",
-        "   or run both in parallel for a while, with another `group_id` and another bucket for the bridge, and compare",
+        "   or run both in parallel for a while and compare: give the bridge another `group_id` with `offset_reset` = \"latest\", and another `bucket`. Then stop Telegraf, and change `group_id` and `bucket` back",
     ]
     .map(str::to_owned)
     .to_vec()

@@ -1,5 +1,6 @@
 //! Migrates `outputs.influxdb_v2`, `outputs.influxdb_v3` and `outputs.influxdb` to `[influx]`.
 
+use super::super::Weight;
 use super::amounts;
 use super::conf::{Options, Plugin};
 use super::filters::Subject;
@@ -37,18 +38,12 @@ const SERVER: [&str; 15] = [
     "flush_interval",
 ];
 
-const NOTES: [(&str, &str); 18] = [
-    ("metric_buffer_limit", "Kafka is the buffer, and batch.memory_max bounds the memory"),
+const NOTES: [(&str, &str); 13] = [
     ("http_headers", "the bridge adds no headers: use a proxy in front of InfluxDB"),
     ("http_proxy", "the variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY say it"),
-    ("user_agent", "the bridge sends its own"),
     (
         "influx_omit_timestamp",
         "every point has a time, so that records that are read again overwrite the same points",
-    ),
-    (
-        "concurrent_writes",
-        "the bridge writes with several requests by itself, in the order of each partition",
     ),
     ("rate_limit", "the bridge limits points, not bytes: set batch.points_per_second_max"),
     ("rate_limit_period", "the bridge limits points, not bytes: set batch.points_per_second_max"),
@@ -59,9 +54,19 @@ const NOTES: [(&str, &str); 18] = [
     ("tls_server_name", "the certificate must have the name in the address"),
     ("tls_min_version", "the bridge uses TLS 1.2 and later"),
     ("tls_cipher_suites", "the bridge uses those of rustls"),
+    ("exclude_retention_policy_tag", "remove the tag from `tags` if it is there"),
+];
+
+/// Options that the bridge does not need, with the reason.
+const NOT_NEEDED: [(&str, &str); 5] = [
+    ("metric_buffer_limit", "Kafka is the buffer, and batch.memory_max bounds the memory"),
+    ("user_agent", "the bridge sends its own"),
+    (
+        "concurrent_writes",
+        "the bridge writes with several requests by itself, in the order of each partition",
+    ),
     ("tls_renegotiation_method", "the bridge does not renegotiate"),
     ("startup_error_behavior", "the bridge starts without InfluxDB and waits for it"),
-    ("exclude_retention_policy_tag", "remove the tag from `tags` if it is there"),
 ];
 
 const SILENT: [&str; 16] = [
@@ -161,7 +166,8 @@ fn by_tag(
 pub fn tables(output: &Plugin, destination: &[(&'static str, String)], report: &mut Report) -> Vec<Table> {
     let options = &output.options;
     let mut influx = Table::new("[influx]");
-    report.note_all(&mut influx, options, &NOTES);
+    report.note_all(&mut influx, options, &NOTES, Weight::Differs);
+    report.note_all(&mut influx, options, &NOT_NEEDED, Weight::NoEffect);
     let login = urls(options, &mut influx, report);
     if output.kind == V2 {
         report.require(&mut influx, options, "organization", "org");
@@ -306,7 +312,7 @@ pub fn report_unread(output: &Plugin, report: &mut Report) {
         .chain(&SILENT)
         .chain(&NAMES_AND_FILTERS)
         .copied()
-        .chain(NOTES.iter().map(|(name, _)| *name))
+        .chain(NOTES.iter().chain(&NOT_NEEDED).map(|(name, _)| *name))
         .collect();
     output.options.mark(known.iter().copied());
     report.unread(&output.kind, &output.options, &known);

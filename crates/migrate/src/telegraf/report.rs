@@ -1,6 +1,6 @@
 //! Collects notes and values to fill in during a migration.
 
-use super::super::{Note, Notes};
+use super::super::{Note, Notes, Weight};
 use super::conf::Options;
 use super::variables::has_variable;
 use configuration::draft::Table;
@@ -19,11 +19,11 @@ impl Report {
     }
 
     /// Adds notes on the options that are set, in the order of the file.
-    pub fn note_all(&mut self, table: &mut Table, options: &Options, known: &[(&str, &str)]) {
+    pub fn note_all(&mut self, table: &mut Table, options: &Options, known: &[(&str, &str)], weight: Weight) {
         let mut there: Vec<_> = known.iter().filter(|(option, _)| options.has(option)).collect();
         there.sort_by_key(|(option, _)| options.line_of(option));
         for (option, why) in there {
-            self.note(table, options, option, *why);
+            self.notes.add_to(table, options.note(option, *why).weighing(weight));
         }
     }
 
@@ -110,6 +110,7 @@ impl Report {
             let meant = meant.map(|meant| format!("; did you mean {meant:?}?")).unwrap_or_default();
             let why = format!("{kind} has no such option in Telegraf 1.37 and 1.38: it was left out{meant}");
             self.notes.add(Note {
+                weight: Weight::NoEffect,
                 file: options.file.clone(),
                 line: options.line_of(key),
                 what: key.to_owned(),

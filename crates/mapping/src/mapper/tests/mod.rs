@@ -53,7 +53,10 @@ fn a_value_of_another_format_is_shown_with_what_it_seems_to_be() {
     );
     let line = rejection(Format::Cbor, b"cpu,host=a usage=0.5");
     assert!(line.starts_with("it is not CBOR: ") && line.contains("cpu,host=a"), "{line}");
-    assert!(line.ends_with("line protocol: set its `format`, or correct the producer"), "{line}");
+    assert!(
+        line.ends_with("line protocol: set `format = \"influx\"` in [[mapping]], or correct the producer"),
+        "{line}"
+    );
 }
 
 #[test]
