@@ -173,8 +173,8 @@ mod tests {
             metrics -> database \"d\": measurement is the topic's name; no tags; time of the Kafka record, made distinct";
         let rest = "rejected and refused records are counted, logged and skipped: there is no [dead_letter]\n\
             [batch]: 5,000 lines a write, with a backlog up to 100,000 (no `lines_max`); \
-            4MB a write, with a backlog up to 24MB, or 9.5MB at InfluxDB 3 and QuestDB (no `bytes_max`); 28MB for all batches (no `memory_max`)\n\
-            changed since earlier builds: `memory_max` is 28MB by default (16MB before); \
+            4MB a write, with a backlog up to 24MB, or 9.5MB at InfluxDB 3 and QuestDB (no `bytes_max`); 26MB for all batches (no `memory_max`)\n\
+            changed since earlier builds: `memory_max` is 26MB by default (16MB before); \
             json: NaN and Infinity leave out their field, and a schema registry's frame is skipped (both rejected before); \
             json: compressed values are unpacked without `value_compression` (rejected before); \
             distinct_times: digits differ between topics (a replay across the update makes second points)";

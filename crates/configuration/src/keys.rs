@@ -689,7 +689,7 @@ pub static BATCH: Table = Table {
         Key::new(
             "memory_max",
             Size(BATCH_BYTES),
-            Default("\"28MB\""),
+            Default("\"26MB\""),
             "All open batches and those being written, together; at least bytes_max. Raise it for many destinations; 16MB saves memory.",
         ),
         Key::new(

@@ -115,7 +115,7 @@ pub fn of_changes(mappings: &[Mapping], has_memory_max: bool) -> Option<String> 
     let framed = names(&|rules| !rules.format.is_json() && !rules.format.has_schema()).map(|names| {
         format!("{names}: values with a schema registry's frame are rejected as a whole (their bytes were read before)")
     });
-    let memory = (!has_memory_max).then(|| "`memory_max` is 28MB by default (16MB before)".to_owned());
+    let memory = (!has_memory_max).then(|| "`memory_max` is 26MB by default (16MB before)".to_owned());
     let zipped = mappings.iter().any(|mapping| !mapping.rules.reshape.zip.is_empty()).then(|| {
         "zip: one name with its value becomes a field, as in arrays (both stayed keys of the element before)".to_owned()
     });

@@ -48,7 +48,7 @@ fn a_small_file_has_the_defaults() {
     assert_eq!(config.influx.timeout, Duration::from_secs(30));
     assert!(config.influx.tls.verify && !config.influx.create_database);
     let batch = config.batch;
-    assert_eq!((batch.lines_max, batch.bytes_max, batch.memory_max), (None, None, 28_000_000));
+    assert_eq!((batch.lines_max, batch.bytes_max, batch.memory_max), (None, None, 26_000_000));
     assert_eq!((batch.age_max, config.shutdown_max), (Duration::from_secs(1), Duration::from_secs(8)));
     assert_eq!(batch.points_per_second_max, None);
     assert_eq!(config.admin.listen, Some("127.0.0.1:9643".parse().unwrap()));
@@ -537,11 +537,11 @@ fn names_what_is_chosen_without_keys_of_batch() {
         assert_eq!(found.len(), want.len(), "{batch}: {summaries:?}");
         assert!(found.iter().zip(want).all(|(found, want)| found.contains(want)), "{batch}: {summaries:?}");
     };
-    let memory = "28MB for all batches (no `memory_max`)";
+    let memory = "26MB for all batches (no `memory_max`)";
     let lines = "5,000 lines a write, with a backlog up to 100,000 (no `lines_max`)";
     f("", &[lines, "4MB a write, with a backlog up to 32MB, or 9.5MB at InfluxDB 3 and QuestDB (no", memory]);
     f("lines_max = 5000\nbytes_max = '4MB'\nmemory_max = '16MB'", &[]);
-    for memory_max in ["16MB", "28MB"] {
+    for memory_max in ["16MB", "26MB"] {
         f(&format!("memory_max = '{memory_max}'"), &["no `lines_max`", "no `bytes_max`"]);
     }
     f("lines_max = 5000\nbytes_max = '4MB'", &[memory]);
@@ -565,7 +565,7 @@ fn names_the_largest_batch_of_the_api() {
 #[test]
 fn names_what_the_formats_do_otherwise_than_earlier() {
     let f = |lines: &str, want: &[&str]| {
-        let batch = "[batch]\nmemory_max = '28MB'\n";
+        let batch = "[batch]\nmemory_max = '26MB'\n";
         // A table of its own may follow the keys of the mapping.
         let lines = if lines.contains("distinct_times") {
             lines.to_owned()

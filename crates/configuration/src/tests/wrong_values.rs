@@ -377,7 +377,7 @@ fn wrong_values_of_batch_admin_reject_dead_letter_and_log() {
         "memory_max = '1MB'\nbytes_max = '4MB'",
         "`memory_max` (1MB) is for all batches, so it can't be less than `bytes_max` (4MB)",
     );
-    f("batch", "bytes_max = '29MB'", "`memory_max` (28MB)");
+    f("batch", "bytes_max = '27MB'", "`memory_max` (26MB)");
     f("admin", "listen = ':9643'", "\"0.0.0.0:9643\" for all interfaces");
     f("admin", "listen = '9643'", "an address and a port");
     f("admin", "show_records = 'yes'", "`show_records`");
