@@ -452,7 +452,7 @@ mod tests {
         f(RDKafkaErrorCode::MessageSizeTooLarge, true);
         f(RDKafkaErrorCode::Unknown, true);
         f(RDKafkaErrorCode::UnknownTopicOrPartition, false);
-        // Of a version that librdkafka does not know: it has gone on behind it.
+        // A batch whose version librdkafka does not know: reading continues behind it.
         f(RDKafkaErrorCode::NotImplemented, false);
         f(RDKafkaErrorCode::AutoOffsetReset, false);
     }

@@ -307,11 +307,13 @@ async fn later_large_batches_are_sent_in_ranges_of_series() {
 #[tokio::test]
 async fn a_server_that_answers_after_a_fixed_time_gets_large_batches_in_one_request() {
     let faults: testkit::receiver::Faults =
-        Box::new(|_| Some(Reply::status(204).after(Duration::from_millis(200))));
+        Box::new(|_| Some(Reply::status(204).after(Duration::from_millis(500))));
     let setup = Setup::with(Options { faults: Some(faults), ..Options::default() }, LARGE, |_| ()).await;
     let batch = packed(large);
-    let delivered = deliver_all(&setup, [&batch; 5]).await;
-    assert_eq!(delivered.each_ref().map(|delivered| delivered.requests.total()), [1, 2, 1, 2, 1]);
+    let delivered = deliver_all(&setup, [&batch; 3]).await;
+    let [first, tried, later] = delivered.each_ref().map(|delivered| delivered.requests.total());
+    assert_eq!((first, later), (1, 1));
+    assert!((2..7).contains(&tried), "{tried} requests, as many as ranges");
     assert!(delivered.iter().all(|delivered| delivered.time_at_once().is_some()));
 }
 
