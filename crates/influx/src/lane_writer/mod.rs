@@ -174,8 +174,7 @@ impl LaneWriter {
                 if self.store_at_once(destination, parts, &ranges, batch).await {
                     self.range_choice.whole_stored(batch.delivered.answer_time, bytes_of_request);
                 } else {
-                    // Rare, so its future is not a part of every delivery.
-                    Box::pin(self.deliver_smaller(destination, parts, &ranges, batch)).await;
+                    self.deliver_parts(destination, parts, &ranges, batch).await;
                 }
                 time += batch.delivered.answer_time;
                 sent += 1;
@@ -192,33 +191,6 @@ impl LaneWriter {
         batch.delivered.further_requests = sent.saturating_sub(1);
         batch.delivered.refused.sort_by_key(|refused| refused.line);
         batch.delivered.kept_out.sort_by_key(|kept_out| kept_out.line);
-    }
-
-    /// Delivers the lines of these ranges after one request for all of them was not stored: in requests of up to the size of a part, whose
-    /// text is not in memory. Ranges that such a request does not store either are delivered part by part.
-    async fn deliver_smaller(
-        &mut self,
-        destination: &Destination,
-        parts: &[Arc<PackedLines>],
-        ranges: &Range<usize>,
-        batch: &mut BatchDelivery,
-    ) {
-        let requests = size_together(parts, ranges).1.div_ceil(RESENT_BYTES_MAX / 2).min(ranges.len());
-        let (mut request, mut first) = (0, ranges.start);
-        while first < ranges.end {
-            request += 1;
-            let is_grouped =
-                parts.iter().all(|part| part.is_grouped()) && self.writer.groups_lines(destination);
-            let end = ranges.start + request * ranges.len() / requests;
-            let next = first..if is_grouped { end } else { ranges.end };
-            first = next.end;
-            if size_together(parts, &next).0 == 0 {
-                continue;
-            }
-            if !is_grouped || !self.store_at_once(destination, parts, &next, batch).await {
-                self.deliver_parts(destination, parts, &next, batch).await;
-            }
-        }
     }
 
     /// Delivers the lines of these ranges together, in requests of up to the size of a part. Returns their number and the time to the answers.
