@@ -303,9 +303,12 @@ fn is_a_topic_blocked(context: &EngineContext) -> bool {
 
 /// Reason why the bridge itself waits.
 fn waiting(context: &EngineContext, lags: &Lags) -> PendingWork {
+    let (counters, writer) = (&context.counters, context.writer.counters());
     let has_alarm = !context.writer.alarms().is_empty();
-    let times = &context.counters.unsettled_timestamps;
+    let settled = Counters::get(&writer.lines_stored) + Counters::get(&writer.lines_refused);
+    let times = &counters.unsettled_timestamps;
     PendingWork {
+        stops_reading: has_alarm || Counters::get(&counters.lines) > settled,
         has_unsettled: has_alarm || lags.unsettled(times).unwrap_or(0) > 0,
         undecided: times.undecided(),
     }

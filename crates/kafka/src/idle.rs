@@ -16,6 +16,8 @@ const REQUEST_MAX: Duration = Duration::from_secs(3);
 /// Work of the bridge that explains why it reads nothing, besides missing records.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PendingWork {
+    /// Whether unread records stay in Kafka because lines can't be stored, or are in flight.
+    pub stops_reading: bool,
     /// Whether records are read and not settled, or an alarm says why none are read.
     pub has_unsettled: bool,
     /// Number of rejected records that stay uncommitted until their topic gives its first point.
@@ -70,7 +72,7 @@ pub fn why(
     let is_throttled = consumer.context().alarms().is_throttled(Instant::now());
     let remedy =
         if is_throttled { Fault::Throttled.to_string() } else { "check the brokers' logs".to_owned() };
-    (!bridge.has_unsettled).then(|| {
+    (!bridge.stops_reading).then(|| {
         format!(
             "{waiting} records wait in {assigned} partitions, and the brokers do not deliver them: {remedy}"
         )
@@ -174,7 +176,7 @@ mod tests {
     #[test]
     fn says_read_to_the_end_only_if_all_records_are_settled() {
         let f = |has_unsettled, undecided, want: Option<&str>| {
-            let waiting = PendingWork { has_unsettled, undecided };
+            let waiting = PendingWork { stops_reading: false, has_unsettled, undecided };
             let text = at_the_end(3, waiting);
             assert_eq!(text.is_some(), want.is_some(), "{text:?}");
             assert!(text.unwrap_or_default().contains(want.unwrap_or_default()));
