@@ -171,7 +171,8 @@ impl LaneWriter {
                 // The lines keep their order for the server that has taken over.
                 self.deliver_parts(destination, parts, &ranges, batch).await;
             } else if is_rest_whole {
-                if self.store_at_once(destination, parts, &ranges, batch).await {
+                let size = (lines, bytes_of_request);
+                if self.store_at_once(destination, parts, &ranges, size, batch).await {
                     self.range_choice.whole_stored(batch.delivered.answer_time, bytes_of_request);
                 } else {
                     self.deliver_parts(destination, parts, &ranges, batch).await;
@@ -246,10 +247,10 @@ impl LaneWriter {
         destination: &Destination,
         parts: &[Arc<PackedLines>],
         ranges: &Range<usize>,
+        (lines, bytes): (usize, usize),
         batch: &mut BatchDelivery,
     ) -> bool {
         let writer = Arc::clone(&self.writer);
-        let (lines, bytes) = size_together(parts, ranges);
         let RequestSize { lines_max, bytes_max } = writer.size(destination).within(batch.bytes_max);
         if lines > lines_max || bytes > bytes_max {
             return false;

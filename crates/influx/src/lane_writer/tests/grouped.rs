@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::Compression;
-use testkit::receiver::{Influx3, Product};
 
 /// Lines of 500 series in turn; each series and time comes twice, and the later value has to win.
 fn text(i: usize) -> String {
@@ -62,15 +61,7 @@ async fn refused_lines_of_a_grouped_batch_are_those_of_the_batch() {
 /// In InfluxDB 3 a column has the type of its first value, so the order of the lines matters.
 #[tokio::test]
 async fn a_grouped_batch_has_its_order_for_a_server_that_takes_over_during_its_request() {
-    let sent = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&sent);
-    let faults: testkit::receiver::Faults = Box::new(move |request| {
-        seen.lock().unwrap().push(request.text.clone());
-        None
-    });
-    let product = Product::Influx3(Influx3::default());
-    let second =
-        Receiver::start(Options { product, faults: Some(faults), ..Options::default() }).await.unwrap();
+    let (second, sent) = influx3_and_its_requests().await;
     let url = second.url();
     let faults: testkit::receiver::Faults =
         Box::new(|request| (request.number > 1).then(|| Reply::status(204).ending(Ending::Reset)));

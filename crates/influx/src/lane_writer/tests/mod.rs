@@ -339,6 +339,19 @@ async fn cuts_after(reply: Reply, cause: &str) {
     assert_eq!(delivered.request_bytes_max, Some(32_000_000));
 }
 
+/// An InfluxDB 3, and the texts of the requests that it gets.
+async fn influx3_and_its_requests() -> (Receiver, Arc<Mutex<Vec<bytes::Bytes>>>) {
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&sent);
+    let faults: testkit::receiver::Faults = Box::new(move |request| {
+        seen.lock().unwrap().push(request.text.clone());
+        None
+    });
+    let product = testkit::receiver::Product::Influx3(testkit::receiver::Influx3::default());
+    let options = Options { product, faults: Some(faults), ..Options::default() };
+    (Receiver::start(options).await.unwrap(), sent)
+}
+
 /// The lines that are left after a refusal are copied, which takes memory.
 #[tokio::test]
 async fn sends_the_rest_of_a_large_batch_in_requests_of_bounded_size() {

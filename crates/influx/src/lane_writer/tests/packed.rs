@@ -350,15 +350,7 @@ async fn ranges_without_a_series_take_no_request_and_one_with_all_lines_takes_se
 /// The first address fails while a batch is sent in ranges, and the next one is an InfluxDB 3.
 #[tokio::test]
 async fn the_rest_of_a_batch_in_ranges_has_its_order_for_a_server_that_takes_over() {
-    let sent = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&sent);
-    let faults: testkit::receiver::Faults = Box::new(move |request| {
-        seen.lock().unwrap().push(request.text.clone());
-        None
-    });
-    let product = Product::Influx3(Influx3::default());
-    let second =
-        Receiver::start(Options { product, faults: Some(faults), ..Options::default() }).await.unwrap();
+    let (second, sent) = influx3_and_its_requests().await;
     let url = second.url();
     // The request of the second range fails.
     let faults: testkit::receiver::Faults =
